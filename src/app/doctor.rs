@@ -1,0 +1,280 @@
+//! `doctor`: what is there, what is missing, what to type.
+
+use super::engine;
+use super::error::AppError;
+use super::world::{World, print, print_json, ui_options};
+use crate::config::{DoctorRequest, EngineKind, Environment, Format};
+use crate::engines::claude_code;
+use crate::git::{Repo, files_of_tree, identity, remote_url, resolve_base};
+use crate::model::ExitCode;
+use crate::proc;
+use crate::verify::FileView;
+use serde::Serialize;
+
+/// Version of the JSON shape.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Report {
+    schema: u32,
+    version: &'static str,
+    findings: Vec<Finding>,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    verdict: Verdict,
+    found: String,
+    /// What to type; empty when nothing is amiss.
+    remedy: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    /// A run works, with less.
+    Note,
+    /// A run would not start.
+    Missing,
+}
+
+pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppError> {
+    let world = World::open(&request.path, request.flags.clone(), env)?;
+    let repo = Repo::open(&world.info.root)?;
+    let mut findings = vec![Finding {
+        what: "repository",
+        verdict: Verdict::Ok,
+        found: world.info.root.display().to_string(),
+        remedy: String::new(),
+    }];
+    findings.push(git(&world, env));
+    findings.push(who(&repo));
+    findings.push(remote(&repo));
+    findings.push(base(&world, &repo));
+    findings.extend(checks(&world, &repo));
+    findings.push(the_engine(&world, env));
+    findings.push(sandbox());
+    findings.extend(settings(&world));
+    findings.extend(env.unreadable().iter().map(|name| Finding {
+        what: "environment",
+        verdict: Verdict::Note,
+        found: format!("{name} is not UTF-8 and does not reach engines and checks"),
+        remedy: String::new(),
+    }));
+
+    let missing = findings.iter().any(|f| f.verdict == Verdict::Missing);
+    let report = Report {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION"),
+        findings,
+    };
+    match request.output.format {
+        Format::Json => print_json(
+            &serde_json::to_value(&report).map_err(|e| AppError::setup(e.to_string(), ""))?,
+        ),
+        Format::Human => print(&render(&report, ui_options(env, request.output).color)),
+    }
+    Ok(if missing {
+        ExitCode::Setup
+    } else {
+        ExitCode::Done
+    })
+}
+
+fn git(world: &World, env: &Environment) -> Finding {
+    match proc::find_program("git", &env.git_env(&world.settings)) {
+        Some(path) => Finding {
+            what: "git",
+            verdict: Verdict::Ok,
+            found: path.display().to_string(),
+            remedy: String::new(),
+        },
+        None => Finding {
+            what: "git",
+            verdict: Verdict::Missing,
+            found: "there is no program `git` on PATH".to_owned(),
+            remedy: "install git".to_owned(),
+        },
+    }
+}
+
+fn who(repo: &Repo) -> Finding {
+    match identity(repo) {
+        Ok(()) => Finding {
+            what: "identity",
+            verdict: Verdict::Ok,
+            found: format!(
+                "{} <{}>",
+                repo.config("user.name").unwrap_or_default(),
+                repo.config("user.email").unwrap_or_default()
+            ),
+            remedy: String::new(),
+        },
+        Err(e) => Finding {
+            what: "identity",
+            verdict: Verdict::Missing,
+            found: e.to_string(),
+            remedy: e.remedy,
+        },
+    }
+}
+
+fn remote(repo: &Repo) -> Finding {
+    match repo.default_remote() {
+        Some(name) => {
+            let url = remote_url(repo, &name).unwrap_or_default();
+            Finding {
+                what: "remote",
+                verdict: Verdict::Ok,
+                found: format!("{name} {url}"),
+                remedy: String::new(),
+            }
+        }
+        None => Finding {
+            what: "remote",
+            verdict: Verdict::Note,
+            found: "none: work stays on branches here".to_owned(),
+            remedy: "git remote add origin <url>".to_owned(),
+        },
+    }
+}
+
+fn base(world: &World, repo: &Repo) -> Finding {
+    match resolve_base(
+        repo,
+        world.settings.base.as_deref(),
+        repo.default_remote().as_deref(),
+    ) {
+        Ok(base) => Finding {
+            what: "base",
+            verdict: Verdict::Ok,
+            found: format!("{} at {}", base.branch, base.commit.short()),
+            remedy: String::new(),
+        },
+        Err(e) => Finding {
+            what: "base",
+            verdict: Verdict::Missing,
+            found: e.to_string(),
+            remedy: e.remedy,
+        },
+    }
+}
+
+fn checks(world: &World, repo: &Repo) -> Vec<Finding> {
+    let settings = &world.settings.verify;
+    let mut found: Vec<String> = settings.commands.iter().map(|c| c.name.clone()).collect();
+    if *settings.detect {
+        let files = repo
+            .head_commit()
+            .and_then(|head| files_of_tree(repo, &head).ok())
+            .unwrap_or_default();
+        let root = world.info.root.clone();
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
+        let view = FileView::new(files.iter().map(String::as_str), &read);
+        for project in crate::verify::detect::detect(&view) {
+            found.extend(project.checks.iter().map(|c| c.command()));
+        }
+    }
+    if found.is_empty() {
+        return vec![Finding {
+            what: "checks",
+            verdict: Verdict::Note,
+            found: "none found: work will be unverified, and every output says so".to_owned(),
+            remedy: "name the repository's checks below `[verify]` in codelicious.toml".to_owned(),
+        }];
+    }
+    let one = |found| Finding {
+        what: "checks",
+        verdict: Verdict::Ok,
+        found,
+        remedy: String::new(),
+    };
+    found.into_iter().map(one).collect()
+}
+
+fn the_engine(world: &World, env: &Environment) -> Finding {
+    match engine::choose(&world.settings, env) {
+        Ok(chosen) => {
+            let mut found = chosen.label.clone();
+            if chosen.kind == EngineKind::Claude {
+                found = version(world, env).unwrap_or(found);
+            }
+            Finding {
+                what: "engine",
+                verdict: Verdict::Ok,
+                found,
+                remedy: String::new(),
+            }
+        }
+        Err(e) => Finding {
+            what: "engine",
+            verdict: Verdict::Missing,
+            found: e.message,
+            remedy: e.hint,
+        },
+    }
+}
+
+fn version(world: &World, env: &Environment) -> Option<String> {
+    let vars = env.engine_env(&world.settings, EngineKind::Claude);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    let probe = runtime
+        .block_on(claude_code::probe(&world.settings.claude.path, &vars))
+        .ok()?;
+    Some(format!(
+        "claude {} at {}",
+        probe.version,
+        probe.program.display()
+    ))
+}
+
+fn sandbox() -> Finding {
+    Finding {
+        what: "sandbox",
+        verdict: Verdict::Note,
+        found: "unsandboxed: this version has no wall around engines and checks".to_owned(),
+        remedy: "run it in a container or a virtual machine when the specs or the repository are not your own".to_owned(),
+    }
+}
+
+fn settings(world: &World) -> Vec<Finding> {
+    let set = world.settings.set.iter();
+    set.map(|s| Finding {
+        what: "setting",
+        verdict: Verdict::Ok,
+        found: format!("{} = {} ({})", s.key, s.value, s.origin),
+        remedy: String::new(),
+    })
+    .collect()
+}
+
+fn render(report: &Report, color: bool) -> String {
+    let mut out = format!("codelicious {}\n\n", report.version);
+    for finding in &report.findings {
+        let (word, code) = match finding.verdict {
+            Verdict::Ok => ("ok", "32"),
+            Verdict::Note => ("note", "33"),
+            Verdict::Missing => ("missing", "31"),
+        };
+        let padded = format!("{word:<8}");
+        let word = if color {
+            format!("\x1b[{code}m{padded}\x1b[0m")
+        } else {
+            padded
+        };
+        out.push_str(&format!(
+            "{word}{:<12}{}\n",
+            finding.what,
+            crate::ui::clean(&finding.found)
+        ));
+        if !finding.remedy.is_empty() {
+            out.push_str(&format!("{:<20}-> {}\n", "", finding.remedy));
+        }
+    }
+    out
+}

@@ -1,0 +1,103 @@
+//! Choosing and building the engine.
+
+use super::error::AppError;
+use crate::config::{EngineChoice, EngineKind, Environment, Settings};
+use crate::core::prompt::{Ending, Rules, system};
+use crate::engines::agent::AgentEngine;
+use crate::engines::agent::replay::{Cassette, ReplayModel};
+use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
+use crate::ports::Engine;
+use std::path::Path;
+
+/// Largest cassette that is read.
+const MAX_CASSETTE: u64 = 64 << 20;
+
+/// The engine a run uses.
+pub struct Chosen {
+    pub engine: Box<dyn Engine>,
+    pub kind: EngineKind,
+    /// For people: `claude`, `replay:demo.jsonl`.
+    pub label: String,
+}
+
+/// Builds the engine that the settings ask for.
+///
+/// # Errors
+/// It cannot be used; the hint says what to set up.
+pub fn choose(settings: &Settings, env: &Environment) -> Result<Chosen, AppError> {
+    match &*settings.engine {
+        EngineChoice::Replay(file) => replay(file),
+        EngineChoice::Claude => claude(settings, env).ok_or_else(|| {
+            AppError::setup(
+                format!("the engine `claude` is not there: no program `{}` on PATH", settings.claude.path.display()),
+                "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration",
+            )
+        }),
+        EngineChoice::Auto => claude(settings, env).ok_or_else(|| {
+            AppError::setup(
+                "no engine is usable",
+                "install Claude Code (`npm install -g @anthropic-ai/claude-code`, then run `claude` once to log in), \
+                 or play a recording with --engine replay:FILE; `codelicious doctor` looks again",
+            )
+        }),
+    }
+}
+
+/// The kind without building it, for budgets.
+pub fn kind(settings: &Settings) -> EngineKind {
+    match &*settings.engine {
+        EngineChoice::Replay(_) => EngineKind::Replay,
+        EngineChoice::Auto | EngineChoice::Claude => EngineKind::Claude,
+    }
+}
+
+/// The rules that every prompt of the run starts with.
+pub fn system_prompt(kind: EngineKind) -> String {
+    let ending = match kind {
+        EngineKind::Claude => Ending::Object,
+        EngineKind::Replay => Ending::Tools,
+    };
+    system(&Rules { ending, extra: &[] })
+}
+
+fn claude(settings: &Settings, env: &Environment) -> Option<Chosen> {
+    let vars = env.engine_env(settings, EngineKind::Claude);
+    let program = claude_code::find(&settings.claude.path, &vars)?;
+    let engine = ClaudeCode::new(ClaudeConfig {
+        program,
+        extra_args: settings.claude.args.to_vec(),
+        max_turns: *settings.claude.max_turns,
+        max_budget_usd: *settings.claude.max_budget_usd,
+    });
+    Some(Chosen {
+        engine: Box::new(engine),
+        kind: EngineKind::Claude,
+        label: "claude".to_owned(),
+    })
+}
+
+fn replay(file: &Path) -> Result<Chosen, AppError> {
+    let bytes = crate::fsx::read_bounded(file, MAX_CASSETTE)?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        AppError::setup(
+            format!("{}: the cassette is not UTF-8", file.display()),
+            "a cassette is one JSON object a line",
+        )
+    })?;
+    from_cassette(&file.display().to_string(), &text)
+}
+
+/// An engine that plays `text`.
+///
+/// # Errors
+/// Lines that are no cassette, each with its number.
+pub fn from_cassette(name: &str, text: &str) -> Result<Chosen, AppError> {
+    let cassette = Cassette::parse(name, text)
+        .map_err(|e| AppError::setup(e.to_string(), "see \"Cassettes\" in the README"))?;
+    let engine = AgentEngine::new("replay", Box::new(ReplayModel::new(cassette)));
+    Ok(Chosen {
+        engine: Box::new(engine),
+        kind: EngineKind::Replay,
+        label: format!("replay:{name}"),
+    })
+}

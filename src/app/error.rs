@@ -1,0 +1,88 @@
+//! What ends a verb early: a message, what to do, and the exit code.
+
+use crate::config::ConfigError;
+use crate::driver::DriverError;
+use crate::fsx::FsError;
+use crate::fsx::lock::LockError;
+use crate::git::GitError;
+use crate::ledger::store::StoreError;
+use crate::model::ExitCode;
+use crate::verify::VerifyConfigError;
+
+/// An error for the person who typed the command.
+#[derive(Debug)]
+pub struct AppError {
+    pub message: String,
+    /// What to do about it; empty when the message says it.
+    pub hint: String,
+    pub exit: ExitCode,
+}
+
+impl AppError {
+    /// A usage, configuration or set-up error: exit code 2.
+    pub fn setup(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+            exit: ExitCode::Setup,
+        }
+    }
+}
+
+impl From<GitError> for AppError {
+    fn from(e: GitError) -> Self {
+        Self::setup(e.to_string(), e.remedy)
+    }
+}
+
+impl From<ConfigError> for AppError {
+    fn from(e: ConfigError) -> Self {
+        Self::setup(e.to_string(), "")
+    }
+}
+
+impl From<FsError> for AppError {
+    fn from(e: FsError) -> Self {
+        Self::setup(e.to_string(), "")
+    }
+}
+
+impl From<StoreError> for AppError {
+    fn from(e: StoreError) -> Self {
+        Self::setup(e.to_string(), "")
+    }
+}
+
+impl From<VerifyConfigError> for AppError {
+    fn from(e: VerifyConfigError) -> Self {
+        Self::setup(e.to_string(), "see `[verify]` in codelicious.toml")
+    }
+}
+
+impl From<LockError> for AppError {
+    fn from(e: LockError) -> Self {
+        let exit = match &e {
+            LockError::Held(_) => ExitCode::Locked,
+            LockError::Io(_) => ExitCode::Setup,
+        };
+        Self {
+            message: e.to_string(),
+            hint: "`codelicious status` shows how far it is".to_owned(),
+            exit,
+        }
+    }
+}
+
+impl From<DriverError> for AppError {
+    fn from(e: DriverError) -> Self {
+        let exit = match &e {
+            DriverError::Ledger(_) => ExitCode::Setup,
+            DriverError::Illegal(_) | DriverError::Lost(_) => ExitCode::Bug,
+        };
+        Self {
+            message: e.to_string(),
+            hint: "run again: git holds all finished work".to_owned(),
+            exit,
+        }
+    }
+}

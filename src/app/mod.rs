@@ -1,0 +1,48 @@
+//! The composition root: builds the shells for each verb and calls the driver. One file a verb.
+
+mod build;
+mod demo;
+mod doctor;
+mod engine;
+mod error;
+mod events;
+mod init;
+mod plan;
+mod reports;
+mod run;
+mod status;
+mod survey;
+mod world;
+
+pub use error::AppError;
+pub use world::{SystemClock, SystemRng};
+
+use crate::config::{Environment, Request};
+use crate::model::ExitCode;
+use crate::{cli, ui};
+use std::io::Write;
+
+/// Carries out one request, says what there is to say, and returns how the process ends.
+pub fn run(request: Request, env: &Environment) -> ExitCode {
+    let done = match request {
+        Request::Build(request) => build::run(&request, env),
+        Request::Plan(request) => plan::run(&request, env),
+        Request::Status(request) => status::run(&request, env),
+        Request::Events(request) => events::run(&request, env),
+        Request::Doctor(request) => doctor::run(&request, env),
+        Request::Init(request) => init::run(&request, env),
+        Request::Demo(request) => demo::run(&request, env),
+        Request::Completions(shell) => {
+            world::print(&cli::args::completions(shell));
+            Ok(ExitCode::Done)
+        }
+    };
+    done.unwrap_or_else(|error| {
+        let options = world::ui_options(env, crate::config::Output::default());
+        let hint = (!error.hint.is_empty()).then_some(error.hint.as_str());
+        let text = ui::error::render(&error.message, hint, options.color);
+        // A closed stderr leaves nobody to tell.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        error.exit
+    })
+}

@@ -1,0 +1,30 @@
+//! `plan` and `--dry-run`: what a run would do. Changes nothing, not even a folder.
+
+use super::error::AppError;
+use super::world::{World, print, print_json, ui_options};
+use super::{engine, reports};
+use crate::config::{Environment, Format, PlanRequest};
+use crate::git::Repo;
+use crate::model::{ExitCode, Severity};
+use crate::ui;
+
+pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppError> {
+    let world = World::open(&request.path, request.flags.clone(), env)?;
+    let repo = Repo::open(&world.info.root)?;
+    let scope = world.scope(&repo, &request.specs, engine::kind(&world.settings), env)?;
+    let (found, ledgers) = world.look(&repo, &scope)?;
+    let report = reports::plan(&world, &found, &ledgers, &request.specs)?;
+    match request.output.format {
+        Format::Json => print_json(&ui::plan::json(&report)),
+        Format::Human => print(&ui::plan::render(&report, &ui_options(env, request.output))),
+    }
+    let broken = report
+        .diagnostics
+        .iter()
+        .any(|d| d.severity == Severity::Error);
+    Ok(if broken {
+        ExitCode::Setup
+    } else {
+        ExitCode::Done
+    })
+}

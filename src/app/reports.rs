@@ -1,0 +1,297 @@
+//! Gathering what the verbs report from plans, ledgers and lanes.
+
+use super::error::AppError;
+use super::survey::{Survey, Surveyed};
+use super::world::World;
+use crate::core::decide::{lane_exit, undelivered};
+use crate::core::lane::{Lane, Policy};
+use crate::core::plan::parts_preview;
+use crate::core::recover::{Resume, recover};
+use crate::model::report::{
+    LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts, StatusReport, StatusSpec,
+    SummarySpec, Undelivered,
+};
+use crate::model::{ChunkState, ExitCode, Ledger, RunId, SpecId, SpecPlan};
+use crate::ui;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The policy that the settings make.
+pub fn policy(world: &World, run: RunId, engine: &str, remote: Option<&str>) -> Policy {
+    let settings = &world.settings;
+    Policy {
+        run,
+        engine: engine.to_owned(),
+        max_attempts: *settings.max_attempts,
+        max_fixes: *settings.max_fix_attempts,
+        max_commits: *settings.pr.max_commits,
+        max_lines: *settings.pr.max_lines,
+        allow_unverified: *settings.verify.allow_unverified,
+        remote: remote.map(str::to_owned),
+        max_pushes: 4,
+    }
+}
+
+/// The lane of a surveyed spec as a run would start it.
+///
+/// # Errors
+/// A bug in recovery.
+pub fn lane(
+    policy: Policy,
+    found: &Surveyed,
+    plan: &SpecPlan,
+    ledger: Option<&Ledger>,
+    resume: Resume,
+) -> Result<(Lane, Vec<String>), AppError> {
+    let ledger = ledger
+        .cloned()
+        .unwrap_or_else(|| Ledger::new(plan.id.clone(), found.path.clone(), found.branch.clone()));
+    let recovered = recover(
+        policy,
+        Ledger {
+            path: found.path.clone(),
+            ..ledger
+        },
+        plan.clone(),
+        &found.facts,
+        resume,
+    )
+    .map_err(|e| AppError {
+        message: format!("internal error: {e}"),
+        hint: String::new(),
+        exit: ExitCode::Bug,
+    })?;
+    let mut lane = recovered.lane;
+    lane.start = found.start.clone();
+    Ok((lane, recovered.repairs))
+}
+
+/// Every lane of a survey, as [`lane`] makes them, in build order.
+///
+/// # Errors
+/// A bug in recovery.
+pub fn lanes(
+    world: &World,
+    found: &Survey,
+    ledgers: &BTreeMap<SpecId, Ledger>,
+    remote: Option<&str>,
+) -> Result<Vec<Lane>, AppError> {
+    let policy = policy(world, RunId::new("none"), "", remote);
+    let mut lanes = Vec::new();
+    for plan in &found.plan.specs {
+        if let Some(spec) = found.specs.get(&plan.id) {
+            lanes.push(
+                lane(
+                    policy.clone(),
+                    spec,
+                    plan,
+                    ledgers.get(&plan.id),
+                    Resume::Remembered,
+                )?
+                .0,
+            );
+        }
+    }
+    Ok(lanes)
+}
+
+/// What `plan` says.
+///
+/// # Errors
+/// A bug in recovery.
+pub fn plan(
+    world: &World,
+    found: &Survey,
+    ledgers: &BTreeMap<SpecId, Ledger>,
+    named: &[PathBuf],
+) -> Result<PlanReport, AppError> {
+    let mut facts = BTreeMap::new();
+    let mut open = 0;
+    for lane in lanes(world, found, ledgers, None)? {
+        let id = lane.plan.id.clone();
+        let states = lane
+            .plan
+            .chunks
+            .iter()
+            .map(|c| (c.id.clone(), lane.state(&c.id)))
+            .collect();
+        let next_part = lane
+            .ledger
+            .prs
+            .iter()
+            .map(|p| p.part)
+            .max()
+            .map_or(1, |n| n + 1);
+        let parts = parts_preview(
+            &lane.plan,
+            usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX),
+        );
+        open += if lane.plan.not_built.is_none() {
+            lane.plan.chunks.iter().filter(|c| !c.done).count()
+        } else {
+            0
+        };
+        facts.insert(
+            id,
+            ui::plan::SpecFacts {
+                branch: lane.ledger.branch.clone(),
+                states,
+                parts,
+                first_part: next_part,
+            },
+        );
+    }
+    let next = (open > 0).then(|| command(world, named));
+    let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
+    if found.head_ahead > 0 {
+        report.warnings.push(crate::model::PlanWarning {
+            spec: None,
+            chunk: None,
+            message: format!(
+                "your HEAD has {} commits that the base `{}` lacks; they are not built upon (push or merge them, or name another --base)",
+                found.head_ahead, found.base.branch
+            ),
+        });
+    }
+    Ok(report)
+}
+
+/// The command that goes on with these specs.
+pub fn command(world: &World, named: &[PathBuf]) -> String {
+    let mut words = vec!["codelicious".to_owned()];
+    words.extend(named.iter().flat_map(|p| {
+        [
+            "--spec".to_owned(),
+            ui::shell_quote(&p.display().to_string()),
+        ]
+    }));
+    words.push(ui::shell_quote(&world.started_in.display().to_string()).replace("/.", ""));
+    words.join(" ")
+}
+
+/// What `status` says.
+///
+/// # Errors
+/// A bug in recovery.
+pub fn status(
+    world: &World,
+    found: &Survey,
+    ledgers: &BTreeMap<SpecId, Ledger>,
+    lock: Option<LockHolder>,
+    remote: Option<&str>,
+) -> Result<StatusReport, AppError> {
+    // While a run goes on the ledger says where it is; what recovery would make of it is not true yet.
+    let running = lock.is_some();
+    let mut specs = Vec::new();
+    let mut exit = ExitCode::Done;
+    for mut lane in lanes(world, found, ledgers, remote)? {
+        if let Some(live) = ledgers.get(&lane.plan.id).filter(|_| running) {
+            for (id, record) in &live.chunks {
+                lane.record_mut(id).state = record.state.clone();
+            }
+        }
+        if lane.plan.not_built.is_none() {
+            exit = exit.max(lane_exit(&lane));
+        }
+        let summary = spec_summary(&lane, remote);
+        specs.push(StatusSpec {
+            id: summary.id,
+            path: summary.path,
+            title: summary.title,
+            branch: summary.branch,
+            done: summary.done,
+            total: summary.total,
+            counts: counts(&lane),
+            stopped: summary.stopped,
+            spent: spent(&lane, None),
+            prs: summary.prs,
+            undelivered: summary.undelivered,
+            unverified: summary.unverified,
+        });
+    }
+    let next = (exit != ExitCode::Done && !running).then(|| command(world, &[]));
+    Ok(StatusReport {
+        schema: REPORT_SCHEMA,
+        lock,
+        specs,
+        diagnostics: found.plan.diagnostics.clone(),
+        next,
+    })
+}
+
+/// One lane at the end of a run.
+pub fn spec_summary(lane: &Lane, remote: Option<&str>) -> SummarySpec {
+    let (done, total) = lane.progress();
+    SummarySpec {
+        id: lane.ledger.spec.clone(),
+        path: lane.ledger.path.clone(),
+        title: lane.plan.title.clone(),
+        branch: lane.ledger.branch.clone(),
+        done,
+        total,
+        prs: lane.ledger.prs.iter().map(PrReport::from).collect(),
+        stopped: lane
+            .plan
+            .chunks
+            .iter()
+            .filter_map(|c| {
+                ui::status::stopped(&lane.ledger.spec, &c.id, &c.title, &lane.state(&c.id))
+            })
+            .collect(),
+        undelivered: undelivered_work(lane, remote),
+        unverified: lane
+            .ledger
+            .chunks
+            .values()
+            .filter(|r| {
+                matches!(r.state, ChunkState::Committed { .. })
+                    && r.evidence.as_ref().is_some_and(|e| e.unverified)
+            })
+            .count(),
+    }
+}
+
+fn undelivered_work(lane: &Lane, remote: Option<&str>) -> Option<Undelivered> {
+    let last = lane
+        .ledger
+        .prs
+        .iter()
+        .rfind(|p| !lane.part_is_merged(p.part))?;
+    if remote.is_none() {
+        let message = "the repository has no remote".to_owned();
+        return Some(Undelivered {
+            branch: last.branch.clone(),
+            tip: None,
+            failure: None,
+            message,
+            remote: None,
+        });
+    }
+    if !undelivered(lane) {
+        return None;
+    }
+    let failure = lane.ledger.undelivered.as_ref();
+    Some(Undelivered {
+        branch: last.branch.clone(),
+        tip: Some(last.tip.clone()),
+        failure: failure.map(|f| f.kind),
+        message: failure.map_or_else(|| "not sent yet".to_owned(), |f| f.message.clone()),
+        remote: remote.map(str::to_owned),
+    })
+}
+
+/// Chunks by state.
+pub fn counts(lane: &Lane) -> StateCounts {
+    let states: Vec<ChunkState> = lane.plan.chunks.iter().map(|c| lane.state(&c.id)).collect();
+    states.iter().collect()
+}
+
+/// What attempts used; of one run, or of all.
+pub fn spent(lane: &Lane, run: Option<&RunId>) -> Spent {
+    let mut spent = Spent::default();
+    let attempts = lane.ledger.chunks.values().flat_map(|r| &r.attempts);
+    for attempt in attempts.filter(|a| run.is_none_or(|r| a.run == *r)) {
+        spent.add(attempt.usage, attempt.cost);
+    }
+    spent
+}

@@ -1,0 +1,41 @@
+//! `status`: how far the specs are, also while a run goes on.
+
+use super::error::AppError;
+use super::world::{World, print, print_json, ui_options};
+use super::{engine, reports};
+use crate::config::{Environment, Flags, Format, StatusRequest};
+use crate::fsx::lock::peek;
+use crate::git::Repo;
+use crate::model::report::LockHolder;
+use crate::model::{ExitCode, RunId};
+use crate::ui;
+
+pub fn run(request: &StatusRequest, env: &Environment) -> Result<ExitCode, AppError> {
+    let world = World::open(&request.path, Flags::default(), env)?;
+    let repo = Repo::open(&world.info.root)?;
+    let scope = world.scope(&repo, &[], engine::kind(&world.settings), env)?;
+    let lock = peek(&world.dir(), &world.info.common_dir)?.map(|holder| match holder.info() {
+        Some(info) => LockHolder {
+            pid: info.pid,
+            run: info.run.clone(),
+            host: info.host.clone(),
+            started: Some(info.start),
+        },
+        None => LockHolder {
+            pid: 0,
+            run: RunId::new("unknown"),
+            host: "unknown".to_owned(),
+            started: None,
+        },
+    });
+    let (found, ledgers) = world.look(&repo, &scope)?;
+    let report = reports::status(&world, &found, &ledgers, lock, scope.remote.as_deref())?;
+    match request.output.format {
+        Format::Json => print_json(&ui::status::json(&report)),
+        Format::Human => print(&ui::status::render(
+            &report,
+            &ui_options(env, request.output),
+        )),
+    }
+    Ok(ExitCode::Done)
+}

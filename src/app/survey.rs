@@ -1,0 +1,703 @@
+//! Looking at everything that says what there is to build: the user's tree, the base, the lanes and the
+//! ledgers. Changes nothing.
+
+use crate::core::lane::LaneStart;
+use crate::core::plan::{PlanInput, SpecInput, plan};
+use crate::core::recover::LaneFacts;
+use crate::core::tokens;
+use crate::fsx::{read_bounded, walk};
+use crate::git::{BRANCHES, GitError, Repo, SpecRefs, files_of_tree, lane_facts, spec_refs};
+use crate::model::ledger::SpecBase;
+use crate::model::{
+    ChunkId, Diagnostic, Intent, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
+};
+use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Paths below the root named by `--spec`; empty for discovery.
+    pub named: Vec<String>,
+    /// Paths that the configuration names: built even without boxes.
+    pub configured: Vec<String>,
+    /// Patterns of specs to leave out, as lines of a `.gitignore` file.
+    pub exclude: Vec<String>,
+    pub remote: Option<String>,
+    /// Estimated tokens one assignment may start with.
+    pub budget_tokens: u64,
+    /// Start lanes again from the base.
+    pub fresh: bool,
+}
+
+/// Everything that was found.
+pub struct Survey {
+    pub base: SpecBase,
+    pub specs: BTreeMap<SpecId, Surveyed>,
+    pub plan: Plan,
+    /// Commits of the user's HEAD that the base lacks.
+    pub head_ahead: usize,
+}
+
+/// One spec and its lane.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    pub path: String,
+    /// First branch of the series.
+    pub branch: String,
+    pub spec: Spec,
+    /// The spec's text as it is built: the lane's with what the user and the base changed.
+    pub text: Vec<u8>,
+    pub facts: LaneFacts,
+    pub start: LaneStart,
+}
+
+/// Room in a prompt for the system text, the list of checks and a person's answer.
+const RESERVE_TOKENS: u64 = 3_000;
+
+/// Surveys the repository.
+///
+/// # Errors
+/// No base to build on, or git objects that cannot be read. What is wrong with single specs is in the
+/// plan's diagnostics.
+pub fn survey(
+    repo: &Repo,
+    base: &SpecBase,
+    scope: &Scope,
+    ledgers: &BTreeMap<SpecId, Ledger>,
+) -> Result<Survey, GitError> {
+    let root = repo.info().root.clone();
+    let refs = spec_refs(repo, scope.remote.as_deref())?;
+    let mut diagnostics = Vec::new();
+    let paths = find_paths(repo, &root, base, scope, &mut diagnostics)?;
+    let known = known_paths(repo, &refs, ledgers)?;
+    let found = name_specs(repo, base, &paths, &known, &refs, scope)?;
+
+    let mut specs = BTreeMap::new();
+    for (id, place) in found {
+        let no_refs = SpecRefs::default();
+        let survey = SpecSurvey {
+            repo,
+            root: &root,
+            base,
+            scope,
+            id: &id,
+            place: &place,
+            refs: refs.get(&id).unwrap_or(&no_refs),
+            ledger: ledgers.get(&id),
+        };
+        match survey.run()? {
+            Ok(Some(found)) => {
+                specs.insert(id, found);
+            }
+            Ok(None) => {}
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+    }
+    let mut plan = plan_specs(&root, specs.values(), scope.budget_tokens);
+    plan.diagnostics.extend(diagnostics);
+    let head_ahead = repo.head_ahead_of(&base.commit)?;
+    Ok(Survey {
+        base: base.clone(),
+        specs,
+        plan,
+        head_ahead,
+    })
+}
+
+/// Surveys one spec again on another base, and plans it alone.
+///
+/// # Errors
+/// As [`survey`]; a spec that cannot be read any more is a diagnostic.
+pub fn survey_one(
+    repo: &Repo,
+    base: &SpecBase,
+    scope: &Scope,
+    id: &SpecId,
+    path: &str,
+    ledger: Option<&Ledger>,
+) -> Result<Result<Option<(Surveyed, SpecPlan)>, Diagnostic>, GitError> {
+    let refs = spec_refs(repo, scope.remote.as_deref())?;
+    let root = repo.info().root.clone();
+    let no_refs = SpecRefs::default();
+    let place = Place {
+        path: path.to_owned(),
+        renamed_from: None,
+    };
+    let survey = SpecSurvey {
+        repo,
+        root: &root,
+        base,
+        scope,
+        id,
+        place: &place,
+        refs: refs.get(id).unwrap_or(&no_refs),
+        ledger,
+    };
+    Ok(survey.run()?.map(|found| {
+        found.and_then(|found| {
+            let plan = plan_specs(&root, std::iter::once(&found), scope.budget_tokens);
+            plan.specs.into_iter().next().map(|p| (found, p))
+        })
+    }))
+}
+
+fn plan_specs<'a>(
+    root: &Path,
+    specs: impl Iterator<Item = &'a Surveyed>,
+    budget_tokens: u64,
+) -> Plan {
+    let inputs: Vec<SpecInput<'_>> = specs
+        .map(|s| SpecInput {
+            spec: &s.spec,
+            bytes: &s.text,
+            done: &s.facts.on_base,
+        })
+        .collect();
+    let file_tokens = |path: &str| {
+        let meta = root
+            .join(path)
+            .metadata()
+            .ok()
+            .filter(std::fs::Metadata::is_file)?;
+        Some(tokens::for_bytes(meta.len()))
+    };
+    let mut made = plan(&PlanInput {
+        specs: &inputs,
+        budget_tokens,
+        reserve_tokens: RESERVE_TOKENS,
+        file_tokens: &file_tokens,
+    });
+    made.diagnostics.extend(
+        inputs
+            .iter()
+            .flat_map(|i| i.spec.diagnostics.iter().cloned()),
+    );
+    made
+}
+
+fn find_paths(
+    repo: &Repo,
+    root: &Path,
+    base: &SpecBase,
+    scope: &Scope,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Result<Vec<String>, GitError> {
+    if !scope.named.is_empty() {
+        return Ok(scope.named.clone());
+    }
+    let is_markdown = |name: &str| {
+        name.len() > 3 && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b".md")
+    };
+    let walked = walk::walk(root, is_markdown, spec::is_vendored_dir);
+    for path in walked
+        .not_utf8
+        .iter()
+        .filter(|p| spec::classify(p).is_some())
+    {
+        diagnostics.push(problem(path, "its name is not UTF-8", "rename the file"));
+    }
+    for path in walked
+        .symlinks
+        .iter()
+        .filter(|p| spec::classify(p).is_some())
+    {
+        diagnostics.push(Diagnostic {
+            severity: Severity::Warning,
+            ..problem(
+                path,
+                "it is a symbolic link, which is not followed",
+                "put the file itself there, or name its target with --spec",
+            )
+        });
+    }
+    let mut paths: BTreeSet<String> = walked
+        .paths
+        .into_iter()
+        .filter(|p| spec::classify(p).is_some())
+        .collect();
+    if repo.head_commit().as_ref() != Some(&base.commit) {
+        // The base may know specs that the user's checkout does not have yet.
+        paths.extend(
+            files_of_tree(repo, &base.commit)?
+                .into_iter()
+                .filter(|p| spec::classify(p).is_some()),
+        );
+    }
+    paths.extend(scope.configured.iter().cloned());
+    let excluded = excludes(root, &scope.exclude)?;
+    Ok(paths
+        .into_iter()
+        .filter(|p| !excluded.matched_path_or_any_parents(p, false).is_ignore())
+        .collect())
+}
+
+fn excludes(root: &Path, patterns: &[String]) -> Result<ignore::gitignore::Gitignore, GitError> {
+    let bad = |e: ignore::Error| {
+        GitError::new(
+            "reading `[specs] exclude`",
+            e.to_string(),
+            "write each pattern as a line of .gitignore",
+        )
+    };
+    let mut builder = ignore::gitignore::GitignoreBuilder::new(root);
+    for pattern in patterns {
+        builder.add_line(None, pattern).map_err(bad)?;
+    }
+    builder.build().map_err(bad)
+}
+
+/// Paths by the spec that has them, from ledgers and from what was synced.
+fn known_paths(
+    repo: &Repo,
+    refs: &BTreeMap<SpecId, SpecRefs>,
+    ledgers: &BTreeMap<SpecId, Ledger>,
+) -> Result<BTreeMap<SpecId, String>, GitError> {
+    let mut known: BTreeMap<SpecId, String> = BTreeMap::new();
+    for (id, found) in refs {
+        if let Some(sync) = &found.sync {
+            let file = files_of_tree(repo, sync)?.into_iter().next();
+            if let Some(path) = file
+                .as_deref()
+                .and_then(|f| f.split_once('/'))
+                .map(|(_, path)| path.to_owned())
+            {
+                known.insert(id.clone(), path);
+            }
+        }
+    }
+    for (id, ledger) in ledgers {
+        known.insert(id.clone(), ledger.path.clone());
+    }
+    Ok(known)
+}
+
+/// Where a spec is, and where it was.
+#[derive(Clone, Debug)]
+struct Place {
+    path: String,
+    renamed_from: Option<String>,
+}
+
+/// Gives every path its spec. A lane whose path vanished is found again by the ids of its tasks, or kept
+/// under its old path while it has work that is not merged.
+fn name_specs(
+    repo: &Repo,
+    base: &SpecBase,
+    paths: &[String],
+    known: &BTreeMap<SpecId, String>,
+    refs: &BTreeMap<SpecId, SpecRefs>,
+    scope: &Scope,
+) -> Result<BTreeMap<SpecId, Place>, GitError> {
+    let present: BTreeSet<&String> = paths.iter().collect();
+    let owned: BTreeSet<&String> = known.values().collect();
+    let unowned: Vec<&String> = paths.iter().filter(|p| !owned.contains(p)).collect();
+    let mut owners: BTreeMap<String, SpecId> = known
+        .iter()
+        .map(|(id, p)| (p.clone(), id.clone()))
+        .collect();
+    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let mut orphans: BTreeMap<SpecId, String> = BTreeMap::new();
+    for (id, path) in known.iter().filter(|(_, p)| !present.contains(p)) {
+        let tip = refs
+            .get(id)
+            .and_then(|r| best_tip(repo, id, r, base).transpose())
+            .transpose()?;
+        let Some(tip) = tip else { continue };
+        let Some(text) = repo.read_file(&tip, path)? else {
+            continue;
+        };
+        let Some(new) = unowned
+            .iter()
+            .find(|p| same_tasks(&repo.info().root, id, path, &text, p))
+        else {
+            orphans.insert(id.clone(), path.clone());
+            continue;
+        };
+        owners.remove(path);
+        owners.insert((*new).clone(), id.clone());
+        renamed.insert((*new).clone(), path.clone());
+    }
+    // Lanes that only the remote or git knows: a fresh clone.
+    if scope.named.is_empty() {
+        for (id, found) in refs.iter().filter(|(id, _)| !known.contains_key(*id)) {
+            let Some(tip) = best_tip(repo, id, found, base)? else {
+                continue;
+            };
+            let candidates: Vec<String> = files_of_tree(repo, &tip)?
+                .into_iter()
+                .filter(|p| spec::classify(p).is_some())
+                .collect();
+            let slugs = spec::assign_slugs(&candidates, &owners);
+            if let Some((path, _)) = slugs
+                .into_iter()
+                .find(|(p, slug)| slug == id && !present.contains(p))
+            {
+                orphans.insert(id.clone(), path);
+            }
+        }
+    } else {
+        orphans.clear();
+    }
+    let mut specs: BTreeMap<SpecId, Place> = spec::assign_slugs(paths, &owners)
+        .into_iter()
+        .map(|(path, id)| {
+            let renamed_from = renamed.get(&path).cloned();
+            (id, Place { path, renamed_from })
+        })
+        .collect();
+    for (id, path) in orphans {
+        specs.entry(id).or_insert(Place {
+            path,
+            renamed_from: None,
+        });
+    }
+    Ok(specs)
+}
+
+/// True when at least half of the tasks of `text` stand in the file at `new`.
+fn same_tasks(root: &Path, id: &SpecId, path: &str, text: &[u8], new: &str) -> bool {
+    let ids = |path: &str, bytes: &[u8]| -> BTreeSet<ChunkId> {
+        spec::parse(id.clone(), path, bytes, ParseOptions::default())
+            .map(|s| s.tasks.into_iter().map(|t| t.id).collect())
+            .unwrap_or_default()
+    };
+    let old = ids(path, text);
+    let Ok(bytes) = read_bounded(&root.join(new), MAX_SPEC_BYTES as u64) else {
+        return false;
+    };
+    let found = ids(new, &bytes);
+    !old.is_empty() && old.intersection(&found).count() * 2 >= old.len()
+}
+
+/// The furthest tip that is known for a spec and is its own: the lane, or branches that others pushed.
+fn best_tip(
+    repo: &Repo,
+    id: &SpecId,
+    refs: &SpecRefs,
+    base: &SpecBase,
+) -> Result<Option<Oid>, GitError> {
+    let mut best = refs.lane.clone();
+    for tip in refs.remote.values().chain(refs.local.values()) {
+        if best.as_ref() == Some(tip) || !repo.is_ours(id, &base.commit, tip)? {
+            continue;
+        }
+        let is_further = match &best {
+            None => true,
+            Some(b) => repo.is_ancestor(b, tip)?,
+        };
+        if is_further {
+            best = Some(tip.clone());
+        }
+    }
+    Ok(best)
+}
+
+struct SpecSurvey<'a> {
+    repo: &'a Repo,
+    root: &'a Path,
+    base: &'a SpecBase,
+    scope: &'a Scope,
+    id: &'a SpecId,
+    place: &'a Place,
+    refs: &'a SpecRefs,
+    ledger: Option<&'a Ledger>,
+}
+
+/// The texts of a spec, wherever it stands.
+struct Texts {
+    lane: Option<Vec<u8>>,
+    base: Option<Vec<u8>>,
+    /// The user's copy, when it is untracked or differs from HEAD's.
+    user: Option<Vec<u8>>,
+    /// HEAD's, the ancestor of a user's copy that was never synced.
+    head: Option<Vec<u8>>,
+    synced_user: Option<Vec<u8>>,
+    synced_base: Option<Vec<u8>>,
+}
+
+impl SpecSurvey<'_> {
+    fn run(&self) -> Result<Result<Option<Surveyed>, Diagnostic>, GitError> {
+        let path = &self.place.path;
+        let mut tip = best_tip(self.repo, self.id, self.refs, self.base)?;
+        let mut archive = None;
+        if self.scope.fresh {
+            archive = tip.take();
+        }
+        let texts = match self.texts(tip.as_ref())? {
+            Ok(texts) => texts,
+            Err(diagnostic) => return Ok(Err(diagnostic)),
+        };
+        let text = match merged(&texts, tip.is_some()) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Ok(Ok(None)),
+            Err(e) => {
+                let line = e.lines.first().copied().unwrap_or(0);
+                let remedy = format!(
+                    "make {path} agree with the spec on the branch {}, or start it again with --fresh",
+                    self.branch()?
+                );
+                return Ok(Err(Diagnostic {
+                    line,
+                    ..problem(path, &e.to_string(), &remedy)
+                }));
+            }
+        };
+        let prose = self.scope.named.contains(path) || self.scope.configured.contains(path);
+        let spec = match spec::parse(self.id.clone(), path, &text, ParseOptions { prose }) {
+            Ok(spec) => spec,
+            Err(diagnostic) => return Ok(Err(diagnostic)),
+        };
+        if spec.tasks.is_empty() && spec.diagnostics.is_empty() && tip.is_none() {
+            return Ok(Ok(None));
+        }
+        let on_base = texts
+            .base
+            .as_deref()
+            .map(|b| done_tasks(self.id, path, b, prose))
+            .unwrap_or_default();
+
+        // A lane whose work is all on the base has nothing left to give: new tasks start from the base.
+        let lane_done = tip
+            .as_ref()
+            .and(texts.lane.as_deref())
+            .map(|t| done_tasks(self.id, path, t, prose));
+        let is_merged = lane_done
+            .as_ref()
+            .is_some_and(|done| !done.is_empty() && done.is_subset(&on_base));
+        let has_open = spec
+            .tasks
+            .iter()
+            .any(|t| t.children.is_empty() && t.mark != TaskMark::Done && !on_base.contains(&t.id));
+        let mut committed = texts.lane.clone();
+        if is_merged && has_open {
+            archive = tip.take();
+            committed.clone_from(&texts.base);
+        } else if tip.is_none() {
+            committed.clone_from(&texts.base);
+        }
+        let merged_parts = if tip.is_none() {
+            self.spent_parts()
+        } else {
+            BTreeMap::new()
+        };
+        let sync = (committed.as_deref() != Some(&text)).then(|| text.clone());
+        let start = LaneStart {
+            lane_ref: self.refs.lane.clone(),
+            archive,
+            sync,
+            renamed_from: self.place.renamed_from.clone().filter(|_| tip.is_some()),
+            prose,
+            seen_user: texts.user.or(texts.synced_user),
+            seen_base: texts.base,
+        };
+        let commits = match &tip {
+            Some(tip) => lane_facts(self.repo, self.id, path, &self.base.commit, tip)?,
+            None => Vec::new(),
+        };
+        let intents = self
+            .ledger
+            .into_iter()
+            .flat_map(|l| &l.intents)
+            .filter_map(|i| match i {
+                Intent::Land { new, .. } => Some(new.clone()),
+                Intent::Engine { .. } | Intent::Push { .. } | Intent::Pr { .. } => None,
+            });
+        let facts = LaneFacts {
+            objects: self.repo.existing(intents),
+            tip,
+            base: Some(self.base.clone()),
+            commits,
+            on_base,
+            remote: self.refs.remote.clone(),
+            merged_parts,
+        };
+        Ok(Ok(Some(Surveyed {
+            path: path.clone(),
+            branch: self.branch()?,
+            spec,
+            text,
+            facts,
+            start,
+        })))
+    }
+
+    /// The first branch of the series: ours from before, else a name that nobody else uses.
+    fn branch(&self) -> Result<String, GitError> {
+        if let Some(ledger) = self.ledger {
+            return Ok(ledger.branch.clone());
+        }
+        let plain = format!("{BRANCHES}{}", self.id);
+        let remote = self
+            .scope
+            .remote
+            .as_deref()
+            .map(|r| format!("refs/remotes/{r}/{plain}"));
+        for name in std::iter::once(format!("refs/heads/{plain}")).chain(remote) {
+            if let Some(tip) = self.repo.ref_target(&name)? {
+                let ours = self.refs.lane.is_some()
+                    || self.repo.is_ours(self.id, &self.base.commit, &tip)?;
+                let merged =
+                    self.repo.is_ancestor(&tip, &self.base.commit)? && tip != self.base.commit;
+                if !ours && !merged {
+                    return Ok(format!("{plain}-{}", short_hash(&self.place.path)));
+                }
+            }
+        }
+        Ok(plain)
+    }
+
+    /// Parts of an earlier lane whose branches still stand: their numbers are not used again.
+    fn spent_parts(&self) -> BTreeMap<u32, (String, Oid)> {
+        let branches = self.refs.remote.iter().chain(&self.refs.local);
+        branches
+            .filter_map(|(branch, tip)| {
+                let (_, part) = crate::git::split_branch(branch)?;
+                Some((part, (branch.clone(), tip.clone())))
+            })
+            .collect()
+    }
+
+    fn texts(&self, tip: Option<&Oid>) -> Result<Result<Texts, Diagnostic>, GitError> {
+        let path = self.place.path.as_str();
+        let old_path = self.place.renamed_from.as_deref().unwrap_or(path);
+        let in_lane = |tip: &Oid| -> Result<Option<Vec<u8>>, GitError> {
+            match self.repo.read_file(tip, path)? {
+                Some(text) => Ok(Some(text)),
+                None => self.repo.read_file(tip, old_path),
+            }
+        };
+        let file = self.root.join(path);
+        let user = match file.symlink_metadata() {
+            Ok(meta) if meta.is_file() => match read_bounded(&file, MAX_SPEC_BYTES as u64) {
+                Ok(bytes) => Some(bytes),
+                Err(e) => {
+                    return Ok(Err(problem(
+                        path,
+                        &e.to_string(),
+                        "make the file readable and smaller, or leave it out with `[specs] exclude`",
+                    )));
+                }
+            },
+            Ok(_) if !self.scope.named.is_empty() => {
+                return Ok(Err(problem(
+                    path,
+                    "it is not a regular file",
+                    "name a markdown file with --spec",
+                )));
+            }
+            _ => None,
+        };
+        let head = match self.repo.head_commit() {
+            Some(head) => self.repo.read_file(&head, path)?,
+            None => None,
+        };
+        let same_as_head =
+            matches!((&user, &head), (Some(u), Some(h)) if without_cr(u) == without_cr(h));
+        let synced = |side: &str| -> Result<Option<Vec<u8>>, GitError> {
+            match &self.refs.sync {
+                Some(sync) => match self.repo.read_file(sync, &format!("{side}/{path}"))? {
+                    Some(text) => Ok(Some(text)),
+                    None => self.repo.read_file(sync, &format!("{side}/{old_path}")),
+                },
+                None => Ok(None),
+            }
+        };
+        Ok(Ok(Texts {
+            lane: match tip {
+                Some(tip) => in_lane(tip)?,
+                None => None,
+            },
+            base: self.repo.read_file(&self.base.commit, path)?,
+            user: user.filter(|_| !same_as_head),
+            head,
+            synced_user: synced("user")?,
+            synced_base: synced("base")?,
+        }))
+    }
+}
+
+/// The lane's text with what the base and the user changed since they were last looked at.
+fn merged(texts: &Texts, has_lane: bool) -> Result<Option<Vec<u8>>, spec::MergeConflict> {
+    let mut text = if has_lane { texts.lane.clone() } else { None };
+    text = match (text, &texts.base) {
+        (None, base) => base.clone(),
+        (Some(lane), Some(base)) if texts.synced_base.as_ref() != Some(base) => Some(
+            spec::merge_specs(texts.synced_base.as_deref(), &lane, base)?,
+        ),
+        (lane, _) => lane,
+    };
+    match (text, &texts.user) {
+        (None, user) => Ok(user.clone()),
+        (Some(lane), Some(user)) if texts.synced_user.as_ref() != Some(user) => {
+            let ancestor = texts.synced_user.as_deref().or(texts.head.as_deref());
+            spec::merge_specs(ancestor, &lane, user).map(Some)
+        }
+        (lane, _) => Ok(lane),
+    }
+}
+
+fn done_tasks(id: &SpecId, path: &str, text: &[u8], prose: bool) -> BTreeSet<ChunkId> {
+    let parsed = spec::parse(id.clone(), path, text, ParseOptions { prose });
+    let tasks = parsed.map(|s| s.tasks).unwrap_or_default();
+    tasks
+        .into_iter()
+        .filter(|t| t.mark == TaskMark::Done && t.children.is_empty())
+        .map(|t| t.id)
+        .collect()
+}
+
+fn without_cr(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().filter(|b| *b != b'\r').collect()
+}
+
+fn short_hash(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .take(3)
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+fn problem(path: &str, message: &str, remedy: &str) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        path: path.to_owned(),
+        line: 0,
+        message: message.to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// Turns paths as typed (relative to `from`) into paths below the root.
+///
+/// # Errors
+/// A path that does not exist or lies outside the repository, with the remedy.
+pub fn below_root(root: &Path, from: &Path, typed: &[PathBuf]) -> Result<Vec<String>, GitError> {
+    typed
+        .iter()
+        .map(|path| {
+            let what = format!("--spec {}", path.display());
+            let full = from.join(path).canonicalize().map_err(|e| {
+                GitError::new(
+                    &what,
+                    e.to_string(),
+                    "name an existing file, relative to the folder you are in",
+                )
+            })?;
+            let below = full.strip_prefix(root).map_err(|_| {
+                GitError::new(
+                    &what,
+                    "it is outside the repository",
+                    format!("name a file below {}", root.display()),
+                )
+            })?;
+            let text = below
+                .to_str()
+                .ok_or_else(|| GitError::new(&what, "its name is not UTF-8", "rename the file"))?;
+            Ok(text.to_owned())
+        })
+        .collect()
+}

@@ -1,0 +1,174 @@
+//! What every verb needs: the repository, the settings, the terminal, the clock.
+
+use super::error::AppError;
+use super::survey::{Scope, Survey, below_root, survey};
+use crate::config::{self, Color, EngineKind, Environment, Flags, Output, Settings, Verbosity};
+use crate::git::{Repo, RepoInfo, resolve_base};
+use crate::ledger::Store;
+use crate::model::{Ledger, RunId, SpecId};
+use crate::ports::{Clock, Rng};
+use crate::ui::UiOptions;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// A repository with its settings.
+pub struct World {
+    pub info: RepoInfo,
+    pub settings: Settings,
+    /// The folder the command was typed for.
+    pub started_in: PathBuf,
+}
+
+impl World {
+    /// # Errors
+    /// No repository at `path`, or settings that cannot be used.
+    pub fn open(path: &Path, flags: Flags, env: &Environment) -> Result<Self, AppError> {
+        let started_in = env.cwd().join(path);
+        let info = RepoInfo::discover(&started_in).map_err(|e| {
+            let mistyped = config::mistyped_verb(path).filter(|_| !started_in.exists());
+            match mistyped {
+                Some(verb) => AppError::setup(
+                    format!("there is no folder `{}`", path.display()),
+                    format!("did you mean `codelicious {verb}`?"),
+                ),
+                None => e.into(),
+            }
+        })?;
+        let settings = config::load(&info.root, flags, env)?;
+        Ok(Self {
+            info,
+            settings,
+            started_in,
+        })
+    }
+
+    /// Our folder in the repository. May not exist.
+    pub fn dir(&self) -> PathBuf {
+        self.info.root.join(crate::fsx::root::DIR_NAME)
+    }
+
+    /// What a survey looks for.
+    ///
+    /// # Errors
+    /// Specs named on the command line that are not there.
+    pub fn scope(
+        &self,
+        repo: &Repo,
+        specs: &[PathBuf],
+        engine: EngineKind,
+        env: &Environment,
+    ) -> Result<Scope, AppError> {
+        Ok(Scope {
+            named: below_root(&self.info.root, env.cwd(), specs)?,
+            configured: self.settings.specs.paths.to_vec(),
+            exclude: self.settings.specs.exclude.to_vec(),
+            remote: repo.default_remote(),
+            budget_tokens: self.settings.budget.chunk_tokens(engine),
+            fresh: false,
+        })
+    }
+
+    /// Looks at everything as it stands, without fetching. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    pub fn look(
+        &self,
+        repo: &Repo,
+        scope: &Scope,
+    ) -> Result<(Survey, BTreeMap<SpecId, Ledger>), AppError> {
+        let base = resolve_base(repo, self.settings.base.as_deref(), scope.remote.as_deref())?;
+        let ledgers = read_ledgers(&self.dir());
+        let found = survey(repo, &base, scope, &ledgers)?;
+        Ok((found, ledgers))
+    }
+}
+
+/// The ledgers as they can be read; damaged ones are a run's to repair.
+pub fn read_ledgers(dir: &Path) -> BTreeMap<SpecId, Ledger> {
+    let store = Store::open(dir);
+    let specs = store.list().unwrap_or_default();
+    specs
+        .into_iter()
+        .filter_map(|id| Some((id.clone(), store.read(&id).ok()??)))
+        .collect()
+}
+
+/// What the terminal can do, and how much is wanted.
+pub fn ui_options(env: &Environment, output: Output) -> UiOptions {
+    let terminal = std::io::stderr().is_terminal();
+    UiOptions {
+        terminal,
+        color: match env.color() {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal,
+        },
+        quiet: u8::from(output.verbosity == Verbosity::Quiet),
+        verbose: match output.verbosity {
+            Verbosity::Quiet | Verbosity::Normal => 0,
+            Verbosity::Verbose => 1,
+            Verbosity::Debug => 2,
+        },
+        width: env
+            .get("COLUMNS")
+            .and_then(|c| c.parse().ok())
+            .unwrap_or(if terminal { 100 } else { 80 }),
+    }
+}
+
+/// Writes a result to stdout. A closed pipe is the reader's choice, not an error.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    if !text.ends_with('\n') {
+        let _ = out.write_all(b"\n");
+    }
+}
+
+/// Writes a JSON result to stdout.
+pub fn print_json(value: &serde_json::Value) {
+    print(&crate::ui::json_text(value));
+}
+
+/// The system's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// The system's randomness.
+pub struct SystemRng;
+
+impl Rng for SystemRng {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one source of randomness"
+    )]
+    fn unit(&self) -> f64 {
+        rand::random()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one source of randomness"
+    )]
+    fn bytes(&self) -> [u8; 16] {
+        rand::random()
+    }
+}
+
+/// A new run's id.
+pub fn new_run_id(clock: &dyn Clock, rng: &dyn Rng) -> RunId {
+    let [a, b, c, ..] = rng.bytes();
+    RunId::new(format!(
+        "{}-{a:02x}{b:02x}{c:02x}",
+        clock.now().format("%Y%m%dT%H%M%SZ")
+    ))
+}

@@ -1,0 +1,571 @@
+//! The command line: raw flags become a validated [`Request`] at once.
+//!
+//! Everything wrong with the words themselves ends here, as a clap error with exit code 2. What needs
+//! the file system, such as whether a path exists, is the application's to judge. Reads no environment:
+//! variables are a layer of `config`.
+
+use crate::config::{
+    BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
+    InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell, StatusRequest, VERBS,
+    Verbosity, mistyped_verb, parse_duration,
+};
+use crate::model::ExitCode;
+use clap::builder::PossibleValue;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
+};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Turns specs into small, verified pull requests, unattended.
+///
+/// Without a verb, builds what is open in the specs of the repository at PATH:
+/// each task becomes one commit that the repository's own checks have passed, on a
+/// branch of its own. Your working tree is not touched.
+#[derive(Debug, Parser)]
+#[command(
+    name = "codelicious",
+    version,
+    max_term_width = 80,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    after_help = "'codelicious --help' says more, with examples and exit codes.",
+    after_long_help = epilogue(),
+    override_usage = "codelicious [OPTIONS] [PATH]\n       codelicious <VERB> [OPTIONS]",
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs"
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    specs: SpecArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+    #[command(flatten)]
+    verification: VerificationArgs,
+    #[command(flatten)]
+    pulls: PullArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show what a run would build, and change nothing
+    Plan {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        specs: SpecArgs,
+        #[command(flatten)]
+        engine: EngineArg,
+        #[command(flatten)]
+        pulls: CapArgs,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Show how far each spec is
+    Status {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Show what happened, oldest first
+    Events {
+        #[command(flatten)]
+        place: Place,
+        /// Only the events of this run
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Check that everything a run needs is there
+    Doctor {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        engine: EngineArg,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Write a commented codelicious.toml
+    Init {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        output: Loudness,
+    },
+    /// Build a small sample project, offline and free
+    Demo {
+        /// Folder for the sample, new or empty [default: a temporary one]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+        #[command(flatten)]
+        output: Loudness,
+    },
+    /// Write completions for a shell to stdout
+    Completions {
+        #[arg(value_enum)]
+        shell: ShellArg,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// A folder in the repository [default: .]
+    #[arg(value_name = "PATH", default_value = ".", hide_default_value = true, value_hint = ValueHint::DirPath)]
+    path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Specs")]
+struct SpecArgs {
+    /// Build only this spec, also when it is prose; repeatable
+    #[arg(long = "spec", value_name = "PATH", value_hint = ValueHint::FilePath)]
+    specs: Vec<PathBuf>,
+    /// Branch to start from [default: the repository's]
+    #[arg(long, value_name = "BRANCH", value_parser = one_word)]
+    base: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engine")]
+struct EngineArg {
+    /// auto, claude or replay:FILE [default: auto]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineChoice>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Engine")]
+struct EngineArgs {
+    #[command(flatten)]
+    engine: EngineArg,
+    /// Model for the engine [default: its own choice]
+    #[arg(long, value_name = "MODEL", value_parser = one_word)]
+    model: Option<String>,
+    /// Bound on one engine run [default: 1800]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, { 7 * 86_400 }>)]
+    agent_timeout: Option<Duration>,
+    /// Bound on an engine's silence [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, { 7 * 86_400 }>)]
+    stall_timeout: Option<Duration>,
+    /// Accept by name that nothing is walled in: off [default: off]
+    #[arg(long, value_name = "MODE", value_parser = [PossibleValue::new("off"), PossibleValue::new("on").hide(true)], hide_possible_values = true)]
+    sandbox: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Verification")]
+struct VerificationArgs {
+    /// Fix turns per attempt, 0 to 10 [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
+    max_fix_attempts: Option<u32>,
+    /// Commit chunks that no check could look at
+    #[arg(long)]
+    allow_unverified: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pull requests")]
+struct CapArgs {
+    /// Commits per pull request, 1 to 100 [default: 8]
+    #[arg(long = "max-commits-per-pr", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    max_commits: Option<u32>,
+    /// Changed lines per pull request, 50 to 5000 [default: 250]
+    #[arg(long = "max-loc-per-pr", value_name = "N", value_parser = clap::value_parser!(u32).range(50..=5000))]
+    max_lines: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pull requests")]
+struct PullArgs {
+    #[command(flatten)]
+    caps: CapArgs,
+    /// Where pull requests go: auto or local [default: auto]
+    #[arg(long, value_name = "PLATFORM", value_parser = platforms(), hide_possible_values = true)]
+    platform: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+struct RunArgs {
+    /// Show what would be built, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop after this long, resumably: 90, 90s, 30m, 8h
+    #[arg(long, value_name = "DURATION", value_parser = seconds::<1, { 35 * 86_400 }>)]
+    deadline: Option<Duration>,
+    /// Look again when all is built; end when nothing is left
+    #[arg(long)]
+    continuous: bool,
+    /// Pause between two looks, 0 to 3600 [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds::<0, 3_600>)]
+    cycle_sleep_s: Option<Duration>,
+    /// Forget earlier failures, sessions and stored plans
+    #[arg(long)]
+    no_resume: bool,
+    /// Rebuild the ledgers from git; the old ones are kept aside
+    #[arg(long)]
+    reset_ledger: bool,
+    /// Start again from the base; the old work is archived
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct OutputArgs {
+    /// Results as JSON on stdout
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    loudness: Loudness,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct Loudness {
+    /// Say more; twice for the debug log
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Say only errors and the final word
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+// Flags that have no effect in this version. Parsed, so that they are refused by name and not swallowed, nor
+// taken for a slip of another flag; kept out of `Cli`, because completions offer hidden flags too. No doc
+// comment, because clap would make it the program's description.
+#[derive(Debug, Args)]
+struct LaterArgs {
+    #[arg(long, hide = true, num_args = 0..=1)]
+    min_coverage: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    endpoint: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    parallel: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    resume: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    skip_auth_check: bool,
+    #[arg(long, hide = true)]
+    skip_credential_probe: bool,
+}
+
+impl LaterArgs {
+    /// The first such flag that was given, and why it has no effect.
+    fn refused(&self) -> Option<(&'static str, &'static str)> {
+        let given = [
+            (
+                self.min_coverage.is_some(),
+                "--min-coverage",
+                "coverage is not measured",
+            ),
+            (
+                self.endpoint.is_some(),
+                "--endpoint",
+                "no engine here talks to a chat endpoint; see --engine",
+            ),
+            (
+                self.parallel.is_some(),
+                "--parallel",
+                "chunks are built one after another",
+            ),
+            (
+                self.resume.is_some(),
+                "--resume",
+                "there is nothing to choose, because every run resumes by itself",
+            ),
+            (
+                self.skip_auth_check,
+                "--skip-auth-check",
+                "there is no such check to skip",
+            ),
+            (
+                self.skip_credential_probe,
+                "--skip-credential-probe",
+                "there is no such probe to skip",
+            ),
+        ];
+        given
+            .into_iter()
+            .find(|(given, ..)| *given)
+            .map(|(_, flag, why)| (flag, why))
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ShellArg {
+    Bash,
+    Elvish,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+    Zsh,
+}
+
+/// Reads a command line, program name first. The error is also how `--help` and `--version` come
+/// back: `clap::Error::exit_code` is 0 for them and 2 for a usage error, and `clap::Error::print`
+/// knows where it goes.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, clap::Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let matches = LaterArgs::augment_args(Cli::command())
+        .try_get_matches_from(&args)
+        .map_err(|error| about_verb(&args, error))?;
+    if let Some((flag, why)) = LaterArgs::from_arg_matches(&matches)?.refused() {
+        return Err(usage(format!(
+            "{flag} is not supported by this version yet: {why}"
+        )));
+    }
+    let cli = Cli::from_arg_matches(&matches)?;
+    match cli.verb {
+        Some(verb) => Ok(verb.request()),
+        None => build(cli),
+    }
+}
+
+/// The script that completes our command line in a shell.
+pub fn completions(shell: Shell) -> String {
+    let shell = match shell {
+        Shell::Bash => clap_complete::Shell::Bash,
+        Shell::Elvish => clap_complete::Shell::Elvish,
+        Shell::Fish => clap_complete::Shell::Fish,
+        Shell::PowerShell => clap_complete::Shell::PowerShell,
+        Shell::Zsh => clap_complete::Shell::Zsh,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "codelicious", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// What `--help` prints, without styles, at 80 columns: for the generated reference. `verb` is None
+/// for the program itself; None comes back for a word that is no verb.
+pub fn help(verb: Option<&str>) -> Option<String> {
+    let mut command = Cli::command().term_width(80);
+    command.build();
+    let help = match verb {
+        None => command.render_long_help(),
+        Some(verb) => command.find_subcommand_mut(verb)?.render_long_help(),
+    };
+    Some(help.to_string())
+}
+
+fn build(cli: Cli) -> Result<Request, clap::Error> {
+    let path = &cli.place.path;
+    if let Some(verb) = VERBS.into_iter().find(|verb| path.as_os_str() == *verb) {
+        return Err(usage(misplaced(verb)));
+    }
+    if let Some(verb) = later_verb(path) {
+        return Err(usage(later(verb)));
+    }
+    let on = |given: bool| given.then_some(true);
+    Ok(Request::Build(BuildRequest {
+        path: cli.place.path,
+        specs: cli.specs.specs,
+        dry_run: cli.run.dry_run,
+        restart: Restart {
+            forget_failures: cli.run.no_resume,
+            rebuild_ledger: cli.run.reset_ledger,
+            fresh: cli.run.fresh,
+        },
+        output: cli.output.output(),
+        flags: Flags {
+            engine: cli.engine.engine.engine,
+            model: cli.engine.model,
+            agent_timeout: cli.engine.agent_timeout,
+            stall_timeout: cli.engine.stall_timeout,
+            deadline: cli.run.deadline,
+            base: cli.specs.base,
+            continuous: on(cli.run.continuous),
+            cycle_sleep: cli.run.cycle_sleep_s,
+            max_fix_attempts: cli.verification.max_fix_attempts,
+            sandbox: cli.engine.sandbox,
+            max_commits: cli.pulls.caps.max_commits,
+            max_lines: cli.pulls.caps.max_lines,
+            platform: cli.pulls.platform,
+            allow_unverified: on(cli.verification.allow_unverified),
+        },
+    }))
+}
+
+impl Verb {
+    fn request(self) -> Request {
+        match self {
+            Self::Plan {
+                place,
+                specs,
+                engine,
+                pulls,
+                output,
+            } => Request::Plan(PlanRequest {
+                path: place.path,
+                specs: specs.specs,
+                output: output.output(),
+                flags: Flags {
+                    engine: engine.engine,
+                    base: specs.base,
+                    max_commits: pulls.max_commits,
+                    max_lines: pulls.max_lines,
+                    ..Flags::default()
+                },
+            }),
+            Self::Status { place, output } => Request::Status(StatusRequest {
+                path: place.path,
+                output: output.output(),
+            }),
+            Self::Events { place, run, output } => Request::Events(EventsRequest {
+                path: place.path,
+                run,
+                output: output.output(),
+            }),
+            Self::Doctor {
+                place,
+                engine,
+                output,
+            } => Request::Doctor(DoctorRequest {
+                path: place.path,
+                output: output.output(),
+                flags: Flags {
+                    engine: engine.engine,
+                    ..Flags::default()
+                },
+            }),
+            Self::Init { place, output } => Request::Init(InitRequest {
+                path: place.path,
+                output: output.output(Format::Human),
+            }),
+            Self::Demo { dir, output } => Request::Demo(DemoRequest {
+                dir,
+                output: output.output(Format::Human),
+            }),
+            Self::Completions { shell } => Request::Completions(match shell {
+                ShellArg::Bash => Shell::Bash,
+                ShellArg::Elvish => Shell::Elvish,
+                ShellArg::Fish => Shell::Fish,
+                ShellArg::PowerShell => Shell::PowerShell,
+                ShellArg::Zsh => Shell::Zsh,
+            }),
+        }
+    }
+}
+
+impl OutputArgs {
+    fn output(&self) -> Output {
+        self.loudness.output(if self.json {
+            Format::Json
+        } else {
+            Format::Human
+        })
+    }
+}
+
+impl Loudness {
+    fn output(&self, format: Format) -> Output {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Verbose,
+            (false, _) => Verbosity::Debug,
+        };
+        Output { format, verbosity }
+    }
+}
+
+/// Says more where clap takes a second word for a misplaced verb: what the first word was probably
+/// meant to be, or that one path is all there is room for.
+fn about_verb(args: &[OsString], error: clap::Error) -> clap::Error {
+    let stray = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => word.clone(),
+        _ => return error,
+    };
+    let first = args.get(1).map(Path::new);
+    if let Some(verb) = first.and_then(later_verb) {
+        return usage(later(verb));
+    }
+    if VERBS.contains(&stray.as_str()) {
+        return usage(misplaced(&stray));
+    }
+    match first.and_then(|word| Some((word.display(), mistyped_verb(word)?))) {
+        Some((word, verb)) => usage(format!(
+            "no verb is called '{word}'; did you mean '{verb}'?"
+        )),
+        None => usage(format!(
+            "'{stray}' is one word too many: a run takes one PATH, and specs with --spec"
+        )),
+    }
+}
+
+fn misplaced(verb: &str) -> String {
+    format!(
+        "'{verb}' is a verb and comes first: codelicious {verb} …; a folder of that name is written ./{verb}"
+    )
+}
+
+fn later_verb(word: &Path) -> Option<&'static str> {
+    LATER_VERBS
+        .into_iter()
+        .find(|verb| word.as_os_str() == *verb)
+}
+
+fn later(verb: &str) -> String {
+    format!(
+        "the verb '{verb}' is not supported by this version yet; a folder of that name is written ./{verb}"
+    )
+}
+
+fn usage(message: String) -> clap::Error {
+    Cli::command().error(ErrorKind::ValueValidation, message)
+}
+
+/// Only auto and local do something; the others are refused by the configuration, which says why.
+fn platforms() -> [PossibleValue; 5] {
+    ["auto", "local", "github", "gitlab", "gitea"]
+        .map(|name| PossibleValue::new(name).hide(!matches!(name, "auto" | "local")))
+}
+
+fn one_word(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
+        return Err("it must be one word that does not start with a dash".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|duration| (MIN..=MAX).contains(&duration.as_secs()))
+        .ok_or_else(|| {
+            format!("it must be seconds from {MIN} to {MAX}, or a duration such as 90s, 30m or 8h")
+        })
+}
+
+/// Examples and the table of exit codes.
+fn epilogue() -> String {
+    let mut text = String::from(
+        "Examples:\n  \
+         codelicious plan                    what would be built\n  \
+         codelicious --spec docs/todo.md     build one spec\n  \
+         codelicious --continuous --deadline 8h --max-loc-per-pr 400\n\n\
+         Settings also come from CODELICIOUS_… variables, codelicious.toml at the\n\
+         repository's root, and ~/.config/codelicious/config.toml, in this order.\n\n\
+         Exit codes, the first that applies:\n",
+    );
+    for exit in ExitCode::ALL {
+        let _ = writeln!(text, "  {:>3}  {}", exit.code(), exit.meaning());
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,394 @@
+use super::*;
+use crate::config::{KEYS, Kind};
+
+fn read(line: &[&str]) -> Result<Request, clap::Error> {
+    parse(
+        std::iter::once("codelicious")
+            .chain(line.iter().copied())
+            .map(OsString::from),
+    )
+}
+
+fn built(line: &[&str]) -> BuildRequest {
+    match read(line) {
+        Ok(Request::Build(request)) => request,
+        other => panic!("{line:?} is no build: {other:?}"),
+    }
+}
+
+/// The message of a usage error.
+fn refused(line: &[&str]) -> String {
+    let error = read(line).expect_err("a usage error");
+    assert_eq!(error.exit_code(), 2, "{line:?}");
+    error.to_string()
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn builds_here_when_nothing_is_said() {
+    assert_eq!(
+        built(&[]),
+        BuildRequest {
+            path: PathBuf::from("."),
+            specs: Vec::new(),
+            dry_run: false,
+            restart: Restart::default(),
+            output: Output::default(),
+            flags: Flags::default(),
+        }
+    );
+}
+
+#[test]
+fn every_flag_arrives_in_its_field() {
+    let request = built(&[
+        "--engine",
+        "replay:tape.json",
+        "--model",
+        "opus[1m]",
+        "--agent-timeout",
+        "5m",
+        "--stall-timeout",
+        "30",
+        "--deadline",
+        "1h30m",
+        "--spec",
+        "a.md",
+        "--spec",
+        "b.md",
+        "--base",
+        "main",
+        "--dry-run",
+        "--json",
+        "--max-commits-per-pr",
+        "3",
+        "--max-loc-per-pr",
+        "50",
+        "--platform",
+        "local",
+        "--continuous",
+        "--cycle-sleep-s",
+        "0",
+        "--no-resume",
+        "--reset-ledger",
+        "--fresh",
+        "--allow-unverified",
+        "--max-fix-attempts",
+        "0",
+        "--sandbox",
+        "off",
+        "-vv",
+        "somewhere",
+    ]);
+    assert_eq!(
+        request,
+        BuildRequest {
+            path: PathBuf::from("somewhere"),
+            specs: vec![PathBuf::from("a.md"), PathBuf::from("b.md")],
+            dry_run: true,
+            restart: Restart {
+                forget_failures: true,
+                rebuild_ledger: true,
+                fresh: true
+            },
+            output: Output {
+                format: Format::Json,
+                verbosity: Verbosity::Debug
+            },
+            flags: Flags {
+                engine: Some(EngineChoice::Replay(PathBuf::from("tape.json"))),
+                model: Some("opus[1m]".to_owned()),
+                agent_timeout: Some(Duration::from_secs(300)),
+                stall_timeout: Some(Duration::from_secs(30)),
+                deadline: Some(Duration::from_secs(5_400)),
+                base: Some("main".to_owned()),
+                continuous: Some(true),
+                cycle_sleep: Some(Duration::ZERO),
+                max_fix_attempts: Some(0),
+                sandbox: Some("off".to_owned()),
+                max_commits: Some(3),
+                max_lines: Some(50),
+                platform: Some("local".to_owned()),
+                allow_unverified: Some(true),
+            },
+        }
+    );
+}
+
+#[test]
+fn a_verb_comes_first_and_a_path_may_look_like_one() {
+    assert!(matches!(read(&["plan"]), Ok(Request::Plan(_))));
+    assert_eq!(built(&["./plan"]).path, PathBuf::from("./plan"));
+    assert_eq!(built(&["--", "elsewhere"]).path, PathBuf::from("elsewhere"));
+    assert!(refused(&["--json", "status"]).contains("comes first: codelicious status"));
+    assert!(refused(&["retry"]).contains("'retry' is not supported by this version"));
+    assert!(refused(&["retry", "a:1"]).contains("'retry' is not supported by this version"));
+    assert!(refused(&["pln", "x"]).contains("did you mean 'plan'?"));
+    assert!(refused(&[".", "status"]).contains("comes first"));
+    assert!(refused(&["one", "two"]).contains("'two' is one word too many"));
+    assert_eq!(mistyped_verb(Path::new("stauts")), Some("status"));
+    assert_eq!(mistyped_verb(Path::new("pln")), Some("plan"));
+    assert_eq!(mistyped_verb(Path::new("backend")), None);
+}
+
+#[test]
+fn verbs_take_what_is_theirs() {
+    let output = Output {
+        format: Format::Json,
+        verbosity: Verbosity::Quiet,
+    };
+    let flags = Flags {
+        engine: Some(EngineChoice::Claude),
+        max_lines: Some(99),
+        ..Flags::default()
+    };
+    let table: [(&[&str], Request); 7] = [
+        (
+            &[
+                "plan",
+                "x",
+                "--spec",
+                "a.md",
+                "--json",
+                "-q",
+                "--engine",
+                "claude",
+                "--max-loc-per-pr",
+                "99",
+            ],
+            Request::Plan(PlanRequest {
+                path: "x".into(),
+                specs: vec!["a.md".into()],
+                output,
+                flags,
+            }),
+        ),
+        (
+            &["status", "--json", "--quiet"],
+            Request::Status(StatusRequest {
+                path: ".".into(),
+                output,
+            }),
+        ),
+        (
+            &["events", "--run", "r1", "x"],
+            Request::Events(EventsRequest {
+                path: "x".into(),
+                run: Some("r1".into()),
+                output: Output::default(),
+            }),
+        ),
+        (
+            &["doctor"],
+            Request::Doctor(DoctorRequest {
+                path: ".".into(),
+                output: Output::default(),
+                flags: Flags::default(),
+            }),
+        ),
+        (
+            &["init", "x"],
+            Request::Init(InitRequest {
+                path: "x".into(),
+                output: Output::default(),
+            }),
+        ),
+        (
+            &["demo", "--dir", "d"],
+            Request::Demo(DemoRequest {
+                dir: Some("d".into()),
+                output: Output::default(),
+            }),
+        ),
+        (
+            &["completions", "powershell"],
+            Request::Completions(Shell::PowerShell),
+        ),
+    ];
+    for (line, request) in table {
+        assert_eq!(read(line).ok(), Some(request), "{line:?}");
+    }
+}
+
+#[test]
+fn flags_without_effect_are_refused_by_name() {
+    let table: [(&[&str], &str); 8] = [
+        (&["--parallel", "4"], "--parallel"),
+        (&["--parallel"], "--parallel"),
+        (&["--min-coverage=80"], "--min-coverage"),
+        (&["--endpoint", "http://localhost"], "--endpoint"),
+        (&["--resume"], "--resume"),
+        (&["--resume", "abc"], "--resume"),
+        (&["--skip-auth-check"], "--skip-auth-check"),
+        (&["--skip-credential-probe"], "--skip-credential-probe"),
+    ];
+    for (line, flag) in table {
+        assert!(
+            refused(line).contains(&format!("{flag} is not supported by this version yet")),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn bad_values_name_what_is_allowed() {
+    let table: [(&[&str], &str); 12] = [
+        (&["--max-commits-per-pr", "0"], "1..=100"),
+        (&["--max-commits-per-pr", "101"], "1..=100"),
+        (&["--max-loc-per-pr", "49"], "50..=5000"),
+        (&["--max-loc-per-pr", "5001"], "50..=5000"),
+        (&["--cycle-sleep-s", "3601"], "from 0 to 3600"),
+        (&["--agent-timeout", "0"], "from 1 to"),
+        (&["--deadline", "soon"], "such as 90s, 30m or 8h"),
+        (
+            &["--engine", "gpt"],
+            "known engines are auto, claude and replay:FILE",
+        ),
+        (&["--engine", "replay:"], "needs a file"),
+        (&["--model", "a b"], "one word"),
+        (&["--base", ""], "one word"),
+        (&["-q", "-v"], "cannot be used with"),
+    ];
+    for (line, part) in table {
+        let message = refused(line);
+        assert!(message.contains(part), "{line:?}: {message}");
+    }
+    assert!(refused(&["--max-commit-per-pr", "3"]).contains("--max-commits-per-pr"));
+    for line in [
+        ["--platfrom", "local", "x"],
+        ["x", "--platfrom", "local"],
+        ["--json", "--platfrom", "local"],
+    ] {
+        assert!(
+            refused(&line).contains("'--platform'"),
+            "{line:?}: {}",
+            refused(&line)
+        );
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for line in [["--help"], ["-h"], ["--version"], ["-V"]] {
+        assert_eq!(read(&line).expect_err("an early end").exit_code(), 0);
+    }
+    let printed = read(&["--help"]).expect_err("an early end").to_string();
+    assert!(printed.starts_with("Turns specs into"), "{printed}");
+    assert!(printed.lines().all(|line| line.chars().count() <= 80));
+    let version = read(&["-V"]).expect_err("an early end").to_string();
+    assert_eq!(
+        version.trim(),
+        format!("codelicious {}", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn help_fits_80_columns() {
+    for verb in std::iter::once(None).chain(VERBS.map(Some)) {
+        let text = help(verb).expect("each verb has help");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{verb:?}: {line}");
+        }
+    }
+    assert_eq!(help(Some("nothing")), None);
+}
+
+#[test]
+fn help_is_grouped_and_ends_with_the_exit_codes() {
+    let text = help(None).expect("help of the program");
+    let headings = [
+        "Verbs:",
+        "Specs:",
+        "Engine:",
+        "Verification:",
+        "Pull requests:",
+        "Run:",
+        "Output:",
+    ];
+    for heading in headings {
+        assert!(
+            text.lines().any(|line| line == heading),
+            "{heading}\n{text}"
+        );
+    }
+    for exit in ExitCode::ALL {
+        assert!(
+            text.contains(&format!("{:>3}  {}", exit.code(), exit.meaning())),
+            "{text}"
+        );
+    }
+    assert!(text.trim_end().ends_with(ExitCode::Done.meaning()));
+    assert_eq!(
+        text.matches("\n  codelicious ").count(),
+        3,
+        "three examples"
+    );
+}
+
+#[test]
+fn help_and_settings_tell_the_same() {
+    let command = Cli::command();
+    for doc in KEYS {
+        let Some(flag) = doc.flag else { continue };
+        let arg = command
+            .get_arguments()
+            .find(|arg| {
+                arg.get_long()
+                    .is_some_and(|long| format!("--{long}") == flag)
+            })
+            .unwrap_or_else(|| panic!("no flag {flag} for {}", doc.key));
+        let help = arg.get_help().expect("help").to_string();
+        let default = doc.default.trim_matches('"');
+        if doc.kind != Kind::Bool && !default.is_empty() {
+            assert!(
+                help.contains(&format!("[default: {default}]")),
+                "{flag}: {help}"
+            );
+        }
+        if let Kind::Int { min, max } | Kind::Seconds { min, max } = doc.kind {
+            for (value, fits) in [(min, true), (max, true), (max + 1, false)] {
+                assert_eq!(
+                    read(&[flag, &value.to_string()]).is_ok(),
+                    fits,
+                    "{flag} {value}"
+                );
+            }
+            if let Some(below) = min.checked_sub(1) {
+                assert!(read(&[flag, &below.to_string()]).is_err(), "{flag} {below}");
+            }
+        }
+        if let Kind::OneOf(words) = doc.kind {
+            for word in words {
+                assert!(read(&[flag, word]).is_ok(), "{flag} {word}");
+            }
+            assert!(read(&[flag, "other"]).is_err());
+        }
+    }
+}
+
+#[test]
+fn every_verb_is_listed_and_completed() {
+    let command = Cli::command();
+    let verbs: Vec<&str> = command
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    assert_eq!(verbs, VERBS);
+    for shell in [
+        Shell::Bash,
+        Shell::Elvish,
+        Shell::Fish,
+        Shell::PowerShell,
+        Shell::Zsh,
+    ] {
+        let script = completions(shell);
+        assert!(
+            script.contains("max-loc-per-pr") && !script.contains("parallel"),
+            "{shell:?}"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! The command line and nothing else: words in, a [`crate::config::Request`] out.
+
+pub mod args;

@@ -1,0 +1,353 @@
+//! From a value as written to a value of its type, or the fault that it has.
+
+use super::keys::{Kind, Of};
+use super::layers::{Item, Raw};
+use super::request::{EngineChoice, parse_duration};
+use super::settings::{CheckCommand, CommitTemplate};
+use std::path::{Component, Path};
+use std::time::Duration;
+
+/// Longest text and longest list that a setting may be.
+const MAX_TEXT: usize = 64 * 1024;
+const MAX_ITEMS: usize = 1_000;
+
+/// What is wrong with a value. `line` is the line of the faulty part, 0 for the whole value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fault {
+    pub line: usize,
+    pub what: What,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum What {
+    Type(&'static str),
+    /// The offending part as written.
+    Value(String),
+    /// A field of a table that is not known, and the nearest one that is.
+    Field {
+        name: String,
+        nearest: Option<&'static str>,
+    },
+    /// A field of a table, with what it may be.
+    FieldValue {
+        name: &'static str,
+        given: String,
+        allowed: String,
+    },
+}
+
+pub(super) type Decoded<T> = Result<T, Fault>;
+
+/// Whether numbers, booleans and lists may stand as text, as in environment variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Toml,
+    Words,
+}
+
+fn wrong_type<T>(item: &Item) -> Decoded<T> {
+    Err(Fault {
+        line: item.line,
+        what: What::Type(item.raw.kind()),
+    })
+}
+
+fn bad_value<T>(item: &Item) -> Decoded<T> {
+    Err(Fault {
+        line: item.line,
+        what: What::Value(shown(&item.raw.to_string())),
+    })
+}
+
+/// At most 80 characters of a value, for an error.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}
+
+pub(super) fn boolean(item: &Item, _: Kind, form: Form) -> Decoded<bool> {
+    match (&item.raw, form) {
+        (Raw::Bool(value), _) => Ok(*value),
+        (Raw::Text(text), Form::Words) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => bad_value(item),
+        },
+        _ => wrong_type(item),
+    }
+}
+
+pub(super) fn int(item: &Item, kind: Kind, form: Form) -> Decoded<u64> {
+    let (min, max) = match kind {
+        Kind::Int { min, max } | Kind::Seconds { min, max } => (min, max),
+        _ => (0, u64::MAX),
+    };
+    let number = match (&item.raw, form) {
+        (Raw::Int(number), _) => u64::try_from(*number).ok(),
+        (Raw::Text(text), Form::Words) => text.trim().parse().ok(),
+        _ => return wrong_type(item),
+    };
+    match number {
+        Some(number) if (min..=max).contains(&number) => Ok(number),
+        _ => bad_value(item),
+    }
+}
+
+/// A count that fits 32 bits, as every range of counts does.
+pub(super) fn count(item: &Item, kind: Kind, form: Form) -> Decoded<u32> {
+    u32::try_from(int(item, kind, form)?).or_else(|_| bad_value(item))
+}
+
+pub(super) fn seconds(item: &Item, kind: Kind, form: Form) -> Decoded<Duration> {
+    let (Raw::Text(text), Kind::Seconds { min, max }) = (&item.raw, kind) else {
+        return int(item, kind, form).map(Duration::from_secs);
+    };
+    match parse_duration(text) {
+        Some(duration) if (min..=max).contains(&duration.as_secs()) => Ok(duration),
+        _ => bad_value(item),
+    }
+}
+
+pub(super) fn dollars(item: &Item, kind: Kind, form: Form) -> Decoded<f64> {
+    let amount = match (&item.raw, form) {
+        (Raw::Float(number), _) => Some(*number),
+        (Raw::Int(number), _) => i32::try_from(*number).ok().map(f64::from),
+        (Raw::Text(text), Form::Words) => text.trim().parse().ok(),
+        _ => return wrong_type(item),
+    };
+    let max = match kind {
+        Kind::Dollars { max } => max as f64,
+        _ => f64::MAX,
+    };
+    match amount {
+        Some(amount) if amount > 0.0 && amount <= max => Ok(amount),
+        _ => bad_value(item),
+    }
+}
+
+/// Any text that is not blank, too long, or cut by a NUL.
+pub(super) fn text(item: &Item, _: Kind, _: Form) -> Decoded<String> {
+    match &item.raw {
+        Raw::Text(text)
+            if text.trim().is_empty() || text.len() > MAX_TEXT || text.contains('\0') =>
+        {
+            bad_value(item)
+        }
+        Raw::Text(text) => Ok(text.clone()),
+        _ => wrong_type(item),
+    }
+}
+
+pub(super) fn word(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
+    let word = text(item, kind, form)?;
+    let fits =
+        !word.starts_with('-') && !word.contains(|c: char| c.is_whitespace() || c.is_control());
+    if fits { Ok(word) } else { bad_value(item) }
+}
+
+pub(super) fn one_of(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
+    let word = text(item, kind, form)?;
+    match kind {
+        Kind::OneOf(words) if !words.contains(&word.as_str()) => bad_value(item),
+        _ => Ok(word),
+    }
+}
+
+pub(super) fn engine(item: &Item, kind: Kind, form: Form) -> Decoded<EngineChoice> {
+    text(item, kind, form)?.parse().or_else(|_| bad_value(item))
+}
+
+pub(super) fn template(item: &Item, kind: Kind, form: Form) -> Decoded<CommitTemplate> {
+    match CommitTemplate::parse(&text(item, kind, form)?) {
+        Some(template) => Ok(template),
+        None => bad_value(item),
+    }
+}
+
+pub(super) fn list(item: &Item, kind: Kind, form: Form) -> Decoded<Vec<String>> {
+    let Kind::List(of) = kind else {
+        return wrong_type(item);
+    };
+    items(item, of.separator(), form)?
+        .iter()
+        .map(|item| list_item(item, of))
+        .collect()
+}
+
+fn list_item(item: &Item, of: Of) -> Decoded<String> {
+    let value = match of {
+        // An empty argument is an argument.
+        Of::Argument => match &item.raw {
+            Raw::Text(text) if text.contains('\0') => return bad_value(item),
+            Raw::Text(text) => text.clone(),
+            _ => return wrong_type(item),
+        },
+        _ => text(item, Kind::Word, Form::Toml)?,
+    };
+    let fits = match of {
+        Of::Variable => is_variable(&value),
+        Of::Pattern => is_variable(value.strip_suffix('*').unwrap_or(&value)),
+        Of::Inside => is_inside(&value),
+        Of::Glob => is_glob(&value),
+        Of::Command | Of::Argument => true,
+    };
+    if fits { Ok(value) } else { bad_value(item) }
+}
+
+/// The items of a list, or of a text that stands for one.
+fn items(item: &Item, separator: char, form: Form) -> Decoded<Vec<Item>> {
+    let items = match (&item.raw, form) {
+        (Raw::List(items), _) => items.clone(),
+        (Raw::Text(text), Form::Words) => text
+            .split(separator)
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| Item {
+                raw: Raw::Text(part.to_owned()),
+                line: 0,
+            })
+            .collect(),
+        _ => return wrong_type(item),
+    };
+    if items.len() > MAX_ITEMS {
+        return Err(Fault {
+            line: item.line,
+            what: What::Value(format!("a list of {} items", items.len())),
+        });
+    }
+    Ok(items)
+}
+
+pub(super) fn checks(item: &Item, _: Kind, form: Form) -> Decoded<Vec<CheckCommand>> {
+    items(item, '\n', form)?.iter().map(check).collect()
+}
+
+fn check(item: &Item) -> Decoded<CheckCommand> {
+    const FIELDS: [&str; 5] = ["name", "run", "dir", "when", "timeout_s"];
+    let fields = match &item.raw {
+        Raw::Table(fields) => fields,
+        _ => return Ok(CheckCommand::shell(text(item, Kind::Word, Form::Toml)?)),
+    };
+    let (mut name, mut run, mut dir, mut when, mut timeout) =
+        (None, None, String::new(), Vec::new(), None);
+    for (key, value) in fields {
+        match key.as_str() {
+            "name" => {
+                name = Some(field(
+                    "name",
+                    "a text",
+                    text(value, Kind::Word, Form::Toml),
+                )?)
+            }
+            "run" => {
+                run = Some(field(
+                    "run",
+                    "a shell command",
+                    text(value, Kind::Word, Form::Toml),
+                )?)
+            }
+            "dir" => {
+                dir = field(
+                    "dir",
+                    "a folder below the repository's root",
+                    list_item(value, Of::Inside),
+                )?
+            }
+            "when" => {
+                let globs = list(value, Kind::List(Of::Glob), Form::Toml);
+                when = field("when", "a list of globs as in .gitignore", globs)?;
+            }
+            "timeout_s" => {
+                let kind = Kind::Seconds {
+                    min: 1,
+                    max: 86_400,
+                };
+                timeout = Some(field(
+                    "timeout_s",
+                    &kind.allowed(),
+                    seconds(value, kind, Form::Toml),
+                )?);
+            }
+            other => {
+                let nearest = super::keys::nearest(other, FIELDS.into_iter());
+                return Err(Fault {
+                    line: value.line,
+                    what: What::Field {
+                        name: other.to_owned(),
+                        nearest,
+                    },
+                });
+            }
+        }
+    }
+    let Some(run) = run else {
+        let given = "missing".to_owned();
+        let allowed = "a shell command".to_owned();
+        return Err(Fault {
+            line: item.line,
+            what: What::FieldValue {
+                name: "run",
+                given,
+                allowed,
+            },
+        });
+    };
+    Ok(CheckCommand {
+        name: name.unwrap_or_else(|| run.clone()),
+        run,
+        dir,
+        when,
+        timeout,
+    })
+}
+
+/// Names the field in a fault of its value.
+fn field<T>(name: &'static str, allowed: &str, decoded: Decoded<T>) -> Decoded<T> {
+    decoded.map_err(|fault| {
+        let what = match fault.what {
+            What::Type(found) => What::FieldValue {
+                name,
+                given: found.to_owned(),
+                allowed: allowed.to_owned(),
+            },
+            What::Value(given) => What::FieldValue {
+                name,
+                given,
+                allowed: allowed.to_owned(),
+            },
+            other => other,
+        };
+        Fault {
+            line: fault.line,
+            what,
+        }
+    })
+}
+
+fn is_variable(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// True for a relative path that cannot leave the folder it starts in, nor reach into git's own.
+fn is_inside(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some()
+        && parts.all(|part| match part {
+            Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
+            Component::CurDir => true,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => false,
+        })
+        && !path.contains(char::is_control)
+}
+
+fn is_glob(glob: &str) -> bool {
+    ignore::gitignore::GitignoreBuilder::new("")
+        .add_line(None, glob)
+        .is_ok()
+}

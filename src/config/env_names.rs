@@ -1,0 +1,268 @@
+//! Every environment variable that codelicious reads, sets or hands on, in one place.
+
+/// What all of our own variables start with. One that starts so and is not listed here is an error:
+/// a mistyped name must not be ignored in silence.
+pub const PREFIX: &str = "CODELICIOUS_";
+
+/// `auto`, `claude` or `replay:FILE`.
+pub const ENGINE: &str = "CODELICIOUS_ENGINE";
+/// Model the engine is asked to use.
+pub const MODEL: &str = "CODELICIOUS_MODEL";
+/// Bound on one engine run, in seconds or as a duration (`30m`).
+pub const AGENT_TIMEOUT_S: &str = "CODELICIOUS_AGENT_TIMEOUT_S";
+/// Bound on an engine's silence, in seconds or as a duration.
+pub const STALL_TIMEOUT_S: &str = "CODELICIOUS_STALL_TIMEOUT_S";
+/// Bound on the whole run, in seconds or as a duration.
+pub const DEADLINE_S: &str = "CODELICIOUS_DEADLINE_S";
+/// Branch that lanes start from.
+pub const BASE: &str = "CODELICIOUS_BASE";
+/// `true` to look again when everything is built.
+pub const CONTINUOUS: &str = "CODELICIOUS_CONTINUOUS";
+/// Pause between two looks, in seconds.
+pub const CYCLE_SLEEP_S: &str = "CODELICIOUS_CYCLE_SLEEP_S";
+/// Engine attempts per chunk over all runs.
+pub const MAX_ATTEMPTS: &str = "CODELICIOUS_MAX_ATTEMPTS";
+/// Fix turns per attempt.
+pub const MAX_FIX_ATTEMPTS: &str = "CODELICIOUS_MAX_FIX_ATTEMPTS";
+/// `off`: the user accepts that nothing is walled in.
+pub const SANDBOX: &str = "CODELICIOUS_SANDBOX";
+/// Commits per pull request.
+pub const PR_MAX_COMMITS: &str = "CODELICIOUS_PR_MAX_COMMITS";
+/// Changed lines per pull request.
+pub const PR_MAX_LINES: &str = "CODELICIOUS_PR_MAX_LINES";
+/// Where pull requests go.
+pub const PR_PLATFORM: &str = "CODELICIOUS_PR_PLATFORM";
+/// Prose specs to build, separated by commas.
+pub const SPECS_PATHS: &str = "CODELICIOUS_SPECS_PATHS";
+/// Globs of files that are no specs, one a line.
+pub const SPECS_EXCLUDE: &str = "CODELICIOUS_SPECS_EXCLUDE";
+/// Prompt tokens per chunk for Claude.
+pub const BUDGET_CLAUDE: &str = "CODELICIOUS_BUDGET_CLAUDE";
+/// Prompt tokens per chunk for the replay engine.
+pub const BUDGET_REPLAY: &str = "CODELICIOUS_BUDGET_REPLAY";
+/// Largest spec that is read, in bytes.
+pub const BUDGET_MAX_SPEC_BYTES: &str = "CODELICIOUS_BUDGET_MAX_SPEC_BYTES";
+/// Folder that holds the lanes' worktrees.
+pub const WORKTREE_DIR: &str = "CODELICIOUS_WORKTREE_DIR";
+/// Shell commands that make a new worktree usable, one a line.
+pub const WORKTREE_SETUP: &str = "CODELICIOUS_WORKTREE_SETUP";
+/// Files copied into a new worktree, separated by commas.
+pub const WORKTREE_COPY: &str = "CODELICIOUS_WORKTREE_COPY";
+/// Folders linked into a new worktree, separated by commas.
+pub const WORKTREE_LINK: &str = "CODELICIOUS_WORKTREE_LINK";
+/// Further variables that engines and checks may see, separated by commas.
+pub const ENV_PASS: &str = "CODELICIOUS_ENV_PASS";
+/// Shell commands that verify a chunk, one a line.
+pub const VERIFY_COMMANDS: &str = "CODELICIOUS_VERIFY_COMMANDS";
+/// Whether checks are found by looking at the repository.
+pub const VERIFY_DETECT: &str = "CODELICIOUS_VERIFY_DETECT";
+/// Bound on one check, in seconds or as a duration.
+pub const VERIFY_TIMEOUT_S: &str = "CODELICIOUS_VERIFY_TIMEOUT_S";
+/// Whether chunks may be committed without any check.
+pub const VERIFY_ALLOW_UNVERIFIED: &str = "CODELICIOUS_VERIFY_ALLOW_UNVERIFIED";
+/// Text of commit messages.
+pub const COMMIT_TEMPLATE: &str = "CODELICIOUS_COMMIT_TEMPLATE";
+/// Further variables whose values are secrets, separated by commas.
+pub const LOG_REDACT: &str = "CODELICIOUS_LOG_REDACT";
+/// Program that is started as Claude Code.
+pub const CLAUDE_PATH: &str = "CODELICIOUS_CLAUDE_PATH";
+/// Further arguments for it, one a line.
+pub const CLAUDE_ARGS: &str = "CODELICIOUS_CLAUDE_ARGS";
+/// Turns per Claude run.
+pub const CLAUDE_MAX_TURNS: &str = "CODELICIOUS_CLAUDE_MAX_TURNS";
+/// Dollars per Claude run.
+pub const CLAUDE_MAX_BUDGET_USD: &str = "CODELICIOUS_CLAUDE_MAX_BUDGET_USD";
+
+/// Set for every process that a run starts: the token by which it is told from a stranger with the same
+/// pid after a crash.
+pub const RUN: &str = "CODELICIOUS_RUN";
+/// Ours but no settings: ignored when they are set for us, as happens when an engine runs codelicious.
+pub const INTERNAL: [&str; 1] = [RUN];
+
+/// The user's home folder.
+pub const HOME: &str = "HOME";
+/// Base of the user's configuration; `~/.config` without it (XDG Base Directory Specification).
+pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Base of the user's caches; `~/.cache` without it, `~/Library/Caches` on macOS.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// Set and not empty: no colour (<https://no-color.org>).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// Set and not `0`: colour even when output is no terminal (<https://bixense.com/clicolors/>).
+pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// `0`: no colour (<https://bixense.com/clicolors/>).
+pub const CLICOLOR: &str = "CLICOLOR";
+/// `dumb`: no colour.
+pub const TERM: &str = "TERM";
+
+/// What engines, checks and set-up commands may see of the user's environment. A trailing `*` stands
+/// for any ending. Nothing here holds credentials by convention, except that a proxy's address may
+/// (it is redacted) and that the SSH agent signs for whoever reaches its socket.
+pub const PASS: &[&str] = &[
+    // Who and where.
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "COLORTERM",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TMPDIR",
+    "TMP",
+    "TEMP",
+    "CI",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_DIRS",
+    "XDG_DATA_DIRS",
+    "XDG_BIN_HOME",
+    // Reaching the network.
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "FTP_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "ftp_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NIX_SSL_CERT_FILE",
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    // Where toolchains and their caches live.
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_JOBS",
+    "CARGO_NET_OFFLINE",
+    "CARGO_INCREMENTAL",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTFLAGS",
+    "SCCACHE_DIR",
+    "GOPATH",
+    "GOROOT",
+    "GOBIN",
+    "GOCACHE",
+    "GOMODCACHE",
+    "GOFLAGS",
+    "GOTOOLCHAIN",
+    "NVM_DIR",
+    "FNM_DIR",
+    "VOLTA_HOME",
+    "PNPM_HOME",
+    "BUN_INSTALL",
+    "DENO_DIR",
+    "COREPACK_HOME",
+    "NODE_PATH",
+    "PYENV_ROOT",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "PIP_CACHE_DIR",
+    "UV_CACHE_DIR",
+    "UV_PYTHON",
+    "PYTHONPATH",
+    "RBENV_ROOT",
+    "GEM_HOME",
+    "GEM_PATH",
+    "BUNDLE_PATH",
+    "COMPOSER_HOME",
+    "JAVA_HOME",
+    "GRADLE_USER_HOME",
+    "MAVEN_HOME",
+    "ANDROID_HOME",
+    "SDKMAN_DIR",
+    "DOTNET_ROOT",
+    "NUGET_PACKAGES",
+    "ASDF_DIR",
+    "ASDF_DATA_DIR",
+    "MISE_DATA_DIR",
+    "HOMEBREW_PREFIX",
+    "NIX_PATH",
+    "NIX_PROFILES",
+    "LOCALE_ARCHIVE",
+    "CC",
+    "CXX",
+    "AR",
+    "PKG_CONFIG_PATH",
+    "LIBRARY_PATH",
+    "LD_LIBRARY_PATH",
+    "CPATH",
+    "SDKROOT",
+    "DEVELOPER_DIR",
+];
+
+/// What Claude Code alone sees beside [`PASS`]: its own key, address and switches, and the cloud
+/// accounts it can be pointed at. Checks never see these through a pattern.
+pub const CLAUDE: &[&str] = &[
+    "ANTHROPIC_*",
+    "CLAUDE_*",
+    "AWS_*",
+    "CLOUD_ML_REGION",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_PROJECT",
+    "GCLOUD_PROJECT",
+    "VERTEX_REGION_*",
+    "API_TIMEOUT_MS",
+    "MAX_THINKING_TOKENS",
+    "BASH_DEFAULT_TIMEOUT_MS",
+    "BASH_MAX_TIMEOUT_MS",
+    "MCP_TIMEOUT",
+    "MCP_TOOL_TIMEOUT",
+    "DISABLE_AUTOUPDATER",
+    "DISABLE_ERROR_REPORTING",
+    "DISABLE_TELEMETRY",
+];
+
+/// Tell of a Claude Code session around us; the one we start would take itself for a part of it.
+pub const CLAUDE_NOT: &[&str] = &[
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SSE_PORT",
+    "CLAUDE_CODE_CHILD_SESSION",
+];
+
+/// The cloud accounts of [`CLAUDE`] are handed over only when one of these says that they are used.
+pub const CLAUDE_CLOUD: &[&str] = &["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX"];
+
+/// What our own git commands see beside [`PASS`]: identity, signing, ways to ask for credentials.
+/// Not the variables that would point git at another repository (`GIT_DIR` and its like).
+pub const GIT: &[&str] = &[
+    "GIT_AUTHOR_*",
+    "GIT_COMMITTER_*",
+    "EMAIL",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_KEY_*",
+    "GIT_CONFIG_VALUE_*",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_EXEC_PATH",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_ASKPASS",
+    "SSH_ASKPASS",
+    "SSH_ASKPASS_REQUIRE",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_SSL_*",
+    "GIT_HTTP_*",
+    "GIT_TRACE*",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS",
+];

@@ -1,0 +1,275 @@
+//! The process's environment, read once, and what each kind of child may see of it.
+//!
+//! Nothing else in the program reads environment variables: what a child or a secret filter gets is
+//! therefore decided here alone.
+
+use super::env_names as names;
+use super::request::EngineKind;
+use super::settings::Settings;
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Values shorter than this are not taken for secrets by their name alone: redacting `on` or `1`
+/// would make every output unreadable.
+const SHORTEST_SECRET: usize = 8;
+/// The same for variables that the user named in `[log] redact`.
+const SHORTEST_NAMED_SECRET: usize = 4;
+
+/// A snapshot of the environment and the folder the program was started in.
+///
+/// Variables whose name or value is not Unicode are left out and listed in [`Environment::unreadable`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    vars: BTreeMap<String, String>,
+    cwd: PathBuf,
+    unreadable: Vec<String>,
+}
+
+/// What the environment says about colour. `Auto` leaves it to whether output is a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    Never,
+    Always,
+    Auto,
+}
+
+impl Environment {
+    /// Reads the process's environment and working folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the environment"
+    )]
+    pub fn capture() -> Environment {
+        let mut env = Environment {
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            ..Environment::default()
+        };
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => {
+                    env.vars.insert(name, value);
+                }
+                (Ok(name), Err(_)) => env.unreadable.push(name),
+                (Err(name), _) => env.unreadable.push(name.to_string_lossy().into_owned()),
+            }
+        }
+        env
+    }
+
+    /// An environment of these variables and no others.
+    pub fn from_vars<N: Into<String>, V: Into<String>>(
+        cwd: impl Into<PathBuf>,
+        vars: impl IntoIterator<Item = (N, V)>,
+    ) -> Environment {
+        Environment {
+            vars: vars
+                .into_iter()
+                .map(|(n, v)| (n.into(), v.into()))
+                .collect(),
+            cwd: cwd.into(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The value of a variable; an empty one counts as not set.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.vars
+            .get(name)
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
+    }
+
+    /// All variables, by name.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vars.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    /// Names of variables that were left out because they are not Unicode.
+    pub fn unreadable(&self) -> &[String] {
+        &self.unreadable
+    }
+
+    /// The folder the program was started in.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// The user's home folder, where it is known.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.folder(names::HOME)
+    }
+
+    /// The base of the user's cache folders. A relative `XDG_CACHE_HOME` is ignored, as its
+    /// specification asks.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        let below_home = if cfg!(target_os = "macos") {
+            "Library/Caches"
+        } else {
+            ".cache"
+        };
+        self.folder(names::XDG_CACHE_HOME)
+            .or_else(|| Some(self.home()?.join(below_home)))
+    }
+
+    /// Path of the user's own configuration file, whether it exists or not.
+    pub fn user_file(&self) -> Option<PathBuf> {
+        let base = self
+            .folder(names::XDG_CONFIG_HOME)
+            .or_else(|| Some(self.home()?.join(".config")))?;
+        Some(base.join("codelicious").join("config.toml"))
+    }
+
+    /// Whether the user asked for colour or against it; against wins.
+    pub fn color(&self) -> Color {
+        let is = |name, word| self.get(name) == Some(word);
+        if self.get(names::NO_COLOR).is_some() {
+            Color::Never
+        } else if self.get(names::CLICOLOR_FORCE).is_some_and(|v| v != "0") {
+            Color::Always
+        } else if is(names::CLICOLOR, "0") || is(names::TERM, "dumb") {
+            Color::Never
+        } else {
+            Color::Auto
+        }
+    }
+
+    /// What checks, set-up commands and other programs of the repository see: the built-in list and
+    /// `[env] pass`. Engine credentials are never reached by a pattern, only by their full name.
+    pub fn children(&self, settings: &Settings) -> Vec<(String, String)> {
+        self.select(|name| passes(settings, name))
+    }
+
+    /// What an engine sees: the same, and that engine's own credentials and switches.
+    pub fn engine_env(&self, settings: &Settings, engine: EngineKind) -> Vec<(String, String)> {
+        match engine {
+            EngineKind::Claude => {
+                self.select(|name| passes(settings, name) || self.is_for_claude(name))
+            }
+            EngineKind::Replay => self.children(settings),
+        }
+    }
+
+    /// What our own git commands see: the same as checks, and identity, signing and credential helpers.
+    /// For commands that no model and no repository caused.
+    pub fn git_env(&self, settings: &Settings) -> Vec<(String, String)> {
+        self.select(|name| passes(settings, name) || matches_any(names::GIT, name))
+    }
+
+    /// Values that must not appear in any output: those of variables that are secret by their name
+    /// or are named in `[log] redact`, and credentials inside addresses. Longest first, so that a secret
+    /// that contains another is replaced whole; a value of several lines comes line by line as well,
+    /// because output is filtered by line.
+    pub fn secrets(&self, settings: &Settings) -> Vec<SecretString> {
+        let mut found = BTreeSet::new();
+        for (name, value) in self.vars() {
+            let named = settings.log.redact.iter().any(|n| n == name);
+            if named || is_secret_name(name) || has_authorization(value) {
+                let shortest = if named {
+                    SHORTEST_NAMED_SECRET
+                } else {
+                    SHORTEST_SECRET
+                };
+                let parts = value.lines().chain([value]).map(str::trim);
+                found.extend(parts.filter(|v| v.chars().count() >= shortest));
+            }
+            found.extend(address_credentials(value));
+        }
+        let mut found: Vec<&str> = found.into_iter().collect();
+        found.sort_by_key(|v| std::cmp::Reverse(v.len()));
+        found.into_iter().map(SecretString::from).collect()
+    }
+
+    fn folder(&self, name: &str) -> Option<PathBuf> {
+        self.get(name)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    }
+
+    fn select(&self, mut keep: impl FnMut(&str) -> bool) -> Vec<(String, String)> {
+        self.vars
+            .iter()
+            .filter(|(n, _)| keep(n))
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect()
+    }
+
+    fn is_for_claude(&self, name: &str) -> bool {
+        if matches_any(names::CLAUDE_NOT, name) || !matches_any(names::CLAUDE, name) {
+            return false;
+        }
+        let cloud =
+            name.starts_with("AWS_") || name.starts_with("GOOGLE_") || name.starts_with("GCLOUD_");
+        !cloud
+            || names::CLAUDE_CLOUD
+                .iter()
+                .any(|switch| self.get(switch).is_some_and(|v| v != "0"))
+    }
+}
+
+/// Names only: values may be secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("names", &self.vars.keys().collect::<Vec<_>>())
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
+    }
+}
+
+fn passes(settings: &Settings, name: &str) -> bool {
+    let extra = &settings.env.pass;
+    matches_any(names::PASS, name)
+        || extra.iter().any(|p| p == name)
+        || (!matches_any(names::CLAUDE, name) && extra.iter().any(|p| matches(p, name)))
+}
+
+fn matches_any(patterns: &[&str], name: &str) -> bool {
+    patterns.iter().any(|p| matches(p, name))
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
+    }
+}
+
+/// True when a variable is secret by its name alone: `GITHUB_TOKEN`, `OPENAI_API_KEY`, `PGPASSWORD`.
+fn is_secret_name(name: &str) -> bool {
+    const ANYWHERE: [&str; 9] = [
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "SECRET",
+        "CREDENTIAL",
+        "API_KEY",
+        "APIKEY",
+        "ACCESS_KEY",
+        "PRIVATE_KEY",
+    ];
+    const WORDS: [&str; 4] = ["TOKEN", "PAT", "JWT", "COOKIE"];
+    const LAST: [&str; 6] = ["KEY", "KEYS", "TOKENS", "PASS", "AUTH", "DSN"];
+    let name = name.to_ascii_uppercase();
+    ANYWHERE.iter().any(|w| name.contains(w))
+        || name.split('_').any(|w| WORDS.contains(&w))
+        || name.rsplit('_').next().is_some_and(|w| LAST.contains(&w))
+        || name.ends_with("TOKEN")
+}
+
+/// A header that git or curl is told to send, as CI systems put it into `GIT_CONFIG_VALUE_n`.
+fn has_authorization(value: &str) -> bool {
+    value.to_ascii_lowercase().contains("authorization:")
+}
+
+/// The password of `scheme://user:password@host`, or the whole `user:password` where it is short.
+fn address_credentials(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    let (_, password) = user.split_once(':')?;
+    [password, user]
+        .into_iter()
+        .find(|v| v.chars().count() >= SHORTEST_SECRET)
+}

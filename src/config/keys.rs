@@ -1,0 +1,312 @@
+//! The one table of settings. The reader's unknown-key check, its types and ranges, the defaults, the
+//! commented template and the reference all come from here.
+
+use super::env_names as env;
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Bool,
+    /// A whole number in a range, both ends included.
+    Int {
+        min: u64,
+        max: u64,
+    },
+    /// Whole seconds in a range, or a duration such as `30m` within it.
+    Seconds {
+        min: u64,
+        max: u64,
+    },
+    /// More than nothing, at most `max` US dollars.
+    Dollars {
+        max: u64,
+    },
+    /// One word that cannot be taken for a flag by a program that gets it as an argument.
+    Word,
+    OneOf(&'static [&'static str]),
+    Engine,
+    /// A path; relative ones start at the file's folder, or where the program was started.
+    Path,
+    /// A program's name or path.
+    Program,
+    /// Text with the placeholders of [`super::CommitTemplate`].
+    Template,
+    List(Of),
+    /// Commands, each a text or a table.
+    Checks,
+}
+
+/// What the items of a list are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Names of environment variables.
+    Variable,
+    /// The same, where a trailing `*` stands for any ending.
+    Pattern,
+    /// Paths below the repository's root.
+    Inside,
+    /// Globs as in `.gitignore`.
+    Glob,
+    Command,
+    Argument,
+}
+
+impl Kind {
+    /// What is allowed, so that it reads on after "it must be".
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::Bool => "true or false".to_owned(),
+            Self::Int { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Seconds { min, max } => {
+                format!("seconds from {min} to {max}, or a duration such as 90s, 30m or 8h")
+            }
+            Self::Dollars { max } => format!("a number of US dollars above 0 and up to {max}"),
+            Self::Word => "one word that does not start with a dash".to_owned(),
+            Self::OneOf(words) => format!("one of {}", words.join(", ")),
+            Self::Engine => "auto, claude or replay:FILE".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::Program => "the name or path of a program".to_owned(),
+            Self::Template => {
+                "text that is not empty, with no placeholders but {spec}, {id}, {title} and {body} ({{ and }} \
+                 stand for braces)"
+                    .to_owned()
+            }
+            Self::List(of) => format!("a list of {}", of.words()),
+            Self::Checks => {
+                "a list of shell commands, or of tables with run and, where wanted, name, dir, when and timeout_s"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl Of {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Variable => "names of environment variables",
+            Self::Pattern => "names of environment variables, which may end in *",
+            Self::Inside => "paths below the repository's root, relative to it",
+            Self::Glob => "globs as in .gitignore",
+            Self::Command => "shell commands",
+            Self::Argument => "arguments",
+        }
+    }
+
+    /// What separates the items when the list stands in an environment variable.
+    pub(super) fn separator(self) -> char {
+        match self {
+            Self::Variable | Self::Pattern | Self::Inside => ',',
+            Self::Glob | Self::Command | Self::Argument => '\n',
+        }
+    }
+}
+
+/// One setting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeyDoc {
+    /// Dotted: `pr.max_lines`.
+    pub key: &'static str,
+    pub kind: Kind,
+    /// As TOML; empty when the setting is optional and not set.
+    pub default: &'static str,
+    pub env: &'static str,
+    /// With its dashes.
+    pub flag: Option<&'static str>,
+    pub doc: &'static str,
+    /// True when the repository's file may not set it: it would weaken a wall or redirect a secret.
+    pub wall: bool,
+    /// As TOML: what the template shows for an optional setting.
+    pub example: &'static str,
+}
+
+impl KeyDoc {
+    const fn new(
+        key: &'static str,
+        kind: Kind,
+        default: &'static str,
+        env: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            key,
+            kind,
+            default,
+            env,
+            flag: None,
+            doc,
+            wall: false,
+            example: default,
+        }
+    }
+
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
+
+    const fn wall(mut self) -> Self {
+        self.wall = true;
+        self
+    }
+
+    const fn example(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
+    }
+
+    /// The table the key stands in; empty for the top.
+    pub fn section(&self) -> &'static str {
+        self.key.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// The key within its table.
+    pub fn leaf(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(_, leaf)| leaf)
+    }
+}
+
+/// The tables of the file, in the order of the template, each with a line about it.
+pub const SECTIONS: [(&str, &str); 9] = [
+    ("pr", "How big pull requests get and where they go."),
+    ("specs", "What is a spec."),
+    ("budget", "How much a chunk may put before an engine."),
+    (
+        "worktree",
+        "Where the work happens, outside your own tree, and what it needs there.",
+    ),
+    ("env", "What engines and checks see of your environment."),
+    ("verify", "How a chunk is proven."),
+    ("commit", "How commits look."),
+    ("log", "What is kept out of every output."),
+    ("claude", "Claude Code."),
+];
+
+const WEEK: u64 = 7 * 86_400;
+
+/// Every setting, in the order of the template.
+pub const KEYS: &[KeyDoc] = &[
+    KeyDoc::new("engine", Kind::Engine, "\"auto\"", env::ENGINE,
+        "What writes code: auto (the first that is installed), claude, or replay:FILE (recorded answers).")
+        .flag("--engine"),
+    KeyDoc::new("model", Kind::Word, "", env::MODEL, "The model the engine is asked to use; its own choice when not set.")
+        .flag("--model").example("\"sonnet\""),
+    KeyDoc::new("agent_timeout_s", Kind::Seconds { min: 1, max: WEEK }, "1800", env::AGENT_TIMEOUT_S,
+        "Bound on one engine run.")
+        .flag("--agent-timeout"),
+    KeyDoc::new("stall_timeout_s", Kind::Seconds { min: 1, max: WEEK }, "600", env::STALL_TIMEOUT_S,
+        "Bound on an engine's silence within a run.")
+        .flag("--stall-timeout"),
+    KeyDoc::new("deadline_s", Kind::Seconds { min: 1, max: 5 * WEEK }, "", env::DEADLINE_S,
+        "Bound on the whole run; it stops there and can be resumed.")
+        .flag("--deadline").example("\"8h\""),
+    KeyDoc::new("base", Kind::Word, "", env::BASE,
+        "The branch that work starts from and pull requests go to; the repository's default branch when not set.")
+        .flag("--base").example("\"main\""),
+    KeyDoc::new("continuous", Kind::Bool, "false", env::CONTINUOUS,
+        "Build, look again for new work, and end when nothing is left that may be built.")
+        .flag("--continuous"),
+    KeyDoc::new("cycle_sleep_s", Kind::Seconds { min: 0, max: 3600 }, "60", env::CYCLE_SLEEP_S,
+        "Pause between two looks of a continuous run.")
+        .flag("--cycle-sleep-s"),
+    KeyDoc::new("max_attempts", Kind::Int { min: 1, max: 10 }, "3", env::MAX_ATTEMPTS,
+        "Engine attempts per chunk, over all runs."),
+    KeyDoc::new("max_fix_attempts", Kind::Int { min: 0, max: 10 }, "3", env::MAX_FIX_ATTEMPTS,
+        "Times an engine may repair what verification refused, per attempt.")
+        .flag("--max-fix-attempts"),
+    KeyDoc::new("sandbox", Kind::OneOf(&["on", "off"]), "\"off\"", env::SANDBOX,
+        "Walls around engines and checks. This version has none: off is all it accepts, and every run says so.")
+        .flag("--sandbox").wall(),
+    KeyDoc::new("pr.max_commits", Kind::Int { min: 1, max: 100 }, "8", env::PR_MAX_COMMITS,
+        "Commits per pull request; then a continuation is stacked on it.")
+        .flag("--max-commits-per-pr"),
+    KeyDoc::new("pr.max_lines", Kind::Int { min: 50, max: 5000 }, "250", env::PR_MAX_LINES,
+        "Changed lines per pull request; then a continuation is stacked on it.")
+        .flag("--max-loc-per-pr"),
+    KeyDoc::new("pr.platform", Kind::OneOf(&["auto", "local", "github", "gitlab", "gitea"]), "\"auto\"", env::PR_PLATFORM,
+        "Where pull requests go. This version writes them as files: auto and local.")
+        .flag("--platform"),
+    KeyDoc::new("specs.paths", Kind::List(Of::Inside), "[]", env::SPECS_PATHS,
+        "Specs that are built although they are plain prose without tasks.")
+        .example("[\"docs/design.md\"]"),
+    KeyDoc::new("specs.exclude", Kind::List(Of::Glob), "[]", env::SPECS_EXCLUDE,
+        "Files that are never specs.")
+        .example("[\"docs/archive/**\"]"),
+    KeyDoc::new("budget.claude", Kind::Int { min: 1_000, max: 1_000_000 }, "60000", env::BUDGET_CLAUDE,
+        "Prompt tokens per chunk when Claude builds; a task that needs more is split."),
+    KeyDoc::new("budget.replay", Kind::Int { min: 1_000, max: 1_000_000 }, "60000", env::BUDGET_REPLAY,
+        "The same when recorded answers are replayed."),
+    KeyDoc::new("budget.max_spec_bytes", Kind::Int { min: 1_024, max: 2_162_688 }, "2162688", env::BUDGET_MAX_SPEC_BYTES,
+        "Largest spec that is read, in bytes; a larger one is an error that names it."),
+    KeyDoc::new("worktree.dir", Kind::Path, "", env::WORKTREE_DIR,
+        "The folder that holds the worktrees, outside the repository; in your cache folder when not set.")
+        .example("\"../lanes\""),
+    KeyDoc::new("worktree.setup", Kind::List(Of::Command), "[]", env::WORKTREE_SETUP,
+        "Shell commands that make a new worktree usable.")
+        .example("[\"npm ci\"]"),
+    KeyDoc::new("worktree.copy", Kind::List(Of::Inside), "[]", env::WORKTREE_COPY,
+        "Files that git does not track, copied from your tree into a new worktree.")
+        .example("[\".env.test\"]"),
+    KeyDoc::new("worktree.link", Kind::List(Of::Inside), "[]", env::WORKTREE_LINK,
+        "Folders that git does not track, linked from your tree into a new worktree; what writes there writes to yours.")
+        .example("[\"node_modules\"]"),
+    KeyDoc::new("env.pass", Kind::List(Of::Pattern), "[]", env::ENV_PASS,
+        "Variables that engines and checks may see beside the built-in list.")
+        .example("[\"DATABASE_URL\"]").wall(),
+    KeyDoc::new("verify.commands", Kind::Checks, "[]", env::VERIFY_COMMANDS,
+        "Shell commands that must pass, beside what is detected. A table says more: run, name, dir, when (globs), timeout_s.")
+        .example("[\"make check\", { run = \"npm test\", dir = \"web\", when = [\"web/**\"] }]"),
+    KeyDoc::new("verify.detect", Kind::Bool, "true", env::VERIFY_DETECT,
+        "Find the repository's own checks by looking at it."),
+    KeyDoc::new("verify.timeout_s", Kind::Seconds { min: 1, max: 86_400 }, "900", env::VERIFY_TIMEOUT_S,
+        "Bound on one check."),
+    KeyDoc::new("verify.allow_unverified", Kind::Bool, "false", env::VERIFY_ALLOW_UNVERIFIED,
+        "Commit chunks that no check could look at; their pull requests say so.")
+        .flag("--allow-unverified"),
+    KeyDoc::new("commit.template", Kind::Template, "", env::COMMIT_TEMPLATE,
+        "Text of commit messages, trailers excepted, with {spec}, {id}, {title} and {body}.")
+        .example("\"{title}\\n\\n{body}\""),
+    KeyDoc::new("log.redact", Kind::List(Of::Variable), "[]", env::LOG_REDACT,
+        "Variables whose values are secrets, beside those whose names say so. Lists of all files count together.")
+        .example("[\"LICENSE_BLOB\"]"),
+    KeyDoc::new("claude.path", Kind::Program, "\"claude\"", env::CLAUDE_PATH,
+        "The program that is started as Claude Code.")
+        .wall(),
+    KeyDoc::new("claude.args", Kind::List(Of::Argument), "[]", env::CLAUDE_ARGS,
+        "Further arguments for it.")
+        .wall(),
+    KeyDoc::new("claude.max_turns", Kind::Int { min: 1, max: 10_000 }, "", env::CLAUDE_MAX_TURNS,
+        "Turns per Claude run.")
+        .example("100"),
+    KeyDoc::new("claude.max_budget_usd", Kind::Dollars { max: 100_000 }, "", env::CLAUDE_MAX_BUDGET_USD,
+        "Dollars per Claude run.")
+        .example("5.0"),
+];
+
+/// The setting of this dotted name.
+pub(super) fn find(key: &str) -> Option<&'static KeyDoc> {
+    KEYS.iter().find(|doc| doc.key == key)
+}
+
+/// The known name nearest to a mistyped one: the same leaf in another table first, then the fewest
+/// slips, at most a third of the name's length.
+pub(super) fn nearest<'a>(
+    given: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    // Nothing that long is a slip, and distances cost length times length.
+    if given.len() > 100 {
+        return None;
+    }
+    let plain = given.to_lowercase().replace('-', "_");
+    let leaf = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let same_leaf = known.clone().find(|name| leaf(name) == leaf(&plain));
+    same_leaf.or_else(|| {
+        let slips = |name: &str| {
+            let whole = strsim::osa_distance(&plain, &name.to_lowercase());
+            // A key in the wrong table still means that key.
+            whole.min(1 + strsim::osa_distance(&leaf(&plain), &leaf(name)))
+        };
+        let best = known.min_by_key(|name| slips(name))?;
+        (slips(best) <= (plain.len() / 3).clamp(1, 4)).then_some(best)
+    })
+}

@@ -1,0 +1,269 @@
+//! What a command line asks for, as data: written by the command line, read by the application.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// One validated invocation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    Build(BuildRequest),
+    Plan(PlanRequest),
+    Status(StatusRequest),
+    Events(EventsRequest),
+    Doctor(DoctorRequest),
+    Init(InitRequest),
+    Demo(DemoRequest),
+    Completions(Shell),
+}
+
+/// Build what is open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildRequest {
+    /// A folder in the repository, as typed; `.` when nothing was typed.
+    pub path: PathBuf,
+    /// Only these specs, as typed; empty for all.
+    pub specs: Vec<PathBuf>,
+    /// Show the plan and change nothing.
+    pub dry_run: bool,
+    pub restart: Restart,
+    pub output: Output,
+    pub flags: Flags,
+}
+
+/// What a run is to forget of earlier ones. Marks and commits count in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restart {
+    /// `--no-resume`: remembered failures, sessions and stored plans.
+    pub forget_failures: bool,
+    /// `--reset-ledger`: move the ledgers aside and rebuild them from git and the forge.
+    pub rebuild_ledger: bool,
+    /// `--fresh`: archive the lanes and start the specs again from the base.
+    pub fresh: bool,
+}
+
+/// Show what a run would build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanRequest {
+    pub path: PathBuf,
+    pub specs: Vec<PathBuf>,
+    pub output: Output,
+    pub flags: Flags,
+}
+
+/// Show how far the specs are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusRequest {
+    pub path: PathBuf,
+    pub output: Output,
+}
+
+/// Show what happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventsRequest {
+    pub path: PathBuf,
+    /// Only this run's events.
+    pub run: Option<String>,
+    pub output: Output,
+}
+
+/// Check that everything a run needs is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DoctorRequest {
+    pub path: PathBuf,
+    pub output: Output,
+    pub flags: Flags,
+}
+
+/// Write a commented `codelicious.toml`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InitRequest {
+    pub path: PathBuf,
+    pub output: Output,
+}
+
+/// Build a sample project offline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DemoRequest {
+    /// Where the sample goes; a temporary folder when nothing was typed.
+    pub dir: Option<PathBuf>,
+    pub output: Output,
+}
+
+/// How results and progress are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    pub format: Format,
+    pub verbosity: Verbosity,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Human,
+    Json,
+}
+
+/// How much is said on stderr. Ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors and the final word only.
+    Quiet,
+    #[default]
+    Normal,
+    /// What engine and checks do, step by step.
+    Verbose,
+    /// The debug log as well.
+    Debug,
+}
+
+/// A shell that completions are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    PowerShell,
+    Zsh,
+}
+
+/// Settings given on the command line: the layer above all others. None leaves a setting to the
+/// layers below.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Flags {
+    pub engine: Option<EngineChoice>,
+    pub model: Option<String>,
+    pub agent_timeout: Option<Duration>,
+    pub stall_timeout: Option<Duration>,
+    pub deadline: Option<Duration>,
+    pub base: Option<String>,
+    pub continuous: Option<bool>,
+    pub cycle_sleep: Option<Duration>,
+    pub max_fix_attempts: Option<u32>,
+    pub sandbox: Option<String>,
+    pub max_commits: Option<u32>,
+    pub max_lines: Option<u32>,
+    pub platform: Option<String>,
+    pub allow_unverified: Option<bool>,
+}
+
+/// An engine this version can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Claude Code, the command line agent.
+    Claude,
+    /// Our own loop over recorded answers.
+    Replay,
+}
+
+impl EngineKind {
+    /// The word for it in settings, ledger and output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+/// Which engine the user wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// The first that is installed and logged in.
+    #[default]
+    Auto,
+    Claude,
+    /// Recorded answers from this file.
+    Replay(PathBuf),
+}
+
+impl FromStr for EngineChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "claude" => Ok(Self::Claude),
+            _ => match text.strip_prefix("replay:") {
+                Some(file) if !file.trim().is_empty() => Ok(Self::Replay(PathBuf::from(file))),
+                Some(_) => Err("replay needs a file: replay:FILE".to_owned()),
+                None if text == "replay" => Err("replay needs a file: replay:FILE".to_owned()),
+                None => Err("known engines are auto, claude and replay:FILE".to_owned()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Claude => f.write_str("claude"),
+            Self::Replay(file) => write!(f, "replay:{}", file.display()),
+        }
+    }
+}
+
+/// The words that are verbs when they stand first on the command line.
+pub const VERBS: [&str; 7] = [
+    "plan",
+    "status",
+    "events",
+    "doctor",
+    "init",
+    "demo",
+    "completions",
+];
+
+/// Words that are verbs in other versions.
+pub const LATER_VERBS: [&str; 5] = ["retry", "answer", "accept", "skip", "gc"];
+
+/// The verb that was probably meant by a path that does not exist: `codelicious stauts`.
+pub fn mistyped_verb(path: &Path) -> Option<&'static str> {
+    let word = path.to_str()?;
+    VERBS.into_iter().find(|verb| {
+        // Two slips in a long word, one in a short one.
+        let slips = if verb.len() > 5 { 2 } else { 1 };
+        strsim::osa_distance(word, verb) <= slips
+    })
+}
+
+/// Reads whole seconds: a plain number, or numbers with units `s`, `m`, `h`, `d` (`90s`, `1h30m`).
+/// None for anything else, and for more than 64 bits of seconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    if let Some(seconds) = number(text) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut rest = text;
+    let mut total = 0u64;
+    // Units must go down, so that a slip such as `30m8h` is not read as something.
+    let mut last = u64::MAX;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let unit = match rest.as_bytes()[digits] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 3_600,
+            b'd' => 86_400,
+            _ => return None,
+        };
+        if unit >= last {
+            return None;
+        }
+        last = unit;
+        total = total.checked_add(number(&rest[..digits])?.checked_mul(unit)?)?;
+        rest = &rest[digits + 1..];
+    }
+    (last != u64::MAX).then_some(Duration::from_secs(total))
+}
+
+fn number(digits: &str) -> Option<u64> {
+    // `parse` alone would take a leading plus.
+    if digits.bytes().all(|b| b.is_ascii_digit()) {
+        digits.parse().ok()
+    } else {
+        None
+    }
+}

@@ -1,0 +1,330 @@
+//! From layers to settings: the highest layer wins, and everything wrong in any of them is gathered.
+
+use super::decode::{self, Decoded, Fault, Form, What};
+use super::environment::Environment;
+use super::error::{ConfigError, Problem};
+use super::keys::{self, KeyDoc, Kind};
+use super::layers::{self, Given, Item, Layer};
+use super::request::EngineChoice;
+use super::settings::{
+    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, LogSettings, Platform, PrSettings,
+    SandboxMode, SetValue, Settings, SpecSettings, VerifySettings, WorktreeSettings,
+};
+use super::value::{Origin, Value};
+use std::path::{Component, Path, PathBuf};
+
+/// Resolves settings from layers, lowest first. Every value of every layer is checked, also one that
+/// a higher layer overrides: a mistake does not wait for its turn.
+pub(super) fn resolve(
+    root: &Path,
+    env: &Environment,
+    layers: [Layer; 4],
+    problems: Vec<Problem>,
+) -> Result<Settings, ConfigError> {
+    let mut r = Resolver {
+        root,
+        env,
+        layers,
+        problems,
+        set: Vec::new(),
+    };
+    let platform = r.get("pr.platform", decode::one_of);
+    let sandbox = r.get("sandbox", decode::one_of);
+    let engine = r.get("engine", decode::engine);
+    let mut settings = Settings {
+        engine: r.replay_file(engine),
+        model: r.optional("model", decode::word),
+        agent_timeout: r.get("agent_timeout_s", decode::seconds),
+        stall_timeout: r.get("stall_timeout_s", decode::seconds),
+        deadline: r.optional("deadline_s", decode::seconds),
+        base: r.optional("base", decode::word),
+        continuous: r.get("continuous", decode::boolean),
+        cycle_sleep: r.get("cycle_sleep_s", decode::seconds),
+        max_attempts: r.get("max_attempts", decode::count),
+        max_fix_attempts: r.get("max_fix_attempts", decode::count),
+        sandbox: r.sandbox(sandbox),
+        pr: PrSettings {
+            max_commits: r.get("pr.max_commits", decode::count),
+            max_lines: r.get("pr.max_lines", decode::count),
+            platform: r.platform(platform),
+        },
+        specs: SpecSettings {
+            paths: r.get("specs.paths", decode::list),
+            exclude: r.get("specs.exclude", decode::list),
+        },
+        budget: BudgetSettings {
+            claude: r.get("budget.claude", decode::int),
+            replay: r.get("budget.replay", decode::int),
+            max_spec_bytes: r.get("budget.max_spec_bytes", decode::int),
+        },
+        worktree: WorktreeSettings {
+            dir: r.worktree_dir(),
+            setup: r.get("worktree.setup", decode::list),
+            copy: r.get("worktree.copy", decode::list),
+            link: r.get("worktree.link", decode::list),
+        },
+        env: EnvSettings {
+            pass: r.union("env.pass", decode::list),
+        },
+        verify: VerifySettings {
+            commands: r.get("verify.commands", decode::checks),
+            detect: r.get("verify.detect", decode::boolean),
+            timeout: r.get("verify.timeout_s", decode::seconds),
+            allow_unverified: r.get("verify.allow_unverified", decode::boolean),
+        },
+        commit: CommitSettings {
+            template: r.optional("commit.template", decode::template),
+        },
+        log: LogSettings {
+            redact: r.union("log.redact", decode::list),
+        },
+        claude: ClaudeSettings {
+            path: r.program("claude.path"),
+            args: r.get("claude.args", decode::list),
+            max_turns: r.optional("claude.max_turns", decode::count),
+            max_budget_usd: r.optional("claude.max_budget_usd", decode::dollars),
+        },
+        set: Vec::new(),
+    };
+    r.set
+        .sort_by_key(|set| keys::KEYS.iter().position(|doc| doc.key == set.key));
+    settings.set = r.set;
+    match ConfigError::from_problems(r.problems) {
+        Some(error) => Err(error),
+        None => Ok(settings),
+    }
+}
+
+/// Decodes keys one by one and gathers what is wrong; a faulty value becomes its type's default, which
+/// nobody sees because the whole then fails.
+struct Resolver<'a> {
+    root: &'a Path,
+    env: &'a Environment,
+    layers: [Layer; 4],
+    problems: Vec<Problem>,
+    set: Vec<SetValue>,
+}
+
+type Decode<T> = fn(&Item, Kind, Form) -> Decoded<T>;
+
+impl Resolver<'_> {
+    /// The highest layer's value, else the default.
+    fn get<T: Default>(&mut self, key: &'static str, decode: Decode<T>) -> Value<T> {
+        self.optional(key, decode).map(Option::unwrap_or_default)
+    }
+
+    /// The same for a setting that may be absent.
+    fn optional<T>(&mut self, key: &'static str, decode: Decode<T>) -> Value<Option<T>> {
+        let highest = self.all(key, decode).pop();
+        match highest {
+            Some(value) => value.map(Some),
+            None => Value {
+                value: None,
+                origin: Origin::Default,
+            },
+        }
+    }
+
+    /// All layers' lists together, without repeats; the origin is the highest layer's.
+    fn union(&mut self, key: &'static str, decode: Decode<Vec<String>>) -> Value<Vec<String>> {
+        let mut whole: Value<Vec<String>> = Value::default();
+        for layer in self.all(key, decode) {
+            whole.origin = layer.origin;
+            for name in layer.value {
+                if !whole.value.contains(&name) {
+                    whole.value.push(name);
+                }
+            }
+        }
+        whole
+    }
+
+    /// Every sound value, the default first, the highest layer last.
+    fn all<T>(&mut self, key: &'static str, decode: Decode<T>) -> Vec<Value<T>> {
+        let doc = keys::find(key)
+            .expect("every key that is asked for stands in KEYS, as the tests ask for all");
+        let default = layers::from_text(doc.default)
+            .and_then(|item| decode(&item, doc.kind, Form::Toml).ok())
+            .map(|value| Value {
+                value,
+                origin: Origin::Default,
+            });
+        let mut found: Vec<Value<T>> = default.into_iter().collect();
+        let mut shown = None;
+        for given in self.layers.iter().filter_map(|layer| layer.get(key)) {
+            let form = match given.origin {
+                Origin::Env { .. } => Form::Words,
+                Origin::Default
+                | Origin::UserFile { .. }
+                | Origin::RepoFile { .. }
+                | Origin::Flag { .. } => Form::Toml,
+            };
+            match decode(&given.item, doc.kind, form) {
+                Ok(value) => found.push(Value {
+                    value,
+                    origin: given.origin.clone(),
+                }),
+                Err(fault) => self.problems.push(problem(doc, given, fault)),
+            }
+            shown = Some(SetValue {
+                key,
+                value: given.item.raw.to_string(),
+                origin: given.origin.clone(),
+            });
+        }
+        self.set.extend(shown);
+        found
+    }
+
+    fn platform(&mut self, word: Value<String>) -> Value<Platform> {
+        let name = match word.value.as_str() {
+            "local" => return word.map(|_| Platform::Local),
+            "github" => "GitHub",
+            "gitlab" => "GitLab",
+            "gitea" => "Gitea",
+            _ => return word.map(|_| Platform::Auto),
+        };
+        let message =
+            format!("{name} pull requests are not supported by this version; use --platform local");
+        self.problems.push(Problem::Unsupported {
+            at: word.origin.clone(),
+            message,
+        });
+        word.map(|_| Platform::Auto)
+    }
+
+    fn sandbox(&mut self, word: Value<String>) -> Value<SandboxMode> {
+        if word.value == "on" {
+            let message =
+                "this version cannot enforce a sandbox; leave `sandbox` out or use --sandbox off"
+                    .to_owned();
+            self.problems.push(Problem::Unsupported {
+                at: word.origin.clone(),
+                message,
+            });
+        }
+        word.map(|_| SandboxMode::Off)
+    }
+
+    fn replay_file(&self, engine: Value<EngineChoice>) -> Value<EngineChoice> {
+        match engine.value {
+            EngineChoice::Replay(file) => {
+                let file = self.absolute(&file, &engine.origin);
+                Value {
+                    value: EngineChoice::Replay(file),
+                    origin: engine.origin,
+                }
+            }
+            EngineChoice::Auto | EngineChoice::Claude => engine,
+        }
+    }
+
+    fn worktree_dir(&mut self) -> Value<Option<PathBuf>> {
+        let given = self.optional("worktree.dir", decode::text);
+        let dir = given
+            .value
+            .as_ref()
+            .map(|dir| self.absolute(Path::new(dir), &given.origin));
+        let root = normal(self.root);
+        let within = dir.as_ref().and_then(|dir| dir.strip_prefix(&root).ok());
+        if within.is_some_and(|below| !below.starts_with(".codelicious")) {
+            self.problems.push(Problem::BadValue {
+                at: given.origin.clone(),
+                key: "worktree.dir".to_owned(),
+                given: format!("{:?}", given.value.unwrap_or_default()),
+                allowed: "a folder outside the repository, because your own tree is never touched"
+                    .to_owned(),
+            });
+        }
+        Value {
+            value: dir,
+            origin: given.origin,
+        }
+    }
+
+    fn program(&mut self, key: &'static str) -> Value<PathBuf> {
+        let given = self.get(key, decode::text);
+        let path = Path::new(&given.value);
+        let bare = path.components().count() == 1 && !given.value.starts_with(['.', '~', '/']);
+        let value = if bare {
+            path.to_path_buf()
+        } else {
+            self.absolute(path, &given.origin)
+        };
+        Value {
+            value,
+            origin: given.origin,
+        }
+    }
+
+    /// Resolves `~/` and relative paths by where they were written.
+    fn absolute(&self, path: &Path, origin: &Origin) -> PathBuf {
+        if let (Ok(below), Some(home)) = (path.strip_prefix("~"), self.env.home()) {
+            return normal(&home.join(below));
+        }
+        let start = match origin {
+            Origin::UserFile { path, .. } => path.parent().unwrap_or(self.root),
+            Origin::RepoFile { .. } | Origin::Default => self.root,
+            Origin::Env { .. } | Origin::Flag { .. } => self.env.cwd(),
+        };
+        normal(&start.join(path))
+    }
+}
+
+/// The path without `.` and, as far as the text alone tells, without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(out.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                out.pop();
+            }
+            // Above the root there is only the root.
+            Component::ParentDir if out.has_root() => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn problem(doc: &KeyDoc, given: &Given, fault: Fault) -> Problem {
+    let at = if fault.line > 0 {
+        given.origin.at_line(fault.line)
+    } else {
+        given.origin.clone()
+    };
+    let key = doc.key.to_owned();
+    match fault.what {
+        What::Type(found) => Problem::WrongType {
+            at,
+            key,
+            found,
+            allowed: doc.kind.allowed(),
+        },
+        What::Value(given) => Problem::BadValue {
+            at,
+            key,
+            given,
+            allowed: doc.kind.allowed(),
+        },
+        What::Field { name, nearest } => Problem::Unknown {
+            at,
+            what: "key",
+            key: format!("{key}.{name}"),
+            nearest: nearest.map(str::to_owned),
+        },
+        What::FieldValue {
+            name,
+            given,
+            allowed,
+        } => Problem::BadValue {
+            at,
+            key: format!("{key}.{name}"),
+            given,
+            allowed,
+        },
+    }
+}

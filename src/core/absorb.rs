@@ -1,0 +1,814 @@
+//! How a lane changes: when an effect is about to happen ([`begin`]) and when its result is in ([`absorb`]).
+
+use super::decide::choose_part;
+use super::lane::{Halt, Lane, MIN_CONFIDENCE, Stage};
+use super::transition::{ChunkInput, IllegalTransition};
+use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
+use crate::model::event::EventKind;
+use crate::model::ledger::Baseline;
+use crate::model::{
+    Attempt, AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, EngineError,
+    EngineOutcome, EngineReport, ExitCode, Intent, Oid, PrRecord, PrState, Usage,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Times in one attempt that a hook may change the work before it is given up.
+const MAX_RESEALS: u32 = 2;
+
+/// An event of the lane, to be stamped and recorded by the driver.
+pub type LaneEvent = (Option<ChunkId>, EventKind);
+
+/// Notes that `effect` is about to happen: states, intents. The driver makes the ledger durable before it
+/// performs anything.
+///
+/// # Errors
+/// [`IllegalTransition`]: the effect does not fit the lane, a bug.
+pub fn begin(
+    lane: &mut Lane,
+    effect: &Effect,
+    now: DateTime<Utc>,
+) -> Result<Vec<LaneEvent>, IllegalTransition> {
+    let mut events = Vec::new();
+    match effect {
+        Effect::PrepareLane
+        | Effect::Verify { .. }
+        | Effect::Seal { .. }
+        | Effect::SetAside { .. } => {}
+        Effect::Baseline => events.push((None, EventKind::BaselineStarted {})),
+        Effect::RunEngine {
+            chunk,
+            attempt,
+            fixes,
+        } => {
+            if *fixes == 0 {
+                lane.step(chunk, ChunkInput::Started { attempt: *attempt })?;
+                let (run, engine) = (lane.policy.run.clone(), lane.policy.engine.clone());
+                let record = lane.record_mut(chunk);
+                record.completion = None;
+                record
+                    .attempts
+                    .push(new_attempt(*attempt, run, engine, now));
+                let title = record.title.clone();
+                events.push((
+                    Some(chunk.clone()),
+                    EventKind::ChunkStarted {
+                        title,
+                        attempt: *attempt,
+                    },
+                ));
+                lane.undeclared = false;
+                lane.reseals = 0;
+                lane.stage = Stage::Engine {
+                    chunk: chunk.clone(),
+                    attempt: *attempt,
+                    fixes: 0,
+                };
+            }
+            let engine = lane.policy.engine.clone();
+            events.push((
+                Some(chunk.clone()),
+                EventKind::EngineStarted {
+                    engine,
+                    fixes: *fixes,
+                },
+            ));
+            if let Some(tip) = lane.tip.clone() {
+                lane.ledger.intents.push(Intent::Engine {
+                    chunk: chunk.clone(),
+                    attempt: *attempt,
+                    tip,
+                });
+            }
+        }
+        Effect::Land {
+            chunk,
+            part,
+            old,
+            new,
+        } => lane.ledger.intents.push(Intent::Land {
+            chunk: chunk.clone(),
+            part: *part,
+            old: old.clone(),
+            new: new.clone(),
+        }),
+        Effect::Push { branch, tip } => {
+            lane.ledger.intents.push(Intent::Push {
+                branch: branch.clone(),
+                tip: tip.clone(),
+            });
+        }
+        Effect::PutPr { part, .. } => {
+            let head = lane.branch(*part);
+            lane.ledger.intents.push(Intent::Pr { part: *part, head });
+        }
+    }
+    Ok(events)
+}
+
+/// Takes in what an effect told us.
+///
+/// # Errors
+/// [`IllegalTransition`]: the result does not fit the lane, a bug.
+pub fn absorb(
+    lane: &mut Lane,
+    result: EffectResult,
+    now: DateTime<Utc>,
+) -> Result<Vec<LaneEvent>, IllegalTransition> {
+    let mut events = Vec::new();
+    match result {
+        EffectResult::LanePrepared {
+            tip,
+            base,
+            synced,
+            notes,
+        } => {
+            events.extend(
+                notes
+                    .into_iter()
+                    .map(|message| (None, EventKind::Warning { message })),
+            );
+            if synced {
+                events.push((
+                    None,
+                    EventKind::SpecSynced {
+                        commit: tip.clone(),
+                    },
+                ));
+            }
+            lane.ledger.base = Some(base);
+            let unmoved = lane.tip.as_ref() == Some(&tip);
+            lane.tip = Some(tip);
+            lane.stage = match lane.resume_landing.take() {
+                Some((chunk, part, commit)) if unmoved => Stage::Land {
+                    chunk,
+                    part,
+                    commit,
+                },
+                Some((chunk, ..)) => {
+                    lane.step(&chunk, ChunkInput::Returned)?;
+                    after_prepare(lane)
+                }
+                None => after_prepare(lane),
+            };
+        }
+        EffectResult::BaselineDone(evidence) => {
+            let verdict = if evidence.unverified {
+                "no checks".to_owned()
+            } else {
+                evidence.word().to_owned()
+            };
+            events.push((None, EventKind::BaselineFinished { verdict }));
+            let missing = evidence.checks.iter().find_map(|c| match &c.outcome {
+                CheckOutcome::NotAvailable { why } => {
+                    Some(format!("the check `{}` cannot start: {why}", c.name))
+                }
+                _ => None,
+            });
+            match missing {
+                Some(why) if !lane.policy.allow_unverified => {
+                    lane.halt = Some(Halt {
+                        exit: ExitCode::Setup,
+                        why,
+                        remedy: "make it available in a fresh lane with `[worktree] setup` in codelicious.toml, or build without it: --allow-unverified".to_owned(),
+                    });
+                }
+                _ => {
+                    if let Some(base) = lane.ledger.base.as_ref() {
+                        lane.ledger.baseline = Some(Baseline {
+                            commit: base.commit.clone(),
+                            evidence,
+                        });
+                    }
+                    lane.stage = Stage::Idle;
+                }
+            }
+        }
+        EffectResult::EngineEnded {
+            chunk,
+            report,
+            undone,
+        } => {
+            events.extend(
+                undone
+                    .into_iter()
+                    .map(|what| (Some(chunk.clone()), EventKind::Repaired { what })),
+            );
+            lane.ledger
+                .intents
+                .retain(|i| !matches!(i, Intent::Engine { chunk: c, .. } if *c == chunk));
+            engine_ended(lane, &chunk, *report, now, &mut events)?;
+        }
+        EffectResult::Verified { chunk, verified } => {
+            was_verified(lane, &chunk, *verified, now, &mut events)?
+        }
+        EffectResult::Sealed {
+            chunk,
+            part,
+            commit,
+            warning,
+        } => {
+            events.extend(
+                warning.map(|message| (Some(chunk.clone()), EventKind::Warning { message })),
+            );
+            lane.stage = Stage::Land {
+                chunk,
+                part,
+                commit,
+            };
+        }
+        EffectResult::SealChanged { chunk } => {
+            lane.reseals += 1;
+            if lane.reseals > MAX_RESEALS {
+                fail(
+                    lane,
+                    &chunk,
+                    "a commit hook changes the work every time it is committed".to_owned(),
+                    now,
+                    &mut events,
+                )?;
+            } else {
+                lane.stage = Stage::Verify { chunk };
+            }
+        }
+        EffectResult::SealRefused { chunk, output } => {
+            if let Some(v) = lane.verified.as_mut() {
+                v.evidence.checks.push(crate::model::CheckResult {
+                    name: "commit hook".to_owned(),
+                    command: "git commit".to_owned(),
+                    dir: String::new(),
+                    outcome: CheckOutcome::Failed { exit: 1 },
+                    millis: 0,
+                    output,
+                });
+            }
+            fix_or_fail(
+                lane,
+                &chunk,
+                "a commit hook refused the work",
+                now,
+                &mut events,
+            )?;
+        }
+        EffectResult::Landed {
+            chunk,
+            part,
+            commit,
+        } => landed(lane, &chunk, part, commit, now, &mut events)?,
+        EffectResult::SetAside { chunk, saved } => {
+            if let Some(reference) = saved {
+                events.push((Some(chunk), EventKind::WorkSaved { reference }));
+            }
+            lane.verified = None;
+            lane.stage = Stage::Idle;
+        }
+        EffectResult::Pushed { branch, tip } => {
+            lane.ledger
+                .intents
+                .retain(|i| !matches!(i, Intent::Push { branch: b, .. } if *b == branch));
+            lane.ledger.pushed.insert(branch.clone(), tip.clone());
+            lane.ledger.undelivered = None;
+            (lane.push_tries, lane.push_after) = (0, None);
+            events.push((None, EventKind::Pushed { branch, tip }));
+        }
+        EffectResult::PushFailed {
+            branch, failure, ..
+        } => {
+            lane.ledger
+                .intents
+                .retain(|i| !matches!(i, Intent::Push { branch: b, .. } if *b == branch));
+            push_failed(lane, &failure, now);
+            events.push((
+                None,
+                EventKind::PushFailed {
+                    branch,
+                    message: failure.message,
+                },
+            ));
+        }
+        EffectResult::PrPut { part, pr } => {
+            lane.ledger
+                .intents
+                .retain(|i| !matches!(i, Intent::Pr { part: p, .. } if *p == part));
+            let number = pr.number;
+            events.push((
+                None,
+                EventKind::PrPut {
+                    part,
+                    branch: pr.branch.clone(),
+                    state: pr_word(pr.state).to_owned(),
+                    url: pr.url.clone(),
+                },
+            ));
+            if let Some(slot) = lane.ledger.prs.iter_mut().find(|p| p.part == part) {
+                // The tip may have moved while the forge was asked.
+                let tip = slot.tip.clone();
+                *slot = PrRecord { tip, ..*pr };
+            }
+            for record in lane
+                .ledger
+                .chunks
+                .values_mut()
+                .filter(|r| r.part == Some(part))
+            {
+                record.pr = number;
+            }
+        }
+        EffectResult::PrFailed { part, message } => {
+            lane.ledger
+                .intents
+                .retain(|i| !matches!(i, Intent::Pr { part: p, .. } if *p == part));
+            lane.pr_gave_up = true;
+            events.push((None, EventKind::PrFailed { part, message }));
+        }
+        EffectResult::Broken {
+            effect,
+            message,
+            remedy,
+        } => {
+            broken(lane, &effect, now)?;
+            lane.halt = Some(Halt {
+                exit: ExitCode::Setup,
+                why: message,
+                remedy,
+            });
+        }
+    }
+    settle(lane, &mut events)?;
+    Ok(events)
+}
+
+fn after_prepare(lane: &Lane) -> Stage {
+    if lane.baseline().is_some() {
+        Stage::Idle
+    } else {
+        Stage::Baseline
+    }
+}
+
+/// Once nothing more can be built, says of every open chunk why it was not.
+fn settle(lane: &mut Lane, events: &mut Vec<LaneEvent>) -> Result<(), IllegalTransition> {
+    if lane.halt.is_some() || !super::decide::is_built_out(lane) {
+        return Ok(());
+    }
+    let open: Vec<(ChunkId, String)> = lane
+        .plan
+        .chunks
+        .iter()
+        .filter(|c| !c.done && matches!(lane.state(&c.id), ChunkState::Pending))
+        .map(|c| {
+            let on = c.depends_on.iter().find(|d| !lane.is_done(d));
+            let on = on.map_or_else(String::new, |d| format!("{d} is {}", root_cause(lane, d)));
+            (c.id.clone(), on)
+        })
+        .collect();
+    for (id, because) in open {
+        lane.step(
+            &id,
+            ChunkInput::Skipped {
+                because: because.clone(),
+            },
+        )?;
+        events.push((
+            Some(id),
+            EventKind::ChunkStopped {
+                status: "skipped".to_owned(),
+                reason: because,
+            },
+        ));
+    }
+    Ok(())
+}
+
+fn root_cause(lane: &Lane, id: &ChunkId) -> String {
+    match lane.state(id) {
+        ChunkState::Pending => "not built".to_owned(),
+        state => state.word().to_owned(),
+    }
+}
+
+fn new_attempt(n: u32, run: crate::model::RunId, engine: String, now: DateTime<Utc>) -> Attempt {
+    Attempt {
+        n,
+        run,
+        engine,
+        model: None,
+        session: None,
+        started: now,
+        ended: None,
+        fixes: 0,
+        usage: Usage::default(),
+        cost: Cost::Usd(0.0),
+        end: AttemptEnd::Running,
+    }
+}
+
+fn engine_ended(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    report: EngineReport,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    events.push((
+        Some(chunk.clone()),
+        EventKind::EngineEnded {
+            outcome: outcome_word(&report.outcome),
+            usage: report.usage,
+            cost: report.cost,
+        },
+    ));
+    if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
+        attempt.usage = attempt.usage.plus(report.usage);
+        attempt.cost = attempt.cost.plus(report.cost);
+        attempt.model = report.model.or(attempt.model.take());
+        attempt.session = report.session.or(attempt.session.take());
+    }
+    match report.outcome {
+        EngineOutcome::Completed(completion) => {
+            lane.record_mut(chunk).completion = Some(completion);
+            lane.undeclared = false;
+            lane.step(chunk, ChunkInput::EngineDone)?;
+            lane.stage = Stage::Verify {
+                chunk: chunk.clone(),
+            };
+        }
+        EngineOutcome::Undeclared { .. } => {
+            lane.undeclared = lane.record(chunk).is_none_or(|r| r.completion.is_none());
+            lane.step(chunk, ChunkInput::EngineDone)?;
+            lane.stage = Stage::Verify {
+                chunk: chunk.clone(),
+            };
+        }
+        EngineOutcome::Blocked(request) => {
+            let (why, needs) = (request.reason, request.needs);
+            let end = AttemptEnd::Blocked { why: why.clone() };
+            stop(
+                lane,
+                chunk,
+                ChunkInput::Blocked { why, needs },
+                end,
+                now,
+                events,
+            )?;
+        }
+        EngineOutcome::Interrupted => give_back(lane, chunk, AttemptEnd::Interrupted, now)?,
+        EngineOutcome::Failed(error) => engine_failed(lane, chunk, &error, now, events)?,
+    }
+    Ok(())
+}
+
+fn engine_failed(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    error: &EngineError,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    let why = error.to_string();
+    match error {
+        EngineError::RateLimited { .. }
+        | EngineError::Overloaded { .. }
+        | EngineError::Credit { .. }
+        | EngineError::Auth { .. } => {
+            give_back(lane, chunk, AttemptEnd::Limited { why: why.clone() }, now)?;
+            events.push((
+                Some(chunk.clone()),
+                EventKind::ChunkReset { why: why.clone() },
+            ));
+            lane.halt = Some(Halt {
+                exit: ExitCode::NoEngine,
+                why,
+                remedy: engine_remedy(error).to_owned(),
+            });
+        }
+        EngineError::NotStarted { .. } => {
+            give_back(lane, chunk, AttemptEnd::Limited { why: why.clone() }, now)?;
+            lane.halt = Some(Halt {
+                exit: ExitCode::Setup,
+                why,
+                remedy: "see `codelicious doctor`".to_owned(),
+            });
+        }
+        EngineError::ContextTooLong { .. }
+        | EngineError::InvalidRequest { .. }
+        | EngineError::Refusal { .. }
+        | EngineError::TimedOut { .. }
+        | EngineError::Stalled { .. }
+        | EngineError::TurnLimit { .. }
+        | EngineError::Budget { .. }
+        | EngineError::Transient { .. }
+        | EngineError::Protocol { .. } => fail(lane, chunk, why, now, events)?,
+    }
+    Ok(())
+}
+
+fn engine_remedy(error: &EngineError) -> &'static str {
+    match error {
+        EngineError::Auth { .. } => "log the engine in or set its key, then run again",
+        EngineError::Credit { .. } => "top up the engine's account, then run again",
+        _ => "run again later: the work so far is kept",
+    }
+}
+
+fn was_verified(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    verified: Verified,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    let judged = judge(lane, chunk, &verified);
+    lane.record_mut(chunk).evidence = Some(verified.evidence.clone());
+    let lines = verified.lines;
+    lane.verified = Some(verified);
+    match judged {
+        Judgement::Commit => {
+            let part = choose_part(lane, lines);
+            lane.stage = Stage::Seal {
+                chunk: chunk.clone(),
+                part,
+            };
+        }
+        Judgement::Fix(why) => fix_or_fail(lane, chunk, &why, now, events)?,
+        Judgement::Review(why) => {
+            let end = AttemptEnd::NeedsReview { why: why.clone() };
+            stop(
+                lane,
+                chunk,
+                ChunkInput::NeedsReview { why },
+                end,
+                now,
+                events,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What verified work deserves.
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Commit,
+    Fix(String),
+    Review(String),
+}
+
+fn judge(lane: &Lane, chunk: &ChunkId, verified: &Verified) -> Judgement {
+    let completion = lane.record(chunk).and_then(|r| r.completion.as_ref());
+    if let Some(first) = verified.findings.first() {
+        let more = verified.findings.len() - 1;
+        let tail = if more > 0 {
+            format!(" (and {more} more)")
+        } else {
+            String::new()
+        };
+        return Judgement::Review(format!("the work may not be committed: {first}{tail}"));
+    }
+    if verified.files.is_empty() {
+        let because = completion.and_then(|c| c.no_change_needed.as_deref());
+        return match because {
+            None => Judgement::Review("the engine changed nothing and gave no reason".to_owned()),
+            Some(_) if verified.evidence.unverified => Judgement::Review(
+                "the engine says that nothing had to be changed, and there is no check to prove it"
+                    .to_owned(),
+            ),
+            Some(_) if verified.evidence.passed() => Judgement::Commit,
+            Some(_) => Judgement::Fix("checks fail".to_owned()),
+        };
+    }
+    if !verified.evidence.passed() {
+        return Judgement::Fix("checks fail".to_owned());
+    }
+    if lane.undeclared && verified.evidence.unverified {
+        return Judgement::Review(
+            "the engine did not say how it ended, and there is no check to prove its work"
+                .to_owned(),
+        );
+    }
+    match completion {
+        Some(c) if c.confidence < MIN_CONFIDENCE => Judgement::Review(format!(
+            "the engine is not confident in its work ({:.2}): {}",
+            c.confidence, c.rationale
+        )),
+        _ => Judgement::Commit,
+    }
+}
+
+fn fix_or_fail(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    why: &str,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    let ChunkState::Verifying { attempt, fixes } = lane.state(chunk) else {
+        return lane.step(chunk, ChunkInput::FixNeeded);
+    };
+    if fixes < lane.policy.max_fixes {
+        lane.step(chunk, ChunkInput::FixNeeded)?;
+        if let Some(a) = lane.record_mut(chunk).attempts.last_mut() {
+            a.fixes = fixes + 1;
+        }
+        lane.stage = Stage::Engine {
+            chunk: chunk.clone(),
+            attempt,
+            fixes: fixes + 1,
+        };
+        return Ok(());
+    }
+    let failing: Vec<String> = lane
+        .verified
+        .iter()
+        .flat_map(|v| &v.evidence.checks)
+        .filter(|c| {
+            matches!(
+                c.outcome,
+                CheckOutcome::Failed { .. }
+                    | CheckOutcome::TimedOut { .. }
+                    | CheckOutcome::NotAvailable { .. }
+            )
+        })
+        .map(|c| c.name.clone())
+        .collect();
+    let which = if failing.is_empty() {
+        why.to_owned()
+    } else {
+        format!("{why}: {}", failing.join(", "))
+    };
+    let turns = if fixes == 1 { "turn" } else { "turns" };
+    fail(
+        lane,
+        chunk,
+        format!("{which}, after {fixes} fix {turns}"),
+        now,
+        events,
+    )
+}
+
+fn fail(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    why: String,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    let end = AttemptEnd::Failed { why: why.clone() };
+    stop(lane, chunk, ChunkInput::Failed { why }, end, now, events)
+}
+
+/// Ends the attempt and the chunk; the work is set aside.
+fn stop(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    input: ChunkInput,
+    end: AttemptEnd,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    lane.step(chunk, input)?;
+    let state = lane.state(chunk);
+    events.push((
+        Some(chunk.clone()),
+        EventKind::ChunkStopped {
+            status: state.word().to_owned(),
+            reason: state.reason().unwrap_or_default().to_owned(),
+        },
+    ));
+    end_attempt(lane, chunk, end, now);
+    Ok(())
+}
+
+/// The chunk is as if it had not been started; the work is set aside.
+fn give_back(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    end: AttemptEnd,
+    now: DateTime<Utc>,
+) -> Result<(), IllegalTransition> {
+    lane.step(chunk, ChunkInput::Returned)?;
+    end_attempt(lane, chunk, end, now);
+    Ok(())
+}
+
+fn end_attempt(lane: &mut Lane, chunk: &ChunkId, end: AttemptEnd, now: DateTime<Utc>) {
+    let mut n = 0;
+    if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
+        attempt.end = end;
+        attempt.ended = Some(now);
+        n = attempt.n;
+    }
+    lane.stage = Stage::SetAside {
+        chunk: chunk.clone(),
+        attempt: n,
+    };
+}
+
+fn landed(
+    lane: &mut Lane,
+    chunk: &ChunkId,
+    part: u32,
+    commit: Oid,
+    now: DateTime<Utc>,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
+    lane.ledger
+        .intents
+        .retain(|i| !matches!(i, Intent::Land { chunk: c, .. } if c == chunk));
+    lane.step(
+        chunk,
+        ChunkInput::Landed {
+            commit: commit.clone(),
+        },
+    )?;
+    let lines = lane.verified.take().map_or(0, |v| v.lines);
+    let record = lane.record_mut(chunk);
+    record.part = Some(part);
+    record.lines = lines;
+    if let Some(attempt) = record.attempts.last_mut() {
+        attempt.end = AttemptEnd::Committed;
+        attempt.ended = Some(now);
+    }
+    note_part(lane, part, &commit);
+    lane.tip = Some(commit.clone());
+    lane.stage = after_prepare(lane);
+    events.push((
+        Some(chunk.clone()),
+        EventKind::ChunkCommitted {
+            commit,
+            part,
+            lines,
+        },
+    ));
+    Ok(())
+}
+
+/// Makes the part exist in the ledger with `tip` as its last commit.
+pub fn note_part(lane: &mut Lane, part: u32, tip: &Oid) {
+    if let Some(pr) = lane.ledger.prs.iter_mut().find(|p| p.part == part) {
+        pr.tip = tip.clone();
+        return;
+    }
+    let base = super::decide::pr_base(lane, part);
+    let branch = lane.branch(part);
+    lane.ledger.prs.push(PrRecord {
+        part,
+        branch,
+        base,
+        tip: tip.clone(),
+        number: None,
+        url: None,
+        state: PrState::Draft,
+        content: None,
+    });
+    lane.ledger.prs.sort_by_key(|p| p.part);
+}
+
+fn push_failed(lane: &mut Lane, failure: &PushFailure, now: DateTime<Utc>) {
+    lane.ledger.undelivered = Some(failure.clone());
+    lane.push_tries += 1;
+    let again =
+        failure.kind == PushFailureKind::Transient && lane.push_tries < lane.policy.max_pushes;
+    if again {
+        // 2, 4, 8 … seconds: the remote is ours to wait for, and the next chunk is being built meanwhile.
+        lane.push_after = Some(now + TimeDelta::seconds(1 << lane.push_tries.min(6)));
+    } else {
+        lane.push_gave_up = true;
+        lane.push_after = None;
+    }
+}
+
+fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), IllegalTransition> {
+    match effect {
+        Effect::RunEngine { chunk, .. } | Effect::Verify { chunk } | Effect::Seal { chunk, .. } => {
+            give_back(lane, chunk, AttemptEnd::Interrupted, now)?;
+        }
+        // Whether it happened is read from git by the next run.
+        Effect::Land { .. } => lane.stage = Stage::Finished,
+        Effect::PrepareLane | Effect::Baseline | Effect::SetAside { .. } => {
+            lane.stage = Stage::Finished
+        }
+        Effect::Push { .. } => lane.push_gave_up = true,
+        Effect::PutPr { .. } => lane.pr_gave_up = true,
+    }
+    Ok(())
+}
+
+/// The forge's word for a state.
+pub fn pr_word(state: PrState) -> &'static str {
+    match state {
+        PrState::Draft => "draft",
+        PrState::Ready => "ready",
+        PrState::Merged => "merged",
+        PrState::Closed => "closed",
+    }
+}
+
+fn outcome_word(outcome: &EngineOutcome) -> String {
+    match outcome {
+        EngineOutcome::Completed(_) => "complete_chunk".to_owned(),
+        EngineOutcome::Blocked(_) => "block_chunk".to_owned(),
+        EngineOutcome::Undeclared { .. } => "undeclared".to_owned(),
+        EngineOutcome::Interrupted => "interrupted".to_owned(),
+        EngineOutcome::Failed(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,282 @@
+//! Commit messages, and the trailers that tie a commit to its chunk.
+//!
+//! Titles come from specs and summaries from models, so neither is trusted: what would be read as a trailer,
+//! as a mention of a person or as an order to close an issue is put between backticks. Our trailers are always
+//! the last paragraph and are read from there only. (Trailers as in `git-interpret-trailers(1)`.)
+
+use super::prompt::one_line;
+use crate::model::{ChunkId, SpecId};
+use regex::{Captures, Regex};
+use std::sync::LazyLock;
+
+/// Longest subject and longest body line, in characters.
+pub const WIDTH: usize = 72;
+/// Longest summary taken over from a model, in characters.
+const MAX_SUMMARY: usize = 4000;
+
+/// What a chunk's commit message is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageInput<'a> {
+    pub spec: &'a SpecId,
+    pub chunk: &'a ChunkId,
+    /// The task's explicit id, where it has one.
+    pub label: Option<&'a str>,
+    pub title: &'a str,
+    /// The engine's own words; may be empty.
+    pub summary: &'a str,
+    /// Part of the pull request series, from 1.
+    pub part: u32,
+    /// `[commit] template` of the configuration: `{spec}`, `{id}`, `{title}` and `{body}` are filled in,
+    /// everything else stays. Trailers are appended whatever it says.
+    pub template: Option<&'a str>,
+}
+
+/// What [`parse_trailers`] found. All None for a commit that is not ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trailers {
+    pub spec: Option<SpecId>,
+    pub chunk: Option<ChunkId>,
+    pub part: Option<u32>,
+    /// Set on commits that only bring the spec up to date.
+    pub sync: Option<SpecId>,
+}
+
+/// The message of a chunk's commit.
+///
+/// ```
+/// use codelicious::core::commit_message::{MessageInput, message};
+/// use codelicious::model::{ChunkId, SpecId};
+/// let (spec, chunk) = (SpecId::from("login"), ChunkId::from("T007"));
+/// let input = MessageInput {
+///     spec: &spec, chunk: &chunk, label: Some("T007"), title: "Add the form", summary: "Adds it.", part: 1, template: None,
+/// };
+/// assert_eq!(
+///     message(&input),
+///     "[login] T007 Add the form\n\nAdds it.\n\n\
+///      Codelicious-Spec: login\nCodelicious-Chunk: T007\nCodelicious-Part: 1\n"
+/// );
+/// ```
+pub fn message(input: &MessageInput<'_>) -> String {
+    let label = input.label.map(harmless_line).unwrap_or_default();
+    let title = harmless_line(input.title);
+    let title = if title.is_empty() {
+        input.chunk.to_string()
+    } else {
+        title
+    };
+    let summary = harmless_body(input.summary);
+    let rendered = match input.template {
+        Some(template) => fill(template, input.spec.as_str(), &label, &title, &summary),
+        None => fill(
+            "[{spec}] {id} {title}\n\n{body}",
+            input.spec.as_str(),
+            &label,
+            &title,
+            &summary,
+        ),
+    };
+    let rendered = plain_lines(&rendered);
+    let (first, rest) = rendered
+        .trim_start()
+        .split_once('\n')
+        .unwrap_or((rendered.trim(), ""));
+    let subject = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let subject = if subject.is_empty() {
+        format!("[{}] {title}", input.spec)
+    } else {
+        subject
+    };
+    let mut paragraphs = vec![shortened(&subject)];
+    if paragraphs[0] != subject && !rest.contains(&title) {
+        paragraphs.push(wrap(&title));
+    }
+    let rest = rest.trim_matches('\n').trim_end();
+    if !rest.is_empty() {
+        paragraphs.push(rest.to_owned());
+    }
+    paragraphs.push(format!(
+        "Codelicious-Spec: {}\nCodelicious-Chunk: {}\nCodelicious-Part: {}",
+        one_line(input.spec.as_str()),
+        one_line(input.chunk.as_str()),
+        input.part
+    ));
+    paragraphs.join("\n\n") + "\n"
+}
+
+/// The message of a commit that brings a lane's spec up to date with what people changed in it.
+pub fn sync_message(spec: &SpecId) -> String {
+    let subject = shortened(&format!("[{}] Sync the spec", one_line(spec.as_str())));
+    format!(
+        "{subject}\n\nTakes over what was changed in the spec outside this branch.\n\nCodelicious-Sync: {}\n",
+        one_line(spec.as_str())
+    )
+}
+
+/// Reads our trailers from the last paragraph of a commit message; a message of one paragraph has none.
+/// Names count without regard to case, and the first of a name counts.
+pub fn parse_trailers(message: &str) -> Trailers {
+    let mut found = Trailers::default();
+    let lines: Vec<&str> = message.trim_end().lines().map(str::trim_end).collect();
+    let Some(blank) = lines.iter().rposition(|l| l.is_empty()) else {
+        return found;
+    };
+    for line in &lines[blank + 1..] {
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
+        let value = value.trim();
+        if value.is_empty() {
+            continue;
+        }
+        match name.to_ascii_lowercase().as_str() {
+            "codelicious-spec" => found.spec = found.spec.or_else(|| Some(SpecId::from(value))),
+            "codelicious-chunk" => found.chunk = found.chunk.or_else(|| Some(ChunkId::from(value))),
+            "codelicious-part" => found.part = found.part.or_else(|| value.parse().ok()),
+            "codelicious-sync" => found.sync = found.sync.or_else(|| Some(SpecId::from(value))),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Fills a template in one pass, so that a title that reads `{body}` stays a title.
+fn fill(template: &str, spec: &str, id: &str, title: &str, body: &str) -> String {
+    static FIELD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{(spec|id|title|body)\}"));
+    FIELD
+        .replace_all(template, |found: &Captures<'_>| match &found[1] {
+            "spec" => one_line(spec),
+            "id" => id.to_owned(),
+            "title" => title.to_owned(),
+            _ => body.to_owned(),
+        })
+        .into_owned()
+}
+
+/// What may stand after the subject: no trailer of ours, no line that ends a message for mail tools.
+fn plain_lines(text: &str) -> String {
+    static OURS: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"(?im)^([ \t]*)(codelicious-[a-z0-9-]*)([ \t]*:)"));
+    let text = OURS.replace_all(text, "$1`$2`$3");
+    let lines: Vec<String> = text
+        .lines()
+        .map(|l| {
+            if l.starts_with("---") {
+                format!(" {l}")
+            } else {
+                l.trim_end().to_owned()
+            }
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn harmless_line(text: &str) -> String {
+    harmless(&one_line(text))
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn harmless_body(text: &str) -> String {
+    let text: String = text.chars().take(MAX_SUMMARY).collect();
+    let lines: Vec<String> = text
+        .replace("\r\n", "\n")
+        .split([
+            '\n', '\r', '\u{2028}', '\u{2029}', '\u{85}', '\u{b}', '\u{c}',
+        ])
+        .map(|line| wrap(&harmless(&one_line(line))))
+        .collect();
+    let mut out = String::new();
+    for line in lines {
+        // Runs of blank lines say no more than one.
+        if !(line.is_empty() && (out.is_empty() || out.ends_with("\n\n"))) {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+/// Puts between backticks what a forge or git would act on in one line: trailer names, mentions, references
+/// to issues and merge requests in the ways GitHub, GitLab and Gitea read them.
+///
+/// Backticks that stood there go where they could undo this: when they do not pair up, and on any line that
+/// holds such a thing, since forges look for closing words in the raw text, code or not.
+fn harmless(text: &str) -> String {
+    static TICKS: LazyLock<Regex> = LazyLock::new(|| pattern("`{2,}"));
+    static TRAILER: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"(?i)(^|[^\w-])((?:codelicious|signed-off|co-authored|reviewed|acked|approved|tested|reported|suggested|helped|merged)-[a-z0-9-]*|change-id|cc)([ \t]*:)",
+        )
+    });
+    // One pattern for both, so that a name within an address is not taken for a mention.
+    static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(concat!(
+            r"(?i)(^|[^\w/])(https?://\S*(?:/(?:issues|pulls?|merge_requests|work_items|commit)/\w|@\w|[#!&]\d)(?:\S*[\w/])?",
+            r"|(?:[\w.-]+(?:/[\w.-]+)+)?[#!&]\d+\w*|gh-\d+\w*)",
+            r"|(^|[^\w@.])(@\w(?:[\w.-]*\w)?(?:/\w(?:[\w.-]*\w)?)*)",
+        ))
+    });
+    let text = TICKS.replace_all(text, "`");
+    let bare = text.replace('`', "");
+    let odd = text.matches('`').count() % 2 == 1;
+    let acts = [&*TRAILER, &*REFERENCE]
+        .into_iter()
+        .any(|p| p.is_match(&bare) || p.is_match(&text));
+    if !acts {
+        return if odd { bare } else { text.into_owned() };
+    }
+    let text = TRAILER.replace_all(&bare, "$1`$2`$3");
+    REFERENCE.replace_all(&text, "$1$3`$2$4`").into_owned()
+}
+
+/// The first [`WIDTH`] characters, the last of them `…` where something was cut off.
+fn shortened(subject: &str) -> String {
+    if subject.chars().count() <= WIDTH {
+        return subject.to_owned();
+    }
+    let kept: String = subject.chars().take(WIDTH - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// Breaks one line at blanks so that no line is longer than [`WIDTH`]. A word that is longer itself (an
+/// address) stays whole, unless it is in a script that is written without blanks.
+fn wrap(line: &str) -> String {
+    if line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for word in line.split_whitespace() {
+        let breakable = !word.is_ascii() && word.chars().count() > WIDTH;
+        let pieces: Vec<String> = if breakable {
+            word.chars()
+                .collect::<Vec<_>>()
+                .chunks(WIDTH)
+                .map(|c| c.iter().collect())
+                .collect()
+        } else {
+            vec![word.to_owned()]
+        };
+        for piece in pieces {
+            let len = piece.chars().count();
+            if used > 0 && used + 1 + len > WIDTH {
+                out.push('\n');
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(&piece);
+            used += len;
+        }
+    }
+    out
+}
+
+fn pattern(source: &str) -> Regex {
+    Regex::new(source).expect("the pattern is fixed and compiles, as the tests show")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+use super::*;
+use proptest::prelude::*;
+
+fn with(label: Option<&str>, title: &str, summary: &str, template: Option<&str>) -> String {
+    let (spec, chunk) = (SpecId::from("a-b"), ChunkId::from("T1+2"));
+    message(&MessageInput {
+        spec: &spec,
+        chunk: &chunk,
+        label,
+        title,
+        summary,
+        part: 3,
+        template,
+    })
+}
+
+const TRAILERS: &str = "Codelicious-Spec: a-b\nCodelicious-Chunk: T1+2\nCodelicious-Part: 3\n";
+
+#[test]
+fn subject_body_trailers() {
+    assert_eq!(
+        with(Some("T1"), "Add it", "Adds it.", None),
+        format!("[a-b] T1 Add it\n\nAdds it.\n\n{TRAILERS}")
+    );
+    assert_eq!(
+        with(None, "Add\r\nit\u{0}", "", None),
+        format!("[a-b] Add it\n\n{TRAILERS}")
+    );
+    assert_eq!(
+        with(None, " \n", "", None),
+        format!("[a-b] T1+2\n\n{TRAILERS}")
+    );
+}
+
+#[test]
+fn long_titles_are_cut_and_told_in_full() {
+    let title = "word ".repeat(20);
+    let text = with(None, &title, "Done.", None);
+    let subject = text.lines().next().unwrap();
+    assert!(
+        subject.chars().count() <= WIDTH && subject.ends_with('…'),
+        "{subject}"
+    );
+    assert!(text.replace('\n', " ").contains(title.trim()));
+    assert!(text.lines().all(|l| l.chars().count() <= WIDTH));
+    let exact = "x".repeat(WIDTH - "[a-b] ".len());
+    assert!(with(None, &exact, "", None).starts_with(&format!("[a-b] {exact}\n")));
+    let wide = "設".repeat(100);
+    assert!(
+        with(None, &wide, "", None)
+            .lines()
+            .all(|l| l.chars().count() <= WIDTH)
+    );
+}
+
+#[test]
+fn templates_are_filled_once_and_keep_the_trailers() {
+    let text = with(
+        Some("T1"),
+        "Add {body}",
+        "Why.",
+        Some("feat({spec}): {title} ({id})\n\n{body}\n\nRefs #12"),
+    );
+    assert_eq!(
+        text,
+        format!("feat(a-b): Add {{body}} (T1)\n\nWhy.\n\nRefs #12\n\n{TRAILERS}")
+    );
+    for template in [
+        "",
+        "\n\n",
+        "{id}",
+        "Codelicious-Spec: x",
+        "x\n\nCodelicious-Spec: evil",
+    ] {
+        let text = with(None, "t", "", Some(template));
+        assert_eq!(
+            parse_trailers(&text).spec,
+            Some(SpecId::from("a-b")),
+            "{text}"
+        );
+        assert!(!text.contains("\nCodelicious-Spec: evil"), "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_closed_mentioned_or_forged() {
+    for (said, kept) in [
+        ("Closes #1", "Closes `#1`"),
+        ("fixes: o/r#12, #3", "fixes: `o/r#12`, `#3`"),
+        ("Resolves GH-7.", "Resolves `GH-7`."),
+        (
+            "closes https://github.com/o/r/issues/1",
+            "closes `https://github.com/o/r/issues/1`",
+        ),
+        ("Implements !4 and &5", "Implements `!4` and `&5`"),
+        (
+            "thanks @octocat, @org/team",
+            "thanks `@octocat`, `@org/team`",
+        ),
+        ("mail a@b.example", "mail a@b.example"),
+        ("`@x` and `#1` stay", "`@x` and `#1` stay"),
+        ("`Closes #1`", "Closes `#1`"),
+        ("a ` stray, @x", "a  stray, `@x`"),
+        ("a ` stray", "a  stray"),
+        ("``Closes`` `` #1", "Closes  `#1`"),
+        ("`x`@bob", "x@bob"),
+        (
+            "https://h/o/r/issues/1/@bob",
+            "`https://h/o/r/issues/1/@bob`",
+        ),
+        (
+            "Add `POST /login`, colour #fab",
+            "Add `POST /login`, colour #fab",
+        ),
+        ("Codelicious-Chunk: T9", "`Codelicious-Chunk`: T9"),
+        ("x codelicious-sync : T9", "x `codelicious-sync` : T9"),
+        ("Signed-off-by: A", "`Signed-off-by`: A"),
+        ("co-authored-by: B", "`co-authored-by`: B"),
+        (
+            "see https://example.com/a#1",
+            "see `https://example.com/a#1`",
+        ),
+        (
+            "see https://example.com/a, b",
+            "see https://example.com/a, b",
+        ),
+        ("C# 12 and issue 5", "C# 12 and issue 5"),
+        ("# heading", "# heading"),
+    ] {
+        assert_eq!(harmless(said), kept);
+    }
+    let long = format!("{} Codelicious-Chunk: T9", "a".repeat(70));
+    assert!(!with(None, "t", &long, None).contains("\nCodelicious-Chunk: T9"));
+    assert!(with(None, "t", "a\n---\nb", None).contains("\n ---\n"));
+}
+
+#[test]
+fn trailers_are_read_from_the_last_paragraph_only() {
+    let none = Trailers::default();
+    assert_eq!(parse_trailers("Codelicious-Spec: a"), none);
+    assert_eq!(parse_trailers(""), none);
+    assert_eq!(
+        parse_trailers("s\n\nCodelicious-Spec: a\n\nLast words."),
+        none
+    );
+    let found = parse_trailers(
+        "s\r\n\r\nx: y\r\ncodelicious-SPEC:a\r\nCodelicious-Spec: b\r\nCodelicious-Part: x\r\n\r\n",
+    );
+    assert_eq!(
+        found,
+        Trailers {
+            spec: Some(SpecId::from("a")),
+            ..none.clone()
+        }
+    );
+    let sync = parse_trailers(&sync_message(&SpecId::from("a-b")));
+    assert_eq!(
+        sync,
+        Trailers {
+            sync: Some(SpecId::from("a-b")),
+            ..none
+        }
+    );
+}
+
+#[test]
+fn a_summary_is_bounded() {
+    assert!(with(None, "t", &"word ".repeat(100_000), None).len() < 2 * MAX_SUMMARY);
+}
+
+proptest! {
+    #[test]
+    fn hostile_text_comes_back_as_ours(
+        title in "(\\PC|[\n\r\u{2028}]|Codelicious-Chunk: T9|\n\n|@a|#1|\\{body\\}){0,12}",
+        body in "(\\PC|[\n\r\u{b}\u{2028} ]|\nCodelicious-Spec: evil\n|Codelicious-Sync: z|\n\n|Closes #1|@bob|---\n|word word word word ){0,24}",
+        label in proptest::option::of("[A-Z]{1,3}[0-9]{1,3}"),
+        template in proptest::option::of("(\\{spec\\}|\\{id\\}|\\{title\\}|\\{body\\}|\n\n|Codelicious-Part: 9|x){0,8}"),
+    ) {
+        let text = with(label.as_deref(), &title, &body, template.as_deref());
+        let ours = Trailers {
+            spec: Some(SpecId::from("a-b")),
+            chunk: Some(ChunkId::from("T1+2")),
+            part: Some(3),
+            sync: None,
+        };
+        prop_assert_eq!(parse_trailers(&text), ours, "{}", &text);
+        prop_assert!(text.ends_with(TRAILERS));
+        let (above, _) = text.rsplit_once("\n\n").unwrap();
+        for line in above.lines() {
+            prop_assert!(!line.to_lowercase().trim_start().starts_with("codelicious-"), "{line:?}");
+        }
+        let subject = text.lines().next().unwrap();
+        prop_assert!(!subject.trim().is_empty() && subject.chars().count() <= WIDTH);
+        if template.is_none() {
+            prop_assert!(!text.contains(" @bob") && !text.contains(" #1"));
+        }
+    }
+}

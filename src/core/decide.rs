@@ -1,0 +1,259 @@
+//! What to do next. Looks at a lane, does nothing.
+
+use super::lane::{Lane, Stage};
+use crate::model::effect::EffectKey;
+use crate::model::{ChunkState, Effect, ExitCode, PrRecord, PrState};
+use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+/// The effects that are due and not in flight. Nothing due and nothing in flight means the lane is over
+/// for this run (see [`next_wake`]).
+pub fn decide(lane: &Lane, in_flight: &BTreeSet<EffectKey>, now: DateTime<Utc>) -> Vec<Effect> {
+    let due = [next_work(lane), next_push(lane, now), next_pr(lane)];
+    due.into_iter()
+        .flatten()
+        .filter(|effect| !in_flight.contains(&effect.key()))
+        .collect()
+}
+
+/// When to decide again although nothing is in flight: the next try of a push.
+pub fn next_wake(lane: &Lane) -> Option<DateTime<Utc>> {
+    lane.push_after.filter(|_| unpushed(lane).is_some())
+}
+
+/// True when nothing is left that this run may build in the lane.
+pub fn is_built_out(lane: &Lane) -> bool {
+    matches!(lane.stage, Stage::Idle | Stage::Unprepared)
+        && lane.next_chunk().is_none()
+        && lane.resume_landing.is_none()
+}
+
+/// Exit code the lane asks for, with nothing in flight any more.
+pub fn lane_exit(lane: &Lane) -> ExitCode {
+    let mut exit = ExitCode::Done;
+    for chunk in &lane.plan.chunks {
+        exit = exit.max(match lane.state(&chunk.id) {
+            ChunkState::Committed { .. } => ExitCode::Done,
+            ChunkState::Failed { .. } => ExitCode::Incomplete,
+            ChunkState::NeedsReview { .. }
+            | ChunkState::Blocked { .. }
+            | ChunkState::AwaitingApproval { .. } => ExitCode::WaitsForPerson,
+            // Waits for whatever its dependency waits for, which is counted there.
+            ChunkState::Skipped { .. } => ExitCode::WaitsForPerson,
+            ChunkState::Pending
+            | ChunkState::InProgress { .. }
+            | ChunkState::Verifying { .. }
+            | ChunkState::Fixing { .. } => {
+                if chunk.done {
+                    ExitCode::Done
+                } else {
+                    ExitCode::Incomplete
+                }
+            }
+        });
+    }
+    if undelivered(lane) {
+        exit = exit.max(ExitCode::Incomplete);
+    }
+    lane.halt.as_ref().map_or(exit, |h| exit.max(h.exit))
+}
+
+/// True when committed work has not reached the remote or its pull request.
+pub fn undelivered(lane: &Lane) -> bool {
+    (lane.policy.remote.is_some() && unpushed(lane).is_some()) || lane.pr_gave_up
+}
+
+/// The part that a verified piece of work goes to: the current one, unless it is non-empty and the work
+/// would take it over a cap, or it is merged already.
+pub fn choose_part(lane: &Lane, lines: u32) -> u32 {
+    let Some(current) = lane.ledger.prs.iter().map(|p| p.part).max() else {
+        return 1;
+    };
+    let chunks = lane.part_chunks(current);
+    if lane.part_is_merged(current)
+        || lane
+            .ledger
+            .prs
+            .iter()
+            .any(|p| p.part == current && p.state == PrState::Merged)
+    {
+        return current + 1;
+    }
+    let commits = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
+    let held: u32 = chunks
+        .iter()
+        .map(|(_, r, _)| r.lines)
+        .fold(0, u32::saturating_add);
+    let over =
+        commits + 1 > lane.policy.max_commits || held.saturating_add(lines) > lane.policy.max_lines;
+    if commits > 0 && over {
+        current + 1
+    } else {
+        current
+    }
+}
+
+/// The branch a part's pull request is to be merged into: the part before it, or the base.
+pub fn pr_base(lane: &Lane, part: u32) -> String {
+    let below = lane
+        .ledger
+        .prs
+        .iter()
+        .filter(|p| p.part < part && !is_merged(lane, p))
+        .max_by_key(|p| p.part);
+    match below {
+        Some(p) => p.branch.clone(),
+        None => lane
+            .ledger
+            .base
+            .as_ref()
+            .map(|b| b.branch.clone())
+            .unwrap_or_default(),
+    }
+}
+
+/// True when a part should be reviewed: a later part exists, or nothing is left that a rerun would build.
+pub fn is_ready(lane: &Lane, part: u32) -> bool {
+    let later = lane.ledger.prs.iter().any(|p| p.part > part);
+    later || (is_built_out(lane) && !lane.plan.chunks.iter().any(|c| is_retryable(lane, c)))
+}
+
+/// What a part's pull request depends on, as a comparable text: written once for each value.
+pub fn pr_key(lane: &Lane, part: u32) -> String {
+    let commits: Vec<String> = lane
+        .part_chunks(part)
+        .iter()
+        .map(|(c, _, oid)| format!("{}={}", c.id, oid.short()))
+        .collect();
+    let ready = is_ready(lane, part);
+    let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
+    let open: Vec<String> = lane
+        .plan
+        .chunks
+        .iter()
+        .filter(|c| ready && is_last && !lane.is_done(&c.id))
+        .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
+        .collect();
+    let next = lane.ledger.prs.iter().any(|p| p.part == part + 1);
+    format!(
+        "{}|{}|{}|next={next}|{}",
+        if ready { "ready" } else { "draft" },
+        pr_base(lane, part),
+        commits.join(","),
+        open.join(",")
+    )
+}
+
+fn is_retryable(lane: &Lane, chunk: &crate::model::Chunk) -> bool {
+    match lane.state(&chunk.id) {
+        ChunkState::Failed { .. } => lane
+            .record(&chunk.id)
+            .is_some_and(|r| r.counted_attempts() < lane.policy.max_attempts),
+        ChunkState::Pending => !chunk.done,
+        _ => false,
+    }
+}
+
+fn next_work(lane: &Lane) -> Option<Effect> {
+    // A started commit is carried to its end; everything else stops where it is.
+    if lane.halt.is_some() && !matches!(lane.stage, Stage::Land { .. } | Stage::SetAside { .. }) {
+        return None;
+    }
+    match &lane.stage {
+        Stage::Unprepared => (lane.next_chunk().is_some() || lane.resume_landing.is_some())
+            .then_some(Effect::PrepareLane),
+        Stage::Baseline => Some(Effect::Baseline),
+        Stage::Idle => lane.next_chunk().map(|c| Effect::RunEngine {
+            chunk: c.id.clone(),
+            attempt: lane
+                .record(&c.id)
+                .map_or(0, |r| r.attempts.last().map_or(0, |a| a.n))
+                + 1,
+            fixes: 0,
+        }),
+        Stage::Engine {
+            chunk,
+            attempt,
+            fixes,
+        } => Some(Effect::RunEngine {
+            chunk: chunk.clone(),
+            attempt: *attempt,
+            fixes: *fixes,
+        }),
+        Stage::Verify { chunk } => Some(Effect::Verify {
+            chunk: chunk.clone(),
+        }),
+        Stage::Seal { chunk, part } => Some(Effect::Seal {
+            chunk: chunk.clone(),
+            part: *part,
+        }),
+        Stage::Land {
+            chunk,
+            part,
+            commit,
+        } => lane.tip.clone().map(|old| Effect::Land {
+            chunk: chunk.clone(),
+            part: *part,
+            old,
+            new: commit.clone(),
+        }),
+        Stage::SetAside { chunk, attempt } => Some(Effect::SetAside {
+            chunk: chunk.clone(),
+            attempt: *attempt,
+        }),
+        Stage::Finished => None,
+    }
+}
+
+fn is_signal(lane: &Lane) -> bool {
+    lane.halt
+        .as_ref()
+        .is_some_and(|h| h.exit >= ExitCode::Hangup)
+}
+
+fn is_merged(lane: &Lane, pr: &PrRecord) -> bool {
+    pr.state == PrState::Merged || lane.part_is_merged(pr.part)
+}
+
+/// The first part whose branch on the remote is not what it should be.
+fn unpushed(lane: &Lane) -> Option<&PrRecord> {
+    lane.ledger
+        .prs
+        .iter()
+        .filter(|p| !is_merged(lane, p))
+        .find(|p| lane.ledger.pushed.get(&p.branch) != Some(&p.tip))
+}
+
+fn next_push(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
+    if lane.policy.remote.is_none()
+        || lane.push_gave_up
+        || is_signal(lane)
+        || lane.push_after.is_some_and(|t| now < t)
+    {
+        return None;
+    }
+    unpushed(lane).map(|p| Effect::Push {
+        branch: p.branch.clone(),
+        tip: p.tip.clone(),
+    })
+}
+
+fn next_pr(lane: &Lane) -> Option<Effect> {
+    if lane.pr_gave_up || is_signal(lane) {
+        return None;
+    }
+    lane.ledger
+        .prs
+        .iter()
+        .filter(|p| !is_merged(lane, p) && p.state != PrState::Closed)
+        .filter(|p| lane.policy.remote.is_none() || lane.ledger.pushed.contains_key(&p.branch))
+        .find(|p| p.content.as_deref() != Some(&pr_key(lane, p.part)))
+        .map(|p| Effect::PutPr {
+            part: p.part,
+            ready: is_ready(lane, p.part),
+        })
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

@@ -1,0 +1,269 @@
+//! One lane's state in memory: the ledger, the plan, and what the worktree is being used for.
+
+use super::transition::{ChunkInput, IllegalTransition, transition};
+use crate::model::effect::Verified;
+use crate::model::ledger::Baseline;
+use crate::model::{
+    Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, RunId, SpecPlan,
+};
+use chrono::{DateTime, Utc};
+
+/// Bounds and facts of the run that decisions depend on.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub run: RunId,
+    pub engine: String,
+    /// Counted attempts a chunk may have over its whole life.
+    pub max_attempts: u32,
+    /// Fix turns within one attempt.
+    pub max_fixes: u32,
+    /// Commits and changed lines a part may hold.
+    pub max_commits: u32,
+    pub max_lines: u32,
+    /// Build although a check cannot run.
+    pub allow_unverified: bool,
+    /// The remote, where one is configured: work is delivered when it is pushed.
+    pub remote: Option<String>,
+    /// Tries of one push before the work counts as undelivered.
+    pub max_pushes: u32,
+}
+
+/// A completion below this confidence goes to a person.
+pub const MIN_CONFIDENCE: f64 = 0.3;
+
+/// What the lane's worktree is for at the moment. Never stored: after a crash it starts at the top again,
+/// and the ledger's intents say what was in flight.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    Unprepared,
+    Baseline,
+    Idle,
+    /// An engine turn is due: a build (`fixes == 0`) or a fix.
+    Engine {
+        chunk: ChunkId,
+        attempt: u32,
+        fixes: u32,
+    },
+    Verify {
+        chunk: ChunkId,
+    },
+    Seal {
+        chunk: ChunkId,
+        part: u32,
+    },
+    Land {
+        chunk: ChunkId,
+        part: u32,
+        commit: Oid,
+    },
+    SetAside {
+        chunk: ChunkId,
+        attempt: u32,
+    },
+    Finished,
+}
+
+/// Why no new work is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    pub exit: ExitCode,
+    pub why: String,
+    /// What to do about it; empty when running again is all.
+    pub remedy: String,
+}
+
+/// What preparing the lane has to bring about, as the survey of git and the user's tree found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneStart {
+    /// Where the lane's own ref stands; None when it has to be made.
+    pub lane_ref: Option<Oid>,
+    /// An old tip to keep under `refs/codelicious/archive/` because the lane starts again from the base.
+    pub archive: Option<Oid>,
+    /// Text of the spec to commit first, when it differs from the tip's.
+    pub sync: Option<Vec<u8>>,
+    /// Path the spec had before it was renamed.
+    pub renamed_from: Option<String>,
+    /// Sections without boxes are tasks: the spec was named.
+    pub prose: bool,
+    /// The user's and the base's text as merged now: the ancestors of the next merge.
+    pub seen_user: Option<Vec<u8>>,
+    pub seen_base: Option<Vec<u8>>,
+}
+
+/// A lane.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    pub policy: Policy,
+    pub ledger: Ledger,
+    pub plan: SpecPlan,
+    pub stage: Stage,
+    pub tip: Option<Oid>,
+    pub start: LaneStart,
+    /// Work as last verified, until it is sealed or set aside.
+    pub verified: Option<Verified>,
+    /// The engine gave no typed ending in this attempt.
+    pub undeclared: bool,
+    /// Times a hook changed the work of this attempt.
+    pub reseals: u32,
+    pub halt: Option<Halt>,
+    /// Pushes of the current tip that failed for a transient reason.
+    pub push_tries: u32,
+    /// No push before this.
+    pub push_after: Option<DateTime<Utc>>,
+    /// A push failed for good in this run.
+    pub push_gave_up: bool,
+    /// A pull request failed in this run.
+    pub pr_gave_up: bool,
+    /// A commit that an earlier run sealed and did not get to land.
+    pub resume_landing: Option<(ChunkId, u32, Oid)>,
+    /// Chunks whose mark stands on the base.
+    pub on_base: std::collections::BTreeSet<ChunkId>,
+}
+
+impl Lane {
+    /// A lane about to be prepared.
+    pub fn new(policy: Policy, ledger: Ledger, plan: SpecPlan) -> Self {
+        Self {
+            policy,
+            ledger,
+            plan,
+            stage: Stage::Unprepared,
+            tip: None,
+            start: LaneStart::default(),
+            verified: None,
+            undeclared: false,
+            reseals: 0,
+            halt: None,
+            push_tries: 0,
+            push_after: None,
+            push_gave_up: false,
+            pr_gave_up: false,
+            resume_landing: None,
+            on_base: std::collections::BTreeSet::new(),
+        }
+    }
+
+    pub fn chunk(&self, id: &ChunkId) -> Option<&Chunk> {
+        self.plan.chunks.iter().find(|c| c.id == *id)
+    }
+
+    pub fn record(&self, id: &ChunkId) -> Option<&ChunkRecord> {
+        self.ledger.chunks.get(id)
+    }
+
+    pub fn state(&self, id: &ChunkId) -> ChunkState {
+        self.record(id)
+            .map_or(ChunkState::Pending, |r| r.state.clone())
+    }
+
+    /// True when the chunk's mark stands.
+    pub fn is_done(&self, id: &ChunkId) -> bool {
+        matches!(self.state(id), ChunkState::Committed { .. })
+            || self.chunk(id).is_some_and(|c| c.done)
+    }
+
+    /// Chunks done and chunks in all.
+    pub fn progress(&self) -> (usize, usize) {
+        let done = self
+            .plan
+            .chunks
+            .iter()
+            .filter(|c| self.is_done(&c.id))
+            .count();
+        (done, self.plan.chunks.len())
+    }
+
+    /// Moves one chunk through the graph.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`], with nothing changed.
+    pub fn step(&mut self, id: &ChunkId, input: ChunkInput) -> Result<(), IllegalTransition> {
+        let next = transition(&self.state(id), input)?;
+        self.record_mut(id).state = next;
+        Ok(())
+    }
+
+    /// The chunk's record, made from the plan when the ledger has none yet.
+    pub fn record_mut(&mut self, id: &ChunkId) -> &mut ChunkRecord {
+        let (title, fingerprint) = self
+            .chunk(id)
+            .map(|c| (c.title.clone(), c.fingerprint.clone()))
+            .unwrap_or_default();
+        self.ledger
+            .chunks
+            .entry(id.clone())
+            .or_insert_with(|| ChunkRecord::new(title, fingerprint))
+    }
+
+    /// The next chunk that may be built: open, its dependencies done.
+    pub fn next_chunk(&self) -> Option<&Chunk> {
+        if self.plan.not_built.is_some() {
+            return None;
+        }
+        self.plan.chunks.iter().find(|c| {
+            !c.done
+                && matches!(self.state(&c.id), ChunkState::Pending)
+                && c.depends_on.iter().all(|d| self.is_done(d))
+        })
+    }
+
+    /// The branch that holds part `part` of the series.
+    pub fn branch(&self, part: u32) -> String {
+        part_branch(&self.ledger.branch, part)
+    }
+
+    /// Baseline evidence that belongs to the lane's base.
+    pub fn baseline(&self) -> Option<&Baseline> {
+        let base = self.ledger.base.as_ref()?;
+        self.ledger
+            .baseline
+            .as_ref()
+            .filter(|b| b.commit == base.commit)
+    }
+
+    /// Committed chunks of a part, in plan order, with their commits.
+    pub fn part_chunks(&self, part: u32) -> Vec<(&Chunk, &ChunkRecord, &Oid)> {
+        self.plan
+            .chunks
+            .iter()
+            .filter_map(|c| {
+                let r = self.record(&c.id)?;
+                match &r.state {
+                    ChunkState::Committed { commit } if r.part == Some(part) => {
+                        Some((c, r, commit))
+                    }
+                    _ => None,
+                }
+            })
+            .collect()
+    }
+
+    /// Numbers of the parts that hold commits, in order.
+    pub fn parts(&self) -> Vec<u32> {
+        let mut parts: Vec<u32> = self
+            .ledger
+            .chunks
+            .values()
+            .filter(|r| matches!(r.state, ChunkState::Committed { .. }))
+            .filter_map(|r| r.part)
+            .collect();
+        parts.sort_unstable();
+        parts.dedup();
+        parts
+    }
+
+    /// True when every commit of the part is on the base already (merged, squashed or rebased).
+    pub fn part_is_merged(&self, part: u32) -> bool {
+        let chunks = self.part_chunks(part);
+        !chunks.is_empty() && chunks.iter().all(|(c, _, _)| self.on_base.contains(&c.id))
+    }
+}
+
+/// Branch of part `part` of the series that starts at `first`.
+pub fn part_branch(first: &str, part: u32) -> String {
+    if part <= 1 {
+        first.to_owned()
+    } else {
+        format!("{first}-part-{part}")
+    }
+}

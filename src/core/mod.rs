@@ -1,0 +1,16 @@
+//! The decisions: pure functions over the model. No IO, no clock, no randomness.
+
+pub mod absorb;
+pub mod commit_message;
+pub mod decide;
+pub mod ending;
+pub mod graph;
+pub mod lane;
+pub mod plan;
+pub mod pr;
+pub mod prompt;
+pub mod recover;
+pub mod redact;
+pub mod split;
+pub mod tokens;
+pub mod transition;

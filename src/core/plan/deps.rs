@@ -1,0 +1,255 @@
+//! Which tasks of one spec wait for which others, and the order that follows.
+//!
+//! A task that says what it depends on waits for that and nothing else. Every other task waits for all tasks
+//! of the section before its own. A section is a heading of any level with the text up to the next heading
+//! ([`Task::section`]), so `### Tests` and `### Code` under one `## Phase` come one after the other; sections
+//! without tasks do not count. Tasks of one section, children of one parent and children of different
+//! parents in one section do not wait for each other. What a parent says it depends on counts for all its
+//! children, and who depends on a parent waits for all its children.
+
+use crate::core::graph;
+use crate::model::{ChunkId, PlanWarning, Spec, Task};
+use std::collections::{BTreeSet, HashMap};
+
+/// From this many edges between two groups on, one task of the waiting group stands in for the others:
+/// it waits for the whole group before, they wait for it. Nothing is lost and edges stay linear.
+const MAX_EDGES: usize = 4096;
+
+/// Leaves of a spec with their dependencies. Leaves are tasks without children, in document order;
+/// numbers are positions in that list.
+#[derive(Debug)]
+pub(super) struct Dependencies {
+    /// Build order.
+    pub order: Vec<usize>,
+    /// What each leaf waits for, ascending.
+    pub edges: Vec<Vec<usize>>,
+}
+
+/// Resolves the dependencies of `leaves` (indexes into the spec's tasks); `done` says which leaves are.
+pub(super) fn dependencies(
+    spec: &Spec,
+    leaves: &[usize],
+    done: &[bool],
+    warnings: &mut Vec<PlanWarning>,
+) -> Dependencies {
+    let mut explicit = explicit_edges(spec, leaves, done, warnings);
+    let circles = graph::circles(&explicit);
+    for members in &circles {
+        let around = graph::one_circle(&explicit, members);
+        let first = around.first().copied();
+        let names: Vec<&str> = around
+            .iter()
+            .copied()
+            .chain(first)
+            .map(|l| name(&spec.tasks[leaves[l]]))
+            .collect();
+        warnings.push(PlanWarning {
+            spec: Some(spec.id.clone()),
+            chunk: first.map(|l| spec.tasks[leaves[l]].id.clone()),
+            message: format!(
+                "tasks depend on each other in a circle ({}); they are built in document order instead",
+                names.join(" -> ")
+            ),
+        });
+    }
+    graph::drop_inner(&mut explicit, &circles);
+    for targets in &mut explicit {
+        targets.sort_unstable();
+        targets.dedup();
+    }
+
+    let mut implied = implied_edges(spec, leaves, done, &explicit);
+    let mut edges = union(&explicit, &implied);
+    let order = graph::topological(&edges).or_else(|| {
+        // A task named a later one: what the order of sections implied gives way to what was said.
+        let circles = graph::circles(&edges);
+        graph::drop_inner(&mut implied, &circles);
+        edges = union(&explicit, &implied);
+        graph::topological(&edges)
+    });
+    let order = order.unwrap_or_else(|| (0..leaves.len()).collect());
+    Dependencies { order, edges }
+}
+
+fn union(a: &[Vec<usize>], b: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| {
+            let mut all: Vec<usize> = a.iter().chain(b).copied().collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        })
+        .collect()
+}
+
+/// What people call a task: its label, else its title.
+fn name(task: &Task) -> &str {
+    task.label.as_deref().unwrap_or(&task.title)
+}
+
+fn explicit_edges(
+    spec: &Spec,
+    leaves: &[usize],
+    done: &[bool],
+    warnings: &mut Vec<PlanWarning>,
+) -> Vec<Vec<usize>> {
+    let mut edges = vec![Vec::new(); leaves.len()];
+    if spec.tasks.iter().all(|t| t.depends_on.is_empty()) {
+        return edges;
+    }
+    let labels = Labels::new(spec);
+    let mut place: HashMap<usize, usize> = HashMap::with_capacity(leaves.len());
+    place.extend(leaves.iter().enumerate().map(|(l, t)| (*t, l)));
+    for (i, task) in spec
+        .tasks
+        .iter()
+        .enumerate()
+        .filter(|(_, t)| !t.depends_on.is_empty())
+    {
+        let mut warn = |message: String| {
+            warnings.push(PlanWarning {
+                spec: Some(spec.id.clone()),
+                chunk: Some(task.id.clone()),
+                message,
+            });
+        };
+        let waiting: BTreeSet<usize> = leaves_below(spec, i, &place);
+        let mut targets = BTreeSet::new();
+        for label in &task.depends_on {
+            let Some((target, twins)) = labels.find(spec, i, label) else {
+                warn(format!(
+                    "{} (line {}) depends on {label:?}, and no task of the spec is called so; the dependency is ignored",
+                    name(task),
+                    task.line
+                ));
+                continue;
+            };
+            if twins > 1 {
+                warn(format!(
+                    "{} (line {}) depends on {label:?}, which {twins} tasks are called; the one in line {} is taken",
+                    name(task),
+                    task.line,
+                    spec.tasks[target].line
+                ));
+            }
+            let below = leaves_below(spec, target, &place);
+            if below.is_disjoint(&waiting) {
+                targets.extend(below);
+            } else {
+                warn(format!(
+                    "{} (line {}) depends on itself; the dependency is ignored",
+                    name(task),
+                    task.line
+                ));
+            }
+        }
+        join(
+            &mut edges,
+            &waiting.into_iter().collect::<Vec<_>>(),
+            &targets.into_iter().collect::<Vec<_>>(),
+            done,
+        );
+    }
+    edges
+}
+
+/// Positions of the leaves at or below a task.
+fn leaves_below(spec: &Spec, task: usize, place: &HashMap<usize, usize>) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![task];
+    while let Some(t) = open.pop() {
+        found.extend(place.get(&t).copied());
+        open.extend(&spec.tasks[t].children);
+    }
+    found
+}
+
+fn implied_edges(
+    spec: &Spec,
+    leaves: &[usize],
+    done: &[bool],
+    explicit: &[Vec<usize>],
+) -> Vec<Vec<usize>> {
+    let mut edges = vec![Vec::new(); leaves.len()];
+    let mut before: Vec<usize> = Vec::new();
+    let mut from = 0;
+    while from < leaves.len() {
+        let section = spec.tasks[leaves[from]].section;
+        let len = leaves[from..]
+            .iter()
+            .take_while(|t| spec.tasks[**t].section == section)
+            .count();
+        let group: Vec<usize> = (from..from + len).collect();
+        let waiting: Vec<usize> = group
+            .iter()
+            .copied()
+            .filter(|l| explicit[*l].is_empty())
+            .collect();
+        join(&mut edges, &waiting, &before, done);
+        before = group;
+        from += len;
+    }
+    edges
+}
+
+/// Makes every one of `waiting` wait for all of `targets`, directly or through one of its own group.
+fn join(edges: &mut [Vec<usize>], waiting: &[usize], targets: &[usize], done: &[bool]) {
+    // One that is done would let the others go before their time.
+    let gate = waiting.iter().copied().find(|l| !done[*l]);
+    match gate {
+        Some(gate) if waiting.len() * targets.len() > MAX_EDGES => {
+            for &l in waiting.iter().filter(|l| **l != gate) {
+                edges[l].push(gate);
+            }
+            edges[gate].extend(targets);
+        }
+        None if waiting.len() * targets.len() > MAX_EDGES => {}
+        Some(_) | None => {
+            for &l in waiting {
+                edges[l].extend(targets);
+            }
+        }
+    }
+}
+
+/// Tasks by what people call them.
+struct Labels(HashMap<String, Vec<usize>>);
+
+impl Labels {
+    fn new(spec: &Spec) -> Self {
+        let mut map: HashMap<String, Vec<usize>> = HashMap::with_capacity(spec.tasks.len());
+        for (i, task) in spec.tasks.iter().enumerate() {
+            let own = task.label.as_deref().map(key);
+            let id = key(ChunkId::as_str(&task.id));
+            if own.as_ref() != Some(&id) {
+                map.entry(id).or_default().push(i);
+            }
+            if let Some(own) = own {
+                map.entry(own).or_default().push(i);
+            }
+        }
+        Self(map)
+    }
+
+    /// The task called `label` and how many are: one in the section of `from` first, then the nearest
+    /// before it, then the first of all. List numbers repeat, so that several may be called the same.
+    fn find(&self, spec: &Spec, from: usize, label: &str) -> Option<(usize, usize)> {
+        let twins = self.0.get(&key(label))?;
+        let section = spec.tasks[from].section;
+        let others = || twins.iter().filter(|t| **t != from);
+        let near = others().find(|t| spec.tasks[**t].section == section);
+        let found = near
+            .or_else(|| others().rfind(|t| **t < from))
+            .or_else(|| others().next())
+            .or(twins.first())?;
+        Some((*found, twins.len()))
+    }
+}
+
+fn key(label: &str) -> String {
+    label
+        .trim()
+        .trim_matches(['[', ']', '`', '*', '.', ':', ')'])
+        .to_lowercase()
+}

@@ -1,0 +1,129 @@
+//! What a part's pull request says, gathered from the lane.
+
+use super::decide::{is_ready, pr_base};
+use super::lane::Lane;
+use crate::model::report::{BodyCheck, BodyChunk, BodyInput, BodyLink, Spent, StoppedChunk};
+use crate::model::{ChunkState, PrRecord};
+use std::collections::BTreeMap;
+
+/// The facts of part `part`. `unsandboxed`: what a model or a check ran had no wall.
+pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
+    let (done, total) = lane.progress();
+    let committed = lane.part_chunks(part);
+    let last = lane.ledger.prs.iter().all(|p| p.part <= part);
+    let mut chunks: Vec<BodyChunk> = committed
+        .iter()
+        .map(|(c, r, _)| BodyChunk {
+            id: c.id.clone(),
+            label: c.label.clone(),
+            title: c.title.clone(),
+            state: r.state.clone(),
+            verdict: r.evidence.as_ref().map(|e| e.word().to_owned()),
+            lines: r.lines,
+        })
+        .collect();
+    // What stopped belongs to the part that would have held it: the last one, once it is ready.
+    if last && is_ready(lane, part) {
+        chunks.extend(
+            lane.plan
+                .chunks
+                .iter()
+                .filter(|c| !lane.is_done(&c.id))
+                .map(|c| BodyChunk {
+                    id: c.id.clone(),
+                    label: c.label.clone(),
+                    title: c.title.clone(),
+                    state: lane.state(&c.id),
+                    verdict: None,
+                    lines: 0,
+                }),
+        );
+    }
+    let mut spent = Spent::default();
+    let (mut engine, mut model) = (lane.policy.engine.clone(), None);
+    for attempt in committed.iter().flat_map(|(_, r, _)| &r.attempts) {
+        spent.add(attempt.usage, attempt.cost);
+        engine.clone_from(&attempt.engine);
+        model = attempt.model.clone().or(model);
+    }
+    BodyInput {
+        spec: lane.ledger.spec.clone(),
+        spec_path: lane.ledger.path.clone(),
+        spec_url: None,
+        title: lane.plan.title.clone(),
+        intro: None,
+        part,
+        done,
+        total,
+        head: lane.branch(part),
+        base: pr_base(lane, part),
+        checks: checks(lane, part),
+        depends_on: lane
+            .plan
+            .depends_on
+            .iter()
+            .map(|s| BodyLink {
+                text: s.to_string(),
+                url: None,
+            })
+            .collect(),
+        previous: lane.ledger.prs.iter().rfind(|p| p.part < part).map(link),
+        next: lane.ledger.prs.iter().find(|p| p.part > part).map(link),
+        spent,
+        engine,
+        model,
+        unsandboxed,
+        unverified: committed
+            .iter()
+            .any(|(_, r, _)| r.evidence.as_ref().is_some_and(|e| e.unverified)),
+        questions: if last { questions(lane) } else { Vec::new() },
+        chunks,
+    }
+}
+
+fn link(pr: &PrRecord) -> BodyLink {
+    BodyLink {
+        text: pr.branch.clone(),
+        url: pr.url.clone(),
+    }
+}
+
+/// Every check of the part's chunks, with its worst verdict.
+fn checks(lane: &Lane, part: u32) -> Vec<BodyCheck> {
+    let mut by_name: BTreeMap<(String, String), BodyCheck> = BTreeMap::new();
+    for (_, record, _) in lane.part_chunks(part) {
+        for check in record.evidence.iter().flat_map(|e| &e.checks) {
+            let verdict = check.outcome.word().to_owned();
+            let row = by_name
+                .entry((check.dir.clone(), check.name.clone()))
+                .or_insert_with(|| BodyCheck {
+                    name: check.name.clone(),
+                    command: check.command.clone(),
+                    verdict: verdict.clone(),
+                });
+            if verdict != "passed" {
+                row.verdict = verdict;
+            }
+        }
+    }
+    by_name.into_values().collect()
+}
+
+fn questions(lane: &Lane) -> Vec<StoppedChunk> {
+    lane.plan
+        .chunks
+        .iter()
+        .filter_map(|c| match lane.state(&c.id) {
+            ChunkState::Blocked { why, needs } => Some(StoppedChunk {
+                spec: lane.ledger.spec.clone(),
+                chunk: c.id.clone(),
+                title: c.title.clone(),
+                status: "blocked".to_owned(),
+                reason: why,
+                needs: Some(needs),
+                next: Vec::new(),
+            }),
+            _ => None,
+        })
+        .collect()
+}

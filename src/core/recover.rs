@@ -1,0 +1,259 @@
+//! Recovery: what was remembered, held against what git says. Git wins, and every repair has a reason.
+
+use super::absorb::note_part;
+use super::lane::{Lane, Policy};
+use super::transition::{ChunkInput, IllegalTransition, transition};
+use crate::model::ledger::SpecBase;
+use crate::model::{AttemptEnd, ChunkId, ChunkState, Intent, Ledger, Oid, PrState, SpecPlan};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What git knows about a lane.
+#[derive(Clone, Debug, Default)]
+pub struct LaneFacts {
+    /// Tip of the lane; None when there is no lane yet.
+    pub tip: Option<Oid>,
+    pub base: Option<SpecBase>,
+    /// Commits of the lane that the base does not have, oldest first.
+    pub commits: Vec<LaneCommit>,
+    /// Chunks whose mark stands in the spec on the base.
+    pub on_base: BTreeSet<ChunkId>,
+    /// Branches of this series on the remote, as of the last fetch.
+    pub remote: BTreeMap<String, Oid>,
+    /// Parts of an earlier lane of this spec, whose numbers and branches are used up.
+    pub merged_parts: BTreeMap<u32, (String, Oid)>,
+    /// Commit objects named by intents that exist.
+    pub objects: BTreeSet<Oid>,
+}
+
+/// One commit of a lane, as its trailers tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneCommit {
+    pub oid: Oid,
+    pub chunk: Option<ChunkId>,
+    pub part: Option<u32>,
+    /// Changed lines, marks not counted.
+    pub lines: u32,
+}
+
+/// How much of the past counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Stopped chunks stay stopped unless something changed; failed ones come back within their bound.
+    Remembered,
+    /// `--no-resume`: remembered stops are forgotten for this run.
+    Forgetful,
+}
+
+/// A lane ready to go on, and what had to be repaired, in words for people.
+#[derive(Debug)]
+pub struct Recovered {
+    pub lane: Lane,
+    pub repairs: Vec<String>,
+}
+
+/// Holds a ledger (or a fresh one) against git.
+///
+/// # Errors
+/// [`IllegalTransition`]: a bug, since every repair is a legal move.
+pub fn recover(
+    policy: Policy,
+    ledger: Ledger,
+    plan: SpecPlan,
+    facts: &LaneFacts,
+    resume: Resume,
+) -> Result<Recovered, IllegalTransition> {
+    let mut repairs = Vec::new();
+    let mut lane = Lane::new(policy, ledger, plan);
+    lane.on_base.clone_from(&facts.on_base);
+    lane.tip.clone_from(&facts.tip);
+    if let Some(base) = &facts.base {
+        lane.ledger.base = Some(base.clone());
+    }
+    let landing = unfinished_landing(&lane, facts);
+    lane.ledger.intents.clear();
+
+    let by_chunk: BTreeMap<&ChunkId, &LaneCommit> = facts
+        .commits
+        .iter()
+        .filter_map(|c| c.chunk.as_ref().map(|id| (id, c)))
+        .collect();
+    let ids: Vec<ChunkId> = lane.plan.chunks.iter().map(|c| c.id.clone()).collect();
+    for id in &ids {
+        let is_landing = landing.as_ref().is_some_and(|(chunk, ..)| chunk == id);
+        if !is_landing {
+            repair_chunk(
+                &mut lane,
+                id,
+                by_chunk.get(id).copied(),
+                facts,
+                resume,
+                &mut repairs,
+            )?;
+        }
+    }
+    for commit in &facts.commits {
+        if let Some(id) = commit
+            .chunk
+            .as_ref()
+            .filter(|id| lane.chunk(id).is_some_and(|c| !c.done))
+        {
+            repairs.push(format!(
+                "{id}: commit {} stands, but its mark was taken away; it is built again",
+                commit.oid.short()
+            ));
+        }
+    }
+    repair_parts(&mut lane, facts);
+    if let Some((chunk, part, commit)) = landing {
+        repairs.push(format!(
+            "{chunk}: verified before the last run ended; its commit is landed now"
+        ));
+        lane.resume_landing = Some((chunk, part, commit));
+    }
+    Ok(Recovered { lane, repairs })
+}
+
+/// A commit that was sealed and about to land when the run ended: the tip is still the old one and the
+/// object is there, so the verified work need not be bought again.
+fn unfinished_landing(lane: &Lane, facts: &LaneFacts) -> Option<(ChunkId, u32, Oid)> {
+    lane.ledger.intents.iter().find_map(|intent| match intent {
+        Intent::Land {
+            chunk,
+            part,
+            old,
+            new,
+        } if facts.tip.as_ref() == Some(old)
+            && facts.objects.contains(new)
+            && lane.chunk(chunk).is_some_and(|c| !c.done)
+            && matches!(lane.state(chunk), ChunkState::Verifying { .. }) =>
+        {
+            Some((chunk.clone(), *part, new.clone()))
+        }
+        _ => None,
+    })
+}
+
+fn repair_chunk(
+    lane: &mut Lane,
+    id: &ChunkId,
+    commit: Option<&LaneCommit>,
+    facts: &LaneFacts,
+    resume: Resume,
+    repairs: &mut Vec<String>,
+) -> Result<(), IllegalTransition> {
+    let Some(chunk) = lane.chunk(id).cloned() else {
+        return Ok(());
+    };
+    let known = lane.record(id).is_some();
+    let retry_bound = lane.policy.max_attempts;
+    let record = lane.record_mut(id);
+    let changed = record.fingerprint != chunk.fingerprint;
+    record.title.clone_from(&chunk.title);
+    record.fingerprint.clone_from(&chunk.fingerprint);
+    let was = record.state.clone();
+
+    let input = if chunk.done {
+        let oid = commit
+            .map(|c| c.oid.clone())
+            .or_else(|| facts.base.as_ref().map(|b| b.commit.clone()));
+        if let Some(c) = commit {
+            record.part = c.part.or(record.part);
+            record.lines = c.lines;
+        }
+        if known && !matches!(was, ChunkState::Committed { .. }) {
+            repairs.push(format!(
+                "{id}: its mark stands in the spec; it was remembered as {}",
+                was.word()
+            ));
+        }
+        let standing = match (&was, oid) {
+            (ChunkState::Committed { commit }, None) => Some(commit.clone()),
+            (_, oid) => oid,
+        };
+        standing.map(|commit| ChunkInput::MarkFound { commit })
+    } else {
+        match &was {
+            ChunkState::Pending => None,
+            ChunkState::Committed { .. } => {
+                repairs.push(format!("{id}: its mark was taken away; it is open again"));
+                record.part = None;
+                Some(ChunkInput::MarkLost)
+            }
+            ChunkState::InProgress { .. }
+            | ChunkState::Verifying { .. }
+            | ChunkState::Fixing { .. } => {
+                repairs.push(format!(
+                    "{id}: interrupted while {}; it starts again",
+                    was.word()
+                ));
+                Some(ChunkInput::Returned)
+            }
+            ChunkState::Skipped { .. } => Some(ChunkInput::Reopened),
+            ChunkState::Failed { .. } => {
+                let retry = changed
+                    || resume == Resume::Forgetful
+                    || record.counted_attempts() < retry_bound;
+                retry.then_some(ChunkInput::Reopened)
+            }
+            ChunkState::NeedsReview { .. }
+            | ChunkState::Blocked { .. }
+            | ChunkState::AwaitingApproval { .. } => {
+                (changed || resume == Resume::Forgetful).then_some(ChunkInput::Reopened)
+            }
+        }
+    };
+    let end = if chunk.done {
+        AttemptEnd::Committed
+    } else {
+        AttemptEnd::Interrupted
+    };
+    for attempt in record
+        .attempts
+        .iter_mut()
+        .filter(|a| a.end == AttemptEnd::Running)
+    {
+        attempt.end = end.clone();
+    }
+    if let Some(input) = input {
+        record.state = transition(&was, input)?;
+    }
+    Ok(())
+}
+
+/// Parts, their tips and what the remote holds, from git.
+fn repair_parts(lane: &mut Lane, facts: &LaneFacts) {
+    for (part, (branch, tip)) in &facts.merged_parts {
+        note_part(lane, *part, tip);
+        if let Some(pr) = lane.ledger.prs.iter_mut().find(|p| p.part == *part) {
+            pr.state = PrState::Merged;
+            pr.branch.clone_from(branch);
+        }
+    }
+    // A part that git no longer knows (merged and gone, or a lane that began anew) keeps its record: its
+    // number is not used twice.
+    for commit in &facts.commits {
+        if let Some(part) = commit.part.filter(|_| commit.chunk.is_some()) {
+            note_part(lane, part, &commit.oid);
+        }
+    }
+    // A person's commits on top of the last part belong to it.
+    if let (Some(tip), Some(last)) = (
+        facts.tip.as_ref(),
+        lane.ledger.prs.iter().map(|p| p.part).max(),
+    ) {
+        if facts.commits.iter().any(|c| c.part == Some(last)) {
+            note_part(lane, last, tip);
+        }
+    }
+    let ours: BTreeSet<String> = lane.ledger.prs.iter().map(|p| p.branch.clone()).collect();
+    lane.ledger.pushed = facts
+        .remote
+        .iter()
+        .filter(|(b, _)| ours.contains(*b))
+        .map(|(b, t)| (b.clone(), t.clone()))
+        .collect();
+}
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

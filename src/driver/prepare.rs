@@ -1,0 +1,298 @@
+//! Making a lane's worktree stand clean at its tip, with the spec as people want it now.
+
+use super::perform::{Failure, base_of};
+use super::shells::Shells;
+use crate::core::commit_message::sync_message;
+use crate::core::lane::Lane;
+use crate::git::{ARCHIVE, ATTEMPTS, LANES, LaneDir, LanePaths, SYNC, add_worktree};
+use crate::model::{AttemptEnd, EffectResult, Oid};
+use crate::proc::{self, Command, Limits};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Bound on one set-up command.
+const SETUP_TIME: Duration = Duration::from_secs(1800);
+
+pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
+    let spec = lane.ledger.spec.clone();
+    let start = lane.start.clone();
+    let lane_ref = format!("{LANES}{spec}");
+    let mut tip = match &lane.tip {
+        Some(tip) => tip.clone(),
+        None => base_of(lane)?.commit,
+    };
+    let mut notes = Vec::new();
+
+    {
+        let (lane_ref, tip, archive) = (lane_ref.clone(), tip.clone(), start.archive.clone());
+        let (kept, was) = (
+            format!(
+                "{ARCHIVE}{spec}/{}",
+                shells.clock.now().format("%Y%m%dT%H%M%SZ")
+            ),
+            start.lane_ref.clone(),
+        );
+        shells
+            .git
+            .call(move |repo| {
+                if let Some(old) = archive {
+                    repo.set_ref(&kept, &old, "codelicious: keep the old lane")?;
+                }
+                if was.as_ref() == Some(&tip) {
+                    Ok(())
+                } else {
+                    repo.move_ref(&lane_ref, was.as_ref(), &tip, "codelicious: lane")
+                }
+            })
+            .await?;
+    }
+
+    let (paths, is_new) = worktree(shells, &lane_dir(shells, lane), &tip).await?;
+    let saved = {
+        let (tip, paths, links, spec_path) = (
+            tip.clone(),
+            paths.clone(),
+            shells.settings.not_work(),
+            lane.ledger.path.clone(),
+        );
+        let reference = stray_ref(lane);
+        shells
+            .git
+            .call(move |repo| {
+                repo.open_lane(&paths, &links)?;
+                let saved = repo.save_work(
+                    &tip,
+                    &spec_path,
+                    &reference,
+                    "Work of an interrupted attempt",
+                )?;
+                repo.reset_lane(&tip)?;
+                Ok(saved.map(|_| reference))
+            })
+            .await?
+    };
+    notes.extend(
+        saved.map(|r| format!("work that an interrupted attempt left in the lane is kept at {r}")),
+    );
+
+    let synced = start.sync.is_some() || start.renamed_from.is_some();
+    if synced {
+        tip = sync(shells, lane, &lane_ref, &tip).await?;
+    }
+    remember_seen(shells, lane).await?;
+    if is_new || !marker(&paths).exists() {
+        set_up(shells, &paths).await?;
+        // What set-up left beside ignored files is nobody's work.
+        let tip = tip.clone();
+        shells.git.call(move |repo| repo.reset_lane(&tip)).await?;
+    }
+    Ok(EffectResult::LanePrepared {
+        tip,
+        base: base_of(lane)?,
+        synced,
+        notes,
+    })
+}
+
+/// The lane's folder: stable, because agents' sessions belong to paths.
+pub(super) fn lane_dir(shells: &Shells, lane: &Lane) -> PathBuf {
+    shells.settings.lanes_dir.join(lane.ledger.spec.as_str())
+}
+
+async fn worktree(shells: &Shells, dir: &Path, tip: &Oid) -> Result<(LanePaths, bool), Failure> {
+    let find = async || {
+        let dir = dir.to_path_buf();
+        shells.git.call(move |repo| repo.find_lane(&dir)).await
+    };
+    if let LaneDir::Ready(paths) = find().await? {
+        return Ok((paths, false));
+    }
+    if let Some(parent) = dir.parent() {
+        std::fs::create_dir_all(parent).map_err(|e| {
+            Failure::new(
+                format!("cannot make {}: {e}", parent.display()),
+                "free the path, or move lanes with `[worktree] dir`",
+            )
+        })?;
+    }
+    add_worktree(
+        &shells.root,
+        dir,
+        tip,
+        &shells.settings.git_env,
+        shells.stop_everything.clone(),
+    )
+    .await?;
+    match find().await? {
+        LaneDir::Ready(paths) => Ok((paths, true)),
+        LaneDir::Missing => Err(Failure::new(
+            format!(
+                "git made the worktree {}, but it is not there",
+                dir.display()
+            ),
+            "remove the folder and run `git worktree prune`",
+        )),
+    }
+}
+
+/// Where work found in the lane belongs: the attempt that was interrupted last.
+fn stray_ref(lane: &Lane) -> String {
+    let last = lane
+        .ledger
+        .chunks
+        .iter()
+        .filter_map(|(id, r)| r.attempts.last().map(|a| (a.started, id, a)))
+        .filter(|(_, _, a)| a.end == AttemptEnd::Interrupted)
+        .max_by_key(|(started, ..)| *started);
+    let spec = &lane.ledger.spec;
+    match last {
+        Some((_, id, attempt)) => format!("{ATTEMPTS}{spec}/{id}/{}", attempt.n),
+        None => format!("{ATTEMPTS}{spec}/unknown/1"),
+    }
+}
+
+/// Commits what the user or the base changed in the spec.
+async fn sync(shells: &Shells, lane: &Lane, lane_ref: &str, tip: &Oid) -> Result<Oid, Failure> {
+    let (lane_ref, old) = (lane_ref.to_owned(), tip.clone());
+    let (path, text, renamed) = (
+        lane.ledger.path.clone(),
+        lane.start.sync.clone(),
+        lane.start.renamed_from.clone(),
+    );
+    let branch = lane.ledger.prs.last().map(|p| p.branch.clone());
+    let message = sync_message(&lane.ledger.spec);
+    let new = shells
+        .git
+        .call(move |repo| {
+            let text = match text {
+                Some(text) => Some(text),
+                // Only the name changed.
+                None => repo.read_file(&old, renamed.as_deref().unwrap_or(&path))?,
+            };
+            let mut files = vec![(path, text)];
+            files.extend(renamed.map(|old_path| (old_path, None)));
+            let new = repo.commit_files(Some(&old), &files, &message)?;
+            repo.move_ref(&lane_ref, Some(&old), &new, "codelicious: spec sync")?;
+            if let Some(branch) = branch {
+                repo.follow(&branch, &new)?;
+            }
+            repo.reset_lane(&new)?;
+            Ok(new)
+        })
+        .await?;
+    Ok(new)
+}
+
+/// Keeps the texts that were merged: the ancestors of the next merge.
+async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), Failure> {
+    let (path, user, base) = (
+        lane.ledger.path.clone(),
+        lane.start.seen_user.clone(),
+        lane.start.seen_base.clone(),
+    );
+    let reference = format!("{SYNC}{}", lane.ledger.spec);
+    let message = sync_message(&lane.ledger.spec);
+    shells
+        .git
+        .call(move |repo| {
+            let files = [
+                (format!("user/{path}"), user),
+                (format!("base/{path}"), base),
+            ];
+            if let Some(now) = repo.ref_target(&reference)? {
+                let mut same = true;
+                for (name, text) in &files {
+                    same &= repo.read_file(&now, name)? == *text;
+                }
+                if same {
+                    return Ok(());
+                }
+            }
+            let commit = repo.commit_files(None, &files, &message)?;
+            repo.set_ref(&reference, &commit, "codelicious: spec sync")
+        })
+        .await?;
+    Ok(())
+}
+
+fn marker(paths: &LanePaths) -> PathBuf {
+    paths.admin.join("codelicious-setup")
+}
+
+/// Makes a fresh lane usable: copied files, linked folders, set-up commands.
+async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
+    for name in &shells.settings.copy {
+        let (from, to) = (inside(&shells.root, name)?, inside(&paths.dir, name)?);
+        if from.is_file() {
+            let copied = to
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::copy(&from, &to));
+            copied.map_err(|e| {
+                Failure::new(
+                    format!("cannot copy {} into the lane: {e}", from.display()),
+                    "see `[worktree] copy`",
+                )
+            })?;
+        }
+    }
+    for name in &shells.settings.link {
+        let (from, to) = (inside(&shells.root, name)?, inside(&paths.dir, name)?);
+        if from.is_dir() && to.symlink_metadata().is_err() {
+            let linked = to
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::os::unix::fs::symlink(&from, &to));
+            linked.map_err(|e| {
+                Failure::new(
+                    format!("cannot link {} into the lane: {e}", from.display()),
+                    "see `[worktree] link`",
+                )
+            })?;
+        }
+    }
+    for line in &shells.settings.setup {
+        let command = Command::shell(line, &paths.dir, crate::sandbox::untrusted())
+            .env(shells.settings.env.iter().cloned());
+        let limits = Limits {
+            total: Some(SETUP_TIME),
+            ..Limits::default()
+        };
+        let done = proc::output(&command, limits, shells.stop_engines.clone())
+            .await
+            .map_err(|e| Failure::new(e.to_string(), "see `[worktree] setup`"))?;
+        if !done.success() {
+            let words = format!("{}{}", done.stdout.text(), done.stderr.text());
+            let tail: Vec<&str> = words.trim().lines().rev().take(10).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            return Err(Failure::new(
+                format!(
+                    "the set-up command `{line}` ended with exit code {}:\n{}",
+                    done.code,
+                    tail.join("\n")
+                ),
+                "correct `[worktree] setup` in codelicious.toml",
+            ));
+        }
+    }
+    crate::fsx::atomic::write(&marker(paths), b"done\n")
+        .map_err(|e| Failure::new(e.to_string(), ""))
+}
+
+fn inside(root: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let path = Path::new(name);
+    let plain = path.components().all(|c| {
+        matches!(
+            c,
+            std::path::Component::Normal(_) | std::path::Component::CurDir
+        )
+    });
+    if plain {
+        Ok(root.join(path))
+    } else {
+        Err(Failure::new(
+            format!("`{name}` is not a path below the repository"),
+            "name files and folders below the root in `[worktree]`",
+        ))
+    }
+}

@@ -1,0 +1,107 @@
+//! Everything the driver acts through, built once by `app`.
+
+use crate::core::absorb::LaneEvent;
+use crate::core::redact::Redactor;
+use crate::git::Worker;
+use crate::ledger::store::{Store, StoreError};
+use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, SpecId};
+use crate::ports::{Clock, Engine, Forge, StopSignal};
+use crate::verify::Verifier;
+use chrono::{DateTime, Utc};
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where an event goes: the log on disk and the person's screen.
+pub type EventSink = Box<dyn FnMut(Option<&SpecId>, Option<ChunkId>, EventKind)>;
+
+/// The shells.
+pub struct Shells {
+    pub root: PathBuf,
+    pub git: Worker,
+    pub store: Store,
+    pub engine: Box<dyn Engine>,
+    pub forge: Box<dyn Forge>,
+    pub verifier: Verifier,
+    pub clock: Box<dyn Clock>,
+    pub redactor: std::sync::Arc<Redactor>,
+    pub settings: LaneSettings,
+    /// Stops engines and checks.
+    pub stop_engines: StopSignal,
+    /// Stops pushes and pull requests too.
+    pub stop_everything: StopSignal,
+    pub events: RefCell<EventSink>,
+    /// Checks on a base are the same for every spec of the run.
+    pub baseline: RefCell<Option<(Oid, Evidence)>>,
+    /// Puts the run lock's file back when something removed it.
+    pub lock_guard: Box<dyn Fn()>,
+}
+
+/// What lanes and engines are set up with.
+#[derive(Clone, Debug)]
+pub struct LaneSettings {
+    /// Folder that holds the repository's lanes.
+    pub lanes_dir: PathBuf,
+    /// Environment of set-up and check commands.
+    pub env: Vec<(String, String)>,
+    /// The same with what git and its helpers need.
+    pub git_env: Vec<(String, String)>,
+    /// The same with the engine's own variables.
+    pub engine_env: Vec<(String, String)>,
+    pub setup: Vec<String>,
+    pub copy: Vec<String>,
+    pub link: Vec<String>,
+    pub agent_timeout: Duration,
+    pub stall_timeout: Duration,
+    pub model: Option<String>,
+    pub system_prompt: String,
+    pub commit_template: Option<String>,
+    pub max_fixes: u32,
+}
+
+impl LaneSettings {
+    /// Paths that set-up brings into a lane and no commit takes.
+    pub fn not_work(&self) -> Vec<String> {
+        self.link.iter().chain(&self.copy).cloned().collect()
+    }
+}
+
+impl Shells {
+    /// Records and shows events of a lane.
+    pub fn emit(&self, spec: &SpecId, events: Vec<LaneEvent>) {
+        let mut sink = self.events.borrow_mut();
+        for (chunk, kind) in events {
+            sink(Some(spec), chunk, kind);
+        }
+    }
+
+    /// Writes a ledger durably.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn save(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        let saved = self.store.save(ledger)?;
+        if saved.overwrote_foreign {
+            let spec = ledger.spec.clone();
+            let what = "something else had written the ledger; it holds what this run knows again"
+                .to_owned();
+            self.emit(&spec, vec![(None, EventKind::Repaired { what })]);
+        }
+        Ok(())
+    }
+
+    /// Notices when the run lock was tampered with.
+    pub fn guard_lock(&self) {
+        (self.lock_guard)();
+    }
+
+    pub(super) async fn sleep_until(&self, time: Option<DateTime<Utc>>) {
+        match time {
+            Some(t) => {
+                let left = (t - self.clock.now()).to_std().unwrap_or(Duration::ZERO);
+                tokio::time::sleep(left).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}

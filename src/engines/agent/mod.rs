@@ -1,0 +1,145 @@
+//! Our own agent loop: a [`ChatModel`] answers, its tool calls are carried out in the lane, until it asks
+//! to complete or to block the chunk.
+//!
+//! - `run` talks: one request, one reply, the calls of that reply in order; every wait honours the stop
+//! - `turn` decides what a reply means, and when a model goes in circles: pure
+//! - `history` keeps the conversation valid and bounded: pure
+//! - `tools` is what the model may do, [`replay`] is a model that plays a file
+//!
+//! Nothing here knows which model answers. A model's text changes no state: the ending it asks for is
+//! handed on as data, and so is everything that went wrong.
+
+mod history;
+mod lane;
+pub mod replay;
+mod run;
+mod tools;
+mod turn;
+
+pub use tools::TOOLS;
+
+use crate::model::EngineReport;
+use crate::ports::{
+    ChatMessage, ChatModel, Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal,
+};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// Conversations kept for fix turns; the oldest is forgotten first.
+const MAX_SESSIONS: usize = 32;
+
+/// Bounds on one engine run, beside the times in its [`EngineJob`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Replies asked for; one more ends in `EngineError::TurnLimit`.
+    pub turns: u32,
+    /// Bytes of conversation above which old tool results are shortened.
+    pub history: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            turns: 60,
+            history: 400_000,
+        }
+    }
+}
+
+/// An [`Engine`] made of a chat model and our tools.
+///
+/// A run keeps its conversation under the session id that it reports, so that a fix turn goes on where
+/// the build turn ended. Sessions live in memory: after a restart a fix turn starts a new conversation.
+pub struct AgentEngine {
+    name: String,
+    model: Box<dyn ChatModel>,
+    bounds: Bounds,
+    sessions: RefCell<Sessions>,
+}
+
+impl AgentEngine {
+    /// An engine called `name` in the ledger (`replay`, `anthropic`). `EngineJob::model` is not read: who
+    /// builds `model` has chosen.
+    pub fn new(name: impl Into<String>, model: Box<dyn ChatModel>) -> Self {
+        Self {
+            name: name.into(),
+            model,
+            bounds: Bounds::default(),
+            sessions: RefCell::default(),
+        }
+    }
+
+    /// The same engine with other bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+}
+
+impl Engine for AgentEngine {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn run<'a>(
+        &'a self,
+        job: &'a EngineJob,
+        progress: &'a dyn EngineProgress,
+        stop: StopSignal,
+    ) -> LocalBoxFuture<'a, EngineReport> {
+        Box::pin(async move {
+            let earlier = job
+                .session
+                .as_ref()
+                .filter(|_| job.fixes > 0)
+                .and_then(|id| self.sessions.borrow_mut().take(id));
+            let session = match (&earlier, &job.session) {
+                (Some(_), Some(id)) => id.clone(),
+                _ => format!("{}/{}/{}/{}", self.name, job.spec, job.chunk, job.attempt),
+            };
+            let conversation = earlier.unwrap_or_default();
+            let done = run::run(
+                self.model.as_ref(),
+                self.bounds,
+                job,
+                conversation,
+                progress,
+                stop,
+            )
+            .await;
+            self.sessions
+                .borrow_mut()
+                .put(session.clone(), done.conversation);
+            EngineReport {
+                outcome: done.outcome,
+                usage: done.usage,
+                cost: done.cost,
+                session: Some(session),
+                model: Some(self.model.model().to_owned()),
+            }
+        })
+    }
+}
+
+/// Conversations by session id, oldest first.
+#[derive(Default)]
+struct Sessions(VecDeque<(String, Vec<ChatMessage>)>);
+
+impl Sessions {
+    fn take(&mut self, id: &str) -> Option<Vec<ChatMessage>> {
+        let at = self.0.iter().position(|(key, _)| key == id)?;
+        self.0.remove(at).map(|(_, conversation)| conversation)
+    }
+
+    fn put(&mut self, id: String, conversation: Vec<ChatMessage>) {
+        self.take(&id);
+        self.0.push_back((id, conversation));
+        if self.0.len() > MAX_SESSIONS {
+            self.0.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

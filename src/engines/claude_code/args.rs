@@ -1,0 +1,150 @@
+//! What Claude Code is started with: arguments, environment and standard input. Pure.
+
+use super::ClaudeConfig;
+use crate::core::ending;
+use crate::ports::EngineJob;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The tools it is offered. A shorter list than its own sends a fraction of the definitions with every
+/// request, and leaves out what reaches beyond the lane: web access, scheduling, subagents.
+const TOOLS: &str = "Read,Edit,Write,Bash,Glob,Grep";
+
+/// No traffic but the model's, and no update of the program under a running build.
+const QUIET: [&str; 4] = [
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "DISABLE_AUTOUPDATER",
+    "DISABLE_TELEMETRY",
+    "DISABLE_ERROR_REPORTING",
+];
+
+/// The arguments, without the program. The prompt is not among them: it goes through [`stdin`], since one
+/// argument may not be longer than 128 KiB on Linux (`MAX_ARG_STRLEN`).
+pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, session: Option<&str>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = [
+        "-p",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--permission-mode",
+        "acceptEdits",
+    ]
+    .map(OsString::from)
+    .into();
+    // The two options that take lists come before one that does not, so that nothing else is read as
+    // their item.
+    args.extend(["--tools".into(), TOOLS.into(), "--allowedTools".into()]);
+    args.extend(allowed(&job.lane).into_iter().map(OsString::from));
+    args.extend([
+        "--json-schema".into(),
+        ending::flat_schema().to_string().into(),
+    ]);
+    if let Some(model) = &job.model {
+        args.extend(["--model".into(), model.into()]);
+    }
+    if let Some(turns) = config.max_turns {
+        args.extend(["--max-turns".into(), turns.to_string().into()]);
+    }
+    if let Some(usd) = config.max_budget_usd {
+        args.extend(["--max-budget-usd".into(), usd.to_string().into()]);
+    }
+    if let Some(session) = session {
+        args.extend(["--resume".into(), session.into()]);
+    }
+    args.extend(config.extra_args.iter().map(OsString::from));
+    args
+}
+
+/// Permission rules: edits inside the lane only, reading and commands freely.
+///
+/// An `Edit` rule covers every tool that edits files; its pattern is a gitignore one, and `//` starts an
+/// absolute path (Claude Code documentation, "Permissions", Read and Edit). A bare `Edit` or `Write` would allow
+/// writing anywhere. A path that the rule's own syntax cannot carry gets no rule: the mode `acceptEdits`
+/// already accepts edits below the working directory.
+fn allowed(lane: &Path) -> Vec<String> {
+    let mut rules: Vec<String> = ["Read", "Glob", "Grep", "Bash"].map(str::to_owned).into();
+    rules.extend(edit_rule(lane));
+    rules
+}
+
+fn edit_rule(lane: &Path) -> Option<String> {
+    let path = lane.to_str().filter(|p| p.starts_with('/'))?;
+    if path.contains(|c: char| matches!(c, '(' | ')' | ',') || c.is_control()) {
+        return None;
+    }
+    let mut pattern = String::with_capacity(path.len() + 16);
+    for c in path.trim_matches('/').chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '!' | '#') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    Some(format!("Edit(//{pattern}/**)"))
+}
+
+/// The job's environment and the quiet switches that it leaves open.
+pub(super) fn environment(job: &EngineJob) -> Vec<(String, String)> {
+    let mut env = job.env.clone();
+    for name in QUIET {
+        if !env.iter().any(|(k, _)| k == name) {
+            env.push((name.to_owned(), "1".to_owned()));
+        }
+    }
+    env
+}
+
+/// What it reads as its prompt. A resumed session has heard the system text already.
+pub(super) fn stdin(job: &EngineJob, resumed: bool) -> Vec<u8> {
+    let mut text = String::with_capacity(job.prompt.system.len() + job.prompt.user.len() + 16);
+    if !resumed && !job.prompt.system.is_empty() {
+        text.push_str(&job.prompt.system);
+        text.push_str("\n\n");
+    }
+    text.push_str(&job.prompt.user);
+    if text.trim_start().starts_with('/') {
+        // A prompt that begins with a slash would be taken for one of the program's own commands.
+        text.insert_str(0, "Assignment:\n");
+    }
+    text.into_bytes()
+}
+
+/// A session id that cannot be mistaken for an option.
+pub(super) fn is_session_id(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_rules() {
+        for (lane, rule) in [
+            (
+                "/home/u/.cache/codelicious/r-1/api",
+                Some("Edit(//home/u/.cache/codelicious/r-1/api/**)"),
+            ),
+            (
+                "/Users/Jane Doe/lane",
+                Some("Edit(//Users/Jane Doe/lane/**)"),
+            ),
+            ("/a/[x]*?/!b/#c", Some(r"Edit(//a/\[x\]\*\?/\!b/\#c/**)")),
+            ("/a/b (copy)/lane", None),
+            ("/a,b/lane", None),
+            ("relative/lane", None),
+        ] {
+            assert_eq!(edit_rule(Path::new(lane)).as_deref(), rule, "{lane}");
+        }
+    }
+
+    #[test]
+    fn session_ids() {
+        assert!(is_session_id("11111111-2222-4333-8444-555555555556"));
+        for bad in ["", "--dangerously-skip-permissions", "a b", "a\n"] {
+            assert!(!is_session_id(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! A run of Claude Code, folded from its lines. Pure.
+//!
+//! [`Fold::line`] takes standard output line by line and says what it means for people watching;
+//! [`Fold::finish`] takes the end of the process and gives the report.
+
+use super::judge::{self, Evidence};
+use super::wire::{
+    self, ApiErrorKind, ApiRetry, Block, Line, Message, RateLimitStatus, ResultLine, Subtype,
+    System, Tokens,
+};
+use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Usage};
+use crate::proc::Ended;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Model name on messages that the program made up itself.
+const SYNTHETIC: &str = "<synthetic>";
+/// Characters of a command or pattern that are shown to people.
+const STEP_CHARS: usize = 80;
+
+/// What one line meant.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Update {
+    /// What it does now, in a few words.
+    pub steps: Vec<String>,
+    /// Tokens so far, when they changed.
+    pub usage: Option<Usage>,
+    /// Nothing good can follow: the run is to be ended now.
+    pub hopeless: bool,
+}
+
+/// How the process ended, and the bounds it ran under.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub ended: Ended,
+    /// Exit code, or 128 + signal.
+    pub code: i32,
+    pub stderr: String,
+    pub timeout: Duration,
+    pub stall: Duration,
+}
+
+/// Everything remembered of a run.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    lane: PathBuf,
+    session: Option<String>,
+    model: Option<String>,
+    /// Tokens by message id, since a message's usage repeats on each of its lines.
+    messages: BTreeMap<String, Tokens>,
+    /// The failure on the main conversation's last message.
+    error: Option<ApiErrorKind>,
+    /// The last failed request; None once an answer came.
+    retry: Option<ApiRetry>,
+    /// A subscription's limit that refused a request: when it ends, in seconds since 1970.
+    rejected: Option<Option<f64>>,
+    refused: bool,
+    auth_failed: bool,
+    initialised: bool,
+    result: Option<Box<ResultLine>>,
+    foreign: u64,
+}
+
+impl Fold {
+    /// A run that has printed nothing yet. `lane` is left out of the paths that are shown.
+    pub(super) fn new(lane: &Path) -> Self {
+        Self {
+            lane: lane.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes one line of standard output, without its line end.
+    pub(super) fn line(&mut self, line: &[u8]) -> Update {
+        if line.trim_ascii().is_empty() {
+            return Update::default();
+        }
+        match wire::parse(line) {
+            None => {
+                self.foreign += 1;
+                Update::default()
+            }
+            Some(Line::System(system)) => self.system(system),
+            Some(Line::Assistant(assistant)) => {
+                if assistant.parent_tool_use_id.is_none() {
+                    self.error = assistant.error;
+                    if assistant.error.is_none() {
+                        self.retry = None;
+                    }
+                }
+                assistant
+                    .message
+                    .map_or_else(Update::default, |m| self.message(m))
+            }
+            Some(Line::RateLimitEvent { rate_limit_info }) => {
+                if let Some(info) = rate_limit_info {
+                    self.rejected =
+                        (info.status == RateLimitStatus::Rejected).then_some(info.resets_at);
+                }
+                Update::default()
+            }
+            Some(Line::Result(result)) => {
+                self.result = Some(result);
+                Update::default()
+            }
+            Some(Line::User {} | Line::Unknown) => Update::default(),
+        }
+    }
+
+    /// Lines that were not of the protocol.
+    pub(super) fn foreign_lines(&self) -> u64 {
+        self.foreign
+    }
+
+    /// True when the session that was to be resumed is not there: it ended before it began, with an
+    /// execution error and no turn. Sessions belong to a machine and a path, and are cleaned up in time.
+    pub(super) fn session_is_lost(&self) -> bool {
+        !self.initialised
+            && self.result.as_ref().is_some_and(|r| {
+                r.subtype == Some(Subtype::ErrorDuringExecution) && r.num_turns == Some(0)
+            })
+    }
+
+    /// The report of the run.
+    pub(super) fn finish(self, end: &End) -> EngineReport {
+        let outcome = self.outcome(end);
+        let usage = self.usage();
+        let cost = match (&self.result, &outcome) {
+            (Some(result), _) => result.total_cost_usd.map_or(Cost::Unknown, Cost::Usd),
+            // A refused key is not charged for, nor is a program that never started to work.
+            (
+                None,
+                EngineOutcome::Failed(EngineError::Auth { .. } | EngineError::NotStarted { .. }),
+            ) if self.messages.is_empty() => Cost::Usd(0.0),
+            (None, _) => Cost::Unknown,
+        };
+        let session = match self.session_is_lost() {
+            true => None,
+            false => self
+                .session
+                .or_else(|| self.result.and_then(|r| r.session_id)),
+        };
+        EngineReport {
+            outcome,
+            usage,
+            cost,
+            session,
+            model: self.model,
+        }
+    }
+
+    fn system(&mut self, system: System) -> Update {
+        match system {
+            System::Init { session_id, model } => {
+                self.initialised = true;
+                self.session = session_id.or(self.session.take());
+                self.model = model.or(self.model.take());
+                Update::default()
+            }
+            System::ApiRetry(retry) => {
+                self.auth_failed |= retry.error == Some(ApiErrorKind::AuthenticationFailed);
+                let step = waits(&retry);
+                self.retry = Some(retry);
+                Update {
+                    steps: vec![step],
+                    hopeless: self.auth_failed,
+                    ..Update::default()
+                }
+            }
+            System::ModelFallback { fallback_model } => {
+                self.model = fallback_model.or(self.model.take());
+                let step = self
+                    .model
+                    .as_ref()
+                    .map(|m| format!("goes on with {}", plain(m)));
+                Update {
+                    steps: step.into_iter().collect(),
+                    ..Update::default()
+                }
+            }
+            System::ModelRefusalNoFallback {} => {
+                self.refused = true;
+                Update::default()
+            }
+            System::Unknown => Update::default(),
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Update {
+        let steps = message
+            .content
+            .iter()
+            .filter_map(|b| self.step(b))
+            .collect();
+        let mut usage = None;
+        let is_real = message.model.as_deref() != Some(SYNTHETIC);
+        if let (true, Some(id), Some(tokens)) = (is_real, message.id, message.usage) {
+            self.messages.insert(id, tokens);
+            usage = Some(self.live_usage());
+        }
+        Update {
+            steps,
+            usage,
+            hopeless: false,
+        }
+    }
+
+    /// Tokens before the closing line. Each message tells its output at its beginning only, so the
+    /// output is not known yet.
+    fn live_usage(&self) -> Usage {
+        Usage {
+            output: None,
+            ..sum(self.messages.values())
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let Some(result) = &self.result else {
+            return if self.messages.is_empty() {
+                Usage::default()
+            } else {
+                self.live_usage()
+            };
+        };
+        match &result.model_usage {
+            // Includes subagents, and is right where a budget stopped the run.
+            Some(by_model) if !by_model.is_empty() => sum(by_model.values()),
+            _ => result
+                .usage
+                .as_ref()
+                .map_or_else(Usage::default, |t| sum([t])),
+        }
+    }
+
+    fn outcome(&self, end: &End) -> EngineOutcome {
+        let evidence = Evidence {
+            result: self.result.as_deref(),
+            error: self.error,
+            retry: self.retry.as_ref(),
+            rejected: self.rejected,
+            refused: self.refused,
+            auth_failed: self.auth_failed,
+            initialised: self.initialised,
+            foreign: self.foreign,
+        };
+        judge::outcome(&evidence, end)
+    }
+
+    fn step(&self, block: &Block) -> Option<String> {
+        let Block::ToolUse { name, input } = block else {
+            return None;
+        };
+        let text = |key: &str| input.get(key).and_then(Value::as_str);
+        let path = || {
+            self.shown_path(
+                text("file_path")
+                    .or_else(|| text("notebook_path"))
+                    .unwrap_or("a file"),
+            )
+        };
+        Some(match name.as_deref().unwrap_or("a tool") {
+            "Write" => format!("writes {}", path()),
+            "Edit" | "MultiEdit" | "NotebookEdit" => format!("edits {}", path()),
+            "Read" => format!("reads {}", path()),
+            "Bash" => format!("runs {}", brief(text("command").unwrap_or("a command"))),
+            "Glob" | "Grep" => format!(
+                "searches for {}",
+                brief(text("pattern").unwrap_or("something"))
+            ),
+            "StructuredOutput" => "declares how it ends".to_owned(),
+            other => format!("uses {}", brief(other)),
+        })
+    }
+
+    fn shown_path(&self, path: &str) -> String {
+        let shown = Path::new(path)
+            .strip_prefix(&self.lane)
+            .ok()
+            .and_then(Path::to_str);
+        plain(shown.unwrap_or(path))
+    }
+}
+
+fn waits(retry: &ApiRetry) -> String {
+    let why = match retry.error {
+        Some(ApiErrorKind::RateLimit) => "rate limited",
+        Some(ApiErrorKind::Overloaded) => "overloaded",
+        Some(ApiErrorKind::ServerError) => "server error",
+        Some(ApiErrorKind::AuthenticationFailed) => "key refused",
+        Some(_) | None => "request failed",
+    };
+    let delay = retry.retry_delay_ms.unwrap_or(0.0) / 1000.0;
+    match (retry.attempt, retry.max_retries) {
+        (Some(n), Some(max)) => format!("waits {delay:.0} s for the API ({why}, try {n} of {max})"),
+        _ => format!("waits {delay:.0} s for the API ({why})"),
+    }
+}
+
+/// `input` holds what was written to the cache too: both are paid as input.
+fn sum<'a>(tokens: impl IntoIterator<Item = &'a Tokens>) -> Usage {
+    tokens
+        .into_iter()
+        .map(|t| Usage {
+            input: t
+                .input_tokens
+                .map(|i| i.saturating_add(t.cache_creation_input_tokens.unwrap_or(0))),
+            cached: t.cache_read_input_tokens,
+            output: t.output_tokens,
+        })
+        .fold(Usage::default(), Usage::plus)
+}
+
+/// The first line, bounded, without what could move a terminal's cursor.
+fn brief(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    let mut shown: String = line.chars().take(STEP_CHARS).collect();
+    if shown.len() < line.len() || text.trim().len() > line.len() {
+        shown.push('…');
+    }
+    plain(&shown)
+}
+
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

@@ -1,0 +1,316 @@
+//! What a run of Claude Code came to. Pure.
+//!
+//! Decided on fields: `subtype`, `is_error`, `api_error_status`, `terminal_reason`, `stop_reason`, the `error`
+//! of the last message and of retries, rate limit events, and the exit code. API failures come as
+//! `subtype: success` with `is_error: true`. Words are looked at only where the program gives no field
+//! at all; each such place says so.
+
+use super::fold::End;
+use super::wire::{ApiErrorKind, ApiRetry, ResultLine, StopReason, Subtype, TerminalReason};
+use crate::core::ending;
+use crate::model::{EngineError, EngineOutcome};
+use crate::proc::Ended;
+use chrono::{DateTime, Utc};
+
+/// Characters of a foreign text that are kept in an error.
+const MESSAGE_CHARS: usize = 500;
+
+/// What the lines said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evidence<'a> {
+    pub result: Option<&'a ResultLine>,
+    pub error: Option<ApiErrorKind>,
+    pub retry: Option<&'a ApiRetry>,
+    /// Seconds since 1970 at which a refusing limit ends, where it said so.
+    pub rejected: Option<Option<f64>>,
+    pub refused: bool,
+    pub auth_failed: bool,
+    /// It got as far as its first line.
+    pub initialised: bool,
+    /// Lines that were not of the protocol.
+    pub foreign: u64,
+}
+
+/// The outcome of a run.
+pub(super) fn outcome(evidence: &Evidence<'_>, end: &End) -> EngineOutcome {
+    let Some(result) = evidence.result else {
+        return match without_result(evidence, end) {
+            Some(error) => EngineOutcome::Failed(error),
+            None => EngineOutcome::Interrupted,
+        };
+    };
+    if !is_failure(result) {
+        // What was declared before we ended the process counts, whatever kept it from leaving.
+        return match end.ended {
+            Ended::Itself if end.code != 0 => EngineOutcome::Failed(EngineError::Protocol {
+                message: format!("it reported success and then exited with code {}", end.code),
+            }),
+            _ => success(result),
+        };
+    }
+    if result.subtype == Some(Subtype::ErrorMaxStructuredOutputRetries) {
+        return EngineOutcome::Undeclared {
+            last_words: words(result, "its declared ending never matched the schema"),
+        };
+    }
+    let error = failure(result, evidence);
+    match (end.ended, &error) {
+        // The execution error that our own signal caused.
+        (Ended::Stopped, EngineError::Protocol { .. }) => EngineOutcome::Interrupted,
+        (Ended::TimedOut, EngineError::Protocol { .. }) => EngineOutcome::Failed(timed_out(end)),
+        (Ended::Stalled, EngineError::Protocol { .. }) => EngineOutcome::Failed(stalled(end)),
+        _ => EngineOutcome::Failed(error),
+    }
+}
+
+/// Older releases set an error subtype without `is_error`.
+fn is_failure(result: &ResultLine) -> bool {
+    result.is_error == Some(true)
+        || result.api_error_status.is_some()
+        || !matches!(result.subtype, Some(Subtype::Success) | None)
+        || (result.subtype.is_none() && result.is_error.is_none())
+}
+
+fn success(result: &ResultLine) -> EngineOutcome {
+    let Some(declared) = &result.structured_output else {
+        return EngineOutcome::Undeclared {
+            last_words: words(result, ""),
+        };
+    };
+    ending::read_flat(declared).unwrap_or_else(|why| EngineOutcome::Undeclared {
+        last_words: clip(&format!(
+            "its declared ending was not valid ({why}): {declared}"
+        )),
+    })
+}
+
+fn failure(result: &ResultLine, evidence: &Evidence<'_>) -> EngineError {
+    let message = words(result, "it gave no reason");
+    match result.subtype {
+        Some(Subtype::ErrorMaxTurns) => return turn_limit(result),
+        Some(Subtype::ErrorMaxBudgetUsd) => return EngineError::Budget { message },
+        _ => {}
+    }
+    match result.terminal_reason {
+        Some(TerminalReason::MaxTurns) => return turn_limit(result),
+        Some(TerminalReason::PromptTooLong) => return EngineError::ContextTooLong { message },
+        Some(TerminalReason::Other) | None => {}
+    }
+    if evidence.refused || result.stop_reason == Some(StopReason::Refusal) {
+        return EngineError::Refusal { message };
+    }
+    let kind = evidence.error.filter(|k| *k != ApiErrorKind::Unknown);
+    // The closing line of exhausted retries may lack the status that the retries had.
+    let status = result
+        .api_error_status
+        .or(evidence.retry.and_then(|r| r.error_status));
+    let cause = match (kind, status) {
+        (None | Some(ApiErrorKind::ServerError), _) if evidence.rejected.is_some() => {
+            Some(ApiErrorKind::RateLimit)
+        }
+        (Some(ApiErrorKind::ServerError), Some(529)) => Some(ApiErrorKind::Overloaded),
+        (Some(kind), _) => Some(kind),
+        (None, Some(status)) => return by_status(status, message, until(evidence.rejected)),
+        (None, None) => None,
+    };
+    match cause {
+        Some(kind) => by_kind(kind, message, until(evidence.rejected)),
+        None if result.subtype == Some(Subtype::ErrorDuringExecution) => {
+            EngineError::Protocol { message }
+        }
+        None => by_words(message),
+    }
+}
+
+fn turn_limit(result: &ResultLine) -> EngineError {
+    EngineError::TurnLimit {
+        turns: result.num_turns.unwrap_or(0),
+    }
+}
+
+fn by_kind(kind: ApiErrorKind, message: String, until: Option<DateTime<Utc>>) -> EngineError {
+    match kind {
+        ApiErrorKind::RateLimit => EngineError::RateLimited { until, message },
+        ApiErrorKind::Overloaded => EngineError::Overloaded { message },
+        ApiErrorKind::ServerError => EngineError::Transient { message },
+        ApiErrorKind::AuthenticationFailed => EngineError::Auth { message },
+        ApiErrorKind::BillingError => EngineError::Credit { message },
+        ApiErrorKind::InvalidRequest | ApiErrorKind::ModelNotFound => {
+            EngineError::InvalidRequest { message }
+        }
+        ApiErrorKind::Unknown => EngineError::Protocol { message },
+    }
+}
+
+/// HTTP statuses as the Messages API uses them (Anthropic API documentation, "Errors").
+fn by_status(status: u16, message: String, until: Option<DateTime<Utc>>) -> EngineError {
+    match status {
+        401 | 403 => EngineError::Auth { message },
+        402 => EngineError::Credit { message },
+        413 => EngineError::ContextTooLong { message },
+        429 => EngineError::RateLimited { until, message },
+        529 => EngineError::Overloaded { message },
+        408 | 409 | 500.. => EngineError::Transient { message },
+        400.. => EngineError::InvalidRequest { message },
+        _ => EngineError::Protocol { message },
+    }
+}
+
+/// The last resort: `is_error` with neither a status nor an error kind. Only sentences that the program itself is
+/// known to print are looked for, at the beginning, so that a model's words do not decide.
+fn by_words(message: String) -> EngineError {
+    let text = message.to_ascii_lowercase();
+    let starts = |heads: &[&str]| heads.iter().any(|h| text.starts_with(h));
+    let limits = [
+        "claude ai usage limit reached",
+        "usage limit reached",
+        "you've hit your",
+        "you've reached your",
+    ];
+    if starts(&limits) {
+        // Releases before 2.0 put the end of the limit after a bar, in seconds since 1970.
+        let at = text
+            .rsplit_once('|')
+            .and_then(|(_, at)| at.trim().parse::<f64>().ok());
+        return EngineError::RateLimited {
+            until: until(at.map(Some)),
+            message,
+        };
+    }
+    if starts(&[
+        "not logged in",
+        "invalid api key",
+        "oauth token",
+        "please run /login",
+    ]) {
+        return EngineError::Auth { message };
+    }
+    if starts(&["credit balance"]) {
+        return EngineError::Credit { message };
+    }
+    if starts(&["prompt is too long"]) {
+        return EngineError::ContextTooLong { message };
+    }
+    if let Some(rest) = text.strip_prefix("api error: ") {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        return match digits.parse() {
+            Ok(status) => by_status(status, message, None),
+            Err(_) => EngineError::Transient { message },
+        };
+    }
+    EngineError::Protocol { message }
+}
+
+/// The process is gone without its closing line. None: because we stopped it.
+fn without_result(evidence: &Evidence<'_>, end: &End) -> Option<EngineError> {
+    if evidence.auth_failed {
+        return Some(EngineError::Auth {
+            message:
+                "the API refused the credentials; run `claude` and log in, or set ANTHROPIC_API_KEY"
+                    .to_owned(),
+        });
+    }
+    match end.ended {
+        Ended::Stopped => None,
+        Ended::TimedOut => Some(waiting(evidence).unwrap_or_else(|| timed_out(end))),
+        Ended::Stalled => Some(waiting(evidence).unwrap_or_else(|| stalled(end))),
+        Ended::ByCaller | Ended::Itself => Some(broke_off(evidence, end)),
+    }
+}
+
+/// It was waiting out a limit of the provider when its time was over: the limit is the reason, and the
+/// chunk is not to blame.
+fn waiting(evidence: &Evidence<'_>) -> Option<EngineError> {
+    let retry = evidence.retry?;
+    let message = "it was still waiting for the provider when its time was over".to_owned();
+    match retry.error {
+        Some(ApiErrorKind::RateLimit) => Some(EngineError::RateLimited {
+            until: until(evidence.rejected),
+            message,
+        }),
+        Some(ApiErrorKind::Overloaded) => Some(EngineError::Overloaded { message }),
+        Some(ApiErrorKind::ServerError) => Some(EngineError::Transient { message }),
+        _ => None,
+    }
+}
+
+/// Start-up failures come as a sentence on standard error and an exit code, without any field: here the
+/// words are all there is.
+fn broke_off(evidence: &Evidence<'_>, end: &End) -> EngineError {
+    let said = clip(end.stderr.trim());
+    if !evidence.initialised && evidence.foreign == 0 {
+        if said.contains("is already in use") {
+            return EngineError::Transient { message: said };
+        }
+        if said.contains("unknown option") {
+            return EngineError::NotStarted {
+                message: format!(
+                    "{said}; this Claude Code does not know an option that is needed: update it, or correct the extra arguments in the configuration"
+                ),
+            };
+        }
+        // As shells and env(1) say "found, but cannot be run" and "not found".
+        if matches!(end.code, 126 | 127) {
+            return EngineError::NotStarted {
+                message: format!(
+                    "the program exited with code {} before doing anything: {said}",
+                    end.code
+                ),
+            };
+        }
+    }
+    let how = match end.code {
+        code @ 129..=192 => format!("it was ended by signal {}", code - 128),
+        code => format!("it exited with code {code}"),
+    };
+    let but = match evidence.foreign {
+        0 => String::new(),
+        n => format!(" ({n} lines were not of its protocol)"),
+    };
+    let message = match said.is_empty() {
+        true => format!("{how} without a result line{but}"),
+        false => format!("{how} without a result line{but}: {said}"),
+    };
+    EngineError::Protocol { message }
+}
+
+fn timed_out(end: &End) -> EngineError {
+    EngineError::TimedOut {
+        seconds: end.timeout.as_secs(),
+    }
+}
+
+fn stalled(end: &End) -> EngineError {
+    EngineError::Stalled {
+        seconds: end.stall.as_secs(),
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a float to integer cast saturates, and chrono checks the range"
+)]
+fn until(rejected: Option<Option<f64>>) -> Option<DateTime<Utc>> {
+    let seconds = rejected.flatten().filter(|s| s.is_finite())?;
+    DateTime::from_timestamp(seconds as i64, 0)
+}
+
+fn words(result: &ResultLine, otherwise: &str) -> String {
+    let said = result
+        .result
+        .as_deref()
+        .map(str::trim)
+        .filter(|t| !t.is_empty());
+    match said {
+        Some(text) => clip(text),
+        None if !result.errors.is_empty() => clip(&result.errors.join("; ")),
+        None => otherwise.to_owned(),
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_CHARS) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

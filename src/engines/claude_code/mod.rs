@@ -1,0 +1,272 @@
+//! Claude Code, run headless: one process a turn, its stream of JSON lines folded into a report.
+//!
+//! What goes in is made by `args`, lines are typed by `wire`, remembered by `fold` and judged by `judge`;
+//! this module starts the process and sees to its end. Not for: deciding whether to try again, or
+//! whether the work is any good.
+
+mod args;
+mod fold;
+mod judge;
+mod wire;
+
+use crate::model::policy::SandboxPolicy;
+use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Usage};
+use crate::ports::{Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal};
+use crate::proc::{self, Command, Limits, Stream};
+use fold::{End, Fold};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name in the ledger, in output and after `--engine`.
+pub const NAME: &str = "claude";
+
+/// Longest line that is read whole: a tool's result may carry a large file.
+const MAX_LINE: usize = 8 << 20;
+
+/// What to do when the program is not there.
+const REMEDY: &str = "install Claude Code (npm install -g @anthropic-ai/claude-code), or choose another engine with --engine";
+
+/// How Claude Code is run.
+#[derive(Clone, Debug)]
+pub struct ClaudeConfig {
+    /// A name to be found on the job's PATH, or a path.
+    pub program: PathBuf,
+    /// Passed after our own arguments.
+    pub extra_args: Vec<String>,
+    /// Bound on model turns of one run.
+    pub max_turns: Option<u32>,
+    /// Bound on dollars of one run; it stops after the response that exceeds it.
+    pub max_budget_usd: Option<f64>,
+}
+
+impl Default for ClaudeConfig {
+    fn default() -> Self {
+        Self {
+            program: PathBuf::from("claude"),
+            extra_args: Vec::new(),
+            max_turns: None,
+            max_budget_usd: None,
+        }
+    }
+}
+
+/// The engine.
+///
+/// Cost is what the process says in `total_cost_usd`. It counts from the start of a process: a resumed session begins
+/// at zero again, so the costs of a build turn and its fix turns add up. Unknown when the process was
+/// ended before it could say.
+#[derive(Debug)]
+pub struct ClaudeCode {
+    config: ClaudeConfig,
+    /// Ends what a run left behind. In unit tests, which share one process, it would end other tests' children.
+    sweep: fn() -> usize,
+}
+
+impl ClaudeCode {
+    /// An engine; the program is looked for when it runs.
+    pub fn new(config: ClaudeConfig) -> Self {
+        Self {
+            config,
+            sweep: proc::end_leftovers,
+        }
+    }
+
+    /// One run, or two: a session that is gone (another machine, another path, cleaned up) is replaced by
+    /// a fresh one with the whole prompt.
+    async fn turn(
+        &self,
+        job: &EngineJob,
+        progress: &dyn EngineProgress,
+        stop: StopSignal,
+    ) -> EngineReport {
+        let session = job.session.as_deref().filter(|s| args::is_session_id(s));
+        match self.process(job, session, progress, stop.clone()).await {
+            Err(error) => not_started(error),
+            Ok((fold, _)) if session.is_some() && fold.session_is_lost() => {
+                progress.step("starts a fresh session: the earlier one is gone");
+                match self.process(job, None, progress, stop).await {
+                    Ok((fold, end)) => fold.finish(&end),
+                    Err(error) => not_started(error),
+                }
+            }
+            Ok((fold, end)) => fold.finish(&end),
+        }
+    }
+
+    async fn process(
+        &self,
+        job: &EngineJob,
+        session: Option<&str>,
+        progress: &dyn EngineProgress,
+        stop: StopSignal,
+    ) -> Result<(Fold, End), EngineError> {
+        let program =
+            find(&self.config.program, &job.env).ok_or_else(|| EngineError::NotStarted {
+                message: format!(
+                    "`{}` was not found on PATH; {REMEDY}",
+                    self.config.program.display()
+                ),
+            })?;
+        let command = Command::new(program, &job.lane, job.policy.clone())
+            .args(args::argv(&self.config, job, session))
+            .env(args::environment(job))
+            .stdin(args::stdin(job, session.is_some()));
+        let limits = Limits {
+            total: Some(job.timeout),
+            idle: Some(job.stall),
+            max_line: MAX_LINE,
+            ..Limits::default()
+        };
+        let mut fold = Fold::new(&job.lane);
+        let finished = proc::run(&command, limits, stop, &mut |stream, line| {
+            progress.log(&String::from_utf8_lossy(line));
+            match stream {
+                Stream::Err => ControlFlow::Continue(()),
+                Stream::Out => tell(fold.line(line), progress),
+            }
+        })
+        .await;
+        // Its Bash tool runs in a group of its own, which outlives a killed parent.
+        let leftovers = (self.sweep)();
+        let finished = finished.map_err(|error| EngineError::NotStarted {
+            message: if error.is_not_found() {
+                format!("{error}; {REMEDY}")
+            } else {
+                error.to_string()
+            },
+        })?;
+        if leftovers > 0 {
+            progress.log(&format!(
+                "ended {leftovers} processes that Claude Code left behind"
+            ));
+        }
+        if fold.foreign_lines() > 0 {
+            progress.log(&format!(
+                "{} lines were not of Claude Code's protocol",
+                fold.foreign_lines()
+            ));
+        }
+        let end = End {
+            ended: finished.ended,
+            code: finished.code,
+            stderr: finished.stderr.text(),
+            timeout: job.timeout,
+            stall: job.stall,
+        };
+        Ok((fold, end))
+    }
+}
+
+impl Engine for ClaudeCode {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn run<'a>(
+        &'a self,
+        job: &'a EngineJob,
+        progress: &'a dyn EngineProgress,
+        stop: StopSignal,
+    ) -> LocalBoxFuture<'a, EngineReport> {
+        Box::pin(self.turn(job, progress, stop))
+    }
+}
+
+fn tell(update: fold::Update, progress: &dyn EngineProgress) -> ControlFlow<()> {
+    for step in &update.steps {
+        progress.step(step);
+    }
+    if let Some(usage) = update.usage {
+        progress.usage(usage);
+    }
+    if update.hopeless {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Nothing ran, so nothing was used.
+fn not_started(error: EngineError) -> EngineReport {
+    EngineReport {
+        outcome: EngineOutcome::Failed(error),
+        usage: Usage {
+            input: Some(0),
+            cached: Some(0),
+            output: Some(0),
+        },
+        cost: Cost::Usd(0.0),
+        session: None,
+        model: None,
+    }
+}
+
+/// Where Claude Code is, on the PATH of `env`, without starting it; for `--engine auto`.
+///
+/// The path is absolute: the program is started in the lane, where a relative one would mean another file.
+pub fn find(program: &Path, env: &[(String, String)]) -> Option<PathBuf> {
+    let found = proc::find_program(program.to_str()?, env)?;
+    std::path::absolute(found).ok()
+}
+
+/// What `doctor` shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    pub program: PathBuf,
+    /// As printed: `2.1.197`.
+    pub version: String,
+}
+
+/// Claude Code cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    #[error("`{program}` was not found on PATH; {REMEDY}")]
+    NotFound { program: String },
+    #[error("`{program} --version` did not answer: {why}; reinstall Claude Code")]
+    NoVersion { program: String, why: String },
+}
+
+/// Finds Claude Code on the PATH of `env` and asks for its version. Starts it once, without a model request.
+///
+/// # Errors
+/// When it is not there, or does not answer within 10 s.
+pub async fn probe(program: &Path, env: &[(String, String)]) -> Result<Probe, ProbeError> {
+    let path = find(program, env).ok_or_else(|| ProbeError::NotFound {
+        program: program.display().to_string(),
+    })?;
+    let broken = |why: String| ProbeError::NoVersion {
+        program: path.display().to_string(),
+        why,
+    };
+    let command = Command::new(&path, "/", SandboxPolicy::Trusted)
+        .args(["--version"])
+        .env(env.iter().cloned());
+    let limits = Limits {
+        total: Some(Duration::from_secs(10)),
+        capture: 4 << 10,
+        ..Limits::default()
+    };
+    // Keep the handle alive until the end: the probe is short and not to be stopped.
+    let (_handle, stop) = StopSignal::new();
+    let finished = proc::output(&command, limits, stop)
+        .await
+        .map_err(|e| broken(e.to_string()))?;
+    let text = finished.stdout.text();
+    match text.split_whitespace().next() {
+        Some(version) if finished.success() => Ok(Probe {
+            program: path,
+            version: version.to_owned(),
+        }),
+        _ => Err(broken(format!(
+            "exit code {}, {}",
+            finished.code,
+            finished.stderr.text().trim()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod tests;

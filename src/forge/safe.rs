@@ -1,0 +1,216 @@
+//! Foreign text inside Markdown that a forge renders: words of specs, models and repositories must stay
+//! words.
+//!
+//! What they could do otherwise: notify people (`@name`), link or close things (`#12`, `GH-12`, `!12`,
+//! addresses, `Fixes …`), run GitLab quick actions (`/merge` at the start of a line), break out of a
+//! table or a code span, hide text in HTML comments or forge our markers.
+
+use crate::model::report::is_unsafe_char;
+use regex::{Captures, Regex};
+use std::sync::LazyLock;
+
+/// Invisible, and enough that a forge no longer sees a reference. Escapes of Markdown do not do: forges
+/// look for references in the rendered text.
+const BREAK: char = '\u{200b}';
+
+/// What forges act on, wherever it stands in a text. Each match is broken after its first character.
+/// <https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>
+/// and <https://docs.gitlab.com/user/markdown/#gitlab-specific-references>
+static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)@[\w\[-]|#\w|![0-9]|\bGH-[0-9]|://|\bwww\.|\bmailto:")
+        .expect("the pattern is a constant")
+});
+
+/// A closing keyword before something that looks like a reference, a Jira key included.
+/// <https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue>
+static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)(\s*:?\s+)([^\s]*#|https?:|GH-|[A-Z][A-Z0-9_]+-[0-9])",
+    )
+    .expect("the pattern is a constant")
+});
+
+/// One line of plain text, at most `max` characters before neutralising: for titles, which no forge
+/// renders as Markdown but some read for references and closing keywords.
+pub(super) fn plain(text: &str, max: usize) -> String {
+    let visible = visible(text, max);
+    let closing = CLOSING.replace_all(&visible, |c: &Captures<'_>| {
+        format!("{}{}{}", broken(&c[1]), &c[2], &c[3])
+    });
+    REFERENCE
+        .replace_all(&closing, |c: &Captures<'_>| broken(&c[0]))
+        .into_owned()
+}
+
+/// One line of Markdown that shows `text` as it is, also inside a table cell.
+pub(super) fn inline(text: &str, max: usize) -> String {
+    let text = plain(text, max);
+    let mut out = String::with_capacity(text.len() + 16);
+    for (at, c) in text.char_indices() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '$' => out.extend(['\\', c]),
+            // Only at the start of a line: lists, headings, rules, quick actions.
+            '/' | '+' | '-' | '=' | '#' if at == 0 => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A code span that shows `text` as it is. Forges see no references in code.
+pub(super) fn code(text: &str, max: usize) -> String {
+    let visible = visible(text, max);
+    if visible.is_empty() {
+        return "–".to_owned();
+    }
+    let inner = visible.replace("<!", &broken("<!"));
+    let longest = inner.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let gap = if inner.starts_with('`') || inner.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{gap}{inner}{gap}{fence}")
+}
+
+/// [`code`] for a table cell. Tables split at a pipe even inside code, and turn `\|` back into a pipe (GFM
+/// 4.10); a backslash of the text before the pipe is kept from taking that escape away.
+pub(super) fn cell_code(text: &str, max: usize) -> String {
+    code(text, max)
+        .replace(r"\|", &format!("\\{BREAK}|"))
+        .replace('|', r"\|")
+}
+
+/// A link where `url` is a plain web address, else the text alone.
+pub(super) fn link(text: &str, url: Option<&str>, max: usize) -> String {
+    let harmless = |u: &str| {
+        (u.starts_with("https://") || u.starts_with("http://"))
+            && u.len() <= 500
+            && u.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._~:/?#&=%+@,;".contains(c))
+    };
+    match url.filter(|u| harmless(u)) {
+        Some(url) => format!("[{}]({url})", inline(text, max)),
+        None => inline(text, max),
+    }
+}
+
+fn broken(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut out: String = chars.next().into_iter().collect();
+    out.push(BREAK);
+    out.extend(chars);
+    out
+}
+
+/// The words of a text on one line, unsafe characters made visible, cut after `max` characters. Looks at no
+/// more of a long text than it shows.
+fn visible(text: &str, max: usize) -> String {
+    let mut out = String::new();
+    let mut size = 0;
+    for word in text.split_whitespace() {
+        let gap = if out.is_empty() { None } else { Some(' ') };
+        for c in gap.into_iter().chain(word.chars()) {
+            if size == max {
+                out.push('…');
+                return out;
+            }
+            out.push(if is_unsafe_char(c) { '\u{fffd}' } else { c });
+            size += 1;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn references_are_broken() {
+        for (hostile, harmless) in [
+            ("nothing special", "nothing special"),
+            ("ask @octocat", "ask @\u{200b}octocat"),
+            ("see #12 and o/r#3", "see #\u{200b}12 and o/r#\u{200b}3"),
+            ("GH-12", "G\u{200b}H-12"),
+            ("merge !7", "merge !\u{200b}7"),
+            ("Fixes #12", "F\u{200b}ixes #\u{200b}12"),
+            ("closes: PROJ-9", "c\u{200b}loses: PROJ-9"),
+            ("fixes the login", "fixes the login"),
+            (
+                "https://github.com/o/r/issues/1",
+                "https:\u{200b}//github.com/o/r/issues/1",
+            ),
+            ("a\nb\t c\r\n", "a b c"),
+            ("\x1b[31m\u{202e}x", "\u{fffd}[31m\u{fffd}x"),
+            ("C# and a@", "C# and a@"),
+        ] {
+            assert_eq!(plain(hostile, 200), harmless, "{hostile:?}");
+        }
+        assert_eq!(plain("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn markdown_is_escaped() {
+        for (hostile, harmless) in [
+            ("a|b", r"a\|b"),
+            ("**b** _i_ `c`", r"\*\*b\*\* \_i\_ \`c\`"),
+            ("<!-- x -->", "&lt;!-- x --&gt;"),
+            ("[x](javascript:1)", r"\[x\](javascript:1)"),
+            ("/merge", r"\/merge"),
+            ("# big", r"\# big"),
+            ("&#64;me", "&amp;#\u{200b}64;me"),
+        ] {
+            assert_eq!(inline(hostile, 200), harmless, "{hostile:?}");
+        }
+        assert_eq!(cell_code("a|b", 9), r"`a\|b`");
+        assert_eq!(cell_code(r"a\|b", 9), "`a\\\u{200b}\\|b`");
+        assert_eq!(code("a | b", 9), "`a | b`");
+        assert_eq!(code("`x``", 9), "``` `x`` ```");
+        assert_eq!(
+            code("<!-- codelicious:end -->", 50),
+            "`<\u{200b}!-- codelicious:end -->`"
+        );
+        assert_eq!(code("", 9), "–");
+        assert_eq!(
+            link("t", Some("https://e.org/a"), 9),
+            "[t](https://e.org/a)"
+        );
+        for bad in [
+            "javascript:1",
+            "https://e.org/a b",
+            "https://e.org/)",
+            ".codelicious/prs/1.md",
+        ] {
+            assert_eq!(link("t", Some(bad), 9), "t", "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_stays_on_its_line(text in any::<String>()) {
+            for shown in [plain(&text, 80), inline(&text, 80), code(&text, 80), cell_code(&text, 80)] {
+                prop_assert!(!shown.contains(is_unsafe_char));
+            }
+            for shown in [inline(&text, 80), code(&text, 80)] {
+                prop_assert!(!shown.contains("<!"));
+            }
+        }
+
+        #[test]
+        fn no_table_cell_is_left(text in "[a|`\\\\ ]{0,30}") {
+            for shown in [inline(&text, 80), cell_code(&text, 80)] {
+                let mut backslashes = 0;
+                for c in shown.chars() {
+                    prop_assert!(c != '|' || backslashes % 2 == 1, "{}", shown);
+                    backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+                }
+            }
+        }
+    }
+}

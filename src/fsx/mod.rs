@@ -1,0 +1,16 @@
+//! The file system, done carefully: durable atomic writes, the run lock, discovery, bounded reads.
+//!
+//! Everything that writes a file that matters goes through [`atomic`]; everything that locks goes through
+//! [`lock`]. This module knows paths and bytes; what the bytes mean is its callers' business.
+
+pub mod atomic;
+mod error;
+mod ignores;
+pub mod lock;
+pub mod read;
+pub mod root;
+pub mod rotate;
+pub mod walk;
+
+pub use error::FsError;
+pub use read::read_bounded;

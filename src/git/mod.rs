@@ -1,0 +1,35 @@
+//! Git: what the repository is, what a lane holds, and the few things we do to it.
+//!
+//! Reading, diffing and committing happen in-process on a thread of their own ([`worker`]); what needs the
+//! network, hooks, signing or external filters goes through the git command. Only this module moves refs,
+//! and only below `refs/codelicious/` and `refs/heads/codelicious/`.
+
+mod error;
+mod facts;
+mod guard;
+mod lane;
+mod remote;
+mod repo;
+mod seal;
+mod sweep;
+mod worker;
+
+pub use error::GitError;
+pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
+pub use guard::Snapshot;
+pub use lane::{AddedLine, Capture, LaneDir, LanePaths, identity};
+pub use remote::{add_worktree, classify_push, fetch, has_pre_push_hook, push, remote_url};
+pub use repo::{Repo, RepoInfo, files_of_tree, resolve_base};
+pub use seal::{SealMethod, SealRequest, commit_with_command};
+pub use worker::Worker;
+
+/// Where tips of lanes stand.
+pub const LANES: &str = "refs/codelicious/lanes/";
+/// Where set-aside work stands.
+pub const ATTEMPTS: &str = "refs/codelicious/attempts/";
+/// Where the last synced text of a spec stands.
+pub const SYNC: &str = "refs/codelicious/sync/";
+/// Where `--fresh` keeps old lanes.
+pub const ARCHIVE: &str = "refs/codelicious/archive/";
+/// First component of every branch we make.
+pub const BRANCHES: &str = "codelicious/";

@@ -1,0 +1,287 @@
+//! Making a chunk's commit, and landing it.
+//!
+//! Sealing writes objects and moves nothing. In-process where nothing of the repository's has a say; through
+//! the git command where a hook or a signer does.
+
+use super::error::{Context, GitError};
+use super::lane::{LanePaths, signature};
+use super::repo::{Repo, from_oid, to_oid};
+use crate::model::Oid;
+use crate::model::policy::SandboxPolicy;
+use crate::ports::StopSignal;
+use crate::proc::{self, Command, Limits};
+use git2::{IndexEntry, IndexTime};
+use std::path::Path;
+use std::time::Duration;
+
+/// How commits have to be made in this repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealMethod {
+    InProcess,
+    /// Hooks or signing: `git commit` runs them.
+    Command {
+        signs: bool,
+    },
+}
+
+/// What goes into a commit beside the staged work.
+#[derive(Clone, Debug)]
+pub struct SealRequest {
+    pub tip: Oid,
+    /// The spec's path and its text with the chunk's mark set.
+    pub spec: String,
+    pub spec_text: Vec<u8>,
+    pub message: String,
+}
+
+/// Hooks that `git commit` runs.
+const COMMIT_HOOKS: [&str; 4] = [
+    "pre-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "post-commit",
+];
+
+impl Repo {
+    /// How commits have to be made here.
+    pub fn seal_method(&self) -> SealMethod {
+        let signs = self.config_bool("commit.gpgsign");
+        if signs || COMMIT_HOOKS.iter().any(|h| self.has_hook(h)) {
+            SealMethod::Command { signs }
+        } else {
+            SealMethod::InProcess
+        }
+    }
+
+    /// True when the repository has this hook, enabled.
+    pub fn has_hook(&self, name: &str) -> bool {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = match self.git.config().and_then(|c| c.get_path("core.hooksPath")) {
+            Ok(path) if path.is_absolute() => path,
+            Ok(path) => self.info.root.join(path),
+            Err(_) => self.info.common_dir.join("hooks"),
+        };
+        dir.join(name)
+            .metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    }
+
+    /// Writes the commit object in-process: staged work, mark and message.
+    ///
+    /// # Errors
+    /// No identity, or objects that cannot be written.
+    pub fn seal(&mut self, request: &SealRequest) -> Result<Oid, GitError> {
+        self.stage_spec(&request.spec, &request.spec_text)?;
+        let lane = self.opened()?;
+        let what = || "writing the commit".to_owned();
+        let tree = lane.index.write_tree().doing(what)?;
+        let tree = lane.git.find_tree(tree).doing(what)?;
+        let parent = lane.git.find_commit(from_oid(&request.tip)?).doing(what)?;
+        let author = signature(&lane.git)?;
+        lane.git
+            .commit(None, &author, &author, &request.message, &tree, &[&parent])
+            .map(to_oid)
+            .doing(what)
+    }
+
+    /// Stages the spec with its mark and writes our index out, for the git command.
+    ///
+    /// # Errors
+    /// Objects or files that cannot be written.
+    pub fn stage_for_command(&mut self, request: &SealRequest) -> Result<Oid, GitError> {
+        self.stage_spec(&request.spec, &request.spec_text)?;
+        self.detach_lane(&request.tip)?;
+        let lane = self.opened()?;
+        let what = || "staging the commit".to_owned();
+        let tree = lane.index.write_tree().doing(what)?;
+        lane.index.write().doing(what)?;
+        let file = lane.paths.dir.join(&request.spec);
+        crate::fsx::atomic::write(&file, &request.spec_text)
+            .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
+        Ok(to_oid(tree))
+    }
+
+    fn stage_spec(&mut self, spec: &str, text: &[u8]) -> Result<(), GitError> {
+        let lane = self.opened()?;
+        let path = Path::new(spec);
+        let mode = lane.index.get_path(path, 0).map_or(0o100_644, |e| e.mode);
+        let entry = IndexEntry {
+            ctime: IndexTime::new(0, 0),
+            mtime: IndexTime::new(0, 0),
+            dev: 0,
+            ino: 0,
+            mode,
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id: git2::Oid::ZERO_SHA1,
+            flags: 0,
+            flags_extended: 0,
+            path: spec.as_bytes().to_vec(),
+        };
+        lane.index
+            .add_frombuffer(&entry, text)
+            .doing(|| format!("staging {spec}"))
+    }
+
+    /// Reads what `git commit` made: the lane's new HEAD and its tree.
+    ///
+    /// # Errors
+    /// Objects that cannot be read.
+    pub fn read_seal(&mut self) -> Result<(Oid, Oid), GitError> {
+        let lane = self.opened()?;
+        let what = || "reading the commit that git made".to_owned();
+        lane.index.read(true).doing(what)?;
+        let commit = lane
+            .git
+            .head()
+            .and_then(|h| h.peel_to_commit())
+            .doing(what)?;
+        Ok((to_oid(commit.id()), to_oid(commit.tree_id())))
+    }
+
+    /// Lands a commit: the lane's tip by compare-and-swap, then the branch where nobody has it checked out.
+    ///
+    /// # Errors
+    /// Somebody else moved the lane, or refs that cannot be written.
+    pub fn land(
+        &mut self,
+        lane_ref: &str,
+        branch: &str,
+        old: &Oid,
+        new: &Oid,
+        spec: &str,
+    ) -> Result<(), GitError> {
+        self.move_ref(lane_ref, Some(old), new, "codelicious: chunk")?;
+        self.follow(branch, new)?;
+        self.settle_lane(new, spec)
+    }
+
+    /// Moves a branch of ours to `tip` unless somebody works on it.
+    ///
+    /// # Errors
+    /// The ref cannot be written.
+    pub fn follow(&self, branch: &str, tip: &Oid) -> Result<(), GitError> {
+        if self.is_checked_out(branch) {
+            return Ok(());
+        }
+        self.set_ref(
+            &format!("refs/heads/{branch}"),
+            tip,
+            "codelicious: follow the lane",
+        )
+    }
+
+    /// Writes a commit that changes files on top of `parent` (None: from nothing), for spec syncs; a file
+    /// without text is removed. Moves nothing.
+    ///
+    /// # Errors
+    /// No identity, or objects that cannot be written.
+    pub fn commit_files(
+        &self,
+        parent: Option<&Oid>,
+        files: &[(String, Option<Vec<u8>>)],
+        message: &str,
+    ) -> Result<Oid, GitError> {
+        let what = || "writing the spec's text".to_owned();
+        let parent = match parent {
+            Some(p) => Some(self.git.find_commit(from_oid(p)?).doing(what)?),
+            None => None,
+        };
+        let base = match &parent {
+            Some(p) => p.tree().doing(what)?,
+            None => {
+                let empty = self
+                    .git
+                    .treebuilder(None)
+                    .and_then(|b| b.write())
+                    .doing(what)?;
+                self.git.find_tree(empty).doing(what)?
+            }
+        };
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        for (path, text) in files {
+            match text {
+                Some(text) => {
+                    let blob = self.git.blob(text).doing(what)?;
+                    update.upsert(path.as_str(), blob, git2::FileMode::Blob);
+                }
+                None if base.get_path(Path::new(path)).is_ok() => {
+                    update.remove(path.as_str());
+                }
+                None => {}
+            }
+        }
+        let tree = update
+            .create_updated(&self.git, &base)
+            .and_then(|t| self.git.find_tree(t))
+            .doing(what)?;
+        let author = signature(&self.git)?;
+        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+        self.git
+            .commit(None, &author, &author, message, &tree, &parents)
+            .map(to_oid)
+            .doing(what)
+    }
+}
+
+/// `git commit` in the lane, with the repository's hooks and the user's signer. A signer that does not work
+/// falls back to an unsigned commit, with a warning.
+///
+/// # Errors
+/// Git could not be started.
+pub async fn commit_with_command(
+    paths: &LanePaths,
+    message: &str,
+    signs: bool,
+    env: &[(String, String)],
+    policy: SandboxPolicy,
+    stop: StopSignal,
+) -> Result<Result<Option<String>, String>, GitError> {
+    let run = async |extra: &[&str]| {
+        let command = Command::new("git", &paths.dir, policy.clone())
+            .args([
+                "-c",
+                "core.fsync=all",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "--cleanup=verbatim",
+                "--file=-",
+            ])
+            .args(extra.iter().copied())
+            .env(env.iter().cloned())
+            .env([
+                (
+                    "GIT_INDEX_FILE".to_owned(),
+                    paths.index().to_string_lossy().into_owned(),
+                ),
+                ("GIT_EDITOR".to_owned(), "true".to_owned()),
+            ])
+            .stdin(message.as_bytes());
+        let limits = Limits {
+            total: Some(Duration::from_secs(600)),
+            ..Limits::default()
+        };
+        proc::output(&command, limits, stop.clone())
+            .await
+            .map_err(|e| GitError::new("committing", e.to_string(), "install git"))
+    };
+    let first = run(&[]).await?;
+    if first.success() {
+        return Ok(Ok(None));
+    }
+    let words = format!("{}{}", first.stdout.text(), first.stderr.text());
+    if signs && run(&["--no-gpg-sign"]).await?.success() {
+        let why = words
+            .trim()
+            .lines()
+            .last()
+            .unwrap_or("no reason given")
+            .to_owned();
+        return Ok(Ok(Some(format!(
+            "the commit is not signed: the signer failed ({why})"
+        ))));
+    }
+    Ok(Err(words))
+}

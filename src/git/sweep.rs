@@ -1,0 +1,155 @@
+//! Which changes in a lane become part of a commit. Pure: paths and sizes in, verdicts out.
+
+/// Files larger than this are refused by name: a forge would, and nobody reviews them.
+pub(super) const MAX_FILE: u64 = 50 << 20;
+
+/// What tools leave behind and nobody commits, whether or not the repository ignores it.
+const DROPPINGS: [&str; 8] = [
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    "node_modules",
+    ".venv",
+    ".DS_Store",
+];
+
+/// One changed path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change<'a> {
+    pub path: &'a [u8],
+    pub kind: ChangeKind,
+    /// Bytes on disk.
+    pub size: u64,
+    /// It is in the tip's tree.
+    pub tracked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChangeKind {
+    Present,
+    Deleted,
+    /// A folder with a repository of its own, or a submodule.
+    Repository,
+    Unreadable,
+}
+
+/// What becomes of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Take,
+    /// Not part of the work; the lane is reset over it.
+    Drop,
+    /// Stops the commit until a person looked.
+    Refuse(String),
+}
+
+/// Judges one change. `spec` is the spec's own path: only our mark is committed there. `links` are folders
+/// that the configuration links into the lane.
+pub(super) fn judge(change: &Change<'_>, spec: &str, links: &[String]) -> Verdict {
+    let shown = String::from_utf8_lossy(change.path).into_owned();
+    let path = shown.trim_end_matches('/');
+    let first = path.split('/').next().unwrap_or_default();
+    if path == spec || path == "codelicious.toml" || first == ".codelicious" || first == ".git" {
+        return Verdict::Drop;
+    }
+    let linked = |l: &String| {
+        path == l.trim_end_matches('/')
+            || path.starts_with(&format!("{}/", l.trim_end_matches('/')))
+    };
+    if links.iter().any(linked) {
+        return Verdict::Drop;
+    }
+    if !change.tracked && path.split('/').any(|c| DROPPINGS.contains(&c)) {
+        return Verdict::Drop;
+    }
+    match change.kind {
+        ChangeKind::Deleted => Verdict::Take,
+        ChangeKind::Repository if change.tracked => Verdict::Drop,
+        ChangeKind::Repository => Verdict::Refuse(format!(
+            "{path}: a repository inside the repository cannot be committed"
+        )),
+        ChangeKind::Unreadable => Verdict::Refuse(format!("{path}: cannot be read")),
+        ChangeKind::Present if change.size > MAX_FILE => Verdict::Refuse(format!(
+            "{path}: {} MB is over the bound of {} MB for one file",
+            change.size >> 20,
+            MAX_FILE >> 20
+        )),
+        ChangeKind::Present => Verdict::Take,
+    }
+}
+
+/// Ignore rules that keep the walk out of folders whose files would be dropped one by one.
+pub(super) fn walk_rules(links: &[String], cache_dirs: &[String]) -> String {
+    let mut rules: Vec<String> = DROPPINGS.iter().map(|d| (*d).to_owned()).collect();
+    rules.extend(
+        links
+            .iter()
+            .chain(cache_dirs)
+            .map(|l| format!("/{}", l.trim_matches('/'))),
+    );
+    rules.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(path: &str, kind: ChangeKind, size: u64, tracked: bool) -> Verdict {
+        judge(
+            &Change {
+                path: path.as_bytes(),
+                kind,
+                size,
+                tracked,
+            },
+            "specs/a.md",
+            &["data/big".to_owned()],
+        )
+    }
+
+    #[test]
+    fn table() {
+        use ChangeKind::*;
+        for path in [
+            "src/lib.rs",
+            "-A",
+            "a b",
+            "ü:x",
+            "line\nbreak",
+            "tokenizer_x.py",
+            "specs/b.md",
+            "data/bigger",
+        ] {
+            assert_eq!(verdict(path, Present, 1, false), Verdict::Take, "{path}");
+            assert_eq!(verdict(path, Deleted, 0, true), Verdict::Take, "{path}");
+        }
+        for path in [
+            "specs/a.md",
+            "codelicious.toml",
+            ".codelicious/state/x",
+            "data/big/x",
+            "data/big",
+            "a/__pycache__/x.pyc",
+        ] {
+            assert_eq!(verdict(path, Present, 1, false), Verdict::Drop, "{path}");
+        }
+        assert_eq!(
+            verdict("node_modules/x.js", Present, 1, true),
+            Verdict::Take,
+            "a tracked file is the repository's own"
+        );
+        assert_eq!(verdict("sub", Repository, 0, true), Verdict::Drop);
+        for (path, kind, size) in [
+            ("nested/", Repository, 0),
+            ("blob.bin", Present, 120 << 20),
+            ("secret", Unreadable, 0),
+        ] {
+            let Verdict::Refuse(why) = verdict(path, kind, size, false) else {
+                panic!("{path} was not refused")
+            };
+            assert!(why.contains(path.trim_end_matches('/')), "{why}");
+        }
+    }
+}

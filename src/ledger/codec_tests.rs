@@ -1,0 +1,432 @@
+use super::*;
+use crate::model::effect::{PushFailure, PushFailureKind};
+use crate::model::ledger::{Baseline, SpecBase};
+use crate::model::{
+    Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkRecord, ChunkState, Completion, Cost,
+    Evidence, Intent, Oid, PrRecord, PrState, Usage,
+};
+use chrono::DateTime;
+use proptest::prelude::*;
+use proptest::{collection, option};
+
+/// A ledger as schema 1 wrote it. Never edit: every later version must go on reading it.
+const SCHEMA_1: &str = include_str!("fixtures/schema-1.json");
+
+fn fixture() -> Ledger {
+    let mut ledger = Ledger::new(
+        "specs-001_demo".into(),
+        "specs/001_demo.md",
+        "codelicious/specs-001_demo",
+    );
+    ledger.version = 7;
+    ledger.base = Some(SpecBase {
+        branch: "main".into(),
+        commit: "b0".into(),
+    });
+    let check = |outcome| CheckResult {
+        name: "cargo test".into(),
+        command: "cargo test --offline".into(),
+        dir: "sub".into(),
+        outcome,
+        millis: 1200,
+        output: "ok\n".into(),
+    };
+    let evidence = Evidence {
+        checks: vec![
+            check(CheckOutcome::Passed),
+            check(CheckOutcome::Failed { exit: 101 }),
+            check(CheckOutcome::NotAvailable {
+                why: "no cargo".into(),
+            }),
+            check(CheckOutcome::TimedOut { seconds: 600 }),
+            check(CheckOutcome::FailedBefore { exit: -1 }),
+        ],
+        unverified: false,
+        tree: Some("7ree".into()),
+    };
+    let attempt = |n, end| Attempt {
+        n,
+        run: "20260102T030405Z-abcdef".into(),
+        engine: "claude".into(),
+        model: Some("m".into()),
+        session: Some("s".into()),
+        started: DateTime::from_timestamp(1_767_323_045, 0).unwrap(),
+        ended: DateTime::from_timestamp(1_767_323_105, 500_000_000),
+        fixes: 1,
+        usage: Usage {
+            input: Some(10),
+            cached: None,
+            output: Some(0),
+        },
+        cost: Cost::Usd(0.125),
+        end,
+    };
+    let ends = [
+        AttemptEnd::Running,
+        AttemptEnd::Committed,
+        AttemptEnd::Failed { why: "w".into() },
+        AttemptEnd::Blocked { why: "w".into() },
+        AttemptEnd::NeedsReview { why: "w".into() },
+        AttemptEnd::Interrupted,
+        AttemptEnd::Limited { why: "w".into() },
+    ];
+    let states = [
+        ChunkState::Committed {
+            commit: "c1".into(),
+        },
+        ChunkState::Pending,
+        ChunkState::InProgress { attempt: 1 },
+        ChunkState::Verifying {
+            attempt: 1,
+            fixes: 0,
+        },
+        ChunkState::Fixing {
+            attempt: 2,
+            fixes: 1,
+        },
+        ChunkState::Failed { why: "w".into() },
+        ChunkState::NeedsReview { why: "w".into() },
+        ChunkState::Blocked {
+            why: "w".into(),
+            needs: "a key".into(),
+        },
+        ChunkState::AwaitingApproval { gate: "g".into() },
+        ChunkState::Skipped {
+            because: "b".into(),
+        },
+    ];
+    for (n, state) in states.into_iter().enumerate() {
+        let mut record = ChunkRecord::new(format!("Task {n}"), "f1f1f1f1f1f1");
+        record.state = state;
+        if n == 0 {
+            record.attempts = (1..)
+                .zip(ends.clone())
+                .map(|(n, end)| attempt(n, end))
+                .collect();
+            record.evidence = Some(evidence.clone());
+            record.completion = Some(Completion {
+                summary: "Built.".into(),
+                confidence: 0.9,
+                rationale: "Tests pass.".into(),
+                no_change_needed: None,
+            });
+            record.part = Some(1);
+            record.lines = 12;
+            record.pr = Some(34);
+        }
+        ledger
+            .chunks
+            .insert(format!("T{n:03}").as_str().into(), record);
+    }
+    ledger.prs = [
+        PrState::Draft,
+        PrState::Ready,
+        PrState::Merged,
+        PrState::Closed,
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|(state, part)| PrRecord {
+        part,
+        branch: "codelicious/specs-001_demo".into(),
+        base: "main".into(),
+        tip: "c1".into(),
+        number: Some(34),
+        url: Some("https://example.org/34".into()),
+        state,
+        content: Some("h".into()),
+    })
+    .collect();
+    ledger.intents = vec![
+        Intent::Engine {
+            chunk: "T002".into(),
+            attempt: 1,
+            tip: "c1".into(),
+        },
+        Intent::Land {
+            chunk: "T003".into(),
+            part: 1,
+            old: "c1".into(),
+            new: "c2".into(),
+        },
+        Intent::Push {
+            branch: "b".into(),
+            tip: "c2".into(),
+        },
+        Intent::Pr {
+            part: 1,
+            head: "b".into(),
+        },
+    ];
+    ledger
+        .pushed
+        .insert("codelicious/specs-001_demo".into(), "c1".into());
+    ledger.undelivered = Some(PushFailure {
+        kind: PushFailureKind::HookDeclined,
+        message: "no".into(),
+    });
+    ledger.baseline = Some(Baseline {
+        commit: "b0".into(),
+        evidence: Evidence::default(),
+    });
+    ledger
+}
+
+#[test]
+fn schema_1_is_read_and_written() {
+    assert_eq!(decode(SCHEMA_1.as_bytes()).unwrap(), fixture());
+    assert_eq!(String::from_utf8(encode(&fixture())).unwrap(), SCHEMA_1);
+}
+
+#[test]
+fn the_words_are_the_model_s() {
+    let text = String::from_utf8(encode(&fixture())).unwrap();
+    for record in fixture().chunks.values() {
+        let word = format!("\"status\": \"{}\"", record.state.word());
+        assert!(text.contains(&word), "{word}");
+    }
+}
+
+#[test]
+fn refusals_say_where_and_what() {
+    let edit = |from: &str, to: &str| {
+        assert!(SCHEMA_1.contains(from), "{from}");
+        SCHEMA_1.replacen(from, to, 1)
+    };
+    for (bytes, says) in [
+        (
+            edit("\"schema\": 1", "\"schema\": 2"),
+            "newer codelicious (schema 2, this one knows 1); upgrade codelicious",
+        ),
+        (
+            r#"{"schema": 99, "all": "else is new"}"#.to_owned(),
+            "schema 99",
+        ),
+        (
+            edit("\"schema\": 1", "\"schema\": 0"),
+            "schema: 0 was never written",
+        ),
+        (
+            edit("\"version\": 7", "\"version\": 7, \"extra\": 1"),
+            "line 3, column",
+        ),
+        (
+            edit("\"version\": 7", "\"version\": 7, \"extra\": 1"),
+            "unknown field `extra`",
+        ),
+        (
+            edit(
+                "\"unverified\": false",
+                "\"unverified\": false, \"extra\": 1",
+            ),
+            "unknown field `extra`",
+        ),
+        (
+            edit("\"intent\": \"pr\"", "\"intent\": \"pr\", \"extra\": 1"),
+            "unknown field `extra`",
+        ),
+        (
+            edit("\"status\": \"committed\"", "\"status\": \"shipped\""),
+            "unknown variant `shipped`",
+        ),
+        (
+            edit("\"status\": \"committed\"", "\"status\": \"pending\""),
+            "chunk T000: the status Pending does not go",
+        ),
+        (
+            edit("\"end\": \"running\"", "\"end\": \"failed\""),
+            "chunk T000: attempt 1: the end Failed wants a `why`",
+        ),
+        (
+            edit("\"result\": \"passed\"", "\"result\": \"timed_out\""),
+            "check cargo test: the result TimedOut",
+        ),
+        (SCHEMA_1[..SCHEMA_1.len() / 2].to_owned(), "EOF"),
+        (String::new(), "line 1, column 0: EOF"),
+        ("[]".to_owned(), "line 1, column"),
+        ("{}".to_owned(), "missing field `schema`"),
+        ("[".repeat(100_000), "line 1, column"),
+    ] {
+        let error = decode(bytes.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(says), "{says}: {error}");
+    }
+}
+
+#[test]
+fn numbers_that_are_none_do_not_break_the_file() {
+    let mut ledger = fixture();
+    let record = ledger.chunks.get_mut(&"T000".into()).unwrap();
+    record.attempts[0].cost = Cost::Usd(f64::NAN);
+    record.attempts[1].cost = Cost::Usd(0.1 + 0.2);
+    record.completion.as_mut().unwrap().confidence = f64::INFINITY;
+    let read = decode(&encode(&ledger)).unwrap();
+    let record = &read.chunks[&"T000".into()];
+    assert_eq!(record.attempts[0].cost, Cost::Unknown);
+    assert_eq!(record.attempts[1].cost, Cost::Usd(0.3));
+    assert_eq!(record.completion.as_ref().unwrap().confidence, 0.0);
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,6}"
+}
+
+fn oid() -> impl Strategy<Value = Oid> {
+    "[0-9a-f]{4}".prop_map(Oid::new)
+}
+
+fn state() -> impl Strategy<Value = ChunkState> {
+    prop_oneof![
+        Just(ChunkState::Pending),
+        any::<u32>().prop_map(|attempt| ChunkState::InProgress { attempt }),
+        any::<(u32, u32)>().prop_map(|(attempt, fixes)| ChunkState::Verifying { attempt, fixes }),
+        any::<(u32, u32)>().prop_map(|(attempt, fixes)| ChunkState::Fixing { attempt, fixes }),
+        oid().prop_map(|commit| ChunkState::Committed { commit }),
+        text().prop_map(|why| ChunkState::Failed { why }),
+        text().prop_map(|why| ChunkState::NeedsReview { why }),
+        (text(), text()).prop_map(|(why, needs)| ChunkState::Blocked { why, needs }),
+        text().prop_map(|gate| ChunkState::AwaitingApproval { gate }),
+        text().prop_map(|because| ChunkState::Skipped { because }),
+    ]
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let outcome = prop_oneof![
+        Just(CheckOutcome::Passed),
+        any::<i32>().prop_map(|exit| CheckOutcome::Failed { exit }),
+        text().prop_map(|why| CheckOutcome::NotAvailable { why }),
+        any::<u64>().prop_map(|seconds| CheckOutcome::TimedOut { seconds }),
+        any::<i32>().prop_map(|exit| CheckOutcome::FailedBefore { exit }),
+    ];
+    let check = (text(), text(), outcome, any::<u64>(), text()).prop_map(
+        |(name, command, outcome, millis, output)| CheckResult {
+            dir: command.clone(),
+            name,
+            command,
+            outcome,
+            millis,
+            output,
+        },
+    );
+    (
+        collection::vec(check, 0..3),
+        any::<bool>(),
+        option::of(text()),
+    )
+        .prop_map(|(checks, unverified, tree)| Evidence {
+            checks,
+            unverified,
+            tree,
+        })
+}
+
+fn attempt() -> impl Strategy<Value = Attempt> {
+    let end = prop_oneof![
+        Just(AttemptEnd::Running),
+        Just(AttemptEnd::Interrupted),
+        Just(AttemptEnd::Committed),
+        text().prop_map(|why| AttemptEnd::Failed { why }),
+        text().prop_map(|why| AttemptEnd::Limited { why }),
+    ];
+    let time = (0i64..4_000_000_000, 0u32..1_000_000_000)
+        .prop_map(|(s, n)| DateTime::from_timestamp(s, n).unwrap());
+    let cost = option::of(0u64..1 << 40)
+        .prop_map(|c| c.map_or(Cost::Unknown, |c| Cost::Usd(c as f64 / 1e6)));
+    let usage = any::<(Option<u64>, Option<u64>, Option<u64>)>();
+    (
+        any::<(u32, u32)>(),
+        text(),
+        option::of(text()),
+        time.clone(),
+        option::of(time),
+        usage,
+        cost,
+        end,
+    )
+        .prop_map(
+            |((n, fixes), engine, session, started, ended, (input, cached, output), cost, end)| {
+                Attempt {
+                    n,
+                    run: engine.as_str().into(),
+                    model: session.clone(),
+                    engine,
+                    session,
+                    started,
+                    ended,
+                    fixes,
+                    usage: Usage {
+                        input,
+                        cached,
+                        output,
+                    },
+                    cost,
+                    end,
+                }
+            },
+        )
+}
+
+fn record() -> impl Strategy<Value = ChunkRecord> {
+    let completion = (text(), 0u32..=1_000_000, option::of(text())).prop_map(
+        |(summary, c, no_change_needed)| Completion {
+            rationale: summary.clone(),
+            summary,
+            confidence: f64::from(c) / 1e6,
+            no_change_needed,
+        },
+    );
+    (
+        (text(), text(), state()),
+        collection::vec(attempt(), 0..3),
+        option::of(evidence()),
+        option::of(completion),
+        any::<(Option<u32>, u32, Option<u64>)>(),
+    )
+        .prop_map(
+            |((title, fingerprint, state), attempts, evidence, completion, (part, lines, pr))| {
+                ChunkRecord {
+                    title,
+                    fingerprint,
+                    state,
+                    attempts,
+                    evidence,
+                    completion,
+                    part,
+                    lines,
+                    pr,
+                }
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        version: u64,
+        path in text(),
+        chunks in collection::btree_map(text().prop_map(|t| t.as_str().into()), record(), 0..4),
+        pushed in collection::btree_map(text(), oid(), 0..3),
+        baseline in option::of((oid(), evidence())),
+    ) {
+        let mut ledger = fixture();
+        ledger.version = version;
+        ledger.path = path;
+        ledger.chunks = chunks;
+        ledger.pushed = pushed;
+        ledger.baseline = baseline.map(|(commit, evidence)| Baseline { commit, evidence });
+        prop_assert_eq!(decode(&encode(&ledger)).unwrap(), ledger);
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn any_damage_is_survived(at in 0..SCHEMA_1.len(), byte: u8, cut in 0..SCHEMA_1.len()) {
+        let mut bytes = SCHEMA_1.as_bytes().to_vec();
+        bytes[at] = byte;
+        let _ = decode(&bytes);
+        bytes.truncate(cut);
+        let _ = decode(&bytes);
+    }
+}

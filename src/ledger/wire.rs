@@ -1,0 +1,803 @@
+//! The ledger's layout on disk, schema 1, and its conversions.
+//!
+//! Flat where people and scripts read it: a status is a word with its facts beside it. Reading is strict, so
+//! that nothing a person or a newer version wrote is dropped in silence.
+
+use super::codec::CodecError;
+
+use crate::model::effect::{PushFailure, PushFailureKind};
+use crate::model::ledger::{Baseline, LEDGER_SCHEMA, SpecBase};
+use crate::model::{
+    Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState, Completion,
+    Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState, RunId, SpecId, Usage,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LedgerWire {
+    schema: u32,
+    version: u64,
+    spec: SpecId,
+    path: String,
+    branch: String,
+    base: Option<BaseWire>,
+    chunks: BTreeMap<ChunkId, ChunkWire>,
+    prs: Vec<PrWire>,
+    intents: Vec<IntentWire>,
+    pushed: BTreeMap<String, Oid>,
+    undelivered: Option<FailureWire>,
+    baseline: Option<BaselineWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BaseWire {
+    branch: String,
+    commit: Oid,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BaselineWire {
+    commit: Oid,
+    evidence: EvidenceWire,
+}
+
+/// `attempt`, `fixes`, `commit`, `reason` and `needs` are the status's own facts; which of them stand depends
+/// on it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChunkWire {
+    title: String,
+    fingerprint: String,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixes: Option<u32>,
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs: Option<String>,
+    commit: Option<Oid>,
+    attempts: Vec<AttemptWire>,
+    evidence: Option<EvidenceWire>,
+    completion: Option<CompletionWire>,
+    part: Option<u32>,
+    lines: u32,
+    pr: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Pending,
+    InProgress,
+    Verifying,
+    Fixing,
+    Committed,
+    Failed,
+    NeedsReview,
+    Blocked,
+    AwaitingApproval,
+    Skipped,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttemptWire {
+    n: u32,
+    run: RunId,
+    engine: String,
+    model: Option<String>,
+    session: Option<String>,
+    started: DateTime<Utc>,
+    ended: Option<DateTime<Utc>>,
+    fixes: u32,
+    usage: UsageWire,
+    /// None: unknown.
+    cost_usd: Option<f64>,
+    end: End,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    Running,
+    Committed,
+    Failed,
+    Blocked,
+    NeedsReview,
+    Interrupted,
+    Limited,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UsageWire {
+    input: Option<u64>,
+    cached: Option<u64>,
+    output: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompletionWire {
+    summary: String,
+    confidence: f64,
+    rationale: String,
+    no_change_needed: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvidenceWire {
+    checks: Vec<CheckWire>,
+    unverified: bool,
+    tree: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckWire {
+    name: String,
+    command: String,
+    dir: String,
+    result: CheckWord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u64>,
+    millis: u64,
+    output: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CheckWord {
+    Passed,
+    Failed,
+    NotAvailable,
+    TimedOut,
+    FailedBefore,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrWire {
+    part: u32,
+    branch: String,
+    base: String,
+    tip: Oid,
+    number: Option<u64>,
+    url: Option<String>,
+    state: PrWord,
+    content: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PrWord {
+    Draft,
+    Ready,
+    Merged,
+    Closed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "snake_case", deny_unknown_fields)]
+enum IntentWire {
+    Engine {
+        chunk: ChunkId,
+        attempt: u32,
+        tip: Oid,
+    },
+    Land {
+        chunk: ChunkId,
+        part: u32,
+        old: Oid,
+        new: Oid,
+    },
+    Push {
+        branch: String,
+        tip: Oid,
+    },
+    Pr {
+        part: u32,
+        head: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailureWire {
+    kind: FailureWord,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FailureWord {
+    Auth,
+    Conflict,
+    HookDeclined,
+    Transient,
+    Other,
+}
+
+// The model to its layout. Every struct is taken apart field by field, so that a new field of the model
+// does not compile until it has a place here.
+
+impl From<&Ledger> for LedgerWire {
+    fn from(ledger: &Ledger) -> Self {
+        let Ledger {
+            schema: _,
+            version,
+            spec,
+            path,
+            branch,
+            base,
+            chunks,
+            prs,
+            intents,
+            pushed,
+            undelivered,
+            baseline,
+        } = ledger;
+        Self {
+            schema: LEDGER_SCHEMA,
+            version: *version,
+            spec: spec.clone(),
+            path: path.clone(),
+            branch: branch.clone(),
+            base: base.as_ref().map(|SpecBase { branch, commit }| BaseWire {
+                branch: branch.clone(),
+                commit: commit.clone(),
+            }),
+            chunks: chunks
+                .iter()
+                .map(|(id, chunk)| (id.clone(), chunk.into()))
+                .collect(),
+            prs: prs.iter().map(Into::into).collect(),
+            intents: intents.iter().cloned().map(Into::into).collect(),
+            pushed: pushed.clone(),
+            undelivered: undelivered
+                .as_ref()
+                .map(|PushFailure { kind, message }| FailureWire {
+                    kind: (*kind).into(),
+                    message: message.clone(),
+                }),
+            baseline: baseline
+                .as_ref()
+                .map(|Baseline { commit, evidence }| BaselineWire {
+                    commit: commit.clone(),
+                    evidence: evidence.into(),
+                }),
+        }
+    }
+}
+
+impl From<&ChunkRecord> for ChunkWire {
+    fn from(chunk: &ChunkRecord) -> Self {
+        let ChunkRecord {
+            title,
+            fingerprint,
+            state,
+            attempts,
+            evidence,
+            completion,
+            part,
+            lines,
+            pr,
+        } = chunk;
+        let mut wire = Self {
+            title: title.clone(),
+            fingerprint: fingerprint.clone(),
+            status: Status::Pending,
+            attempt: None,
+            fixes: None,
+            reason: state.reason().map(str::to_owned),
+            needs: None,
+            commit: None,
+            attempts: attempts.iter().map(Into::into).collect(),
+            evidence: evidence.as_ref().map(Into::into),
+            completion: completion.as_ref().map(Into::into),
+            part: *part,
+            lines: *lines,
+            pr: *pr,
+        };
+        wire.status = match state {
+            ChunkState::Pending => Status::Pending,
+            ChunkState::InProgress { attempt } => {
+                wire.attempt = Some(*attempt);
+                Status::InProgress
+            }
+            ChunkState::Verifying { attempt, fixes } => {
+                (wire.attempt, wire.fixes) = (Some(*attempt), Some(*fixes));
+                Status::Verifying
+            }
+            ChunkState::Fixing { attempt, fixes } => {
+                (wire.attempt, wire.fixes) = (Some(*attempt), Some(*fixes));
+                Status::Fixing
+            }
+            ChunkState::Committed { commit } => {
+                wire.commit = Some(commit.clone());
+                Status::Committed
+            }
+            ChunkState::Failed { why: _ } => Status::Failed,
+            ChunkState::NeedsReview { why: _ } => Status::NeedsReview,
+            ChunkState::Blocked { why: _, needs } => {
+                wire.needs = Some(needs.clone());
+                Status::Blocked
+            }
+            ChunkState::AwaitingApproval { gate: _ } => Status::AwaitingApproval,
+            ChunkState::Skipped { because: _ } => Status::Skipped,
+        };
+        wire
+    }
+}
+
+impl From<&Attempt> for AttemptWire {
+    fn from(attempt: &Attempt) -> Self {
+        let Attempt {
+            n,
+            run,
+            engine,
+            model,
+            session,
+            started,
+            ended,
+            fixes,
+            usage:
+                Usage {
+                    input,
+                    cached,
+                    output,
+                },
+            cost,
+            end,
+        } = attempt;
+        let (end, why) = match end {
+            AttemptEnd::Running => (End::Running, None),
+            AttemptEnd::Committed => (End::Committed, None),
+            AttemptEnd::Failed { why } => (End::Failed, Some(why)),
+            AttemptEnd::Blocked { why } => (End::Blocked, Some(why)),
+            AttemptEnd::NeedsReview { why } => (End::NeedsReview, Some(why)),
+            AttemptEnd::Interrupted => (End::Interrupted, None),
+            AttemptEnd::Limited { why } => (End::Limited, Some(why)),
+        };
+        Self {
+            n: *n,
+            run: run.clone(),
+            engine: engine.clone(),
+            model: model.clone(),
+            session: session.clone(),
+            started: *started,
+            ended: *ended,
+            fixes: *fixes,
+            usage: UsageWire {
+                input: *input,
+                cached: *cached,
+                output: *output,
+            },
+            cost_usd: match cost {
+                Cost::Unknown => None,
+                Cost::Usd(amount) => Some(*amount).filter(|a| a.is_finite()).map(to_millionths),
+            },
+            end,
+            why: why.cloned(),
+        }
+    }
+}
+
+impl From<&Completion> for CompletionWire {
+    fn from(completion: &Completion) -> Self {
+        let Completion {
+            summary,
+            confidence,
+            rationale,
+            no_change_needed,
+        } = completion;
+        Self {
+            summary: summary.clone(),
+            // No number at all is no confidence at all.
+            confidence: if confidence.is_finite() {
+                to_millionths(*confidence)
+            } else {
+                0.0
+            },
+            rationale: rationale.clone(),
+            no_change_needed: no_change_needed.clone(),
+        }
+    }
+}
+
+impl From<&Evidence> for EvidenceWire {
+    fn from(evidence: &Evidence) -> Self {
+        let Evidence {
+            checks,
+            unverified,
+            tree,
+        } = evidence;
+        Self {
+            checks: checks.iter().map(Into::into).collect(),
+            unverified: *unverified,
+            tree: tree.clone(),
+        }
+    }
+}
+
+impl From<&CheckResult> for CheckWire {
+    fn from(check: &CheckResult) -> Self {
+        let CheckResult {
+            name,
+            command,
+            dir,
+            outcome,
+            millis,
+            output,
+        } = check;
+        let (result, exit, why, seconds) = match outcome {
+            CheckOutcome::Passed => (CheckWord::Passed, None, None, None),
+            CheckOutcome::Failed { exit } => (CheckWord::Failed, Some(*exit), None, None),
+            CheckOutcome::NotAvailable { why } => {
+                (CheckWord::NotAvailable, None, Some(why.clone()), None)
+            }
+            CheckOutcome::TimedOut { seconds } => (CheckWord::TimedOut, None, None, Some(*seconds)),
+            CheckOutcome::FailedBefore { exit } => {
+                (CheckWord::FailedBefore, Some(*exit), None, None)
+            }
+        };
+        Self {
+            name: name.clone(),
+            command: command.clone(),
+            dir: dir.clone(),
+            result,
+            exit,
+            why,
+            seconds,
+            millis: *millis,
+            output: output.clone(),
+        }
+    }
+}
+
+impl From<&PrRecord> for PrWire {
+    fn from(pr: &PrRecord) -> Self {
+        let PrRecord {
+            part,
+            branch,
+            base,
+            tip,
+            number,
+            url,
+            state,
+            content,
+        } = pr;
+        Self {
+            part: *part,
+            branch: branch.clone(),
+            base: base.clone(),
+            tip: tip.clone(),
+            number: *number,
+            url: url.clone(),
+            state: match state {
+                PrState::Draft => PrWord::Draft,
+                PrState::Ready => PrWord::Ready,
+                PrState::Merged => PrWord::Merged,
+                PrState::Closed => PrWord::Closed,
+            },
+            content: content.clone(),
+        }
+    }
+}
+
+impl From<Intent> for IntentWire {
+    fn from(intent: Intent) -> Self {
+        match intent {
+            Intent::Engine {
+                chunk,
+                attempt,
+                tip,
+            } => Self::Engine {
+                chunk,
+                attempt,
+                tip,
+            },
+            Intent::Land {
+                chunk,
+                part,
+                old,
+                new,
+            } => Self::Land {
+                chunk,
+                part,
+                old,
+                new,
+            },
+            Intent::Push { branch, tip } => Self::Push { branch, tip },
+            Intent::Pr { part, head } => Self::Pr { part, head },
+        }
+    }
+}
+
+impl From<PushFailureKind> for FailureWord {
+    fn from(kind: PushFailureKind) -> Self {
+        match kind {
+            PushFailureKind::Auth => Self::Auth,
+            PushFailureKind::Conflict => Self::Conflict,
+            PushFailureKind::HookDeclined => Self::HookDeclined,
+            PushFailureKind::Transient => Self::Transient,
+            PushFailureKind::Other => Self::Other,
+        }
+    }
+}
+
+/// Rounded, so that a sum's noise does not show; amounts too large to have such digits stay as they are.
+fn to_millionths(value: f64) -> f64 {
+    if value.abs() < 1e9 {
+        (value * 1e6).round() / 1e6
+    } else {
+        value
+    }
+}
+
+// And back.
+
+impl TryFrom<LedgerWire> for Ledger {
+    type Error = CodecError;
+
+    fn try_from(wire: LedgerWire) -> Result<Self, CodecError> {
+        let chunks = wire.chunks.into_iter().map(|(id, chunk)| {
+            let record =
+                ChunkRecord::try_from(chunk).map_err(|message| CodecError::Inconsistent {
+                    place: format!("chunk {id}"),
+                    message,
+                })?;
+            Ok((id, record))
+        });
+        let baseline = wire.baseline.map(|b| {
+            let evidence = b
+                .evidence
+                .try_into()
+                .map_err(|message| CodecError::Inconsistent {
+                    place: "baseline".to_owned(),
+                    message,
+                })?;
+            Ok(Baseline {
+                commit: b.commit,
+                evidence,
+            })
+        });
+        Ok(Self {
+            schema: LEDGER_SCHEMA,
+            version: wire.version,
+            spec: wire.spec,
+            path: wire.path,
+            branch: wire.branch,
+            base: wire.base.map(|b| SpecBase {
+                branch: b.branch,
+                commit: b.commit,
+            }),
+            chunks: chunks.collect::<Result<_, CodecError>>()?,
+            prs: wire.prs.into_iter().map(Into::into).collect(),
+            intents: wire.intents.into_iter().map(Into::into).collect(),
+            pushed: wire.pushed,
+            undelivered: wire.undelivered.map(|f| PushFailure {
+                kind: f.kind.into(),
+                message: f.message,
+            }),
+            baseline: baseline.transpose()?,
+        })
+    }
+}
+
+impl TryFrom<ChunkWire> for ChunkRecord {
+    type Error = String;
+
+    fn try_from(w: ChunkWire) -> Result<Self, String> {
+        let state = match (w.status, w.attempt, w.fixes, w.commit, w.reason, w.needs) {
+            (Status::Pending, None, None, None, None, None) => ChunkState::Pending,
+            (Status::InProgress, Some(attempt), None, None, None, None) => {
+                ChunkState::InProgress { attempt }
+            }
+            (Status::Verifying, Some(attempt), Some(fixes), None, None, None) => {
+                ChunkState::Verifying { attempt, fixes }
+            }
+            (Status::Fixing, Some(attempt), Some(fixes), None, None, None) => {
+                ChunkState::Fixing { attempt, fixes }
+            }
+            (Status::Committed, None, None, Some(commit), None, None) => {
+                ChunkState::Committed { commit }
+            }
+            (Status::Failed, None, None, None, Some(why), None) => ChunkState::Failed { why },
+            (Status::NeedsReview, None, None, None, Some(why), None) => {
+                ChunkState::NeedsReview { why }
+            }
+            (Status::Blocked, None, None, None, Some(why), Some(needs)) => {
+                ChunkState::Blocked { why, needs }
+            }
+            (Status::AwaitingApproval, None, None, None, Some(gate), None) => {
+                ChunkState::AwaitingApproval { gate }
+            }
+            (Status::Skipped, None, None, None, Some(because), None) => {
+                ChunkState::Skipped { because }
+            }
+            (status, ..) => {
+                return Err(format!(
+                    "the status {status:?} does not go with the attempt, fixes, commit, reason and needs beside it"
+                ));
+            }
+        };
+        Ok(Self {
+            title: w.title,
+            fingerprint: w.fingerprint,
+            state,
+            attempts: w
+                .attempts
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, String>>()?,
+            evidence: w.evidence.map(TryInto::try_into).transpose()?,
+            completion: w.completion.map(|c| Completion {
+                summary: c.summary,
+                confidence: c.confidence,
+                rationale: c.rationale,
+                no_change_needed: c.no_change_needed,
+            }),
+            part: w.part,
+            lines: w.lines,
+            pr: w.pr,
+        })
+    }
+}
+
+impl TryFrom<AttemptWire> for Attempt {
+    type Error = String;
+
+    fn try_from(w: AttemptWire) -> Result<Self, String> {
+        let end = match (w.end, w.why) {
+            (End::Running, None) => AttemptEnd::Running,
+            (End::Committed, None) => AttemptEnd::Committed,
+            (End::Failed, Some(why)) => AttemptEnd::Failed { why },
+            (End::Blocked, Some(why)) => AttemptEnd::Blocked { why },
+            (End::NeedsReview, Some(why)) => AttemptEnd::NeedsReview { why },
+            (End::Interrupted, None) => AttemptEnd::Interrupted,
+            (End::Limited, Some(why)) => AttemptEnd::Limited { why },
+            (end, why) => {
+                let with = if why.is_some() { "takes no" } else { "wants a" };
+                return Err(format!("attempt {}: the end {end:?} {with} `why`", w.n));
+            }
+        };
+        Ok(Self {
+            n: w.n,
+            run: w.run,
+            engine: w.engine,
+            model: w.model,
+            session: w.session,
+            started: w.started,
+            ended: w.ended,
+            fixes: w.fixes,
+            usage: Usage {
+                input: w.usage.input,
+                cached: w.usage.cached,
+                output: w.usage.output,
+            },
+            cost: w.cost_usd.map_or(Cost::Unknown, Cost::Usd),
+            end,
+        })
+    }
+}
+
+impl TryFrom<EvidenceWire> for Evidence {
+    type Error = String;
+
+    fn try_from(w: EvidenceWire) -> Result<Self, String> {
+        Ok(Self {
+            checks: w
+                .checks
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, String>>()?,
+            unverified: w.unverified,
+            tree: w.tree,
+        })
+    }
+}
+
+impl TryFrom<CheckWire> for CheckResult {
+    type Error = String;
+
+    fn try_from(w: CheckWire) -> Result<Self, String> {
+        let outcome = match (w.result, w.exit, w.why, w.seconds) {
+            (CheckWord::Passed, None, None, None) => CheckOutcome::Passed,
+            (CheckWord::Failed, Some(exit), None, None) => CheckOutcome::Failed { exit },
+            (CheckWord::NotAvailable, None, Some(why), None) => CheckOutcome::NotAvailable { why },
+            (CheckWord::TimedOut, None, None, Some(seconds)) => CheckOutcome::TimedOut { seconds },
+            (CheckWord::FailedBefore, Some(exit), None, None) => {
+                CheckOutcome::FailedBefore { exit }
+            }
+            (result, ..) => {
+                return Err(format!(
+                    "check {}: the result {result:?} does not go with the exit, why and seconds beside it",
+                    w.name
+                ));
+            }
+        };
+        Ok(Self {
+            name: w.name,
+            command: w.command,
+            dir: w.dir,
+            outcome,
+            millis: w.millis,
+            output: w.output,
+        })
+    }
+}
+
+impl From<PrWire> for PrRecord {
+    fn from(w: PrWire) -> Self {
+        Self {
+            part: w.part,
+            branch: w.branch,
+            base: w.base,
+            tip: w.tip,
+            number: w.number,
+            url: w.url,
+            state: match w.state {
+                PrWord::Draft => PrState::Draft,
+                PrWord::Ready => PrState::Ready,
+                PrWord::Merged => PrState::Merged,
+                PrWord::Closed => PrState::Closed,
+            },
+            content: w.content,
+        }
+    }
+}
+
+impl From<IntentWire> for Intent {
+    fn from(w: IntentWire) -> Self {
+        match w {
+            IntentWire::Engine {
+                chunk,
+                attempt,
+                tip,
+            } => Self::Engine {
+                chunk,
+                attempt,
+                tip,
+            },
+            IntentWire::Land {
+                chunk,
+                part,
+                old,
+                new,
+            } => Self::Land {
+                chunk,
+                part,
+                old,
+                new,
+            },
+            IntentWire::Push { branch, tip } => Self::Push { branch, tip },
+            IntentWire::Pr { part, head } => Self::Pr { part, head },
+        }
+    }
+}
+
+impl From<FailureWord> for PushFailureKind {
+    fn from(word: FailureWord) -> Self {
+        match word {
+            FailureWord::Auth => Self::Auth,
+            FailureWord::Conflict => Self::Conflict,
+            FailureWord::HookDeclined => Self::HookDeclined,
+            FailureWord::Transient => Self::Transient,
+            FailureWord::Other => Self::Other,
+        }
+    }
+}

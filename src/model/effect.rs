@@ -1,0 +1,177 @@
+//! Everything the driver may do to the world, as one closed set, and what comes back.
+
+use super::id::{ChunkId, Oid, SpecId};
+use super::ledger::{PrRecord, SpecBase};
+use super::outcome::EngineReport;
+use super::verify::Evidence;
+use serde::{Deserialize, Serialize};
+
+/// One outside effect of a lane. Decided by `core::decide`, performed in one place in `driver::perform`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Make the lane's worktree stand clean at its tip, creating or adopting what is needed, and merge
+    /// what the user or the base changed in the spec into a commit of its own.
+    PrepareLane,
+    /// Run the checks once on the lane's base.
+    Baseline,
+    /// One engine run: a build (`fixes == 0`) or the n-th fix of an attempt.
+    RunEngine {
+        chunk: ChunkId,
+        attempt: u32,
+        fixes: u32,
+    },
+    /// Capture the lane's changes as a tree and run the checks they call for.
+    Verify { chunk: ChunkId },
+    /// Write the commit object: work, mark and trailers. Moves no ref.
+    Seal { chunk: ChunkId, part: u32 },
+    /// Move the lane's tip from `old` to `new`.
+    Land {
+        chunk: ChunkId,
+        part: u32,
+        old: Oid,
+        new: Oid,
+    },
+    /// Save the lane's work under `refs/codelicious/attempts/…` and reset the lane to its tip.
+    SetAside { chunk: ChunkId, attempt: u32 },
+    /// Send `tip` to `branch` on the remote.
+    Push { branch: String, tip: Oid },
+    /// Make the pull request of a part exist and say what it should.
+    PutPr { part: u32, ready: bool },
+}
+
+/// What makes two effects the same work in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EffectKey {
+    /// Only one effect at a time may use a lane's worktree.
+    Worktree,
+    Push,
+    Pr,
+}
+
+impl Effect {
+    /// The resource the effect occupies; two effects with the same key never run at once in a lane.
+    pub fn key(&self) -> EffectKey {
+        match self {
+            Self::PrepareLane
+            | Self::Baseline
+            | Self::RunEngine { .. }
+            | Self::Verify { .. }
+            | Self::Seal { .. }
+            | Self::Land { .. }
+            | Self::SetAside { .. } => EffectKey::Worktree,
+            Self::Push { .. } => EffectKey::Push,
+            Self::PutPr { .. } => EffectKey::Pr,
+        }
+    }
+}
+
+/// What performing an effect told us.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EffectResult {
+    /// The lane stands at `tip`; `marks` are the chunks whose mark stands in the spec there.
+    LanePrepared {
+        tip: Oid,
+        base: SpecBase,
+        synced: bool,
+        notes: Vec<String>,
+    },
+    BaselineDone(Evidence),
+    EngineEnded {
+        chunk: ChunkId,
+        report: Box<EngineReport>,
+        undone: Vec<String>,
+    },
+    Verified {
+        chunk: ChunkId,
+        verified: Box<Verified>,
+    },
+    Sealed {
+        chunk: ChunkId,
+        part: u32,
+        commit: Oid,
+        warning: Option<String>,
+    },
+    /// A hook changed what would be committed: it is verified again.
+    SealChanged {
+        chunk: ChunkId,
+    },
+    /// A hook of the repository refused the commit.
+    SealRefused {
+        chunk: ChunkId,
+        output: String,
+    },
+    Landed {
+        chunk: ChunkId,
+        part: u32,
+        commit: Oid,
+    },
+    SetAside {
+        chunk: ChunkId,
+        saved: Option<String>,
+    },
+    Pushed {
+        branch: String,
+        tip: Oid,
+    },
+    PushFailed {
+        branch: String,
+        tip: Oid,
+        failure: PushFailure,
+    },
+    PrPut {
+        part: u32,
+        pr: Box<PrRecord>,
+    },
+    PrFailed {
+        part: u32,
+        message: String,
+    },
+    /// The shell itself failed: disk, permissions, a broken repository.
+    Broken {
+        effect: Box<Effect>,
+        message: String,
+        remedy: String,
+    },
+}
+
+/// The lane's changes after verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub evidence: Evidence,
+    /// Tree of the work, without the mark.
+    pub tree: Option<Oid>,
+    /// Files the work changed; empty for an empty diff.
+    pub files: Vec<String>,
+    /// Changed lines (added plus removed) of the work, binary files counted as one.
+    pub lines: u32,
+    /// Why the diff may not be committed without a person (secrets, unsafe paths), masked.
+    pub findings: Vec<String>,
+}
+
+/// Why a push did not deliver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushFailure {
+    pub kind: PushFailureKind,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushFailureKind {
+    Auth,
+    /// The remote has commits of others on this branch, or protects it.
+    Conflict,
+    /// A hook, here or on the remote, declined.
+    HookDeclined,
+    /// Worth another try: network, timeouts, 5xx.
+    Transient,
+    Other,
+}
+
+/// The effect belongs to this lane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneEffect {
+    pub spec: SpecId,
+    pub effect: Effect,
+}

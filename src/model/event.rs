@@ -1,0 +1,517 @@
+//! Events: what people and programs see happen. Never read for recovery.
+
+use super::exit::ExitCode;
+use super::id::{ChunkId, Oid, RunId, SpecId};
+use super::usage::{Cost, Usage};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// One line of `events.jsonl` and of `--json`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// From 1, over the life of the log, across processes and rotations.
+    pub seq: u64,
+    /// RFC 3339, UTC.
+    pub ts: DateTime<Utc>,
+    pub run: RunId,
+    pub spec: Option<SpecId>,
+    pub chunk: Option<ChunkId>,
+    pub kind: EventKind,
+}
+
+/// An event as it stands on the wire: the kind's name beside an object with the kind's fields.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventWire<'a> {
+    seq: u64,
+    ts: DateTime<Utc>,
+    run: Cow<'a, RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spec: Option<Cow<'a, SpecId>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chunk: Option<Cow<'a, ChunkId>>,
+    kind: String,
+    payload: Value,
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut tagged = serde_json::to_value(&self.kind).map_err(ser::Error::custom)?;
+        let payload = tagged.get_mut("payload").map_or(Value::Null, Value::take);
+        EventWire {
+            seq: self.seq,
+            ts: self.ts,
+            run: Cow::Borrowed(&self.run),
+            spec: self.spec.as_ref().map(Cow::Borrowed),
+            chunk: self.chunk.as_ref().map(Cow::Borrowed),
+            kind: self.kind.name().to_owned(),
+            payload,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    /// Refuses a kind that is not in [`EVENT_KINDS`], and any field that is not the kind's.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = EventWire::deserialize(deserializer)?;
+        if !EVENT_KINDS.contains(&wire.kind.as_str()) {
+            return Err(de::Error::custom(format!(
+                "unknown event kind `{}`; a newer codelicious may have written it",
+                wire.kind
+            )));
+        }
+        let tagged = serde_json::json!({ "kind": wire.kind, "payload": wire.payload });
+        let kind = EventKind::deserialize(tagged).map_err(de::Error::custom)?;
+        Ok(Event {
+            seq: wire.seq,
+            ts: wire.ts,
+            run: wire.run.into_owned(),
+            spec: wire.spec.map(Cow::into_owned),
+            chunk: wire.chunk.map(Cow::into_owned),
+            kind,
+        })
+    }
+}
+
+/// The closed set of kinds. On the wire: `"kind": "<snake_case name>", "payload": {…}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    content = "payload",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
+pub enum EventKind {
+    RunStarted {
+        version: String,
+        root: String,
+        engine: String,
+        forge: String,
+        sandbox: String,
+    },
+    Planned {
+        specs: usize,
+        chunks: usize,
+        done: usize,
+    },
+    Warning {
+        message: String,
+    },
+    SpecRejected {
+        path: String,
+        line: usize,
+        message: String,
+    },
+    SpecStarted {
+        path: String,
+        title: String,
+        branch: String,
+        base: String,
+        done: usize,
+        total: usize,
+    },
+    SpecSynced {
+        commit: Oid,
+    },
+    LaneAdopted {
+        branch: String,
+        tip: Oid,
+    },
+    BaselineStarted {},
+    BaselineFinished {
+        verdict: String,
+    },
+    ChunkStarted {
+        title: String,
+        attempt: u32,
+    },
+    EngineStarted {
+        engine: String,
+        fixes: u32,
+    },
+    EngineStep {
+        step: String,
+    },
+    EngineUsage {
+        usage: Usage,
+        cost: Cost,
+    },
+    EngineEnded {
+        outcome: String,
+        usage: Usage,
+        cost: Cost,
+    },
+    CheckStarted {
+        name: String,
+    },
+    CheckFinished {
+        name: String,
+        verdict: String,
+        millis: u64,
+    },
+    ChunkCommitted {
+        commit: Oid,
+        part: u32,
+        lines: u32,
+    },
+    ChunkStopped {
+        status: String,
+        reason: String,
+    },
+    ChunkReset {
+        why: String,
+    },
+    WorkSaved {
+        reference: String,
+    },
+    Pushed {
+        branch: String,
+        tip: Oid,
+    },
+    PushFailed {
+        branch: String,
+        message: String,
+    },
+    PrPut {
+        part: u32,
+        branch: String,
+        state: String,
+        url: Option<String>,
+    },
+    PrFailed {
+        part: u32,
+        message: String,
+    },
+    SpecFinished {
+        done: usize,
+        total: usize,
+    },
+    Repaired {
+        what: String,
+    },
+    Waiting {
+        until: DateTime<Utc>,
+        why: String,
+    },
+    RunFinished {
+        exit: ExitCode,
+        committed: usize,
+        stopped: usize,
+        undelivered: usize,
+    },
+}
+
+impl EventKind {
+    /// The kind's name on the wire, one of [`EVENT_KINDS`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "run_started",
+            Self::Planned { .. } => "planned",
+            Self::Warning { .. } => "warning",
+            Self::SpecRejected { .. } => "spec_rejected",
+            Self::SpecStarted { .. } => "spec_started",
+            Self::SpecSynced { .. } => "spec_synced",
+            Self::LaneAdopted { .. } => "lane_adopted",
+            Self::BaselineStarted { .. } => "baseline_started",
+            Self::BaselineFinished { .. } => "baseline_finished",
+            Self::ChunkStarted { .. } => "chunk_started",
+            Self::EngineStarted { .. } => "engine_started",
+            Self::EngineStep { .. } => "engine_step",
+            Self::EngineUsage { .. } => "engine_usage",
+            Self::EngineEnded { .. } => "engine_ended",
+            Self::CheckStarted { .. } => "check_started",
+            Self::CheckFinished { .. } => "check_finished",
+            Self::ChunkCommitted { .. } => "chunk_committed",
+            Self::ChunkStopped { .. } => "chunk_stopped",
+            Self::ChunkReset { .. } => "chunk_reset",
+            Self::WorkSaved { .. } => "work_saved",
+            Self::Pushed { .. } => "pushed",
+            Self::PushFailed { .. } => "push_failed",
+            Self::PrPut { .. } => "pr_put",
+            Self::PrFailed { .. } => "pr_failed",
+            Self::SpecFinished { .. } => "spec_finished",
+            Self::Repaired { .. } => "repaired",
+            Self::Waiting { .. } => "waiting",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+
+    /// Every free text of the payload, for redaction. Object ids, numbers and times hold none.
+    pub fn texts_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::RunStarted {
+                version,
+                root,
+                engine,
+                forge,
+                sandbox,
+            } => vec![version, root, engine, forge, sandbox],
+            Self::Warning { message } => vec![message],
+            Self::SpecRejected { path, message, .. } => vec![path, message],
+            Self::SpecStarted {
+                path,
+                title,
+                branch,
+                base,
+                ..
+            } => vec![path, title, branch, base],
+            Self::LaneAdopted { branch, .. } => vec![branch],
+            Self::BaselineFinished { verdict } => vec![verdict],
+            Self::ChunkStarted { title, .. } => vec![title],
+            Self::EngineStarted { engine, .. } => vec![engine],
+            Self::EngineStep { step } => vec![step],
+            Self::EngineEnded { outcome, .. } => vec![outcome],
+            Self::CheckStarted { name } => vec![name],
+            Self::CheckFinished { name, verdict, .. } => vec![name, verdict],
+            Self::ChunkStopped { status, reason } => vec![status, reason],
+            Self::ChunkReset { why } => vec![why],
+            Self::WorkSaved { reference } => vec![reference],
+            Self::Pushed { branch, .. } => vec![branch],
+            Self::PushFailed { branch, message } => vec![branch, message],
+            Self::PrPut {
+                branch, state, url, ..
+            } => [branch, state].into_iter().chain(url).collect(),
+            Self::PrFailed { message, .. } => vec![message],
+            Self::Repaired { what } => vec![what],
+            Self::Waiting { why, .. } => vec![why],
+            Self::Planned { .. }
+            | Self::SpecSynced { .. }
+            | Self::BaselineStarted { .. }
+            | Self::EngineUsage { .. }
+            | Self::ChunkCommitted { .. }
+            | Self::SpecFinished { .. }
+            | Self::RunFinished { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Names of all kinds, as they stand on the wire.
+pub const EVENT_KINDS: [&str; 28] = [
+    "run_started",
+    "planned",
+    "warning",
+    "spec_rejected",
+    "spec_started",
+    "spec_synced",
+    "lane_adopted",
+    "baseline_started",
+    "baseline_finished",
+    "chunk_started",
+    "engine_started",
+    "engine_step",
+    "engine_usage",
+    "engine_ended",
+    "check_started",
+    "check_finished",
+    "chunk_committed",
+    "chunk_stopped",
+    "chunk_reset",
+    "work_saved",
+    "pushed",
+    "push_failed",
+    "pr_put",
+    "pr_failed",
+    "spec_finished",
+    "repaired",
+    "waiting",
+    "run_finished",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// One event of every kind, in the order of the list.
+    fn samples() -> Vec<EventKind> {
+        vec![
+            EventKind::RunStarted {
+                version: "t".into(),
+                root: "t".into(),
+                engine: "t".into(),
+                forge: "t".into(),
+                sandbox: "t".into(),
+            },
+            EventKind::Planned {
+                specs: 1,
+                chunks: 1,
+                done: 1,
+            },
+            EventKind::Warning {
+                message: "t".into(),
+            },
+            EventKind::SpecRejected {
+                path: "t".into(),
+                line: 1,
+                message: "t".into(),
+            },
+            EventKind::SpecStarted {
+                path: "t".into(),
+                title: "t".into(),
+                branch: "t".into(),
+                base: "t".into(),
+                done: 1,
+                total: 1,
+            },
+            EventKind::SpecSynced {
+                commit: "abc".into(),
+            },
+            EventKind::LaneAdopted {
+                branch: "t".into(),
+                tip: "abc".into(),
+            },
+            EventKind::BaselineStarted {},
+            EventKind::BaselineFinished {
+                verdict: "t".into(),
+            },
+            EventKind::ChunkStarted {
+                title: "t".into(),
+                attempt: 1,
+            },
+            EventKind::EngineStarted {
+                engine: "t".into(),
+                fixes: 1,
+            },
+            EventKind::EngineStep { step: "t".into() },
+            EventKind::EngineUsage {
+                usage: Usage::default(),
+                cost: Cost::Usd(0.5),
+            },
+            EventKind::EngineEnded {
+                outcome: "t".into(),
+                usage: Usage::default(),
+                cost: Cost::Usd(0.5),
+            },
+            EventKind::CheckStarted { name: "t".into() },
+            EventKind::CheckFinished {
+                name: "t".into(),
+                verdict: "t".into(),
+                millis: 1,
+            },
+            EventKind::ChunkCommitted {
+                commit: "abc".into(),
+                part: 1,
+                lines: 1,
+            },
+            EventKind::ChunkStopped {
+                status: "t".into(),
+                reason: "t".into(),
+            },
+            EventKind::ChunkReset { why: "t".into() },
+            EventKind::WorkSaved {
+                reference: "t".into(),
+            },
+            EventKind::Pushed {
+                branch: "t".into(),
+                tip: "abc".into(),
+            },
+            EventKind::PushFailed {
+                branch: "t".into(),
+                message: "t".into(),
+            },
+            EventKind::PrPut {
+                part: 1,
+                branch: "t".into(),
+                state: "t".into(),
+                url: Some("t".into()),
+            },
+            EventKind::PrFailed {
+                part: 1,
+                message: "t".into(),
+            },
+            EventKind::SpecFinished { done: 1, total: 1 },
+            EventKind::Repaired { what: "t".into() },
+            EventKind::Waiting {
+                until: DateTime::UNIX_EPOCH,
+                why: "t".into(),
+            },
+            EventKind::RunFinished {
+                exit: ExitCode::Done,
+                committed: 1,
+                stopped: 1,
+                undelivered: 1,
+            },
+        ]
+    }
+
+    fn event(kind: EventKind) -> Event {
+        Event {
+            seq: 7,
+            ts: DateTime::UNIX_EPOCH,
+            run: "r".into(),
+            spec: None,
+            chunk: Some("c".into()),
+            kind,
+        }
+    }
+
+    #[test]
+    fn the_list_of_kinds_is_the_enum() {
+        // serde's own message lists every variant it knows, which is the enum itself.
+        let said = serde_json::from_str::<EventKind>(r#"{"kind":"?","payload":{}}"#)
+            .unwrap_err()
+            .to_string();
+        let known: BTreeSet<&str> = said.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known, EVENT_KINDS.into_iter().collect::<BTreeSet<_>>());
+        let named: Vec<&str> = samples().iter().map(EventKind::name).collect();
+        assert_eq!(named, EVENT_KINDS);
+    }
+
+    #[test]
+    fn every_kind_survives_the_wire() {
+        for kind in samples() {
+            let event = event(kind);
+            let value = serde_json::to_value(&event).unwrap();
+            assert_eq!(value["kind"], event.kind.name());
+            assert!(value["payload"].is_object(), "{value}");
+            assert!(value.get("spec").is_none(), "{value}");
+            let tagged = serde_json::to_value(&event.kind).unwrap();
+            assert_eq!(tagged["kind"], event.kind.name());
+            let line = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_is_wrong() {
+        for (rest, says) in [
+            (
+                r#""kind":"tomorrow","payload":{}"#,
+                "unknown event kind `tomorrow`",
+            ),
+            (
+                r#""kind":"warning","payload":{"message":"m","more":1}"#,
+                "unknown field `more`",
+            ),
+            (
+                r#""kind":"warning","payload":{}"#,
+                "missing field `message`",
+            ),
+            (
+                r#""kind":"warning","payload":{"message":"m"},"x":1"#,
+                "unknown field `x`",
+            ),
+            (r#""kind":"warning""#, "missing field `payload`"),
+        ] {
+            let line = format!(r#"{{"seq":7,"ts":"2026-01-02T03:04:05Z","run":"r",{rest}}}"#);
+            let error = serde_json::from_str::<Event>(&line)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_text_is_found() {
+        for mut kind in samples() {
+            for text in kind.texts_mut() {
+                *text = "seen".into();
+            }
+            let line = serde_json::to_string(&kind).unwrap();
+            assert!(!line.contains(r#""t""#), "{line}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The ledger: one spec's record of chunks, attempts and pull requests.
+//!
+//! A record, not the truth: git is. It can be thrown away and rebuilt.
+
+use super::chunk::ChunkState;
+use super::effect::PushFailure;
+use super::id::{ChunkId, Oid, RunId, SpecId};
+use super::outcome::Completion;
+use super::usage::{Cost, Usage};
+use super::verify::Evidence;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Schema number written by this version.
+pub const LEDGER_SCHEMA: u32 = 1;
+
+/// `.codelicious/state/<spec>.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    pub schema: u32,
+    /// Goes up by one with every write.
+    pub version: u64,
+    pub spec: SpecId,
+    /// The spec's path below the root.
+    pub path: String,
+    /// First part's branch.
+    pub branch: String,
+    /// What the lane started from.
+    pub base: Option<SpecBase>,
+    pub chunks: BTreeMap<ChunkId, ChunkRecord>,
+    pub prs: Vec<PrRecord>,
+    /// Effects that were about to happen when this was written.
+    pub intents: Vec<Intent>,
+    /// What the remote is known to hold, by branch.
+    pub pushed: BTreeMap<String, Oid>,
+    /// The last failure to deliver, until a delivery succeeds.
+    pub undelivered: Option<PushFailure>,
+    /// Checks on the base, by base commit.
+    pub baseline: Option<Baseline>,
+}
+
+/// Where a lane starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecBase {
+    /// Branch name that pull requests target.
+    pub branch: String,
+    pub commit: Oid,
+}
+
+/// Checks as they ended on the base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub commit: Oid,
+    pub evidence: Evidence,
+}
+
+/// One chunk in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChunkRecord {
+    pub title: String,
+    pub fingerprint: String,
+    pub state: ChunkState,
+    pub attempts: Vec<Attempt>,
+    pub evidence: Option<Evidence>,
+    /// The engine's own words about what it built, kept for the commit and the PR body.
+    pub completion: Option<Completion>,
+    /// Part of the PR series that holds (or will hold) the commit.
+    pub part: Option<u32>,
+    /// Changed lines of the committed work.
+    pub lines: u32,
+    pub pr: Option<u64>,
+}
+
+/// One engine assignment at a chunk, fix turns included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1, over the chunk's life.
+    pub n: u32,
+    pub run: RunId,
+    pub engine: String,
+    pub model: Option<String>,
+    pub session: Option<String>,
+    pub started: DateTime<Utc>,
+    pub ended: Option<DateTime<Utc>>,
+    pub fixes: u32,
+    pub usage: Usage,
+    pub cost: Cost,
+    pub end: AttemptEnd,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum AttemptEnd {
+    Running,
+    Committed,
+    Failed {
+        why: String,
+    },
+    Blocked {
+        why: String,
+    },
+    NeedsReview {
+        why: String,
+    },
+    /// A signal, a crash or the deadline; does not count against the attempt bound.
+    Interrupted,
+    /// The engine was limited; does not count either.
+    Limited {
+        why: String,
+    },
+}
+
+/// One pull request of the series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrRecord {
+    /// From 1.
+    pub part: u32,
+    /// Head branch.
+    pub branch: String,
+    /// Branch it is to be merged into.
+    pub base: String,
+    /// Last commit of the part.
+    pub tip: Oid,
+    /// None until the forge knows it.
+    pub number: Option<u64>,
+    pub url: Option<String>,
+    pub state: PrState,
+    /// Hash of the body and title last written, so that nothing is written twice.
+    pub content: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrState {
+    Draft,
+    /// Ready for review.
+    Ready,
+    Merged,
+    Closed,
+}
+
+/// An effect that is about to happen, with what will prove that it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "snake_case")]
+pub enum Intent {
+    /// The engine works in the lane, which stood at `tip`.
+    Engine {
+        chunk: ChunkId,
+        attempt: u32,
+        tip: Oid,
+    },
+    /// Proven by the lane's tip being `new`.
+    Land {
+        chunk: ChunkId,
+        part: u32,
+        old: Oid,
+        new: Oid,
+    },
+    /// Proven by the remote's branch being `tip`.
+    Push { branch: String, tip: Oid },
+    /// Proven by the forge having a pull request for this head branch.
+    Pr { part: u32, head: String },
+}
+
+impl Ledger {
+    /// A ledger that knows nothing yet.
+    pub fn new(spec: SpecId, path: impl Into<String>, branch: impl Into<String>) -> Self {
+        Self {
+            schema: LEDGER_SCHEMA,
+            version: 0,
+            spec,
+            path: path.into(),
+            branch: branch.into(),
+            base: None,
+            chunks: BTreeMap::new(),
+            prs: Vec::new(),
+            intents: Vec::new(),
+            pushed: BTreeMap::new(),
+            undelivered: None,
+            baseline: None,
+        }
+    }
+}
+
+impl ChunkRecord {
+    /// A chunk nothing has happened to.
+    pub fn new(title: impl Into<String>, fingerprint: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            fingerprint: fingerprint.into(),
+            state: ChunkState::Pending,
+            attempts: Vec::new(),
+            evidence: None,
+            completion: None,
+            part: None,
+            lines: 0,
+            pr: None,
+        }
+    }
+
+    /// Attempts that count against the bound.
+    pub fn counted_attempts(&self) -> u32 {
+        let n = self
+            .attempts
+            .iter()
+            .filter(|a| {
+                matches!(
+                    a.end,
+                    AttemptEnd::Failed { .. } | AttemptEnd::NeedsReview { .. }
+                )
+            })
+            .count();
+        u32::try_from(n).unwrap_or(u32::MAX)
+    }
+}

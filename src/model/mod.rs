@@ -1,0 +1,30 @@
+//! The words of codelicious as data: ids, specs, chunks, ledgers, events, effects, outcomes.
+//!
+//! Types here hold state and nothing else: no IO, no clocks, no decisions. Every other module
+//! speaks in these types, so this one imports none of them.
+
+pub mod chunk;
+pub mod effect;
+pub mod event;
+pub mod exit;
+pub mod id;
+pub mod ledger;
+pub mod outcome;
+pub mod policy;
+pub mod prompt;
+pub mod report;
+pub mod spec;
+pub mod usage;
+pub mod verify;
+
+pub use chunk::{Chunk, ChunkPart, ChunkState, Plan, PlanWarning, SpecPlan};
+pub use effect::{Effect, EffectKey, EffectResult};
+pub use event::{Event, EventKind};
+pub use exit::ExitCode;
+pub use id::{ChunkId, Oid, RunId, SpecId};
+pub use ledger::{Attempt, AttemptEnd, ChunkRecord, Intent, Ledger, PrRecord, PrState};
+pub use outcome::{BlockRequest, Completion, EngineError, EngineOutcome, EngineReport};
+pub use prompt::Prompt;
+pub use spec::{Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
+pub use usage::{Cost, Usage};
+pub use verify::{CheckOutcome, CheckResult, Evidence};

@@ -1,0 +1,93 @@
+//! How an engine run ended. Typed requests of the model, and typed failures of the machinery.
+
+use super::usage::{Cost, Usage};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The typed request by which a model says a chunk is built. A request: the program decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    pub summary: String,
+    /// 0 to 1.
+    pub confidence: f64,
+    pub rationale: String,
+    /// Why nothing needed to change; None when something did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_change_needed: Option<String>,
+}
+
+/// The typed request by which a model says it cannot go on without a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockRequest {
+    pub reason: String,
+    /// The question to answer or the thing to provide.
+    pub needs: String,
+}
+
+/// One engine run as the engine shell reports it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineReport {
+    pub outcome: EngineOutcome,
+    pub usage: Usage,
+    pub cost: Cost,
+    /// A session that a fix turn can resume.
+    pub session: Option<String>,
+    pub model: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineOutcome {
+    Completed(Completion),
+    Blocked(BlockRequest),
+    /// Ended well but without a typed ending; counts only with a diff and passing checks.
+    Undeclared {
+        last_words: String,
+    },
+    Failed(EngineError),
+    /// We stopped it: a signal or the run's deadline.
+    Interrupted,
+}
+
+/// Why an engine run failed. Decisions are made on the variant, never on its text.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EngineError {
+    #[error("the engine is rate limited{}", until_text(.until))]
+    RateLimited {
+        until: Option<DateTime<Utc>>,
+        message: String,
+    },
+    #[error("the provider is overloaded: {message}")]
+    Overloaded { message: String },
+    #[error("the engine's credit is used up: {message}")]
+    Credit { message: String },
+    #[error("the engine is not logged in or its key is refused: {message}")]
+    Auth { message: String },
+    #[error("the prompt is too long for the model: {message}")]
+    ContextTooLong { message: String },
+    #[error("the request was refused as invalid: {message}")]
+    InvalidRequest { message: String },
+    #[error("the model refused: {message}")]
+    Refusal { message: String },
+    #[error("the engine did not finish within {seconds} s (--agent-timeout)")]
+    TimedOut { seconds: u64 },
+    #[error("the engine printed nothing for {seconds} s (stall timeout)")]
+    Stalled { seconds: u64 },
+    #[error("the engine stopped after {turns} turns without an ending")]
+    TurnLimit { turns: u32 },
+    #[error("the engine reached its own budget: {message}")]
+    Budget { message: String },
+    #[error("transient failure: {message}")]
+    Transient { message: String },
+    /// Said something that is not its protocol, or ended without its closing line.
+    #[error("the engine broke off: {message}")]
+    Protocol { message: String },
+    #[error("the engine could not be started: {message}")]
+    NotStarted { message: String },
+}
+
+fn until_text(until: &Option<DateTime<Utc>>) -> String {
+    until.map_or_else(String::new, |t| {
+        format!(" until {}", t.format("%Y-%m-%d %H:%M:%S UTC"))
+    })
+}

@@ -1,0 +1,402 @@
+//! What the verbs report: the shapes behind `--json`, the human output and the pull request bodies.
+//!
+//! Data only. `app` fills these from the plan, the ledgers and git; `ui` and `forge` turn them into
+//! text. Shapes that go out as JSON carry `schema`, and only ever grow under one number. Texts are
+//! expected redacted and are neutralised where they are rendered.
+
+use super::chunk::{ChunkState, PlanWarning};
+use super::effect::PushFailureKind;
+use super::exit::ExitCode;
+use super::id::{ChunkId, Oid, RunId, SpecId};
+use super::ledger::{PrRecord, PrState, SpecBase};
+use super::spec::{Diagnostic, SpecStatus};
+use super::usage::{Cost, Usage};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// Schema number of every report shape in this module.
+pub const REPORT_SCHEMA: u32 = 1;
+
+/// True for a character that must never reach a terminal, a log that people read or a pull request as
+/// it is: controls (C0, DEL, C1; line feed and tab are the renderer's choice), bidirectional
+/// embeddings, overrides and isolates (Trojan Source, CVE-2021-42574), line and paragraph separators,
+/// and the invisible tag characters.
+pub fn is_unsafe_char(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// What `plan` and `--dry-run` say.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanReport {
+    pub schema: u32,
+    /// None in a repository without commits.
+    pub base: Option<SpecBase>,
+    pub specs: Vec<PlanSpec>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub warnings: Vec<PlanWarning>,
+    /// The command that builds this plan; None when nothing is left to build.
+    pub next: Option<String>,
+}
+
+/// One spec in [`PlanReport`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanSpec {
+    pub id: SpecId,
+    pub path: String,
+    pub title: String,
+    pub status: SpecStatus,
+    pub priority: Option<i64>,
+    pub depends_on: Vec<SpecId>,
+    /// Why nothing of this spec is built; None when it may be built.
+    pub not_built: Option<String>,
+    /// First part's branch.
+    pub branch: String,
+    pub done: usize,
+    pub total: usize,
+    /// In build order.
+    pub chunks: Vec<PlanChunk>,
+    /// Predicted pull requests: the open chunks of each, in order.
+    pub parts: Vec<Vec<ChunkId>>,
+}
+
+/// One chunk in [`PlanSpec`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanChunk {
+    pub id: ChunkId,
+    pub task: ChunkId,
+    pub label: Option<String>,
+    pub title: String,
+    /// 1-based line of the task in the spec.
+    pub line: usize,
+    /// The state's word ([`ChunkState::word`]); `done` where the mark stands in the spec.
+    pub status: String,
+    /// Why it is not built, where it is not and that is known.
+    pub reason: Option<String>,
+    pub done: bool,
+    pub depends_on: Vec<ChunkId>,
+    pub files: Vec<String>,
+    /// Estimated prompt tokens.
+    pub tokens: u64,
+    /// Predicted part of the pull request series, from 1.
+    pub part: Option<u32>,
+    /// Which piece of a split task this is: index from 1, and how many.
+    pub split: Option<(usize, usize)>,
+}
+
+/// How many chunks stand in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StateCounts {
+    pub pending: usize,
+    pub in_progress: usize,
+    pub verifying: usize,
+    pub fixing: usize,
+    pub committed: usize,
+    pub failed: usize,
+    pub needs_review: usize,
+    pub blocked: usize,
+    pub awaiting_approval: usize,
+    pub skipped: usize,
+}
+
+impl StateCounts {
+    /// Counts one chunk.
+    pub fn add(&mut self, state: &ChunkState) {
+        let slot = match state {
+            ChunkState::Pending => &mut self.pending,
+            ChunkState::InProgress { .. } => &mut self.in_progress,
+            ChunkState::Verifying { .. } => &mut self.verifying,
+            ChunkState::Fixing { .. } => &mut self.fixing,
+            ChunkState::Committed { .. } => &mut self.committed,
+            ChunkState::Failed { .. } => &mut self.failed,
+            ChunkState::NeedsReview { .. } => &mut self.needs_review,
+            ChunkState::Blocked { .. } => &mut self.blocked,
+            ChunkState::AwaitingApproval { .. } => &mut self.awaiting_approval,
+            ChunkState::Skipped { .. } => &mut self.skipped,
+        };
+        *slot += 1;
+    }
+
+    /// Every state's word and count, in the order of the lifecycle.
+    pub fn by_word(&self) -> [(&'static str, usize); 10] {
+        [
+            ("pending", self.pending),
+            ("in_progress", self.in_progress),
+            ("verifying", self.verifying),
+            ("fixing", self.fixing),
+            ("committed", self.committed),
+            ("failed", self.failed),
+            ("needs_review", self.needs_review),
+            ("blocked", self.blocked),
+            ("awaiting_approval", self.awaiting_approval),
+            ("skipped", self.skipped),
+        ]
+    }
+}
+
+impl<'a> FromIterator<&'a ChunkState> for StateCounts {
+    fn from_iter<I: IntoIterator<Item = &'a ChunkState>>(states: I) -> Self {
+        let mut counts = Self::default();
+        states.into_iter().for_each(|s| counts.add(s));
+        counts
+    }
+}
+
+/// What engine attempts used. Unknown stays visible: `silent` attempts said no tokens, and one unknown
+/// cost makes the sum unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Spent {
+    pub attempts: u32,
+    pub usage: Usage,
+    pub cost: Cost,
+    /// Attempts that did not say how many tokens they used.
+    pub silent: u32,
+}
+
+impl Spent {
+    /// Adds one attempt.
+    pub fn add(&mut self, usage: Usage, cost: Cost) {
+        self.cost = if self.attempts == 0 {
+            cost
+        } else {
+            self.cost.plus(cost)
+        };
+        self.usage = self.usage.plus(usage);
+        self.attempts = self.attempts.saturating_add(1);
+        if usage.total().is_none() {
+            self.silent = self.silent.saturating_add(1);
+        }
+    }
+
+    /// Adds what others spent.
+    pub fn merge(&mut self, other: &Spent) {
+        if other.attempts == 0 {
+            return;
+        }
+        self.cost = if self.attempts == 0 {
+            other.cost
+        } else {
+            self.cost.plus(other.cost)
+        };
+        self.usage = self.usage.plus(other.usage);
+        self.attempts = self.attempts.saturating_add(other.attempts);
+        self.silent = self.silent.saturating_add(other.silent);
+    }
+}
+
+/// A pull request, for people and programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PrReport {
+    pub part: u32,
+    pub branch: String,
+    pub base: String,
+    pub number: Option<u64>,
+    /// Address, or path below the root for local pull requests; None until the forge knows it.
+    pub url: Option<String>,
+    pub state: PrState,
+}
+
+impl From<&PrRecord> for PrReport {
+    fn from(record: &PrRecord) -> Self {
+        Self {
+            part: record.part,
+            branch: record.branch.clone(),
+            base: record.base.clone(),
+            number: record.number,
+            url: record.url.clone(),
+            state: record.state,
+        }
+    }
+}
+
+/// A chunk that does not go on by itself, and what to type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoppedChunk {
+    pub spec: SpecId,
+    pub chunk: ChunkId,
+    pub title: String,
+    /// The state's word.
+    pub status: String,
+    pub reason: String,
+    /// The question to answer, for a blocked chunk.
+    pub needs: Option<String>,
+    /// Commands that move it on, most likely first; empty where none does.
+    pub next: Vec<String>,
+}
+
+/// Committed work that the remote does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undelivered {
+    pub branch: String,
+    /// What a push must send where the branch may lag behind the lane; None: the branch itself.
+    pub tip: Option<Oid>,
+    /// None when the repository has no remote.
+    pub failure: Option<PushFailureKind>,
+    pub message: String,
+    /// Remote to push to; None when there is none.
+    pub remote: Option<String>,
+}
+
+/// Who holds the run lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LockHolder {
+    pub pid: u32,
+    pub run: RunId,
+    pub host: String,
+    pub started: Option<DateTime<Utc>>,
+}
+
+/// What `status` says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatusReport {
+    pub schema: u32,
+    pub lock: Option<LockHolder>,
+    pub specs: Vec<StatusSpec>,
+    pub diagnostics: Vec<Diagnostic>,
+    /// The command to go on; None when everything is done and delivered.
+    pub next: Option<String>,
+}
+
+/// One spec in [`StatusReport`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatusSpec {
+    pub id: SpecId,
+    pub path: String,
+    pub title: String,
+    pub branch: String,
+    pub done: usize,
+    pub total: usize,
+    pub counts: StateCounts,
+    pub stopped: Vec<StoppedChunk>,
+    pub spent: Spent,
+    pub prs: Vec<PrReport>,
+    pub undelivered: Option<Undelivered>,
+    /// Committed chunks that no check ever looked at.
+    pub unverified: usize,
+}
+
+/// What the end of a run says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SummaryReport {
+    pub schema: u32,
+    pub run: RunId,
+    pub exit: ExitCode,
+    pub specs: Vec<SummarySpec>,
+    /// Chunks this run committed.
+    pub committed: usize,
+    pub diagnostics: Vec<Diagnostic>,
+    /// True when what a model or a repository's check ran had no wall.
+    pub unsandboxed: bool,
+    /// What this run spent.
+    pub spent: Spent,
+    /// Wall-clock time of the run.
+    pub millis: u64,
+    /// Path of the postmortem, after an abnormal end.
+    pub postmortem: Option<String>,
+    /// The exact command to go on; None when everything is done and delivered.
+    pub next: Option<String>,
+}
+
+/// One spec in [`SummaryReport`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SummarySpec {
+    pub id: SpecId,
+    pub path: String,
+    pub title: String,
+    pub branch: String,
+    pub done: usize,
+    pub total: usize,
+    pub prs: Vec<PrReport>,
+    pub stopped: Vec<StoppedChunk>,
+    pub undelivered: Option<Undelivered>,
+    /// Committed chunks that no check ever looked at.
+    pub unverified: usize,
+}
+
+/// What a postmortem says, after an abnormal end.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PostmortemReport {
+    pub version: String,
+    pub run: RunId,
+    pub ended: DateTime<Utc>,
+    pub exit: ExitCode,
+    pub reason: String,
+    pub engine: String,
+    pub forge: String,
+    pub unsandboxed: bool,
+    pub counts: StateCounts,
+    /// What was about to happen or going on, one line each.
+    pub in_flight: Vec<String>,
+    pub stopped: Vec<StoppedChunk>,
+    /// Last lines of the log, oldest first.
+    pub log_tail: Vec<String>,
+    /// Path of the whole log.
+    pub log_path: String,
+    /// The exact command to go on.
+    pub next: String,
+}
+
+/// Everything a pull request's title and body are made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BodyInput {
+    pub spec: SpecId,
+    pub spec_path: String,
+    /// Where the spec can be read, when the forge has such a page.
+    pub spec_url: Option<String>,
+    /// The spec's title.
+    pub title: String,
+    /// What it is, in the spec's own words.
+    pub intro: Option<String>,
+    /// Part of the series, from 1.
+    pub part: u32,
+    /// Done and all chunks of the whole spec.
+    pub done: usize,
+    pub total: usize,
+    pub head: String,
+    pub base: String,
+    /// Chunks of this part, and the spec's stopped ones that belong to it.
+    pub chunks: Vec<BodyChunk>,
+    /// Specs that this one is built upon.
+    pub depends_on: Vec<BodyLink>,
+    pub previous: Option<BodyLink>,
+    pub next: Option<BodyLink>,
+    pub checks: Vec<BodyCheck>,
+    pub spent: Spent,
+    pub engine: String,
+    pub model: Option<String>,
+    pub unsandboxed: bool,
+    /// True when at least one commit was never checked.
+    pub unverified: bool,
+    /// Questions of blocked chunks.
+    pub questions: Vec<StoppedChunk>,
+}
+
+/// A row of the chunk table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyChunk {
+    pub id: ChunkId,
+    pub label: Option<String>,
+    pub title: String,
+    pub state: ChunkState,
+    /// The verdict's word; None before verification.
+    pub verdict: Option<String>,
+    /// Changed lines.
+    pub lines: u32,
+}
+
+/// Something to point at: shown as a link where `url` is a web address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyLink {
+    pub text: String,
+    pub url: Option<String>,
+}
+
+/// A check's name and how it ended, over the chunks of the part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyCheck {
+    pub name: String,
+    pub command: String,
+    /// `passed`, `failed`, `failed before as well`, …
+    pub verdict: String,
+}

@@ -1,0 +1,228 @@
+//! The few traits that have several implementations.
+//!
+//! Futures are boxed so that the ports stay object safe; each is awaited once per engine turn or pull
+//! request, where an allocation is nothing.
+
+pub use crate::model::Prompt;
+use crate::model::policy::SandboxPolicy;
+use crate::model::{ChunkId, Cost, EngineReport, PrState, SpecId, Usage};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A boxed future that stays on the driver's thread.
+pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Builds one chunk in a lane.
+pub trait Engine {
+    /// Short name for people and the ledger: `claude`, `replay`.
+    fn name(&self) -> &str;
+
+    /// Runs once. Never fails: every end is an [`EngineReport`]. Returns soon after `stop` resolves,
+    /// with everything it started ended.
+    fn run<'a>(
+        &'a self,
+        job: &'a EngineJob,
+        progress: &'a dyn EngineProgress,
+        stop: StopSignal,
+    ) -> LocalBoxFuture<'a, EngineReport>;
+}
+
+/// One engine assignment.
+#[derive(Clone, Debug)]
+pub struct EngineJob {
+    pub spec: SpecId,
+    pub chunk: ChunkId,
+    /// The chunk's title, for people and for matching a cassette.
+    pub title: String,
+    /// The lane's worktree: the engine works here and nowhere else.
+    pub lane: PathBuf,
+    /// Path of the spec below the lane, read-only for the engine.
+    pub spec_path: String,
+    pub prompt: Prompt,
+    /// Attempt number, from 1; `fixes` is 0 for the build turn.
+    pub attempt: u32,
+    pub fixes: u32,
+    /// Session to go on with, for a fix turn.
+    pub session: Option<String>,
+    pub model: Option<String>,
+    /// Bound on the whole run of the engine.
+    pub timeout: Duration,
+    /// Bound on silence: nothing printed, no response.
+    pub stall: Duration,
+    /// Environment of the engine and its tools, complete.
+    pub env: Vec<(String, String)>,
+    pub policy: SandboxPolicy,
+}
+
+/// Where an engine reports while it works. Called often; must not block.
+pub trait EngineProgress {
+    /// What it is doing now, in a few words (`edits src/lib.rs`).
+    fn step(&self, text: &str);
+    /// Usage so far in this engine run.
+    fn usage(&self, usage: Usage);
+    /// One raw line of output, for the debug log.
+    fn log(&self, line: &str);
+}
+
+/// Resolves once when the run is to stop. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StopSignal(tokio::sync::watch::Receiver<bool>);
+
+impl StopSignal {
+    /// A signal and the handle that raises it.
+    pub fn new() -> (StopHandle, StopSignal) {
+        let (tx, rx) = tokio::sync::watch::channel(false);
+        (StopHandle(tx), StopSignal(rx))
+    }
+
+    /// True once raised.
+    pub fn is_raised(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Resolves when raised; never, when the handle is gone without having been raised.
+    pub async fn raised(&mut self) {
+        if self.0.wait_for(|v| *v).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Raises a [`StopSignal`].
+#[derive(Debug)]
+pub struct StopHandle(tokio::sync::watch::Sender<bool>);
+
+impl StopHandle {
+    pub fn raise(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// One turn of a conversation with a model, tools offered.
+pub trait ChatModel {
+    /// Model name for the ledger.
+    fn model(&self) -> &str;
+
+    /// Answers the conversation so far.
+    fn reply<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+    ) -> LocalBoxFuture<'a, Result<ChatReply, crate::model::EngineError>>;
+}
+
+/// Everything the model is shown.
+#[derive(Clone, Debug)]
+pub struct ChatRequest {
+    /// Which assignment this is, so that a cassette can be matched by chunk.
+    pub spec: SpecId,
+    pub chunk: ChunkId,
+    pub title: String,
+    pub attempt: u32,
+    pub fixes: u32,
+    /// Replies already received in this engine run; 0 for the first.
+    pub turn: u32,
+    pub system: String,
+    pub messages: Vec<ChatMessage>,
+    pub tools: &'static [ToolSpec],
+}
+
+/// A message of the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChatMessage {
+    User(String),
+    Assistant {
+        text: String,
+        calls: Vec<ToolCall>,
+    },
+    ToolResult {
+        id: String,
+        content: String,
+        is_error: bool,
+    },
+}
+
+/// A call the model asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    pub arguments: serde_json::Value,
+}
+
+/// A tool as offered to the model.
+#[derive(Debug)]
+pub struct ToolSpec {
+    pub name: &'static str,
+    pub description: &'static str,
+    /// JSON Schema of the arguments.
+    pub schema: fn() -> serde_json::Value,
+}
+
+/// One answer of the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatReply {
+    pub text: String,
+    pub calls: Vec<ToolCall>,
+    pub usage: Usage,
+    /// What this answer cost, where the provider says so.
+    pub cost: Cost,
+}
+
+/// Where pull requests live.
+pub trait Forge {
+    /// `local`, `github`, …
+    fn name(&self) -> &str;
+
+    /// Finds the pull request for a head branch.
+    fn find<'a>(&'a self, head: &'a str)
+    -> LocalBoxFuture<'a, Result<Option<ForgePr>, ForgeError>>;
+
+    /// Makes the pull request for `request.head` say what `request` says, creating it when there is none.
+    /// Doing it twice changes nothing.
+    fn put<'a>(&'a self, request: &'a PrRequest)
+    -> LocalBoxFuture<'a, Result<ForgePr, ForgeError>>;
+}
+
+/// What a pull request should say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrRequest {
+    pub head: String,
+    pub base: String,
+    pub title: String,
+    pub body: String,
+    pub ready: bool,
+}
+
+/// A pull request as the forge knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgePr {
+    pub number: u64,
+    pub url: String,
+    pub state: PrState,
+}
+
+/// Why the forge did not do it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ForgeError {
+    pub message: String,
+    /// Worth another try later.
+    pub transient: bool,
+}
+
+/// The one clock.
+pub trait Clock {
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// The one source of randomness.
+pub trait Rng {
+    /// Uniform in [0, 1).
+    fn unit(&self) -> f64;
+    /// Random bytes for ids and tokens.
+    fn bytes(&self) -> [u8; 16];
+}

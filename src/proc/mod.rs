@@ -1,0 +1,379 @@
+//! The only spawner. Every process that codelicious starts goes through [`run`].
+//!
+//! A child leads a process group of its own, gets exactly the environment it is given, and is bounded in
+//! time, silence and output. However it ends, everything it started is ended too: the group first, then
+//! whatever left the group and was re-parented to us.
+//!
+//! Not for: deciding what a failure means. Callers read [`Finished`] and decide.
+
+mod capture;
+mod reap;
+
+pub use capture::Captured;
+pub use reap::{adopt_orphans, end_foreign, end_leftovers};
+
+use crate::model::policy::SandboxPolicy;
+use crate::ports::StopSignal;
+use capture::LineReader;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::{OsStr, OsString};
+use std::ops::ControlFlow;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until};
+
+/// How long pipes are read after the process that was started is gone.
+const DRAIN: Duration = Duration::from_millis(250);
+
+/// Name of the variable that marks everything a run starts: `<repository>/<run id>`.
+pub const RUN_TOKEN: &str = "CODELICIOUS_RUN";
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Command {
+    pub program: OsString,
+    pub args: Vec<OsString>,
+    pub cwd: PathBuf,
+    /// The whole environment: nothing is inherited.
+    pub env: Vec<(String, String)>,
+    /// Bytes for standard input; empty closes it at once.
+    pub stdin: Vec<u8>,
+    pub policy: SandboxPolicy,
+}
+
+impl Command {
+    /// A command with an empty environment and no input.
+    pub fn new(
+        program: impl Into<OsString>,
+        cwd: impl Into<PathBuf>,
+        policy: SandboxPolicy,
+    ) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            cwd: cwd.into(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            policy,
+        }
+    }
+
+    /// `sh -c LINE`, as checks and set-up commands are written.
+    pub fn shell(line: &str, cwd: impl Into<PathBuf>, policy: SandboxPolicy) -> Self {
+        Self::new("sh", cwd, policy).args(["-c", line])
+    }
+
+    #[must_use]
+    pub fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, env: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.env.extend(env);
+        self
+    }
+
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+}
+
+/// Bounds on one process.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Wall time.
+    pub total: Option<Duration>,
+    /// Time without a byte on either stream.
+    pub idle: Option<Duration>,
+    /// Between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// Bytes of a line that are kept; the rest of that line is dropped.
+    pub max_line: usize,
+    /// Bytes of each stream that are kept, half from the head and half from the tail.
+    pub capture: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            total: None,
+            idle: None,
+            grace: Duration::from_secs(3),
+            max_line: 1 << 20,
+            capture: 64 << 10,
+        }
+    }
+}
+
+/// Which stream a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// Why the process is no longer there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself; see the exit.
+    Itself,
+    /// We ended it: [`Limits::total`].
+    TimedOut,
+    /// We ended it: [`Limits::idle`].
+    Stalled,
+    /// We ended it: the run stops.
+    Stopped,
+    /// We ended it: the line callback asked for it.
+    ByCaller,
+}
+
+/// A process that is over.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    pub ended: Ended,
+    /// Exit code, or 128 + signal as a shell would say.
+    pub code: i32,
+    pub stdout: Captured,
+    pub stderr: Captured,
+}
+
+impl Finished {
+    /// Ended by itself with exit code 0.
+    pub fn success(&self) -> bool {
+        self.ended == Ended::Itself && self.code == 0
+    }
+}
+
+/// The process could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start `{program}` in {}: {source}", cwd.display())]
+pub struct SpawnError {
+    pub program: String,
+    pub cwd: PathBuf,
+    #[source]
+    pub source: std::io::Error,
+}
+
+impl SpawnError {
+    /// True when the program does not exist on PATH.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == std::io::ErrorKind::NotFound
+    }
+}
+
+/// Starts a process, feeds it, reads it and sees it to its end.
+///
+/// `on_line` gets every line without its line end, cut at [`Limits::max_line`]; breaking ends the process.
+/// When this future is dropped, the process group is killed.
+///
+/// # Errors
+/// Only when the process cannot be started; everything after that is a [`Finished`].
+pub async fn run(
+    command: &Command,
+    limits: Limits,
+    mut stop: StopSignal,
+    on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
+) -> Result<Finished, SpawnError> {
+    let mut child = spawn(command)?;
+    let group = Group::of(&child);
+    let mut out = LineReader::new(child.stdout.take(), limits);
+    let mut err = LineReader::new(child.stderr.take(), limits);
+    let feeder = feed(child.stdin.take(), command.stdin.clone());
+    tokio::pin!(feeder);
+    let mut fed = false;
+
+    let started = Instant::now();
+    let mut last_byte = started;
+    let (ended, status) = loop {
+        let total_at = limits.total.map(|d| started + d);
+        let idle_at = limits.idle.map(|d| last_byte + d);
+        tokio::select! {
+            biased;
+            () = stop.raised() => break (Ended::Stopped, None),
+            () = at(total_at) => break (Ended::TimedOut, None),
+            () = at(idle_at) => break (Ended::Stalled, None),
+            () = &mut feeder, if !fed => fed = true,
+            read = out.fill(), if !out.is_done() => {
+                last_byte = Instant::now();
+                if read && out.lines(|l| on_line(Stream::Out, l)).is_break() { break (Ended::ByCaller, None) }
+            }
+            read = err.fill(), if !err.is_done() => {
+                last_byte = Instant::now();
+                if read && err.lines(|l| on_line(Stream::Err, l)).is_break() { break (Ended::ByCaller, None) }
+            }
+            status = child.wait() => break (Ended::Itself, status.ok()),
+        }
+    };
+
+    let status = match status {
+        Some(status) => Some(status),
+        None if ended == Ended::Itself => None,
+        None => end_child(&mut child, &group, limits.grace).await,
+    };
+    drain(&mut out, &mut err, on_line).await;
+    group.kill_rest();
+    Ok(Finished {
+        ended,
+        code: exit_code(status),
+        stdout: out.into_captured(),
+        stderr: err.into_captured(),
+    })
+}
+
+/// [`run`] for callers that only want the captured output.
+///
+/// # Errors
+/// As [`run`].
+pub async fn output(
+    command: &Command,
+    limits: Limits,
+    stop: StopSignal,
+) -> Result<Finished, SpawnError> {
+    run(command, limits, stop, &mut |_, _| ControlFlow::Continue(())).await
+}
+
+/// Finds a program on the PATH of `env`, as execvp would.
+pub fn find_program(program: &str, env: &[(String, String)]) -> Option<PathBuf> {
+    if program.contains('/') {
+        let path = PathBuf::from(program);
+        return is_executable(&path).then_some(path);
+    }
+    let path = env
+        .iter()
+        .find(|(k, _)| k == "PATH")
+        .map(|(_, v)| v.as_str())?;
+    std::env::split_paths(OsStr::new(path))
+        .map(|dir| dir.join(program))
+        .find(|p| is_executable(p))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
+fn spawn(command: &Command) -> Result<tokio::process::Child, SpawnError> {
+    let stdin = if command.stdin.is_empty() {
+        Stdio::null()
+    } else {
+        Stdio::piped()
+    };
+    let child = tokio::process::Command::new(&command.program)
+        .args(&command.args)
+        .current_dir(&command.cwd)
+        .env_clear()
+        .envs(command.env.iter().map(|(k, v)| (k, v)))
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| SpawnError {
+            program: command.program.to_string_lossy().into_owned(),
+            cwd: command.cwd.clone(),
+            source,
+        })?;
+    reap::started(child.id());
+    Ok(child)
+}
+
+/// A child's process group; killed when dropped, so that a cancelled future leaves nothing running.
+struct Group {
+    pid: Option<Pid>,
+}
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        Self { pid }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid {
+            // ESRCH: the group is gone, which is what we want.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+
+    /// Ends members that outlived the leader.
+    fn kill_rest(&self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        reap::ended(self.pid);
+    }
+}
+
+async fn end_child(
+    child: &mut tokio::process::Child,
+    group: &Group,
+    grace: Duration,
+) -> Option<ExitStatus> {
+    group.signal(Signal::TERM);
+    if let Ok(status) = tokio::time::timeout(grace, child.wait()).await {
+        return status.ok();
+    }
+    group.signal(Signal::KILL);
+    child.wait().await.ok()
+}
+
+/// Reads what is left in the pipes; a grandchild that holds them open is not waited for.
+async fn drain<O: AsyncRead + Unpin, E: AsyncRead + Unpin>(
+    out: &mut LineReader<O>,
+    err: &mut LineReader<E>,
+    on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
+) {
+    let deadline = Instant::now() + DRAIN;
+    while !(out.is_done() && err.is_done()) {
+        tokio::select! {
+            biased;
+            read = out.fill(), if !out.is_done() => if read { let _ = out.lines(|l| on_line(Stream::Out, l)); },
+            read = err.fill(), if !err.is_done() => if read { let _ = err.lines(|l| on_line(Stream::Err, l)); },
+            () = sleep_until(deadline) => break,
+        }
+    }
+    let _ = out.last_line(|l| on_line(Stream::Out, l));
+    let _ = err.last_line(|l| on_line(Stream::Err, l));
+}
+
+async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: Vec<u8>) {
+    if let Some(mut stdin) = stdin {
+        // EPIPE: the child does not want its input; its exit tells the rest.
+        let _ = stdin.write_all(&bytes).await;
+        let _ = stdin.shutdown().await;
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(t) => sleep_until(t).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn exit_code(status: Option<ExitStatus>) -> i32 {
+    match status {
+        Some(s) => s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0)),
+        None => -1,
+    }
+}
+
+#[cfg(test)]
+mod tests;

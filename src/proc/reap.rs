@@ -1,0 +1,176 @@
+//! Ending what left its process group.
+//!
+//! On Linux the process becomes a child subreaper, so a daemonised grandchild is re-parented to us and
+//! shows up among our children; those that we did not start ourselves are leftovers. A process of an
+//! earlier run that was killed is found by the run token in its environment and a start time before ours,
+//! never by pid alone.
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// Set once orphans come to us: before that, children we did not start are somebody else's.
+static ADOPTING: AtomicBool = AtomicBool::new(false);
+static LIVE: Mutex<Option<HashSet<i32>>> = Mutex::new(None);
+
+fn live() -> MutexGuard<'static, Option<HashSet<i32>>> {
+    LIVE.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+pub(super) fn started(id: Option<u32>) {
+    if let Some(pid) = id.and_then(|id| i32::try_from(id).ok()) {
+        live().get_or_insert_default().insert(pid);
+    }
+}
+
+pub(super) fn ended(pid: Option<Pid>) {
+    if let (Some(pid), Some(set)) = (pid, live().as_mut()) {
+        set.remove(&pid.as_raw_nonzero().get());
+    }
+}
+
+/// Makes orphaned descendants our children. Call once, before anything is spawned.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    {
+        let me = rustix::process::getpid();
+        // Only an old kernel refuses; then groups are all we have.
+        let _ = rustix::process::set_child_subreaper(Some(me));
+        ADOPTING.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends every descendant that outlived the process that started it; returns how many there were. Does
+/// nothing before [`adopt_orphans`].
+pub fn end_leftovers() -> usize {
+    let mut ended = 0;
+    if !ADOPTING.load(Ordering::Relaxed) {
+        return ended;
+    }
+    // Ending one may hand us its own children: repeat, bounded, until none is left.
+    for _ in 0..64 {
+        let strangers: Vec<Pid> = {
+            let guard = live();
+            let known = guard.as_ref();
+            children_of_self()
+                .into_iter()
+                .filter(|pid| !known.is_some_and(|k| k.contains(pid)))
+                .filter_map(Pid::from_raw)
+                .collect()
+        };
+        if strangers.is_empty() {
+            break;
+        }
+        for pid in strangers {
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+            ended += 1;
+        }
+    }
+    ended
+}
+
+#[cfg(target_os = "linux")]
+fn children_of_self() -> Vec<i32> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|text| {
+            text.split_whitespace()
+                .filter_map(|w| w.parse().ok())
+                .collect::<Vec<i32>>()
+        })
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn children_of_self() -> Vec<i32> {
+    Vec::new()
+}
+
+/// Ends processes of earlier runs in this repository: those whose run token starts with `repository/` and
+/// names another run than `own_run`, and which started before this process. Returns their pids.
+pub fn end_foreign(repository: &str, own_run: &str) -> Vec<i32> {
+    #[cfg(target_os = "linux")]
+    {
+        foreign::end(repository, own_run)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (repository, own_run);
+        Vec::new()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod foreign {
+    use super::{Pid, Signal, kill_process};
+    use std::path::Path;
+
+    pub(super) fn end(repository: &str, own_run: &str) -> Vec<i32> {
+        let Some(own_start) = start_time(Path::new("/proc/self")) else {
+            return Vec::new();
+        };
+        let Ok(entries) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let mut ended = Vec::new();
+        for entry in entries.flatten() {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|n| n.parse::<i32>().ok())
+            else {
+                continue;
+            };
+            let path = entry.path();
+            let is_foreign = token(&path).is_some_and(|t| {
+                t.split_once('/')
+                    .is_some_and(|(repo, run)| repo == repository && run != own_run)
+            });
+            let is_older = is_foreign && start_time(&path).is_some_and(|t| t <= own_start);
+            if let Some(p) = Pid::from_raw(pid).filter(|_| is_older) {
+                let _ = kill_process(p, Signal::KILL);
+                wait_gone(&path);
+                ended.push(pid);
+            }
+        }
+        ended
+    }
+
+    fn token(process: &Path) -> Option<String> {
+        let environ = std::fs::read(process.join("environ")).ok()?;
+        let prefix = format!("{}=", super::super::RUN_TOKEN);
+        environ
+            .split(|b| *b == 0)
+            .find_map(|v| v.strip_prefix(prefix.as_bytes()))
+            .map(|v| String::from_utf8_lossy(v).into_owned())
+    }
+
+    /// Field 22 of `/proc/<pid>/stat` (proc(5)): start time in clock ticks since boot. The second field may
+    /// hold spaces and brackets, so fields are counted from its closing one.
+    fn start_time(process: &Path) -> Option<u64> {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        let (_, rest) = stat.rsplit_once(')')?;
+        rest.split_whitespace().nth(19)?.parse().ok()
+    }
+
+    /// A killed process is gone, or a zombie that holds nothing, within a moment; bounded all the same.
+    fn wait_gone(process: &Path) {
+        for _ in 0..2_000 {
+            let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+            let state = stat
+                .rsplit_once(')')
+                .map(|(_, r)| r.trim_start().chars().next());
+            if matches!(state, None | Some(Some('Z' | 'X'))) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Marks: how a spec says "done", and how that is written without touching anything else.
+//!
+//! A box is ticked by one byte. A part of a split task that has landed is a comment at the end of the box's
+//! line, ` <!-- codelicious: part 1/3 BOUNDS -->`; a prose section is marked by
+//! ` <!-- codelicious: done -->` at the end of its heading's line. Line ends, the byte order mark and
+//! everything else keep their bytes.
+
+use crate::model::{MarkSite, Task, TaskMark};
+use std::ops::Range;
+
+/// One contiguous change of a file: the bytes of `range` become `replacement`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splice {
+    pub range: Range<usize>,
+    pub replacement: Vec<u8>,
+}
+
+/// Why a mark cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MarkError {
+    #[error(
+        "`{bounds}` cannot stand in a mark: only letters, digits and , . ; : - are safe in a comment"
+    )]
+    UnsafeBounds { bounds: String },
+    #[error("part {done} of {of} is no part: parts count from 1")]
+    NoSuchPart { done: usize, of: usize },
+}
+
+/// The change that marks `task` done. For an open box it is one byte; a part comment goes in the same change.
+///
+/// `bytes` is the file that `task` was parsed from.
+pub fn mark_done(bytes: &[u8], task: &Task) -> Splice {
+    match task.site {
+        MarkSite::Checkbox { .. } => rewrite(bytes, &task.site, b'x', None),
+        MarkSite::Heading { .. } => rewrite(
+            bytes,
+            &task.site,
+            b' ',
+            Some("<!-- codelicious: done -->".to_owned()),
+        ),
+    }
+}
+
+/// The change that says that the first `done` of `of` parts of a split task have landed.
+///
+/// # Errors
+/// `bounds` holds anything but `[A-Za-z0-9,.;:-]`, or the numbers make no part.
+pub fn mark_partial(
+    bytes: &[u8],
+    task: &Task,
+    done: usize,
+    of: usize,
+    bounds: &str,
+) -> Result<Splice, MarkError> {
+    if !is_safe(bounds) {
+        return Err(MarkError::UnsafeBounds {
+            bounds: bounds.to_owned(),
+        });
+    }
+    if done == 0 || done > of {
+        return Err(MarkError::NoSuchPart { done, of });
+    }
+    Ok(rewrite(
+        bytes,
+        &task.site,
+        b' ',
+        Some(part_comment(done, of, bounds)),
+    ))
+}
+
+/// The change that takes every mark off `task`.
+pub fn clear(bytes: &[u8], task: &Task) -> Splice {
+    rewrite(bytes, &task.site, b' ', None)
+}
+
+/// `bytes` with `task` marked done.
+pub fn tick(bytes: &[u8], task: &Task) -> Vec<u8> {
+    apply(bytes, &mark_done(bytes, task))
+}
+
+/// `bytes` after one change.
+pub fn apply(bytes: &[u8], splice: &Splice) -> Vec<u8> {
+    apply_all(bytes, std::slice::from_ref(splice))
+}
+
+/// `bytes` after several changes that are in order and do not overlap.
+pub(super) fn apply_all(bytes: &[u8], splices: &[Splice]) -> Vec<u8> {
+    let grown: usize = splices.iter().map(|s| s.replacement.len()).sum();
+    let mut out = Vec::with_capacity(bytes.len() + grown);
+    let mut at = 0;
+    for splice in splices {
+        out.extend_from_slice(bytes.get(at..splice.range.start).unwrap_or_default());
+        out.extend_from_slice(&splice.replacement);
+        at = splice.range.end;
+    }
+    out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    out
+}
+
+/// The change that brings `task` to `mark`; `tick` is the byte for a done box.
+pub(super) fn set(bytes: &[u8], task: &Task, mark: &TaskMark, tick: u8) -> Splice {
+    match (mark, &task.site) {
+        (TaskMark::Open, _) => clear(bytes, task),
+        (TaskMark::Done, MarkSite::Checkbox { .. }) => rewrite(bytes, &task.site, tick, None),
+        (TaskMark::Done, MarkSite::Heading { .. }) => mark_done(bytes, task),
+        (TaskMark::Partial { done, of, bounds }, site) => {
+            rewrite(bytes, site, b' ', Some(part_comment(*done, *of, bounds)))
+        }
+    }
+}
+
+fn part_comment(done: usize, of: usize, bounds: &str) -> String {
+    let gap = if bounds.is_empty() { "" } else { " " };
+    format!("<!-- codelicious: part {done}/{of}{gap}{bounds} -->")
+}
+
+/// Rewrites a site to the given tick byte and comment, as the smallest contiguous change.
+fn rewrite(bytes: &[u8], site: &MarkSite, tick: u8, comment: Option<String>) -> Splice {
+    let (from, line_end, old_comment) = match site {
+        MarkSite::Checkbox {
+            tick,
+            line_end,
+            comment,
+        } => (*tick, *line_end, comment),
+        MarkSite::Heading { line_end, comment } => (
+            comment
+                .as_ref()
+                .map_or(*line_end, |c| c.start.saturating_sub(1)),
+            *line_end,
+            comment,
+        ),
+    };
+    let old = bytes.get(from..line_end).unwrap_or_default();
+    let mut new = old.to_vec();
+    if let Some(range) = old_comment {
+        // The space before the comment came with it.
+        let start = range.start - from;
+        let spaced = start > 0 && old.get(start - 1) == Some(&b' ');
+        new.drain(start - usize::from(spaced)..range.end - from);
+    }
+    if matches!(site, MarkSite::Checkbox { .. })
+        && let Some(byte) = new.first_mut()
+    {
+        *byte = tick;
+    }
+    if let Some(comment) = comment {
+        // A comment that is replaced keeps its place; trailing white space behind it stays behind it.
+        let at = match old_comment {
+            Some(range) => {
+                let start = range.start - from;
+                start - usize::from(start > 0 && old.get(start - 1) == Some(&b' '))
+            }
+            None => new.len(),
+        };
+        let text = format!(" {comment}");
+        new.splice(at..at, text.into_bytes());
+    }
+    let same_head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let same_tail = old[same_head..]
+        .iter()
+        .rev()
+        .zip(new[same_head..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    Splice {
+        range: from + same_head..line_end - same_tail,
+        replacement: new[same_head..new.len() - same_tail].to_vec(),
+    }
+}
+
+/// One of our comments as it stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Comment {
+    pub(super) range: Range<usize>,
+    pub(super) says: Says,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    Done,
+    Part {
+        done: usize,
+        of: usize,
+        bounds: String,
+    },
+}
+
+impl Says {
+    /// The comment as a task's state.
+    pub(super) fn mark(&self) -> TaskMark {
+        match self {
+            Self::Done => TaskMark::Done,
+            Self::Part { done, of, bounds } => TaskMark::Partial {
+                done: *done,
+                of: *of,
+                bounds: bounds.clone(),
+            },
+        }
+    }
+}
+
+/// Our comment at the very end of a line (white space may follow), between `from` and `line_end`.
+///
+/// Only there: a line that talks about `` `<!-- codelicious: done -->` `` carries no mark.
+pub(super) fn comment_at_end(text: &str, from: usize, line_end: usize) -> Option<Comment> {
+    let line = text.get(from..line_end)?.trim_end();
+    let inner = line.strip_suffix("-->")?;
+    let open = inner.rfind("<!--")?;
+    let says = inner[open + 4..]
+        .trim()
+        .strip_prefix("codelicious:")?
+        .trim();
+    let says = if says == "done" {
+        Says::Done
+    } else {
+        let mut words = says.strip_prefix("part ")?.split_whitespace();
+        let (done, of) = words.next()?.split_once('/')?;
+        let (done, of) = (done.parse().ok()?, of.parse().ok()?);
+        let bounds = words.next().unwrap_or("").to_owned();
+        if done == 0 || done > of || !is_safe(&bounds) || words.next().is_some() {
+            return None;
+        }
+        Says::Part { done, of, bounds }
+    };
+    Some(Comment {
+        range: from + open..from + line.len(),
+        says,
+    })
+}
+
+fn is_safe(bounds: &str) -> bool {
+    bounds
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b",.;:-".contains(&b))
+}

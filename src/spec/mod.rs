@@ -1,0 +1,32 @@
+//! Specs: markdown text in, tasks with byte positions out, and marks written back byte by byte.
+//!
+//! This room is pure. It finds out which paths are specs ([`discover`]), gives each a stable slug
+//! ([`slug`]), parses one file ([`parse`]), writes "done" and "part 1 of 3" into it without touching
+//! anything else ([`marks`]), merges what the user and the lane did to it ([`merge`]) and shows it as
+//! context ([`outline`]). It reads no files and knows no git.
+
+pub mod discover;
+pub mod marks;
+pub mod merge;
+pub mod outline;
+pub mod slug;
+
+mod context;
+mod front;
+mod hints;
+mod identity;
+mod label;
+mod parse;
+mod reader;
+mod tasks;
+mod text;
+
+pub use discover::{SpecKind, classify, is_pruned_dir, is_vendored_dir};
+pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick};
+pub use merge::{MergeConflict, merge_specs};
+pub use outline::{outline, section_text};
+pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
+pub use slug::assign_slugs;
+
+#[cfg(test)]
+mod tests;

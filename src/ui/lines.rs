@@ -1,0 +1,278 @@
+//! Events as lines: one for each that means something to a person.
+
+use super::text::{Paint, count, duration, money, one_line, plural, tokens};
+use crate::model::{ChunkId, Event, EventKind, SpecId};
+use std::collections::HashMap;
+
+/// How much a line matters. Ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Single engine steps.
+    Step,
+    /// Checks and engine runs.
+    Detail,
+    /// What a progress display shows by itself.
+    Progress,
+    Normal,
+    /// Wants a person's attention.
+    Problem,
+}
+
+/// One line without its line end, neutralised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub weight: Weight,
+    pub paint: Paint,
+    pub text: String,
+}
+
+/// Turns events into lines; remembers the paths of specs, which later events name by id only.
+#[derive(Debug, Default)]
+pub(super) struct Narrator {
+    paths: HashMap<SpecId, String>,
+}
+
+impl Narrator {
+    /// The line for an event; None where there is nothing to say.
+    pub(super) fn tell(&mut self, event: &Event) -> Option<Line> {
+        use EventKind as K;
+        use Weight::{Detail, Normal, Problem, Progress, Step};
+        if let (Some(id), K::SpecStarted { path, .. }) = (&event.spec, &event.kind) {
+            self.paths.insert(id.clone(), one_line(path));
+        }
+        let plain = |weight, text: String| Some((weight, Paint::Plain, text));
+        let (weight, paint, text) = match &event.kind {
+            K::RunStarted {
+                version,
+                engine,
+                forge,
+                sandbox,
+                ..
+            } => {
+                return Some(banner(version, engine, forge, sandbox));
+            }
+            K::Planned {
+                specs,
+                chunks,
+                done,
+            } => plain(
+                Normal,
+                format!(
+                    "{}, {}, {done} done",
+                    plural(*specs, "spec"),
+                    plural(*chunks, "chunk")
+                ),
+            ),
+            K::Warning { message } => Some((Problem, Paint::Doubt, format!("warning: {message}"))),
+            K::SpecRejected {
+                path,
+                line,
+                message,
+            } => {
+                return Some(line_of(
+                    Problem,
+                    Paint::Bad,
+                    format!("{}  rejected: {message}", place(path, *line)),
+                ));
+            }
+            K::SpecStarted {
+                title,
+                branch,
+                base,
+                done,
+                total,
+                ..
+            } => plain(
+                Normal,
+                format!("{title}: {done}/{total} done, on {branch} from {base}"),
+            ),
+            K::SpecSynced { commit } => plain(Normal, format!("spec synced {}", commit.short())),
+            K::LaneAdopted { branch, tip } => {
+                plain(Normal, format!("adopted {branch} at {}", tip.short()))
+            }
+            K::BaselineStarted {} => plain(Detail, "checks on the base".to_owned()),
+            K::BaselineFinished { verdict } => {
+                plain(Normal, format!("checks on the base: {verdict}"))
+            }
+            K::ChunkStarted { title, attempt } => plain(
+                Progress,
+                match attempt {
+                    0 | 1 => format!("started: {title}"),
+                    n => format!("started, attempt {n}: {title}"),
+                },
+            ),
+            K::EngineStarted { engine, fixes: 0 } => plain(Detail, format!("{engine} started")),
+            K::EngineStarted { engine, fixes } => {
+                plain(Progress, format!("fix {fixes} with {engine}"))
+            }
+            K::EngineStep { step } => plain(Step, step.clone()),
+            K::EngineUsage { .. } => None,
+            K::EngineEnded {
+                outcome,
+                usage,
+                cost,
+            } => plain(
+                Detail,
+                format!(
+                    "engine ended: {outcome}, {}, {}",
+                    tokens(*usage),
+                    money(*cost)
+                ),
+            ),
+            K::CheckStarted { name } => plain(Step, format!("{name} started")),
+            K::CheckFinished {
+                name,
+                verdict,
+                millis,
+            } => {
+                let weight = if verdict == "passed" {
+                    Detail
+                } else {
+                    Progress
+                };
+                plain(weight, format!("{name}: {verdict} ({})", duration(*millis)))
+            }
+            K::ChunkCommitted {
+                commit,
+                part,
+                lines,
+            } => Some((
+                Normal,
+                Paint::Good,
+                format!(
+                    "committed {}  ({} lines, part {part})",
+                    commit.short(),
+                    count(u64::from(*lines))
+                ),
+            )),
+            K::ChunkStopped { status, reason } => Some((
+                Problem,
+                Paint::Bad,
+                format!("{}: {reason}", status.replace('_', " ")),
+            )),
+            K::ChunkReset { why } => plain(Normal, format!("open again: {why}")),
+            K::WorkSaved { reference } => plain(Normal, format!("work kept at {reference}")),
+            K::Pushed { branch, tip } => plain(Normal, format!("pushed {branch} {}", tip.short())),
+            K::PushFailed { branch, message } => Some((
+                Problem,
+                Paint::Bad,
+                format!("not pushed {branch}: {message}"),
+            )),
+            K::PrPut {
+                part,
+                branch,
+                state,
+                url,
+            } => plain(
+                Normal,
+                format!(
+                    "pull request, part {part}: {state} {}",
+                    url.as_deref().unwrap_or(branch)
+                ),
+            ),
+            K::PrFailed { part, message } => Some((
+                Problem,
+                Paint::Bad,
+                format!("pull request, part {part}, not written: {message}"),
+            )),
+            K::SpecFinished { done, total } => plain(Normal, format!("{done}/{total} done")),
+            K::Repaired { what } => plain(Normal, format!("repaired: {what}")),
+            K::Waiting { until, why } => Some((
+                Problem,
+                Paint::Doubt,
+                format!(
+                    "waiting until {}: {why}",
+                    until.format("%Y-%m-%d %H:%M:%S UTC")
+                ),
+            )),
+            K::RunFinished {
+                exit,
+                committed,
+                stopped,
+                undelivered,
+            } => plain(
+                Normal,
+                format!(
+                    "finished: {committed} committed, {stopped} stopped, {undelivered} undelivered; exit {}: {}",
+                    exit.code(),
+                    exit.meaning()
+                ),
+            ),
+        }?;
+        Some(line_of(
+            weight,
+            paint,
+            self.placed(event.spec.as_ref(), event.chunk.as_ref(), &text),
+        ))
+    }
+
+    /// The spec's path where it is known, else its id.
+    pub(super) fn path(&self, spec: &SpecId) -> String {
+        self.paths
+            .get(spec)
+            .cloned()
+            .unwrap_or_else(|| one_line(spec.as_str()))
+    }
+
+    fn placed(&self, spec: Option<&SpecId>, chunk: Option<&ChunkId>, text: &str) -> String {
+        let mut out = String::new();
+        if let Some(spec) = spec {
+            out.push_str(&self.path(spec));
+            out.push_str("  ");
+        }
+        if let Some(chunk) = chunk {
+            out.push_str(chunk.as_str());
+            out.push_str("  ");
+        }
+        out.push_str(text);
+        out
+    }
+}
+
+/// `path:line`, or the path where the whole file is meant.
+pub(super) fn place(path: &str, line: usize) -> String {
+    let path = one_line(path);
+    if line == 0 {
+        path
+    } else {
+        format!("{path}:{line}")
+    }
+}
+
+fn line_of(weight: Weight, paint: Paint, text: String) -> Line {
+    Line {
+        weight,
+        paint,
+        text: keep_gaps(&text),
+    }
+}
+
+/// Neutralises and joins lines, but keeps the two spaces that part columns.
+fn keep_gaps(text: &str) -> String {
+    text.split("  ")
+        .map(one_line)
+        .collect::<Vec<_>>()
+        .join("  ")
+}
+
+/// The first line of a run: version, engine, forge and what wall there is.
+fn banner(version: &str, engine: &str, forge: &str, sandbox: &str) -> Line {
+    let open = sandbox == "unsandboxed";
+    let wall = if open {
+        "unsandboxed".to_owned()
+    } else {
+        format!("sandbox {sandbox}")
+    };
+    Line {
+        // Said even when only problems are wanted, since it is one.
+        weight: if open {
+            Weight::Problem
+        } else {
+            Weight::Normal
+        },
+        paint: if open { Paint::Doubt } else { Paint::Strong },
+        text: keep_gaps(&format!(
+            "codelicious {version}  engine {engine}  forge {forge}  {wall}"
+        )),
+    }
+}

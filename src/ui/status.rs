@@ -1,0 +1,226 @@
+//! Where everything stands, and the pieces that other reports share with it.
+
+use super::UiOptions;
+use super::plan::doubts;
+use super::text::{Paint, cut, one_line, shell_quote, spent, width, wrap};
+use crate::model::report::{PrReport, StatusReport, StatusSpec, StoppedChunk, Undelivered};
+use crate::model::{ChunkId, ChunkState, PrState, SpecId};
+use serde::Serialize;
+use serde_json::Value;
+
+/// A report as JSON.
+pub(super) fn value(report: &impl Serialize) -> Value {
+    serde_json::to_value(report).expect("reports hold strings, numbers and string keys only")
+}
+
+/// The documented JSON of `status --json`: [`StatusReport`] with every field present.
+pub fn json(report: &StatusReport) -> Value {
+    value(report)
+}
+
+/// A chunk that stopped, with the commands that move it on; None for one that goes on by itself.
+pub fn stopped(
+    spec: &SpecId,
+    chunk: &ChunkId,
+    title: &str,
+    state: &ChunkState,
+) -> Option<StoppedChunk> {
+    let name = shell_quote(&format!("{spec}:{chunk}"));
+    let (needs, next) = match state {
+        ChunkState::Failed { .. } => (None, vec![format!("codelicious retry {name}")]),
+        ChunkState::NeedsReview { .. } => (
+            None,
+            vec![
+                format!("codelicious accept {name}"),
+                format!("codelicious retry {name}"),
+            ],
+        ),
+        ChunkState::Blocked { needs, .. } => (
+            Some(needs.clone()),
+            vec![format!("codelicious answer {name} 'your answer'")],
+        ),
+        ChunkState::AwaitingApproval { .. } => (None, vec![format!("codelicious accept {name}")]),
+        ChunkState::Skipped { .. } => (None, Vec::new()),
+        ChunkState::Pending
+        | ChunkState::InProgress { .. }
+        | ChunkState::Verifying { .. }
+        | ChunkState::Fixing { .. }
+        | ChunkState::Committed { .. } => return None,
+    };
+    Some(StoppedChunk {
+        spec: spec.clone(),
+        chunk: chunk.clone(),
+        title: title.to_owned(),
+        status: state.word().to_owned(),
+        reason: state.reason().unwrap_or_default().to_owned(),
+        needs: needs.filter(|n| !n.trim().is_empty()),
+        next,
+    })
+}
+
+/// The commands that deliver what the remote does not hold.
+pub fn push_commands(work: &Undelivered) -> Vec<String> {
+    let what = match &work.tip {
+        Some(tip) => shell_quote(&format!("{tip}:refs/heads/{}", work.branch)),
+        None => shell_quote(&work.branch),
+    };
+    match &work.remote {
+        Some(remote) => vec![format!("git push {} {what}", shell_quote(remote))],
+        None => vec![
+            "git remote add origin <url>".to_owned(),
+            format!("git push origin {what}"),
+        ],
+    }
+}
+
+/// The status for people.
+pub fn render(report: &StatusReport, options: &UiOptions) -> String {
+    let mut out = String::new();
+    if let Some(lock) = &report.lock {
+        let since = lock.started.map_or_else(String::new, |t| {
+            format!(" since {}", t.format("%Y-%m-%d %H:%M:%S UTC"))
+        });
+        out.push_str(&wrap(
+            &format!(
+                "run {} is going on: pid {} on {}{since}",
+                lock.run, lock.pid, lock.host
+            ),
+            0,
+            options.width,
+        ));
+        out.push('\n');
+    }
+    for spec in &report.specs {
+        out.push_str(&spec_text(spec, options));
+        out.push('\n');
+    }
+    if report.specs.is_empty() {
+        out.push_str("no specs found\n");
+    }
+    let doubts = doubts(&report.diagnostics, &[], options.color);
+    if !doubts.is_empty() {
+        out.push_str(&format!("{doubts}\n"));
+    }
+    match &report.next {
+        Some(next) => out.push_str(&format!("next: {}\n", one_line(next))),
+        None if report.specs.is_empty() => {}
+        None => out.push_str("everything is done and delivered\n"),
+    }
+    out
+}
+
+fn spec_text(spec: &StatusSpec, options: &UiOptions) -> String {
+    let mut out = heading(&spec.path, &spec.title, spec.done, spec.total, options);
+    let counts: Vec<String> = spec
+        .counts
+        .by_word()
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(word, n)| format!("{n} {}", word.replace('_', " ")))
+        .collect();
+    if !counts.is_empty() {
+        out.push_str(&wrap(&counts.join(", "), 2, options.width));
+    }
+    out.push_str(&format!("  {}\n", spent(&spec.spent)));
+    out.push_str(&branch_and_prs(&spec.branch, &spec.prs));
+    out.push_str(&stopped_text(&spec.stopped, options));
+    out.push_str(&undelivered_text(spec.undelivered.as_ref(), options));
+    out.push_str(&unverified_text(spec.unverified, options));
+    out
+}
+
+/// `path  title  n/m done`, cut to the terminal.
+pub(super) fn heading(
+    path: &str,
+    title: &str,
+    done: usize,
+    total: usize,
+    options: &UiOptions,
+) -> String {
+    let tally = format!("{done}/{total} done");
+    let head = format!("{}  {}", one_line(path), one_line(title));
+    let head = cut(&head, options.width.saturating_sub(width(&tally) + 2)).into_owned();
+    format!("{}  {tally}\n", Paint::Strong.on(options.color, &head))
+}
+
+pub(super) fn branch_and_prs(branch: &str, prs: &[PrReport]) -> String {
+    let mut out = String::new();
+    if !branch.is_empty() {
+        out.push_str(&format!("  branch {}\n", one_line(branch)));
+    }
+    for pr in prs {
+        let state = match pr.state {
+            PrState::Draft => "draft",
+            PrState::Ready => "ready",
+            PrState::Merged => "merged",
+            PrState::Closed => "closed",
+        };
+        let place = match (&pr.url, pr.number) {
+            (Some(url), _) => one_line(url),
+            (None, Some(n)) => format!("number {n}"),
+            (None, None) => "not created yet".to_owned(),
+        };
+        let number = pr.number.map_or_else(String::new, |n| format!(" #{n}"));
+        out.push_str(&format!(
+            "  PR{number} part {}, {state}: {place}\n",
+            pr.part
+        ));
+    }
+    out
+}
+
+/// Stopped chunks with reason and what to type. Commands stand on lines of their own, unbroken.
+pub(super) fn stopped_text(stopped: &[StoppedChunk], options: &UiOptions) -> String {
+    let mut out = String::new();
+    for s in stopped {
+        let status = Paint::Bad.on(options.color, &one_line(&s.status.replace('_', " ")));
+        let id = one_line(s.chunk.as_str());
+        let room = options
+            .width
+            .saturating_sub(6 + width(&s.status) + width(&id))
+            .max(20);
+        out.push_str(&format!(
+            "  {status}  {id}  {}\n",
+            cut(&one_line(&s.title), room)
+        ));
+        out.push_str(&wrap(&s.reason, 6, options.width));
+        if let Some(needs) = &s.needs {
+            out.push_str(&wrap(&format!("needs: {needs}"), 6, options.width));
+        }
+        for (i, command) in s.next.iter().enumerate() {
+            let word = if i == 0 { "type" } else { "or  " };
+            out.push_str(&format!("      {word} {}\n", one_line(command)));
+        }
+    }
+    out
+}
+
+pub(super) fn undelivered_text(work: Option<&Undelivered>, options: &UiOptions) -> String {
+    let Some(work) = work else {
+        return String::new();
+    };
+    let why = match work.failure {
+        None => "there is no remote".to_owned(),
+        Some(_) => one_line(&work.message),
+    };
+    let head = Paint::Bad.on(options.color, "not pushed");
+    let mut out = format!("  {head} {}\n", one_line(&work.branch));
+    out.push_str(&wrap(&why, 6, options.width));
+    for (i, command) in push_commands(work).iter().enumerate() {
+        let word = if i == 0 { "type" } else { "then" };
+        out.push_str(&format!("      {word} {}\n", one_line(command)));
+    }
+    out
+}
+
+pub(super) fn unverified_text(unverified: usize, options: &UiOptions) -> String {
+    if unverified == 0 {
+        return String::new();
+    }
+    let text = format!("  unverified: no check looked at {unverified} of the commits");
+    format!("{}\n", Paint::Doubt.on(options.color, &text))
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

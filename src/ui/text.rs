@@ -1,0 +1,389 @@
+//! Text on its way out: neutralised, cut to columns, counted, coloured.
+
+use crate::model::report::{Spent, is_unsafe_char};
+use crate::model::{Cost, Usage};
+use std::borrow::Cow;
+
+/// Invisible and harmless, and enough to break a marker that a machine looks for.
+const BREAK: char = '\u{200b}';
+
+/// Makes foreign text safe to print. Line feeds and tabs stay; `\r\n` becomes a line feed.
+///
+/// Control characters become their visible pictures (`␛`), bidirectional controls and invisible tags
+/// U+FFFD. Workflow commands of CI systems are broken up: `::name::` at the start of a line and
+/// `##[name]` anywhere (GitHub Actions and Azure read those from a job's output), `##vso[` and
+/// `##teamcity[`. Borrows when there is nothing to do.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    let suspicious =
+        |c: char| (is_unsafe_char(c) && !matches!(c, '\n' | '\t')) || matches!(c, ':' | '#');
+    if !text.contains(suspicious) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut line_is_blank = true;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\r' if chars.peek().is_some_and(|(_, n)| *n == '\n') => continue,
+            '\n' | '\t' => out.push(c),
+            c if is_unsafe_char(c) => out.push(picture(c)),
+            ':' if line_is_blank && chars.peek().is_some_and(|(_, n)| *n == ':') => {
+                out.extend([':', BREAK])
+            }
+            '#' if speaks_to_ci(&text[at..]) => out.extend(['#', BREAK]),
+            c => out.push(c),
+        }
+        line_is_blank = c == '\n'
+            || (line_is_blank && (c.is_whitespace() || is_unsafe_char(c) || is_zero_width(c)));
+    }
+    if out == text {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(out)
+    }
+}
+
+fn speaks_to_ci(rest: &str) -> bool {
+    ["##[", "##vso[", "##teamcity["].iter().any(|m| {
+        rest.get(..m.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(m))
+    })
+}
+
+fn picture(c: char) -> char {
+    match c {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        _ => '\u{fffd}',
+    }
+}
+
+/// [`clean`], on one line: runs of whitespace become one space.
+pub(super) fn one_line(text: &str) -> String {
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    clean(&joined).into_owned()
+}
+
+/// Columns a text takes on a terminal. Knows combining marks and the wide blocks of East Asian text and
+/// emoji (UAX #11 by block, not by character); joined emoji are counted too wide rather than too narrow.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+fn is_zero_width(c: char) -> bool {
+    matches!(u32::from(c),
+        0x300..=0x36f | 0x483..=0x489 | 0x591..=0x5bd | 0x610..=0x61a | 0x64b..=0x65f | 0x6d6..=0x6dc
+        | 0x93c | 0x941..=0x948 | 0x94d | 0xe31 | 0xe34..=0xe3a | 0xe47..=0xe4e | 0x1ab0..=0x1aff
+        | 0x1dc0..=0x1dff | 0x200b..=0x200f | 0x2060..=0x2064 | 0x20d0..=0x20ff | 0x3099..=0x309a
+        | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f | 0xfeff | 0xe0100..=0xe01ef)
+}
+
+fn char_width(c: char) -> usize {
+    let code = u32::from(c);
+    if is_zero_width(c) {
+        return 0;
+    }
+    let wide = matches!(code,
+        0x1100..=0x115f | 0x231a..=0x231b | 0x23e9..=0x23ec | 0x23f0 | 0x23f3 | 0x25fd..=0x25fe
+        | 0x2614..=0x2615 | 0x2648..=0x2653 | 0x267f | 0x2693 | 0x26a1 | 0x26aa..=0x26ab | 0x26bd..=0x26be
+        | 0x26c4..=0x26c5 | 0x26ce | 0x26d4 | 0x26ea | 0x26f2..=0x26f3 | 0x26f5 | 0x26fa | 0x26fd | 0x2705
+        | 0x270a..=0x270b | 0x2728 | 0x274c | 0x274e | 0x2753..=0x2755 | 0x2757 | 0x2795..=0x2797 | 0x27b0
+        | 0x2b1b..=0x2b1c | 0x2b50 | 0x2b55 | 0x2e80..=0x303e | 0x3041..=0x4dbf | 0x4e00..=0xa4cf
+        | 0xa960..=0xa97f | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60
+        | 0xffe0..=0xffe6 | 0x1f300..=0x1f64f | 0x1f680..=0x1f6ff | 0x1f900..=0x1f9ff | 0x1fa70..=0x1faff
+        | 0x20000..=0x3fffd);
+    if wide { 2 } else { 1 }
+}
+
+/// Cuts to at most `columns`, with an ellipsis where something was cut. Never separates a letter from
+/// the marks that combine with it.
+pub(super) fn cut(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut used = 0;
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        let w = char_width(c);
+        if used + w + 1 > columns {
+            break;
+        }
+        used += w;
+        end = at + c.len_utf8();
+    }
+    if columns == 0 {
+        Cow::Borrowed("")
+    } else {
+        Cow::Owned(format!("{}…", &text[..end]))
+    }
+}
+
+/// Fills with spaces up to `columns`.
+pub(super) fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// Breaks a text at spaces into lines of at most `columns`, each with `indent` spaces before it; a word
+/// longer than a line stands alone and whole. Ends with a line feed unless empty.
+pub(super) fn wrap(text: &str, indent: usize, columns: usize) -> String {
+    let room = columns.saturating_sub(indent).max(20);
+    let margin = " ".repeat(indent);
+    let mut out = String::new();
+    let mut line = String::new();
+    for word in one_line(text).split(' ').filter(|w| !w.is_empty()) {
+        if !line.is_empty() && width(&line) + 1 + width(word) > room {
+            out.push_str(&format!("{margin}{line}\n"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        out.push_str(&format!("{margin}{line}\n"));
+    }
+    out
+}
+
+/// A JSON value for stdout, indented, ending with a line feed, safe to look at in a terminal.
+pub fn json_text(value: &serde_json::Value) -> String {
+    escape_unsafe(format!("{value:#}\n"))
+}
+
+/// Writes characters that a terminal would obey as `\u` escapes. The value stays the same: JSON has them
+/// inside strings only, but for the line feeds between its lines.
+pub(super) fn escape_unsafe(json: String) -> String {
+    let unsafe_here = |c: char| is_unsafe_char(c) && c != '\n';
+    if !json.contains(unsafe_here) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if unsafe_here(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A word of a POSIX shell command, quoted only where it must be.
+pub fn shell_quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A number with thousands separated: `12,345`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 chunk`, `2 chunks`.
+pub(super) fn plural(n: usize, one: &str) -> String {
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{} {one}s", count(n as u64))
+    }
+}
+
+/// `tokens unknown` or `12,345 tokens`.
+pub(super) fn tokens(usage: Usage) -> String {
+    usage.total().map_or_else(
+        || "tokens unknown".to_owned(),
+        |n| format!("{} tokens", count(n)),
+    )
+}
+
+/// `cost unknown` or `$0.34`.
+pub(super) fn money(cost: Cost) -> String {
+    match cost {
+        Cost::Unknown => "cost unknown".to_owned(),
+        Cost::Usd(v) => format!("${v:.2}"),
+    }
+}
+
+/// What attempts used, saying what is not known.
+pub(super) fn spent(s: &Spent) -> String {
+    if s.attempts == 0 {
+        return "no engine run".to_owned();
+    }
+    let silent = match (s.silent, s.usage.total()) {
+        (0, _) | (_, None) => String::new(),
+        (n, Some(_)) => format!(" ({n} did not say)"),
+    };
+    format!(
+        "{}: {}{silent}, {}",
+        plural(s.attempts as usize, "attempt"),
+        tokens(s.usage),
+        money(s.cost)
+    )
+}
+
+/// A span of time for people: `3.4 s`, `2 min 13 s`, `1 h 02 min`.
+pub(super) fn duration(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0..60 => format!("{}.{} s", seconds, millis % 1000 / 100),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// The few colours in use, by meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    Strong,
+    Good,
+    Doubt,
+    Bad,
+    Plain,
+}
+
+impl Paint {
+    /// Wraps text that is already clean.
+    pub(super) fn on(self, color: bool, text: &str) -> String {
+        let code = match self {
+            Self::Strong => "1",
+            Self::Good => "32",
+            Self::Doubt => "33",
+            Self::Bad => "31",
+            Self::Plain => return text.to_owned(),
+        };
+        if color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn neutralisation_table() {
+        for (hostile, harmless) in [
+            ("plain text, naïve, 日本", "plain text, naïve, 日本"),
+            ("\x1b[2Jgone", "␛[2Jgone"),
+            (
+                "\x1b]8;;http://evil\x07click\x1b]8;;\x07",
+                "␛]8;;http://evil␇click␛]8;;␇",
+            ),
+            ("\u{9b}31mred", "\u{fffd}31mred"),
+            ("progress\rovertyped", "progress␍overtyped"),
+            ("dos\r\nline", "dos\nline"),
+            ("a\tb\nc", "a\tb\nc"),
+            ("bell\x07 del\x7f nul\0", "bell␇ del␡ nul␀"),
+            ("user\u{202e}nimda", "user\u{fffd}nimda"),
+            ("\u{2066}isolate\u{2069}", "\u{fffd}isolate\u{fffd}"),
+            ("tag\u{e0041}", "tag\u{fffd}"),
+            ("::set-output name=x::y", ":\u{200b}:set-output name=x::y"),
+            ("ok\n  ::error::no", "ok\n  :\u{200b}:error::no"),
+            ("\u{200b}::warning::x", "\u{200b}:\u{200b}:warning::x"),
+            ("std::fs::read", "std::fs::read"),
+            ("x ##[group]y", "x #\u{200b}#[group]y"),
+            ("##vso[task.setvariable]", "#\u{200b}#vso[task.setvariable]"),
+            ("## Heading #3", "## Heading #3"),
+        ] {
+            assert_eq!(clean(hostile), harmless, "{hostile:?}");
+        }
+        assert!(matches!(clean("std::fs #1"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn widths_and_cuts() {
+        for (text, columns) in [
+            ("abc", 3),
+            ("日本", 4),
+            ("e\u{301}", 1),
+            ("", 0),
+            ("✅", 2),
+            ("한글", 4),
+        ] {
+            assert_eq!(width(text), columns, "{text}");
+        }
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn small_formats() {
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(duration(3_450), "3.4 s");
+        assert_eq!(duration(133_000), "2 min 13 s");
+        assert_eq!(duration(3_725_000), "1 h 02 min");
+        assert_eq!(shell_quote("todo:T003"), "todo:T003");
+        assert_eq!(shell_quote("it's me"), r"'it'\''s me'");
+        assert_eq!(
+            wrap("one two three four five six", 2, 22),
+            "  one two three four\n  five six\n"
+        );
+        assert_eq!(money(Cost::Unknown), "cost unknown");
+        let mut s = Spent::default();
+        assert_eq!(spent(&s), "no engine run");
+        s.add(
+            Usage {
+                input: Some(1000),
+                cached: None,
+                output: Some(5),
+            },
+            Cost::Usd(0.5),
+        );
+        assert_eq!(spent(&s), "1 attempt: 1,005 tokens, $0.50");
+        s.add(Usage::default(), Cost::Unknown);
+        assert_eq!(
+            spent(&s),
+            "2 attempts: 1,005 tokens (1 did not say), cost unknown"
+        );
+    }
+
+    #[test]
+    fn json_shows_no_controls() {
+        let value = serde_json::json!({"a": "\u{9b}2J\n\u{202e}", "b": [1]});
+        let text = json_text(&value);
+        assert_eq!(
+            text,
+            "{\n  \"a\": \"\\u009b2J\\n\\u202e\",\n  \"b\": [\n    1\n  ]\n}\n"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsafe_survives(text in any::<String>()) {
+            let safe = clean(&text);
+            prop_assert!(!safe.chars().any(|c| is_unsafe_char(c) && c != '\n' && c != '\t'));
+            prop_assert_eq!(clean(&safe), safe.as_ref());
+        }
+
+        #[test]
+        fn cuts_fit(text in any::<String>(), columns in 0usize..40) {
+            prop_assert!(width(&cut(&text, columns)) <= columns);
+        }
+    }
+}

@@ -1,0 +1,645 @@
+//! Real small projects, checked with the real tools. A tool that is not there skips its test, loudly.
+
+use super::*;
+use crate::proc::find_program;
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+struct Repo {
+    dir: tempfile::TempDir,
+    files: Vec<String>,
+    env: Vec<(String, String)>,
+    timeout: Duration,
+    allow_unverified: bool,
+    commands: Vec<ConfiguredCheck>,
+    seen: RefCell<Vec<String>>,
+}
+
+impl Repo {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut env = process_env();
+        // Beside the lane, as caches are: git would ignore them, this test's listing cannot.
+        for (name, folder) in [("CARGO_TARGET_DIR", "target"), ("npm_config_cache", "npm")] {
+            env.push((
+                name.to_owned(),
+                dir.path().join(folder).display().to_string(),
+            ));
+        }
+        let mut repo = Self {
+            dir,
+            files: Vec::new(),
+            env,
+            timeout: Duration::from_secs(300),
+            allow_unverified: false,
+            commands: Vec::new(),
+            seen: RefCell::default(),
+        };
+        std::fs::create_dir(repo.lane()).unwrap();
+        for (path, text) in files {
+            repo.write(path, text.as_bytes());
+        }
+        repo
+    }
+
+    fn lane(&self) -> PathBuf {
+        self.dir.path().join("lane")
+    }
+
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the test makes its own repository"
+    )]
+    fn write(&mut self, path: &str, bytes: &[u8]) {
+        let full = self.lane().join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, bytes).unwrap();
+        if !self.files.iter().any(|f| f == path) {
+            self.files.push(path.to_owned());
+        }
+    }
+
+    fn verifier(&self) -> Verifier {
+        let config = VerifyConfig {
+            commands: self.commands.clone(),
+            detect: true,
+            timeout: self.timeout,
+            allow_unverified: self.allow_unverified,
+            env: self.env.clone(),
+        };
+        // Other tests of this process have children of their own.
+        Verifier {
+            end_leftovers: || 0,
+            ..Verifier::new(config).unwrap()
+        }
+    }
+
+    fn progress(&self) -> impl Fn(CheckProgress<'_>) + '_ {
+        |progress| {
+            self.seen.borrow_mut().push(match progress {
+                CheckProgress::Started { name, .. } => format!("start {name}"),
+                CheckProgress::Finished(result) => format!("end {}", result.name),
+            });
+        }
+    }
+
+    fn baseline(&self) -> Evidence {
+        let (_handle, stop) = StopSignal::new();
+        block_on(
+            self.verifier()
+                .baseline(&self.lane(), &self.files, &self.progress(), stop),
+        )
+        .unwrap()
+    }
+
+    fn check(&self, changed: &[&str], base: &Evidence) -> Evidence {
+        let changed: Vec<String> = changed.iter().map(|c| (*c).to_owned()).collect();
+        let (_handle, stop) = StopSignal::new();
+        block_on(self.verifier().check(
+            &self.lane(),
+            &self.files,
+            &changed,
+            base,
+            &self.progress(),
+            stop,
+        ))
+        .unwrap()
+    }
+
+    /// Files in the lane that nobody listed.
+    fn droppings(&self) -> Vec<String> {
+        fn walk(root: &Path, dir: &Path, into: &mut Vec<String>) {
+            for entry in std::fs::read_dir(dir).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    walk(root, &path, into)
+                } else {
+                    into.push(path.strip_prefix(root).unwrap().display().to_string())
+                }
+            }
+        }
+        let mut all = Vec::new();
+        walk(&self.lane(), &self.lane(), &mut all);
+        all.retain(|f| !self.files.contains(f));
+        all
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests use the tools of whoever runs them"
+)]
+fn process_env() -> Vec<(String, String)> {
+    let names = [
+        "PATH",
+        "HOME",
+        "CARGO_HOME",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
+        "PYENV_ROOT",
+        "LANG",
+    ];
+    names
+        .iter()
+        .filter_map(|n| Some(((*n).to_owned(), std::env::var(n).ok()?)))
+        .collect()
+}
+
+/// True when the program is there and `args` succeed; says so when not.
+fn have(program: &str, args: &[&str]) -> bool {
+    let env = process_env();
+    let command = proc::Command::new(program, "/", crate::sandbox::untrusted())
+        .args(args.iter().copied())
+        .env(env.clone());
+    let (_handle, stop) = StopSignal::new();
+    let works = find_program(program, &env).is_some()
+        && block_on(proc::output(&command, proc::Limits::default(), stop))
+            .is_ok_and(|f| f.success());
+    if !works {
+        eprintln!("SKIPPED: `{program} {}` does not work here", args.join(" "));
+    }
+    works
+}
+
+fn outcomes(evidence: &Evidence) -> Vec<(String, CheckOutcome)> {
+    evidence
+        .checks
+        .iter()
+        .map(|c| (c.name.clone(), c.outcome.clone()))
+        .collect()
+}
+
+fn one(name: &str, outcome: CheckOutcome) -> Vec<(String, CheckOutcome)> {
+    vec![(name.to_owned(), outcome)]
+}
+
+/// Good work passes, breaking work is refused with the output, an old failure is not blamed, a new one
+/// beside it is.
+struct Story<'a> {
+    files: &'a [(&'a str, &'a str)],
+    check: &'a str,
+    path: &'a str,
+    good: &'a str,
+    bad: &'a str,
+    /// What the feedback about `bad` names.
+    told: &'a str,
+    /// A file that fails by itself, and one that fails in another way.
+    old: (&'a str, &'a str),
+}
+
+fn tell(story: &Story<'_>) {
+    let mut repo = Repo::new(story.files);
+    let base = repo.baseline();
+    assert!(base.passed() && !base.unverified, "{base:#?}");
+    assert!(
+        base.checks.iter().any(|c| c.name == story.check),
+        "{base:#?}"
+    );
+
+    repo.write(story.path, story.good.as_bytes());
+    let good = repo.check(&[story.path], &base);
+    assert_eq!(good.word(), "passed", "{good:#?}");
+    assert!(repo.seen.borrow().contains(&format!("end {}", story.check)));
+
+    repo.write(story.path, story.bad.as_bytes());
+    let bad = repo.check(&[story.path], &base);
+    assert_eq!(bad.word(), "failed", "{bad:#?}");
+    assert!(feedback(&bad).contains(story.told), "{}", feedback(&bad));
+
+    repo.write(story.path, story.good.as_bytes());
+    repo.write(story.old.0, story.old.1.as_bytes());
+    let broken_base = repo.baseline();
+    assert!(!broken_base.passed(), "{broken_base:#?}");
+    let not_blamed = repo.check(&[story.path], &broken_base);
+    assert_eq!(not_blamed.word(), "passed", "{not_blamed:#?}");
+    assert!(
+        not_blamed
+            .checks
+            .iter()
+            .any(|c| matches!(c.outcome, CheckOutcome::FailedBefore { .. }))
+    );
+
+    repo.write(story.path, story.bad.as_bytes());
+    let blamed = repo.check(&[story.path], &broken_base);
+    assert_eq!(blamed.word(), "failed", "{blamed:#?}");
+}
+
+#[test]
+fn rust_projects() {
+    if !have("cargo", &["--version"]) {
+        return;
+    }
+    tell(&Story {
+        files: &[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[lib]\ndoctest = false\n",
+            ),
+            (
+                "Cargo.lock",
+                "version = 3\n\n[[package]]\nname = \"sample\"\nversion = \"0.1.0\"\n",
+            ),
+            ("src/lib.rs", "pub mod math;\n#[cfg(test)] mod old;\n"),
+            ("src/old.rs", "#[test] fn fine() {}\n"),
+            ("src/math.rs", "pub fn two() -> u32 { 2 }\n"),
+            (
+                "tests/it.rs",
+                "#[test] fn adds() { assert_eq!(sample::math::two(), 2); }\n",
+            ),
+            ("tests/data/latin1.txt", "x"),
+        ],
+        check: "cargo test",
+        path: "src/math.rs",
+        good: "pub fn two() -> u32 { 1 + 1 }\n",
+        bad: "pub fn two() -> u32 { 3 }\n",
+        told: "adds",
+        old: (
+            "src/old.rs",
+            "#[test] fn broken_since_long() { panic!(\"old\") }\n",
+        ),
+    });
+}
+
+#[test]
+fn python_projects() {
+    if !have("python3", &["-c", "import pytest"]) {
+        return;
+    }
+    tell(&Story {
+        files: &[
+            ("pyproject.toml", "[tool.pytest.ini_options]\n"),
+            ("app.py", "def two():\n    return 2\n"),
+            (
+                "tests/test_app.py",
+                "import app\n\ndef test_two():\n    assert app.two() == 2\n",
+            ),
+            ("tests/test_old.py", "def test_old():\n    pass\n"),
+        ],
+        check: "pytest",
+        path: "app.py",
+        good: "def two():\n    return 1 + 1\n",
+        bad: "def two():\n    return 3\n",
+        told: "FAILED tests/test_app.py::test_two",
+        old: (
+            "tests/test_old.py",
+            "def test_old():\n    raise ValueError('old')\n",
+        ),
+    });
+}
+
+#[test]
+fn python_projects_with_nothing_but_the_standard_library() {
+    if !have("python3", &["--version"]) {
+        return;
+    }
+    let test = |name: &str, body: &str| {
+        format!(
+            "import unittest\n\nclass {name}(unittest.TestCase):\n    def test_it(self):\n        {body}\n"
+        )
+    };
+    let (two, fine) = (
+        test("Two", "import app; self.assertEqual(app.two(), 2)"),
+        test("Old", "pass"),
+    );
+    tell(&Story {
+        files: &[
+            ("app.py", "def two():\n    return 2\n"),
+            ("tests/test_app.py", &two),
+            ("tests/test_old.py", &fine),
+        ],
+        check: "unittest",
+        path: "app.py",
+        good: "def two():\n    return 1 + 1\n",
+        bad: "def two():\n    return 3\n",
+        told: "FAIL: test_it (test_app.Two",
+        old: ("tests/test_old.py", &test("Old", "raise ValueError('old')")),
+    });
+}
+
+#[test]
+fn node_projects() {
+    if !have("npm", &["--version"]) || !have("node", &["-e", "require('node:test')"]) {
+        return;
+    }
+    tell(&Story {
+        files: &[
+            (
+                "package.json",
+                r#"{"name": "sample", "version": "1.0.0", "scripts": {"test": "node --test"}}"#,
+            ),
+            ("app.js", "module.exports = { two: () => 2 };\n"),
+            (
+                "app.test.js",
+                "const t = require('node:test'); t('adds', () => require('node:assert').equal(require('./app').two(), 2));\n",
+            ),
+            ("old.test.js", "require('node:test')('old', () => {});\n"),
+        ],
+        check: "npm test",
+        path: "app.js",
+        good: "module.exports = { two: () => 1 + 1 };\n",
+        bad: "module.exports = { two: () => 3 };\n",
+        told: "adds",
+        old: (
+            "old.test.js",
+            "require('node:test')('old', () => { throw new Error('old'); });\n",
+        ),
+    });
+}
+
+#[test]
+fn go_projects() {
+    if !have("go", &["version"]) {
+        return;
+    }
+    tell(&Story {
+        files: &[
+            ("go.mod", "module sample\n\ngo 1.18\n"),
+            ("app.go", "package sample\n\nfunc Two() int { return 2 }\n"),
+            (
+                "app_test.go",
+                "package sample\n\nimport \"testing\"\n\nfunc TestTwo(t *testing.T) {\n\tif Two() != 2 {\n\t\tt.Fatal(\"not two\")\n\t}\n}\n",
+            ),
+            ("old_test.go", "package sample\n"),
+        ],
+        check: "go test",
+        path: "app.go",
+        good: "package sample\n\nfunc Two() int { return 1 + 1 }\n",
+        bad: "package sample\n\nfunc Two() int { return 3 }\n",
+        told: "--- FAIL: TestTwo",
+        old: (
+            "old_test.go",
+            "package sample\n\nimport \"testing\"\n\nfunc TestOld(t *testing.T) { t.Fatal(\"old\") }\n",
+        ),
+    });
+}
+
+#[test]
+fn javascript_that_does_not_parse_is_refused_without_any_script() {
+    if !have("node", &["--version"]) {
+        return;
+    }
+    let mut repo = Repo::new(&[
+        ("package.json", "{}"),
+        ("old.js", "let = ;\n"),
+        ("script.js", "#!/usr/bin/env node\nreturn 1;\n"),
+        (
+            "module.js",
+            "import x from 'y';\nawait x;\nexport default x;\n",
+        ),
+        ("plain.cjs", "module.exports = 1;\n"),
+    ]);
+    let base = repo.baseline();
+    assert_eq!(
+        outcomes(&base),
+        one("javascript syntax", CheckOutcome::Failed { exit: 1 })
+    );
+    assert_eq!(
+        base.checks[0].output.lines().next(),
+        Some("old.js:1: SyntaxError: Unexpected token ';'")
+    );
+
+    let fine = repo.check(&["script.js", "module.js", "plain.cjs"], &base);
+    assert_eq!(
+        outcomes(&fine),
+        one("javascript syntax", CheckOutcome::Passed)
+    );
+    repo.write("old.js", b"let x = 2;\n\nlet = ;\n");
+    assert_eq!(
+        outcomes(&repo.check(&["old.js"], &base)),
+        one("javascript syntax", CheckOutcome::FailedBefore { exit: 1 })
+    );
+
+    for (path, text) in [
+        ("new file.js", "function f( {\n"),
+        ("new.mjs", "import x from 'y';\nlet a = (;\n"),
+        ("-A.cjs", "export default 1;\n"),
+    ] {
+        repo.write(path, text.as_bytes());
+        let refused = repo.check(&[path, "script.js"], &base);
+        assert_eq!(
+            outcomes(&refused),
+            one("javascript syntax", CheckOutcome::Failed { exit: 1 }),
+            "{path}"
+        );
+        assert!(
+            feedback(&refused).contains(&format!("{path}:")),
+            "{}",
+            feedback(&refused)
+        );
+    }
+    let module = repo.check(&["new.mjs"], &base);
+    assert!(
+        module.checks[0]
+            .output
+            .starts_with("new.mjs:2: SyntaxError"),
+        "{}",
+        module.checks[0].output
+    );
+}
+
+#[test]
+fn python_that_does_not_compile_is_refused_and_leaves_nothing_behind() {
+    if !have("python3", &["--version"]) {
+        return;
+    }
+    let mut repo = Repo::new(&[("sys.py", "raise SystemExit(0)\n"), ("a.py", "x = 1\n")]);
+    repo.write("latin.py", b"# coding: latin-1\nx = '\xe9'\n");
+    let base = repo.baseline();
+    assert_eq!(outcomes(&base), one("python syntax", CheckOutcome::Passed));
+    assert_eq!(
+        outcomes(&repo.check(&["a.py", "latin.py"], &base)),
+        one("python syntax", CheckOutcome::Passed)
+    );
+    repo.write("a.py", b"x = 1\ndef broken(:\n");
+    let refused = repo.check(&["a.py"], &base);
+    assert_eq!(
+        outcomes(&refused),
+        one("python syntax", CheckOutcome::Failed { exit: 1 })
+    );
+    assert!(
+        feedback(&refused).contains("a.py:2: SyntaxError"),
+        "{}",
+        feedback(&refused)
+    );
+    assert_eq!(repo.droppings(), Vec::<String>::new());
+}
+
+#[test]
+fn pytest_without_tests_passes_and_leaves_nothing_behind() {
+    if !have("python3", &["-c", "import pytest"]) {
+        return;
+    }
+    let mut repo = Repo::new(&[("pytest.ini", "[pytest]\n"), ("a.py", "x = 1\n")]);
+    let base = repo.baseline();
+    assert!(base.passed(), "{base:#?}");
+    repo.write("test_a.py", b"import a\n\ndef test_a():\n    assert a.x\n");
+    assert_eq!(repo.check(&["test_a.py"], &base).word(), "passed");
+    assert_eq!(repo.droppings(), Vec::<String>::new());
+
+    let base = repo.baseline();
+    std::fs::remove_file(repo.lane().join("test_a.py")).unwrap();
+    let evidence = repo.check(&["test_a.py"], &base);
+    assert!(
+        outcomes(&evidence).contains(&("pytest".to_owned(), CheckOutcome::Failed { exit: 5 })),
+        "{evidence:#?}"
+    );
+}
+
+#[test]
+fn a_missing_tool_is_told_before_anything_and_can_be_allowed() {
+    let mut repo = Repo::new(&[("README.md", "x")]);
+    repo.commands.push(ConfiguredCheck {
+        name: "suite".into(),
+        run: "no-such-runner --all".into(),
+        ..Default::default()
+    });
+    let base = repo.baseline();
+    assert!(
+        matches!(&base.checks[..], [CheckResult { outcome: CheckOutcome::NotAvailable { why }, .. }] if why.contains("no-such-runner"))
+    );
+    assert!(!base.passed() && !base.unverified);
+
+    let strict = repo.check(&["README.md"], &base);
+    assert_eq!(strict.word(), "failed");
+    repo.allow_unverified = true;
+    let lenient = repo.check(&["README.md"], &base);
+    assert_eq!(
+        (
+            lenient.word(),
+            lenient.passed(),
+            feedback(&lenient).is_empty()
+        ),
+        ("unverified", true, true)
+    );
+}
+
+#[test]
+fn an_interpreter_for_stray_files_is_not_called_for_where_it_is_missing() {
+    let mut repo = Repo::new(&[("a.js", "let = ;"), ("b.py", "def")]);
+    repo.env = vec![("PATH".to_owned(), repo.dir.path().display().to_string())];
+    assert_eq!(repo.baseline().checks, []);
+    assert!(repo.check(&["a.js"], &Evidence::default()).unverified);
+    repo.write("package.json", b"{}");
+    assert!(matches!(
+        repo.baseline().checks[0].outcome,
+        CheckOutcome::NotAvailable { .. }
+    ));
+}
+
+#[test]
+fn a_hanging_check_ends_at_its_bound() {
+    let mut repo = Repo::new(&[("README.md", "x")]);
+    repo.commands.push(ConfiguredCheck {
+        name: "hang".into(),
+        run: "echo started; exec tail -f /dev/null".into(),
+        timeout: Some(Duration::from_millis(200)),
+        ..Default::default()
+    });
+    repo.commands.push(ConfiguredCheck {
+        name: "after".into(),
+        run: "true".into(),
+        ..Default::default()
+    });
+    let evidence = repo.check(&["README.md"], &Evidence::default());
+    let expected = [
+        ("hang".to_owned(), CheckOutcome::TimedOut { seconds: 1 }),
+        ("after".to_owned(), CheckOutcome::Passed),
+    ];
+    assert_eq!(outcomes(&evidence), expected);
+    assert_eq!(
+        *repo.seen.borrow(),
+        ["start hang", "end hang", "start after", "end after"]
+    );
+}
+
+#[test]
+fn a_stop_ends_the_check_that_runs() {
+    let mut repo = Repo::new(&[("README.md", "x")]);
+    repo.commands.push(ConfiguredCheck {
+        name: "hang".into(),
+        run: "exec tail -f /dev/null".into(),
+        ..Default::default()
+    });
+    let (handle, stop) = StopSignal::new();
+    let raise = |_: CheckProgress<'_>| handle.raise();
+    let changed = ["README.md".to_owned()];
+    let ended = block_on(repo.verifier().check(
+        &repo.lane(),
+        &repo.files,
+        &changed,
+        &Evidence::default(),
+        &raise,
+        stop,
+    ));
+    assert_eq!(ended, Err(Stopped));
+}
+
+#[test]
+fn checks_see_their_folder_and_environment_and_their_output_is_clean() {
+    let mut repo = Repo::new(&[("sub/x.txt", "x")]);
+    repo.env
+        .push(("PYTHONDONTWRITEBYTECODE".into(), "mine".into()));
+    repo.commands.push(ConfiguredCheck {
+        name: "look".into(),
+        run: "ls; printf '\\033[31m%s\\033[0m %s\\n' $CARGO_TERM_COLOR $PYTHONDONTWRITEBYTECODE; echo err >&2; exit 4".into(),
+        dir: "./sub/".into(),
+        ..Default::default()
+    });
+    let evidence = repo.check(&["sub/x.txt"], &Evidence::default());
+    let check = &evidence.checks[0];
+    assert_eq!(
+        (check.dir.as_str(), &check.outcome),
+        ("sub", &CheckOutcome::Failed { exit: 4 })
+    );
+    let mut lines: Vec<&str> = check.output.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["err", "never mine", "x.txt"]);
+}
+
+#[test]
+fn work_that_no_language_claims_is_unverified() {
+    let repo = Repo::new(&[("README.md", "x"), ("notes.txt", "y")]);
+    let base = repo.baseline();
+    assert_eq!(base.word(), "unverified");
+    let evidence = repo.check(&["notes.txt"], &base);
+    assert_eq!((evidence.word(), evidence.passed()), ("unverified", true));
+}
+
+#[test]
+fn a_configuration_that_cannot_work_says_why() {
+    let make = |checks: Vec<ConfiguredCheck>| {
+        let config = VerifyConfig {
+            commands: checks,
+            detect: true,
+            timeout: Duration::from_secs(1),
+            allow_unverified: false,
+            env: Vec::new(),
+        };
+        Verifier::new(config)
+            .err()
+            .map(|e| e.to_string())
+            .unwrap_or_default()
+    };
+    let check = |name: &str, dir: &str, when: &str| ConfiguredCheck {
+        name: name.into(),
+        dir: dir.into(),
+        when: vec![when.into()],
+        ..Default::default()
+    };
+    assert!(make(vec![check("a", "", "[z-a]")]).contains("`[z-a]`"));
+    assert!(make(vec![check("a", "../x", "x")]).contains("`../x`"));
+    assert!(make(vec![check("a", "/x", "x")]).contains("`/x`"));
+    assert!(
+        make(vec![check("a", "x", "x"), check("a", "./x/", "x")])
+            .contains("two checks are called `a`")
+    );
+    assert_eq!(make(vec![check("a", ".", "x"), check("a", "b", "x")]), "");
+}

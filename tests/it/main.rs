@@ -1,0 +1,1 @@
+//! Tests at the boundary: the built program, real git, real little programs as engines.
