@@ -52,6 +52,10 @@ pub struct RunPlan {
 /// Set-up errors, before any engine was paid; a bug.
 pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, AppError> {
     proc::adopt_orphans();
+    #[cfg(debug_assertions)]
+    if let Some(point) = env.get(crate::config::env_names::CRASH) {
+        crate::driver::arm(point);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -76,8 +76,10 @@ pub const CLAUDE_MAX_BUDGET_USD: &str = "CODELICIOUS_CLAUDE_MAX_BUDGET_USD";
 /// Set for every process that a run starts: the token by which it is told from a stranger with the same
 /// pid after a crash.
 pub const RUN: &str = "CODELICIOUS_RUN";
+/// Where a debug build kills itself, for tests; a release build ignores it.
+pub const CRASH: &str = "CODELICIOUS_CRASH";
 /// Ours but no settings: ignored when they are set for us, as happens when an engine runs codelicious.
-pub const INTERNAL: [&str; 1] = [RUN];
+pub const INTERNAL: [&str; 2] = [RUN, CRASH];
 
 /// The user's home folder.
 pub const HOME: &str = "HOME";

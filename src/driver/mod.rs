@@ -3,15 +3,19 @@
 //! Nothing is decided here and nothing is done here: `core` decides, [`perform`] does, and the ledger is
 //! durable before every outside effect.
 
+mod crash;
 mod perform;
 mod prepare;
 mod shells;
 mod signals;
 
+#[cfg(debug_assertions)]
+pub use crash::arm;
 pub use perform::lanes_dir;
 pub use shells::{LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
 
+use crash::Place;
 use crate::core::absorb::{LaneEvent, absorb, begin};
 use crate::core::decide::{decide, next_wake};
 use crate::core::lane::{Halt, Lane};
@@ -61,8 +65,12 @@ pub async fn run_lane(
             let key = effect.key();
             busy.insert(key);
             let (shells, view) = (Rc::clone(shells), lane.clone());
-            in_flight
-                .spawn_local(async move { (key, perform::perform(&shells, &view, effect).await) });
+            in_flight.spawn_local(async move {
+                crash::come_by(&effect, Place::Before);
+                let result = perform::perform(&shells, &view, effect.clone()).await;
+                crash::come_by(&effect, Place::After);
+                (key, result)
+            });
         }
         let wake = next_wake(lane);
         if busy.is_empty() && (wake.is_none() || lane.halt.is_some()) {

@@ -28,10 +28,13 @@ use std::thread::yield_now;
 /// Name of the lock file in `.codelicious/`.
 pub const LOCK_FILE: &str = "run.lock";
 
-/// Tries, each giving way to other threads, before an onlooker's shared lock counts as a holder's, before
-/// a holder who has not yet written who they are counts as unknown, and before a lock file that is replaced
-/// under our hands is given up. Onlookers and writers need microseconds.
+/// Tries, each giving way to other threads, before an onlooker's shared lock counts as a holder's, and
+/// before a lock file that is replaced under our hands is given up. Onlookers need microseconds.
 const TRIES: u32 = 2_000;
+
+/// Tries before a holder who has not yet written who they are counts as unknown. They are about to, but may
+/// have to wait for a processor; about a tenth of a second in all.
+const NAME_TRIES: u32 = 30_000;
 
 /// More than a holder's line ever needs.
 const MAX_INFO: usize = 4096;
@@ -121,8 +124,10 @@ impl RunLock {
         if !try_exclusive(&git_dir, TRIES).map_err(|e| cannot_lock(common_git_dir, e))? {
             return Err(LockError::Held(read_holder(codelicious_dir)));
         }
-        root::ensure_layout(codelicious_dir)?;
+        // The name first, and all that waits for the disk after it: others want to know who we are.
+        root::ensure_bare(codelicious_dir)?;
         let file = lock_file(&codelicious_dir.join(LOCK_FILE), &info)?;
+        root::ensure_layout(codelicious_dir)?;
         Ok(Self {
             dir: codelicious_dir.to_owned(),
             info,
@@ -250,7 +255,9 @@ fn lock_file(path: &Path, info: &LockInfo) -> Result<File, LockError> {
         let Some(file) = open_lock_file(path)? else {
             continue;
         };
-        if !try_exclusive(&file, TRIES).map_err(|e| cannot_lock(path, e))? {
+        // Only asked, not locked: an onlooker believes the name in a file that is locked exclusively, so
+        // that it must never be, not for an instant, with an old name in it.
+        if !try_shared(&file).map_err(|e| cannot_lock(path, e))? {
             return Err(LockError::Held(
                 read_info(&file).map_or(Holder::Unknown, Holder::Known),
             ));
@@ -258,8 +265,6 @@ fn lock_file(path: &Path, info: &LockInfo) -> Result<File, LockError> {
         if !is_at(&file, path).context("lock", path)? {
             continue;
         }
-        // An onlooker believes the name in a locked file, so it must not be locked with an old name in it.
-        file.unlock().context("unlock", path)?;
         file.write_all_at(&line, 0).context("write", path)?;
         file.set_len(line.len() as u64).context("write", path)?;
         if !try_exclusive(&file, TRIES).map_err(|e| cannot_lock(path, e))? {
@@ -307,7 +312,7 @@ fn open_lock_file(path: &Path) -> Result<Option<File>, FsError> {
 /// directory and is about to write their name.
 fn read_holder(codelicious_dir: &Path) -> Holder {
     let path = codelicious_dir.join(LOCK_FILE);
-    for _ in 0..TRIES {
+    for _ in 0..NAME_TRIES {
         if let Some(info) = locked_info(&path) {
             return Holder::Known(info);
         }

@@ -1,9 +1,10 @@
 //! The one folder that is ours in the repository's root.
 
-use super::atomic::{create_dir_all_durable, write};
-use super::error::FsError;
+use super::atomic::{create_dir_all_durable, sync_dir, write};
+use super::error::{Context, FsError};
 use super::read::read_bounded;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Name of the folder below the repository's root.
@@ -27,6 +28,8 @@ pub fn ensure_codelicious_dir(root: &Path) -> Result<PathBuf, FsError> {
 /// The same for the path of the folder itself.
 pub fn ensure_layout(dir: &Path) -> Result<(), FsError> {
     ensure_real_dir(dir)?;
+    // Also where another call made the folder without waiting for the disk.
+    let is_new = !dir.join(FOLDERS[0]).is_dir();
     let ignore = dir.join(".gitignore");
     let stands = read_bounded(&ignore, 64 * 1024).is_ok_and(|bytes| {
         bytes
@@ -36,10 +39,21 @@ pub fn ensure_layout(dir: &Path) -> Result<(), FsError> {
     if !stands {
         write(&ignore, b"*\n")?;
     }
-    for name in FOLDERS {
+    for name in FOLDERS.iter().rev() {
         ensure_real_dir(&dir.join(name))?;
     }
-    Ok(())
+    match dir.parent() {
+        Some(root) if is_new => sync_dir(root),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder itself, without waiting for the disk, for a caller that completes it soon.
+pub(crate) fn ensure_bare(dir: &Path) -> Result<(), FsError> {
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => ensure_real_dir(dir),
+        other => other.context("create the folder", dir),
+    }
 }
 
 fn ensure_real_dir(dir: &Path) -> Result<(), FsError> {

@@ -50,6 +50,21 @@ pub enum EffectKey {
 }
 
 impl Effect {
+    /// The effect's name, as in its serialised form.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PrepareLane => "prepare_lane",
+            Self::Baseline => "baseline",
+            Self::RunEngine { .. } => "run_engine",
+            Self::Verify { .. } => "verify",
+            Self::Seal { .. } => "seal",
+            Self::Land { .. } => "land",
+            Self::SetAside { .. } => "set_aside",
+            Self::Push { .. } => "push",
+            Self::PutPr { .. } => "put_pr",
+        }
+    }
+
     /// The resource the effect occupies; two effects with the same key never run at once in a lane.
     pub fn key(&self) -> EffectKey {
         match self {

@@ -131,6 +131,9 @@ fn done_byte(task: &Task, bytes: &[u8]) -> Option<u8> {
     }
 }
 
+/// What two tasks must have in common to be the same one: headings, id or title, fingerprint.
+type KeyOf<'a> = &'a dyn Fn(&Spec, &Task) -> (Vec<String>, String, String);
+
 /// For every task of `merged` the index of the same task in `side`.
 ///
 /// The id alone could mistake one twin for another after one was inserted, so equal text counts before it;
@@ -146,8 +149,7 @@ fn match_tasks(merged: &Spec, side: &Spec) -> Vec<Option<usize>> {
         .collect();
     let gone = |task: &Task| !merged_headings.contains(&side.sections[task.section].headings);
 
-    let mut pass = |key: &dyn Fn(&Spec, &Task) -> (Vec<String>, String, String),
-                    eligible: &dyn Fn(&Task) -> bool| {
+    let mut pass = |key: KeyOf<'_>, eligible: &dyn Fn(&Task) -> bool| {
         let mut by_key: HashMap<_, Vec<usize>> = HashMap::new();
         for (index, task) in side.tasks.iter().enumerate().rev() {
             if !claimed.contains(&index) && eligible(task) {
@@ -257,7 +259,7 @@ fn conflict_lines(conflicted: &[u8], theirs: &[u8]) -> Vec<usize> {
             at = found + part.len();
         } else if let Some(part) = &mut block {
             part.push(line);
-        } else if !ours && !(line.trim_ascii().is_empty() && theirs.get(at) != Some(&line)) {
+        } else if !ours && (theirs.get(at) == Some(&line) || !line.trim_ascii().is_empty()) {
             // A line of both, or of the lane alone; and the lane may have deleted lines of the user's text.
             let ahead = theirs.get(at..).unwrap_or_default();
             if let Some(skipped) = ahead.iter().take(LOOK_AHEAD).position(|l| *l == line) {

@@ -131,8 +131,9 @@ impl Walk<'_> {
                 self.heading(*level, range);
             }
             Event::Start(Tag::List(_)) => {
-                self.block(range.start);
-                let context = self.in_context() || self.led_into_context(range.start);
+                let start = self.bullet(range.start);
+                self.block(start);
+                let context = self.in_context() || self.led_into_context(start);
                 self.frames.push(Frame::List { context });
             }
             Event::Start(Tag::Item) => self.item(&range),
@@ -223,19 +224,27 @@ impl Walk<'_> {
         }
     }
 
+    /// Where an item's bullet stands. The parser begins items and lists at their indentation, and where a
+    /// tab is part of it, up to a byte before their line.
+    fn bullet(&self, start: usize) -> usize {
+        let bytes = &self.text.as_bytes()[start..];
+        start + bytes.iter().take_while(|b| b.is_ascii_whitespace()).count()
+    }
+
     fn item(&mut self, range: &Range<usize>) {
+        let start = self.bullet(range.start);
         let parent = self.frames.iter().rev().find_map(|frame| match frame {
             Frame::Item { boxed, parent, .. } => Some(boxed.or(*parent)),
             Frame::List { .. } | Frame::Quote => None,
         });
         let context = self.in_context();
         if self.quotes == 0
-            && let Some(near) = near_box(&self.text[range.start..])
+            && let Some(near) = near_box(&self.text[start..])
         {
-            self.out.near.push((self.lines.number(range.start), near));
+            self.out.near.push((self.lines.number(start), near));
         }
         self.frames.push(Frame::Item {
-            span: range.clone(),
+            span: start..range.end.max(start),
             boxed: None,
             parent: parent.flatten(),
             context,

@@ -7,7 +7,7 @@ use super::label::split_label;
 use super::marks::{Comment, Says, comment_at_end};
 use super::parse::Notes;
 use super::reader::{Near, Outline, Part, RawBox};
-use super::text::{Lines, collapse, cut, dedent, line_end, without_comments};
+use super::text::{Lines, collapse, cut, dedent, line_end, unix, without_comments};
 use crate::model::{MarkSite, Task, TaskMark};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -117,7 +117,7 @@ fn draft(text: &str, lines: &Lines, raw: &RawBox, children: &[Range<usize>]) -> 
             .next()
             .unwrap_or("")
             .to_owned(),
-        first => first.to_owned(),
+        first => unix(first).into_owned(),
     };
     if first.trim().is_empty() {
         return None;

@@ -1,6 +1,7 @@
 //! Small text tools: line numbers, hashes, white space and comments.
 
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Where lines begin. A line ends with LF, CRLF or a lone CR, as in CommonMark.
@@ -98,9 +99,19 @@ pub(super) fn without_comments(text: &str) -> String {
     out
 }
 
-/// Takes away the white space that all lines but the first have in common, blank lines at both ends, and
-/// carriage returns before line feeds.
+/// The text with LF as its only line end.
+pub(super) fn unix(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Takes away the white space that all lines but the first have in common, white space at the ends of lines
+/// and blank lines at both ends; lines end with LF.
 pub(super) fn dedent(text: &str) -> String {
+    let text = &*unix(text);
     let blank = |line: &str| line.trim().is_empty();
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let common = text

@@ -1,1 +1,22 @@
 //! Tests at the boundary: the built program, real git, real little programs as engines.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start programs and read the environment themselves"
+)]
+
+mod bad_input;
+mod engines;
+mod file_names;
+mod flags;
+mod flows;
+mod git_cases;
+mod locking;
+mod main_job;
+mod resume;
+mod shapes;
+mod stopping;
+mod support;
+mod ticks;
+mod users_files;
+mod verification;

@@ -74,13 +74,10 @@ impl<'a> Surroundings<'a> {
         let mut parent = task.parent;
         while let Some(p) = parent {
             let above = &spec.tasks[p];
+            let own = tidy(&above.text, false);
             pieces.add(
                 "Belongs to the task:",
-                if above.text.trim().is_empty() {
-                    &above.title
-                } else {
-                    &above.text
-                },
+                if own.is_empty() { &above.title } else { &own },
             );
             parent = above.parent;
         }
@@ -166,7 +163,7 @@ pub(super) fn shown(title: &str) -> Cow<'_, str> {
     }
 }
 
-/// Takes the heading off, our own mark comments too, and joins runs of blank lines.
+/// Takes the heading off, and joins runs of blank lines and rules.
 fn tidy(raw: &str, heading: bool) -> String {
     let mut lines = raw
         .trim_start_matches('\u{feff}')

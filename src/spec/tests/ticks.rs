@@ -489,17 +489,17 @@ fn big_specs_are_read_whole() {
 #[test]
 fn odd_shapes_end_soon() {
     let shapes = [
-        "- ".repeat(200_000),
-        "- [ ] depends on ".to_owned() + &"depends on ".repeat(100_000),
-        "## a\n".repeat(300_000),
-        (0..1000)
+        "- ".repeat(50_000),
+        "- [ ] depends on ".to_owned() + &"depends on ".repeat(25_000),
+        "## a\n".repeat(50_000),
+        (0..500)
             .map(|i| format!("{}- [ ] x\n", "  ".repeat(i)))
             .collect(),
-        "- [ ]\n".repeat(200_000),
-        "<!-- ".repeat(200_000),
-        "> ".repeat(100_000) + "- [ ] a",
-        "- [ ] ".repeat(100_000),
-        "`".repeat(500_000),
+        "- [ ]\n".repeat(50_000),
+        "<!-- ".repeat(50_000),
+        "> ".repeat(25_000) + "- [ ] a",
+        "- [ ] ".repeat(25_000),
+        "`".repeat(100_000),
     ];
     for shape in shapes {
         spec(&shape);

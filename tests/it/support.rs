@@ -1,0 +1,376 @@
+//! A repository of its own for every test: a bare origin, a home, a cache, and programs that play engines.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A repository with a bare origin. Nothing of the machine's configuration reaches it.
+pub struct Repo {
+    temp: TempDir,
+    pub root: PathBuf,
+    pub origin: PathBuf,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    fn new(output: &Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        Self {
+            code: output
+                .status
+                .code()
+                .unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Panics with all output unless the exit code is `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code, code,
+            "--- stdout\n{}\n--- stderr\n{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+
+    /// Standard output as one JSON value.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}:\n{}", self.stdout))
+    }
+}
+
+/// The built program.
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_codelicious"))
+}
+
+/// The program that plays Claude Code.
+pub fn fake_claude() -> PathBuf {
+    let dir = program().parent().expect("the program is in a folder").to_path_buf();
+    let fake = dir.join("examples/fake-claude");
+    assert!(
+        fake.exists(),
+        "{} is not built; `cargo test` builds it, `cargo test --test it` needs `--examples` too",
+        fake.display()
+    );
+    fake
+}
+
+impl Repo {
+    /// A repository with one commit (`README.md` and a check that passes when no `work/*.bad` exists),
+    /// pushed to a bare origin.
+    pub fn new() -> Self {
+        let repo = Self::bare_bones();
+        repo.write("README.md", "# Project\n");
+        repo.write(
+            "check.sh",
+            "for f in work/*.bad; do [ -e \"$f\" ] && { echo \"$f is bad\"; exit 1; }; done; exit 0\n",
+        );
+        repo.write("codelicious.toml", "[verify]\ncommands = [\"sh check.sh\"]\n");
+        repo.write(".gitignore", "/ignored/\n");
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-qm", "First commit"]);
+        repo.git(&["push", "-q", "-u", "origin", "main"]);
+        repo
+    }
+
+    /// A repository without a commit, with an empty bare origin.
+    pub fn bare_bones() -> Self {
+        let temp = TempDir::new().expect("a temporary folder");
+        let base = temp.path().canonicalize().expect("it is there");
+        let (root, origin) = (base.join("project"), base.join("origin.git"));
+        for dir in ["project", "home", "cache", "bin", "state", "config/codelicious"] {
+            fs::create_dir_all(base.join(dir)).expect("made");
+        }
+        std::os::unix::fs::symlink(fake_claude(), base.join("bin/claude")).expect("linked");
+        fs::write(
+            base.join("config/codelicious/config.toml"),
+            "[env]\npass = [\"FAKE_CLAUDE_*\", \"CANARY_*\"]\n",
+        )
+        .expect("written");
+        let repo = Self { temp, root, origin };
+        repo.git_in(&base, &["init", "-q", "--bare", "--initial-branch=main", "origin.git"]);
+        repo.git(&["init", "-q", "--initial-branch=main"]);
+        repo.git(&["config", "user.name", "Ada"]);
+        repo.git(&["config", "user.email", "ada@localhost"]);
+        repo.git(&["remote", "add", "origin", "../origin.git"]);
+        repo
+    }
+
+    /// The folder around repository, origin, home and cache.
+    pub fn base(&self) -> PathBuf {
+        self.root.parent().expect("it has one").to_path_buf()
+    }
+
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let full = self.root.join(path);
+        fs::create_dir_all(full.parent().expect("it has one")).expect("made");
+        fs::write(full, text).expect("written");
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    /// Writes an executable script.
+    pub fn script(&self, path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().expect("it has one")).expect("made");
+        fs::write(path, text).expect("written");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+
+    /// What the fake `claude` is to do from now on; see the head of `tests/fakes/claude.rs`.
+    pub fn fake(&self, script: &Value) {
+        fs::write(self.base().join("script.json"), script.to_string()).expect("written");
+    }
+
+    /// Calls of the fake `claude` so far.
+    pub fn calls(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.base().join("calls.jsonl")).unwrap_or_default();
+        text.lines().map(|l| serde_json::from_str(l).expect("a JSON line")).collect()
+    }
+
+    /// Chunk ids in the order in which the fake `claude` was asked for them.
+    pub fn asked_for(&self) -> Vec<String> {
+        let chunk = |c: &Value| c["chunk"].as_str().unwrap_or_default().to_owned();
+        self.calls().iter().map(chunk).collect()
+    }
+
+    fn envs(&self) -> BTreeMap<String, String> {
+        let base = self.base();
+        let at = |name: &str| base.join(name).display().to_string();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut envs = BTreeMap::from([
+            ("PATH".to_owned(), format!("{}:{path}", at("bin"))),
+            ("HOME".to_owned(), at("home")),
+            ("XDG_CACHE_HOME".to_owned(), at("cache")),
+            ("XDG_CONFIG_HOME".to_owned(), at("config")),
+            ("GIT_CONFIG_GLOBAL".to_owned(), "/dev/null".to_owned()),
+            ("GIT_CONFIG_SYSTEM".to_owned(), "/dev/null".to_owned()),
+            ("FAKE_CLAUDE_LOG".to_owned(), at("calls.jsonl")),
+            ("FAKE_CLAUDE_STATE".to_owned(), at("state")),
+        ]);
+        if base.join("script.json").exists() {
+            envs.insert("FAKE_CLAUDE_SCRIPT".to_owned(), at("script.json"));
+        }
+        envs
+    }
+
+    /// The program in the repository's root, with a clean environment.
+    pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(args)
+            .current_dir(&self.root)
+            .env_clear()
+            .envs(self.envs())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ended {
+        Ended::new(&self.command(args).output().expect("it starts"))
+    }
+
+    /// Runs it with more environment.
+    pub fn run_with<S: AsRef<OsStr>>(&self, args: &[S], envs: &[(&str, &str)]) -> Ended {
+        Ended::new(&self.command(args).envs(envs.iter().copied()).output().expect("it starts"))
+    }
+
+    /// Starts it and lets it run.
+    pub fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Child {
+        self.command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts")
+    }
+
+    /// Git in the repository's root; standard output, trimmed.
+    #[track_caller]
+    pub fn git(&self, args: &[&str]) -> String {
+        self.git_in(&self.root, args)
+    }
+
+    #[track_caller]
+    pub fn git_in(&self, dir: &Path, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(args)
+            .current_dir(dir)
+            .env_clear()
+            .envs(self.envs())
+            .output()
+            .expect("git starts");
+        let ended = Ended::new(&output).expect(0);
+        ended.stdout.trim_end().to_owned()
+    }
+
+    /// Clones the origin beside the repository, as somebody else's machine would have it.
+    pub fn fresh_clone(&self, name: &str) -> Clone_<'_> {
+        let base = self.base();
+        self.git_in(&base, &["clone", "-q", "origin.git", name]);
+        let root = base.join(name);
+        self.git_in(&root, &["config", "user.name", "Ada"]);
+        self.git_in(&root, &["config", "user.email", "ada@localhost"]);
+        Clone_ { repo: self, root }
+    }
+
+    /// Commits on `branch` that main lacks, oldest first, as `(subject, chunk trailer)`.
+    pub fn commits(&self, branch: &str) -> Vec<(String, Option<String>)> {
+        let format = "--format=%s%x09%(trailers:key=Codelicious-Chunk,valueonly,separator=%x2C)";
+        let log = self.git(&["log", "--reverse", format, &format!("main..{branch}")]);
+        log.lines()
+            .map(|line| {
+                let (subject, chunk) = line.split_once('\t').unwrap_or((line, ""));
+                (subject.to_owned(), (!chunk.is_empty()).then(|| chunk.to_owned()))
+            })
+            .collect()
+    }
+
+    /// Everything of the user's that a run must leave alone, as one comparable text.
+    pub fn users_things(&self) -> String {
+        let mut out = String::new();
+        let mut files = Vec::new();
+        collect(&self.root, &mut files);
+        files.sort();
+        for path in files {
+            let below = path.strip_prefix(&self.root).expect("below");
+            let first = below.components().next().map(|c| c.as_os_str().to_owned());
+            if matches!(first.as_deref().and_then(OsStr::to_str), Some(".codelicious" | ".git")) {
+                continue;
+            }
+            let meta = path.symlink_metadata().expect("there");
+            let content = if meta.is_symlink() {
+                fs::read_link(&path).expect("read").as_os_str().as_bytes().to_vec()
+            } else {
+                fs::read(&path).expect("read")
+            };
+            out.push_str(&format!("{} {:o} {}\n", below.display(), meta.permissions().mode(), hash(&content)));
+        }
+        let dot_git = self.root.join(".git");
+        for name in ["HEAD", "index", "config"] {
+            let bytes = fs::read(dot_git.join(name)).unwrap_or_default();
+            out.push_str(&format!(".git/{name} {}\n", hash(&bytes)));
+        }
+        let refs = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
+        for line in refs.lines() {
+            let ours = ["refs/codelicious/", "refs/heads/codelicious/", "refs/remotes/"];
+            if !ours.iter().any(|p| line.starts_with(p)) {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+        out.push_str(&self.git(&["stash", "list"]));
+        out
+    }
+
+    /// Contents of our folder's files with their names, for looking for what must not be there.
+    pub fn our_files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        collect(&self.root.join(".codelicious"), &mut files);
+        files
+            .into_iter()
+            .filter_map(|p| Some((p.clone(), fs::read(&p).ok()?)))
+            .collect()
+    }
+
+    /// The lanes' folder, when there is one.
+    pub fn lanes(&self) -> Vec<PathBuf> {
+        let repositories = fs::read_dir(self.base().join("cache/codelicious"));
+        let lanes = repositories.into_iter().flatten().flatten();
+        lanes
+            .flat_map(|r| fs::read_dir(r.path()).into_iter().flatten().flatten())
+            .map(|l| l.path())
+            .collect()
+    }
+
+    /// Keeps the folder for a look after a failure.
+    #[allow(dead_code, reason = "for debugging")]
+    pub fn keep(self) -> PathBuf {
+        self.temp.keep()
+    }
+}
+
+/// A clone of the origin, with the test's environment.
+pub struct Clone_<'r> {
+    repo: &'r Repo,
+    pub root: PathBuf,
+}
+
+impl Clone_<'_> {
+    pub fn run(&self, args: &[&str]) -> Ended {
+        let output = self
+            .repo
+            .command(args)
+            .current_dir(&self.root)
+            .output()
+            .expect("it starts");
+        Ended::new(&output)
+    }
+
+    #[track_caller]
+    pub fn git(&self, args: &[&str]) -> String {
+        self.repo.git_in(&self.root, args)
+    }
+}
+
+/// Waits until `met` holds; panics after a minute. Not a sleep: the bound is for a test that would hang.
+#[track_caller]
+pub fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !met() {
+        assert!(start.elapsed().as_secs() < 60, "waited a minute for: {what}");
+        std::thread::yield_now();
+        let pause = std::time::Duration::from_millis(2);
+        std::thread::park_timeout(pause);
+    }
+}
+
+/// A spec of `n` tasks `T001`… below one heading each `per_section` tasks.
+pub fn spec_of(n: usize, per_section: usize) -> String {
+    let mut out = String::from("# Work\n");
+    for i in 1..=n {
+        if (i - 1) % per_section == 0 {
+            out.push_str(&format!("\n## Section {}\n\n", (i - 1) / per_section + 1));
+        }
+        out.push_str(&format!("- [ ] T{i:03} Build piece {i}\n"));
+    }
+    out
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_dir = path.symlink_metadata().is_ok_and(|m| m.is_dir());
+        if is_dir {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    format!("{:016x}-{}", hasher.finish(), bytes.len())
+}
