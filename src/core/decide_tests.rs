@@ -1,1 +1,770 @@
+//! Whole lives of lanes, with a world that answers effects as told: no IO, every turn asserted.
 
+use super::super::absorb::{absorb, begin};
+use super::super::lane::Stage;
+use super::super::testkit::{at, base, chunk, lane, oid};
+use super::*;
+use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
+use crate::model::{
+    BlockRequest, CheckOutcome, CheckResult, ChunkId, Completion, Cost, EngineError, EngineOutcome,
+    EngineReport, Evidence, Oid, Usage,
+};
+
+fn check(outcome: CheckOutcome) -> Evidence {
+    Evidence {
+        checks: vec![CheckResult {
+            name: "test".to_owned(),
+            command: "make test".to_owned(),
+            dir: String::new(),
+            outcome,
+            millis: 1,
+            output: String::new(),
+        }],
+        unverified: false,
+        tree: None,
+    }
+}
+
+fn completion(confidence: f64, no_change_needed: Option<&str>) -> EngineOutcome {
+    EngineOutcome::Completed(Completion {
+        summary: "did it".to_owned(),
+        confidence,
+        rationale: "because".to_owned(),
+        no_change_needed: no_change_needed.map(str::to_owned),
+    })
+}
+
+fn report(outcome: EngineOutcome) -> Box<EngineReport> {
+    Box::new(EngineReport {
+        outcome,
+        usage: Usage::default(),
+        cost: Cost::Unknown,
+        session: None,
+        model: None,
+    })
+}
+
+fn work(files: &[&str], lines: u32, evidence: Evidence) -> Box<Verified> {
+    Box::new(Verified {
+        evidence,
+        tree: Some(oid(9)),
+        files: files.iter().map(|f| (*f).to_owned()).collect(),
+        lines,
+        findings: Vec::new(),
+    })
+}
+
+/// The effects due now, begun, as short words.
+fn turn(lane: &mut Lane, busy: &[EffectKey]) -> Vec<Effect> {
+    let due = decide(lane, &busy.iter().copied().collect(), at(0));
+    for effect in &due {
+        begin(lane, effect, at(0)).unwrap();
+    }
+    due
+}
+
+fn give(lane: &mut Lane, result: EffectResult) {
+    absorb(lane, result, at(0)).unwrap();
+}
+
+fn prepared(lane: &mut Lane) {
+    assert_eq!(turn(lane, &[]), [Effect::PrepareLane]);
+    give(
+        lane,
+        EffectResult::LanePrepared {
+            tip: oid(2),
+            base: base(),
+            synced: true,
+            notes: Vec::new(),
+        },
+    );
+    assert_eq!(turn(lane, &[]), [Effect::Baseline]);
+    give(
+        lane,
+        EffectResult::BaselineDone(check(CheckOutcome::Passed)),
+    );
+}
+
+fn run_engine(id: &str, attempt: u32, fixes: u32) -> Effect {
+    Effect::RunEngine {
+        chunk: ChunkId::from(id),
+        attempt,
+        fixes,
+    }
+}
+
+/// Takes a chunk from its engine run to its landing; other effects are left alone.
+fn build(lane: &mut Lane, id: &str, lines: u32, commit: Oid) -> u32 {
+    let chunk = ChunkId::from(id);
+    give(
+        lane,
+        EffectResult::EngineEnded {
+            chunk: chunk.clone(),
+            report: report(completion(0.9, None)),
+            undone: Vec::new(),
+        },
+    );
+    turn(lane, &[EffectKey::Push, EffectKey::Pr]);
+    give(
+        lane,
+        EffectResult::Verified {
+            chunk: chunk.clone(),
+            verified: work(&["a"], lines, check(CheckOutcome::Passed)),
+        },
+    );
+    let due = turn(lane, &[EffectKey::Push, EffectKey::Pr]);
+    let [Effect::Seal { part, .. }] = due[..] else {
+        panic!("{due:?}")
+    };
+    give(
+        lane,
+        EffectResult::Sealed {
+            chunk: chunk.clone(),
+            part,
+            commit: commit.clone(),
+            warning: None,
+        },
+    );
+    let due = turn(lane, &[EffectKey::Push, EffectKey::Pr]);
+    assert!(
+        matches!(&due[..], [Effect::Land { new, .. }] if *new == commit),
+        "{due:?}"
+    );
+    give(
+        lane,
+        EffectResult::Landed {
+            chunk,
+            part,
+            commit,
+        },
+    );
+    part
+}
+
+#[test]
+fn a_chunk_from_plan_to_review() {
+    let mut lane = lane(vec![chunk("a", &[])]);
+    prepared(&mut lane);
+    assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, 0)]);
+    assert!(
+        turn(&mut lane, &[EffectKey::Worktree]).is_empty(),
+        "one engine at a time"
+    );
+    build(&mut lane, "a", 10, oid(3));
+    let push = Effect::Push {
+        branch: "codelicious/spec".to_owned(),
+        tip: oid(3),
+    };
+    assert_eq!(
+        turn(&mut lane, &[]),
+        [push],
+        "no pull request before its branch is there"
+    );
+    give(
+        &mut lane,
+        EffectResult::Pushed {
+            branch: "codelicious/spec".to_owned(),
+            tip: oid(3),
+        },
+    );
+    assert_eq!(
+        turn(&mut lane, &[]),
+        [Effect::PutPr {
+            part: 1,
+            ready: true
+        }]
+    );
+    let key = pr_key(&lane, 1);
+    let pr = PrRecord {
+        number: Some(1),
+        state: PrState::Ready,
+        content: Some(key),
+        ..lane.ledger.prs[0].clone()
+    };
+    give(
+        &mut lane,
+        EffectResult::PrPut {
+            part: 1,
+            pr: Box::new(pr),
+        },
+    );
+    assert!(turn(&mut lane, &[]).is_empty());
+    assert_eq!(lane_exit(&lane), ExitCode::Done);
+    assert!(lane.ledger.intents.is_empty());
+}
+
+#[test]
+fn the_next_chunk_does_not_wait_for_a_push() {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &["a"])]);
+    prepared(&mut lane);
+    turn(&mut lane, &[]);
+    build(&mut lane, "a", 1, oid(3));
+    let due = turn(&mut lane, &[]);
+    assert_eq!(due[0], run_engine("b", 1, 0));
+    assert!(matches!(due[1], Effect::Push { .. }));
+}
+
+#[test]
+fn what_an_ending_leads_to() {
+    let passed = || check(CheckOutcome::Passed);
+    let none = || Evidence {
+        unverified: true,
+        ..Evidence::default()
+    };
+    let undeclared = || EngineOutcome::Undeclared {
+        last_words: "ok".to_owned(),
+    };
+    let secret = || {
+        Box::new(Verified {
+            findings: vec!["a.txt:1: a key".to_owned()],
+            ..*work(&["a.txt"], 1, passed())
+        })
+    };
+    let table: Vec<(&str, EngineOutcome, Box<Verified>, &str)> = vec![
+        (
+            "work and green",
+            completion(0.9, None),
+            work(&["a"], 1, passed()),
+            "verifying",
+        ),
+        (
+            "work, no checks at all",
+            completion(0.9, None),
+            work(&["a"], 1, none()),
+            "verifying",
+        ),
+        (
+            "work and red",
+            completion(0.9, None),
+            work(&["a"], 1, check(CheckOutcome::Failed { exit: 1 })),
+            "fixing",
+        ),
+        (
+            "work and a check that hangs",
+            completion(0.9, None),
+            work(&["a"], 1, check(CheckOutcome::TimedOut { seconds: 1 })),
+            "fixing",
+        ),
+        (
+            "red as before",
+            completion(0.9, None),
+            work(&["a"], 1, check(CheckOutcome::FailedBefore { exit: 1 })),
+            "verifying",
+        ),
+        (
+            "nothing and no reason",
+            completion(0.9, None),
+            work(&[], 0, passed()),
+            "needs_review",
+        ),
+        (
+            "nothing, with a reason, green",
+            completion(0.9, Some("is there")),
+            work(&[], 0, passed()),
+            "verifying",
+        ),
+        (
+            "nothing, with a reason, red",
+            completion(0.9, Some("is there")),
+            work(&[], 0, check(CheckOutcome::Failed { exit: 1 })),
+            "fixing",
+        ),
+        (
+            "nothing, with a reason, no checks",
+            completion(0.9, Some("is there")),
+            work(&[], 0, none()),
+            "needs_review",
+        ),
+        (
+            "undeclared and green",
+            undeclared(),
+            work(&["a"], 1, passed()),
+            "verifying",
+        ),
+        (
+            "undeclared, no checks",
+            undeclared(),
+            work(&["a"], 1, none()),
+            "needs_review",
+        ),
+        (
+            "undeclared and nothing",
+            undeclared(),
+            work(&[], 0, passed()),
+            "needs_review",
+        ),
+        (
+            "not confident",
+            completion(0.1, None),
+            work(&["a"], 1, passed()),
+            "needs_review",
+        ),
+        (
+            "a secret in the diff",
+            completion(0.9, None),
+            secret(),
+            "needs_review",
+        ),
+    ];
+    for (what, outcome, verified, state) in table {
+        let mut lane = lane(vec![chunk("a", &[])]);
+        prepared(&mut lane);
+        turn(&mut lane, &[]);
+        let id = ChunkId::from("a");
+        give(
+            &mut lane,
+            EffectResult::EngineEnded {
+                chunk: id.clone(),
+                report: report(outcome),
+                undone: Vec::new(),
+            },
+        );
+        turn(&mut lane, &[]);
+        give(
+            &mut lane,
+            EffectResult::Verified {
+                chunk: id.clone(),
+                verified,
+            },
+        );
+        assert_eq!(lane.state(&id).word(), state, "{what}");
+        let sealed = matches!(lane.stage, Stage::Seal { .. });
+        assert_eq!(
+            sealed,
+            state == "verifying",
+            "{what}: only what is judged good is sealed"
+        );
+    }
+}
+
+#[test]
+fn the_fix_budget_is_spent_and_the_rest_goes_on() {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &["a"]), chunk("c", &[])]);
+    prepared(&mut lane);
+    let (id, red) = (ChunkId::from("a"), || {
+        work(&["a"], 1, check(CheckOutcome::Failed { exit: 1 }))
+    });
+    assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, 0)]);
+    for fixes in 1..=2 {
+        give(
+            &mut lane,
+            EffectResult::EngineEnded {
+                chunk: id.clone(),
+                report: report(completion(0.9, None)),
+                undone: Vec::new(),
+            },
+        );
+        turn(&mut lane, &[]);
+        give(
+            &mut lane,
+            EffectResult::Verified {
+                chunk: id.clone(),
+                verified: red(),
+            },
+        );
+        assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, fixes)]);
+    }
+    give(
+        &mut lane,
+        EffectResult::EngineEnded {
+            chunk: id.clone(),
+            report: report(completion(0.9, None)),
+            undone: Vec::new(),
+        },
+    );
+    turn(&mut lane, &[]);
+    give(
+        &mut lane,
+        EffectResult::Verified {
+            chunk: id.clone(),
+            verified: red(),
+        },
+    );
+    assert_eq!(
+        lane.state(&id),
+        ChunkState::Failed {
+            why: "checks fail: test, after 2 fix turns".to_owned()
+        }
+    );
+    assert_eq!(
+        turn(&mut lane, &[]),
+        [Effect::SetAside {
+            chunk: id.clone(),
+            attempt: 1
+        }]
+    );
+    give(
+        &mut lane,
+        EffectResult::SetAside {
+            chunk: id.clone(),
+            saved: None,
+        },
+    );
+    assert_eq!(
+        turn(&mut lane, &[]),
+        [run_engine("c", 1, 0)],
+        "b depends on a, c does not"
+    );
+    build(&mut lane, "c", 1, oid(3));
+    assert_eq!(
+        lane.state(&ChunkId::from("b")),
+        ChunkState::Skipped {
+            because: "a is failed".to_owned()
+        }
+    );
+    assert_eq!(lane_exit(&lane), ExitCode::Incomplete);
+}
+
+#[test]
+fn how_engine_failures_end_a_chunk_or_the_run() {
+    let text = || "x".to_owned();
+    let table = [
+        (
+            EngineError::RateLimited {
+                until: None,
+                message: text(),
+            },
+            "pending",
+            Some(ExitCode::NoEngine),
+        ),
+        (
+            EngineError::Overloaded { message: text() },
+            "pending",
+            Some(ExitCode::NoEngine),
+        ),
+        (
+            EngineError::Credit { message: text() },
+            "pending",
+            Some(ExitCode::NoEngine),
+        ),
+        (
+            EngineError::Auth { message: text() },
+            "pending",
+            Some(ExitCode::NoEngine),
+        ),
+        (
+            EngineError::NotStarted { message: text() },
+            "pending",
+            Some(ExitCode::Setup),
+        ),
+        (
+            EngineError::ContextTooLong { message: text() },
+            "failed",
+            None,
+        ),
+        (
+            EngineError::InvalidRequest { message: text() },
+            "failed",
+            None,
+        ),
+        (EngineError::Refusal { message: text() }, "failed", None),
+        (EngineError::TimedOut { seconds: 1 }, "failed", None),
+        (EngineError::Stalled { seconds: 1 }, "failed", None),
+        (EngineError::TurnLimit { turns: 1 }, "failed", None),
+        (EngineError::Budget { message: text() }, "failed", None),
+        (EngineError::Transient { message: text() }, "failed", None),
+        (EngineError::Protocol { message: text() }, "failed", None),
+    ];
+    for fixing in [false, true] {
+        for (error, state, halt) in &table {
+            let mut lane = lane(vec![chunk("a", &[])]);
+            prepared(&mut lane);
+            turn(&mut lane, &[]);
+            let id = ChunkId::from("a");
+            if fixing {
+                give(
+                    &mut lane,
+                    EffectResult::EngineEnded {
+                        chunk: id.clone(),
+                        report: report(completion(0.9, None)),
+                        undone: Vec::new(),
+                    },
+                );
+                turn(&mut lane, &[]);
+                let red = work(&["a"], 1, check(CheckOutcome::Failed { exit: 1 }));
+                give(
+                    &mut lane,
+                    EffectResult::Verified {
+                        chunk: id.clone(),
+                        verified: red,
+                    },
+                );
+                turn(&mut lane, &[]);
+            }
+            let outcome = EngineOutcome::Failed(error.clone());
+            give(
+                &mut lane,
+                EffectResult::EngineEnded {
+                    chunk: id.clone(),
+                    report: report(outcome),
+                    undone: Vec::new(),
+                },
+            );
+            assert_eq!(lane.state(&id).word(), *state, "{error}");
+            assert_eq!(lane.halt.as_ref().map(|h| h.exit), *halt, "{error}");
+            let counted = lane.record(&id).unwrap().counted_attempts();
+            assert_eq!(
+                counted,
+                u32::from(halt.is_none()),
+                "a limit does not use up the attempts: {error}"
+            );
+            assert_eq!(
+                turn(&mut lane, &[]),
+                [Effect::SetAside {
+                    chunk: id,
+                    attempt: 1
+                }],
+                "the work is kept: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_question_blocks_its_chunk_only() {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &[])]);
+    prepared(&mut lane);
+    turn(&mut lane, &[]);
+    let asks = EngineOutcome::Blocked(BlockRequest {
+        reason: "no key".to_owned(),
+        needs: "which?".to_owned(),
+    });
+    let id = ChunkId::from("a");
+    give(
+        &mut lane,
+        EffectResult::EngineEnded {
+            chunk: id.clone(),
+            report: report(asks),
+            undone: Vec::new(),
+        },
+    );
+    turn(&mut lane, &[]);
+    give(
+        &mut lane,
+        EffectResult::SetAside {
+            chunk: id,
+            saved: None,
+        },
+    );
+    assert_eq!(turn(&mut lane, &[]), [run_engine("b", 1, 0)]);
+    build(&mut lane, "b", 1, oid(3));
+    give(
+        &mut lane,
+        EffectResult::Pushed {
+            branch: "codelicious/spec".to_owned(),
+            tip: oid(3),
+        },
+    );
+    assert!(is_ready(&lane, 1), "only a person can move the rest");
+    assert_eq!(lane_exit(&lane), ExitCode::WaitsForPerson);
+}
+
+#[test]
+fn caps_start_the_next_part_but_never_an_empty_one() {
+    let chunks: Vec<_> = ["a", "b", "c", "d", "e"]
+        .iter()
+        .map(|id| chunk(id, &[]))
+        .collect();
+    let mut lane = lane(chunks);
+    lane.policy.max_commits = 2;
+    lane.policy.max_lines = 100;
+    prepared(&mut lane);
+    let mut parts = Vec::new();
+    for (i, (id, lines)) in [("a", 900), ("b", 10), ("c", 80), ("d", 20), ("e", 1)]
+        .into_iter()
+        .enumerate()
+    {
+        turn(&mut lane, &[EffectKey::Push, EffectKey::Pr]);
+        parts.push(build(
+            &mut lane,
+            id,
+            lines,
+            oid(10 + u32::try_from(i).unwrap()),
+        ));
+    }
+    // a alone is over the cap of lines and gets a part of its own; b and c hold 90 lines and 2 commits.
+    assert_eq!(parts, [1, 2, 2, 3, 3]);
+    assert_eq!(pr_base(&lane, 1), "main");
+    assert_eq!(pr_base(&lane, 3), "codelicious/spec-part-2");
+    assert!(
+        is_ready(&lane, 1) && is_ready(&lane, 2),
+        "a finished part goes to review"
+    );
+}
+
+#[test]
+fn pushes_are_tried_again_when_that_can_help() {
+    let table = [
+        (PushFailureKind::Transient, 3),
+        (PushFailureKind::Auth, 1),
+        (PushFailureKind::Conflict, 1),
+        (PushFailureKind::HookDeclined, 1),
+        (PushFailureKind::Other, 1),
+    ];
+    for (kind, tries) in table {
+        let mut lane = lane(vec![chunk("a", &[])]);
+        prepared(&mut lane);
+        turn(&mut lane, &[]);
+        build(&mut lane, "a", 1, oid(3));
+        let mut now = at(0);
+        let mut sent = 0;
+        loop {
+            let due = decide(&lane, &BTreeSet::new(), now);
+            let Some(Effect::Push { branch, tip }) = due.first().cloned() else {
+                break;
+            };
+            sent += 1;
+            let failure = PushFailure {
+                kind,
+                message: "no".to_owned(),
+            };
+            absorb(
+                &mut lane,
+                EffectResult::PushFailed {
+                    branch,
+                    tip,
+                    failure,
+                },
+                now,
+            )
+            .unwrap();
+            assert!(
+                decide(&lane, &BTreeSet::new(), now).is_empty(),
+                "never at once"
+            );
+            now = next_wake(&lane).unwrap_or(now);
+        }
+        assert_eq!(sent, tries, "{kind:?}");
+        assert!(undelivered(&lane));
+        assert_eq!(lane_exit(&lane), ExitCode::Incomplete);
+    }
+}
+
+#[test]
+fn a_missing_check_stops_before_an_engine_is_paid_unless_allowed() {
+    for allowed in [false, true] {
+        let mut lane = lane(vec![chunk("a", &[])]);
+        lane.policy.allow_unverified = allowed;
+        turn(&mut lane, &[]);
+        give(
+            &mut lane,
+            EffectResult::LanePrepared {
+                tip: oid(2),
+                base: base(),
+                synced: false,
+                notes: Vec::new(),
+            },
+        );
+        turn(&mut lane, &[]);
+        give(
+            &mut lane,
+            EffectResult::BaselineDone(check(CheckOutcome::NotAvailable {
+                why: "no make".to_owned(),
+            })),
+        );
+        let due = turn(&mut lane, &[]);
+        assert_eq!(due.len(), usize::from(allowed), "{due:?}");
+        assert_eq!(
+            lane_exit(&lane),
+            if allowed {
+                ExitCode::Incomplete
+            } else {
+                ExitCode::Setup
+            }
+        );
+    }
+}
+
+#[test]
+fn a_halt_takes_no_new_work_and_a_landing_is_carried_to_its_end() {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &[])]);
+    prepared(&mut lane);
+    turn(&mut lane, &[]);
+    let id = ChunkId::from("a");
+    give(
+        &mut lane,
+        EffectResult::EngineEnded {
+            chunk: id.clone(),
+            report: report(completion(0.9, None)),
+            undone: Vec::new(),
+        },
+    );
+    turn(&mut lane, &[]);
+    give(
+        &mut lane,
+        EffectResult::Verified {
+            chunk: id.clone(),
+            verified: work(&["a"], 1, check(CheckOutcome::Passed)),
+        },
+    );
+    turn(&mut lane, &[]);
+    give(
+        &mut lane,
+        EffectResult::Sealed {
+            chunk: id.clone(),
+            part: 1,
+            commit: oid(3),
+            warning: None,
+        },
+    );
+    lane.halt = Some(super::super::lane::Halt {
+        exit: ExitCode::Deadline,
+        why: String::new(),
+        remedy: String::new(),
+    });
+    assert!(matches!(turn(&mut lane, &[])[..], [Effect::Land { .. }]));
+    give(
+        &mut lane,
+        EffectResult::Landed {
+            chunk: id,
+            part: 1,
+            commit: oid(3),
+        },
+    );
+    assert!(
+        matches!(turn(&mut lane, &[])[..], [Effect::Push { .. }]),
+        "a deadline lets finished work out"
+    );
+    lane.halt = Some(super::super::lane::Halt {
+        exit: ExitCode::Terminated,
+        why: String::new(),
+        remedy: String::new(),
+    });
+    assert!(turn(&mut lane, &[]).is_empty(), "a signal does not");
+    assert_eq!(lane_exit(&lane), ExitCode::Terminated);
+}
+
+#[test]
+fn a_hook_that_always_changes_the_work_is_given_up() {
+    let mut lane = lane(vec![chunk("a", &[])]);
+    prepared(&mut lane);
+    turn(&mut lane, &[]);
+    let id = ChunkId::from("a");
+    give(
+        &mut lane,
+        EffectResult::EngineEnded {
+            chunk: id.clone(),
+            report: report(completion(0.9, None)),
+            undone: Vec::new(),
+        },
+    );
+    let mut seals = 0;
+    for _ in 0..10 {
+        turn(&mut lane, &[]);
+        if !matches!(lane.stage, Stage::Verify { .. }) {
+            break;
+        }
+        give(
+            &mut lane,
+            EffectResult::Verified {
+                chunk: id.clone(),
+                verified: work(&["a"], 1, check(CheckOutcome::Passed)),
+            },
+        );
+        turn(&mut lane, &[]);
+        seals += 1;
+        give(&mut lane, EffectResult::SealChanged { chunk: id.clone() });
+    }
+    assert_eq!(seals, 3);
+    assert_eq!(lane.state(&id).word(), "failed");
+}

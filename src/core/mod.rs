@@ -14,3 +14,6 @@ pub mod redact;
 pub mod split;
 pub mod tokens;
 pub mod transition;
+
+#[cfg(test)]
+mod testkit;

@@ -1,1 +1,434 @@
+use super::super::decide::decide;
+use super::super::testkit::{at, base, chunk, ledger, oid, policy, spec_plan};
+use super::*;
+use crate::model::{Attempt, Chunk, ChunkRecord, Cost, Effect, PrState, RunId, Usage};
+use proptest::prelude::*;
 
+fn attempt(n: u32, end: AttemptEnd) -> Attempt {
+    Attempt {
+        n,
+        run: RunId::from("earlier"),
+        engine: "fake".to_owned(),
+        model: None,
+        session: None,
+        started: at(0),
+        ended: None,
+        fixes: 0,
+        usage: Usage::default(),
+        cost: Cost::Unknown,
+        end,
+    }
+}
+
+fn record(state: ChunkState, attempts: Vec<Attempt>) -> ChunkRecord {
+    ChunkRecord {
+        state,
+        attempts,
+        ..ChunkRecord::new("Build a", "print-a")
+    }
+}
+
+fn done(mut chunk: Chunk) -> Chunk {
+    chunk.done = true;
+    chunk
+}
+
+fn facts(tip: u32) -> LaneFacts {
+    LaneFacts {
+        tip: Some(oid(tip)),
+        base: Some(base()),
+        ..LaneFacts::default()
+    }
+}
+
+fn commit(n: u32, id: &str, part: u32) -> LaneCommit {
+    LaneCommit {
+        oid: oid(n),
+        chunk: Some(ChunkId::from(id)),
+        part: Some(part),
+        lines: 7,
+    }
+}
+
+fn recovered(ledger: Ledger, chunks: Vec<Chunk>, facts: &LaneFacts, resume: Resume) -> Recovered {
+    recover(policy(), ledger, spec_plan(chunks), facts, resume).unwrap()
+}
+
+fn failed(n: usize) -> ChunkRecord {
+    let why = || "x".to_owned();
+    let attempts = (1..=n)
+        .map(|i| attempt(u32::try_from(i).unwrap(), AttemptEnd::Failed { why: why() }))
+        .collect();
+    record(ChunkState::Failed { why: why() }, attempts)
+}
+
+#[test]
+fn what_was_remembered_against_what_stands_in_the_spec() {
+    let why = || "x".to_owned();
+    let running = || vec![attempt(1, AttemptEnd::Running)];
+    let changed = |r: ChunkRecord| ChunkRecord {
+        fingerprint: "other".to_owned(),
+        ..r
+    };
+    let table: Vec<(&str, ChunkRecord, bool, Resume, &str, bool)> = vec![
+        (
+            "pending stays",
+            record(ChunkState::Pending, vec![]),
+            false,
+            Resume::Remembered,
+            "pending",
+            false,
+        ),
+        (
+            "interrupted in the engine",
+            record(ChunkState::InProgress { attempt: 1 }, running()),
+            false,
+            Resume::Remembered,
+            "pending",
+            true,
+        ),
+        (
+            "interrupted in the checks",
+            record(
+                ChunkState::Verifying {
+                    attempt: 1,
+                    fixes: 1,
+                },
+                running(),
+            ),
+            false,
+            Resume::Remembered,
+            "pending",
+            true,
+        ),
+        (
+            "committed, record lost",
+            record(
+                ChunkState::Verifying {
+                    attempt: 1,
+                    fixes: 0,
+                },
+                running(),
+            ),
+            true,
+            Resume::Remembered,
+            "committed",
+            true,
+        ),
+        (
+            "committed and marked",
+            record(ChunkState::Committed { commit: oid(5) }, vec![]),
+            true,
+            Resume::Remembered,
+            "committed",
+            false,
+        ),
+        (
+            "mark taken away",
+            record(ChunkState::Committed { commit: oid(5) }, vec![]),
+            false,
+            Resume::Remembered,
+            "pending",
+            true,
+        ),
+        (
+            "ticked by a person",
+            record(
+                ChunkState::Blocked {
+                    why: why(),
+                    needs: why(),
+                },
+                vec![],
+            ),
+            true,
+            Resume::Remembered,
+            "committed",
+            true,
+        ),
+        (
+            "failed within its bound",
+            failed(2),
+            false,
+            Resume::Remembered,
+            "pending",
+            false,
+        ),
+        (
+            "failed too often",
+            failed(3),
+            false,
+            Resume::Remembered,
+            "failed",
+            false,
+        ),
+        (
+            "failed too often, text changed",
+            changed(failed(3)),
+            false,
+            Resume::Remembered,
+            "pending",
+            false,
+        ),
+        (
+            "failed too often, --no-resume",
+            failed(3),
+            false,
+            Resume::Forgetful,
+            "pending",
+            false,
+        ),
+        (
+            "blocked stays",
+            record(
+                ChunkState::Blocked {
+                    why: why(),
+                    needs: why(),
+                },
+                vec![],
+            ),
+            false,
+            Resume::Remembered,
+            "blocked",
+            false,
+        ),
+        (
+            "blocked, text changed",
+            changed(record(
+                ChunkState::Blocked {
+                    why: why(),
+                    needs: why(),
+                },
+                vec![],
+            )),
+            false,
+            Resume::Remembered,
+            "pending",
+            false,
+        ),
+        (
+            "needs review stays",
+            record(ChunkState::NeedsReview { why: why() }, vec![]),
+            false,
+            Resume::Remembered,
+            "needs_review",
+            false,
+        ),
+        (
+            "needs review, --no-resume",
+            record(ChunkState::NeedsReview { why: why() }, vec![]),
+            false,
+            Resume::Forgetful,
+            "pending",
+            false,
+        ),
+        (
+            "skipped comes back",
+            record(ChunkState::Skipped { because: why() }, vec![]),
+            false,
+            Resume::Remembered,
+            "pending",
+            false,
+        ),
+    ];
+    for (what, record, is_done, resume, state, is_repair) in table {
+        let mut ledger = ledger();
+        ledger.chunks.insert(ChunkId::from("a"), record);
+        let mut facts = facts(5);
+        let plan = if is_done {
+            facts.commits.push(commit(5, "a", 1));
+            done(chunk("a", &[]))
+        } else {
+            chunk("a", &[])
+        };
+        let after = recovered(ledger, vec![plan], &facts, resume);
+        assert_eq!(
+            after.lane.state(&ChunkId::from("a")).word(),
+            state,
+            "{what}"
+        );
+        assert_eq!(
+            !after.repairs.is_empty(),
+            is_repair,
+            "{what}: {:?}",
+            after.repairs
+        );
+        let still_running = after
+            .lane
+            .record(&ChunkId::from("a"))
+            .unwrap()
+            .attempts
+            .iter()
+            .any(|a| a.end == AttemptEnd::Running);
+        assert!(!still_running, "{what}");
+    }
+}
+
+#[test]
+fn a_fresh_clone_knows_everything_that_matters() {
+    let chunks = vec![
+        done(chunk("a", &[])),
+        done(chunk("b", &[])),
+        chunk("c", &[]),
+    ];
+    let mut facts = facts(7);
+    facts.commits = vec![commit(5, "a", 1), commit(7, "b", 2)];
+    facts.remote = [
+        ("codelicious/spec".to_owned(), oid(5)),
+        ("codelicious/spec-part-2".to_owned(), oid(7)),
+    ]
+    .into();
+    let after = recovered(ledger(), chunks, &facts, Resume::Remembered);
+    let lane = after.lane;
+    assert_eq!(lane.progress(), (2, 3));
+    assert_eq!(
+        lane.ledger
+            .prs
+            .iter()
+            .map(|p| (p.part, p.tip.clone(), p.base.as_str()))
+            .collect::<Vec<_>>(),
+        [(1, oid(5), "main"), (2, oid(7), "codelicious/spec")]
+    );
+    assert_eq!(lane.ledger.pushed.len(), 2, "nothing is sent again");
+    assert_eq!(lane.record(&ChunkId::from("b")).unwrap().lines, 7);
+    assert_eq!(lane.next_chunk().unwrap().id, ChunkId::from("c"));
+}
+
+#[test]
+fn a_trailer_without_its_mark_was_undone_and_is_said() {
+    let mut facts = facts(5);
+    facts.commits.push(commit(5, "a", 1));
+    let after = recovered(ledger(), vec![chunk("a", &[])], &facts, Resume::Remembered);
+    assert_eq!(after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
+    assert!(
+        after.repairs[0].contains("its mark was taken away"),
+        "{:?}",
+        after.repairs
+    );
+}
+
+#[test]
+fn a_sealed_commit_is_landed_without_buying_the_work_again() {
+    let landing = || Intent::Land {
+        chunk: ChunkId::from("a"),
+        part: 1,
+        old: oid(2),
+        new: oid(3),
+    };
+    let mut before = ledger();
+    before.chunks.insert(
+        ChunkId::from("a"),
+        record(
+            ChunkState::Verifying {
+                attempt: 1,
+                fixes: 0,
+            },
+            vec![attempt(1, AttemptEnd::Running)],
+        ),
+    );
+    before.intents.push(landing());
+    let mut facts = facts(2);
+    facts.objects.insert(oid(3));
+    let after = recovered(
+        before.clone(),
+        vec![chunk("a", &[])],
+        &facts,
+        Resume::Remembered,
+    );
+    assert_eq!(
+        after.lane.resume_landing,
+        Some((ChunkId::from("a"), 1, oid(3)))
+    );
+    assert_eq!(
+        decide(&after.lane, &BTreeSet::new(), at(0)),
+        [Effect::PrepareLane]
+    );
+    // The lane moved, or the object is gone: the chunk starts again.
+    for facts in [
+        LaneFacts {
+            tip: Some(oid(9)),
+            ..facts.clone()
+        },
+        LaneFacts {
+            objects: BTreeSet::new(),
+            ..facts
+        },
+    ] {
+        let after = recovered(
+            before.clone(),
+            vec![chunk("a", &[])],
+            &facts,
+            Resume::Remembered,
+        );
+        assert_eq!(after.lane.resume_landing, None);
+        assert_eq!(after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
+    }
+}
+
+#[test]
+fn numbers_of_merged_parts_are_not_used_again() {
+    let mut facts = facts(1);
+    facts.tip = None;
+    facts.merged_parts = [
+        (1, ("codelicious/spec".to_owned(), oid(5))),
+        (2, ("codelicious/spec-part-2".to_owned(), oid(7))),
+    ]
+    .into();
+    let after = recovered(
+        ledger(),
+        vec![done(chunk("a", &[])), chunk("b", &[])],
+        &facts,
+        Resume::Remembered,
+    );
+    assert!(
+        after
+            .lane
+            .ledger
+            .prs
+            .iter()
+            .all(|p| p.state == PrState::Merged)
+    );
+    assert_eq!(super::super::decide::choose_part(&after.lane, 1), 3);
+    assert_eq!(super::super::decide::pr_base(&after.lane, 3), "main");
+}
+
+fn any_state() -> impl Strategy<Value = ChunkState> {
+    let why = || "x".to_owned();
+    prop_oneof![
+        Just(ChunkState::Pending),
+        (1u32..4).prop_map(|attempt| ChunkState::InProgress { attempt }),
+        (1u32..4, 0u32..3).prop_map(|(attempt, fixes)| ChunkState::Verifying { attempt, fixes }),
+        (1u32..4, 1u32..3).prop_map(|(attempt, fixes)| ChunkState::Fixing { attempt, fixes }),
+        (1u32..9).prop_map(|n| ChunkState::Committed { commit: oid(n) }),
+        Just(ChunkState::Failed { why: why() }),
+        Just(ChunkState::NeedsReview { why: why() }),
+        Just(ChunkState::Blocked {
+            why: why(),
+            needs: why()
+        }),
+        Just(ChunkState::AwaitingApproval { gate: why() }),
+        Just(ChunkState::Skipped { because: why() }),
+    ]
+}
+
+proptest! {
+    /// Whatever the ledger remembers: what the spec marks is done, and nothing else is.
+    #[test]
+    fn git_decides_what_is_done(states in proptest::collection::vec((any_state(), any::<bool>()), 1..8), forget: bool) {
+        let mut before = ledger();
+        let mut chunks = Vec::new();
+        for (i, (state, is_done)) in states.iter().enumerate() {
+            let id = format!("c{i}");
+            before.chunks.insert(ChunkId::from(id.as_str()), record(state.clone(), vec![]));
+            chunks.push(if *is_done { done(chunk(&id, &[])) } else { chunk(&id, &[]) });
+        }
+        let resume = if forget { Resume::Forgetful } else { Resume::Remembered };
+        let once = recovered(before, chunks.clone(), &facts(2), resume);
+        for (i, (_, is_done)) in states.iter().enumerate() {
+            let id = ChunkId::from(format!("c{i}").as_str());
+            prop_assert_eq!(matches!(once.lane.state(&id), ChunkState::Committed { .. }), *is_done);
+        }
+        let twice = recovered(once.lane.ledger.clone(), chunks, &facts(2), resume);
+        prop_assert_eq!(&twice.lane.ledger, &once.lane.ledger, "recovering again changes nothing");
+        prop_assert!(twice.repairs.is_empty(), "{:?}", twice.repairs);
+    }
+}
