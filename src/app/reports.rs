@@ -9,7 +9,7 @@ use crate::core::plan::parts_preview;
 use crate::core::recover::{Resume, recover};
 use crate::model::report::{
     LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts, StatusReport, StatusSpec,
-    SummarySpec, Undelivered,
+    StoppedChunk, SummarySpec, Undelivered,
 };
 use crate::model::{ChunkState, ExitCode, Ledger, RunId, SpecId, SpecPlan};
 use crate::ui;
@@ -235,7 +235,14 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>) -> SummarySpec {
             .chunks
             .iter()
             .filter_map(|c| {
-                ui::status::stopped(&lane.ledger.spec, &c.id, &c.title, &lane.state(&c.id))
+                let state = lane.state(&c.id);
+                StoppedChunk::of(
+                    &lane.ledger.spec,
+                    &lane.ledger.path,
+                    &c.id,
+                    &c.title,
+                    &state,
+                )
             })
             .collect(),
         undelivered: undelivered_work(lane, remote),

@@ -113,17 +113,16 @@ fn questions(lane: &Lane) -> Vec<StoppedChunk> {
     lane.plan
         .chunks
         .iter()
-        .filter_map(|c| match lane.state(&c.id) {
-            ChunkState::Blocked { why, needs } => Some(StoppedChunk {
-                spec: lane.ledger.spec.clone(),
-                chunk: c.id.clone(),
-                title: c.title.clone(),
-                status: "blocked".to_owned(),
-                reason: why,
-                needs: Some(needs),
-                next: Vec::new(),
-            }),
-            _ => None,
+        .map(|c| (c, lane.state(&c.id)))
+        .filter(|(_, state)| matches!(state, ChunkState::Blocked { .. }))
+        .filter_map(|(c, state)| {
+            StoppedChunk::of(
+                &lane.ledger.spec,
+                &lane.ledger.path,
+                &c.id,
+                &c.title,
+                &state,
+            )
         })
         .collect()
 }

@@ -177,8 +177,9 @@ fn questions(out: &mut String, input: &BodyInput) {
         if let Some(needs) = &q.needs {
             let _ = writeln!(item, "  - Needs: {}", inline(needs, 1000));
         }
-        for command in q.next.iter().take(3) {
-            let _ = writeln!(item, "  - {}", code(command, 300));
+        for (i, advice) in q.next.iter().take(3).enumerate() {
+            let word = if i == 0 { "To go on:" } else { "Or" };
+            let _ = writeln!(item, "  - {word} {}", inline(advice, 400));
         }
         item
     });

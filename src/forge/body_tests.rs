@@ -61,7 +61,7 @@ fn question(text: &str) -> StoppedChunk {
         status: "blocked".to_owned(),
         reason: text.to_owned(),
         needs: Some(text.to_owned()),
-        next: vec!["codelicious answer todo:T002 'your answer'".to_owned()],
+        next: vec!["put the answer below its task, and run again".to_owned()],
     }
 }
 
@@ -169,7 +169,7 @@ fn everything_that_can_be_said() {
 
     - `T002` Which key?: Which key?
       - Needs: Which key?
-      - `codelicious answer todo:T002 'your answer'`
+      - To go on: put the answer below its task, and run again
 
     ### Verification
 

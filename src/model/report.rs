@@ -221,8 +221,62 @@ pub struct StoppedChunk {
     pub reason: String,
     /// The question to answer, for a blocked chunk.
     pub needs: Option<String>,
-    /// Commands that move it on, most likely first; empty where none does.
+    /// What a person can do, most likely first, each as words that read on after "to go on:". Empty where it
+    /// goes on by itself.
     pub next: Vec<String>,
+}
+
+impl StoppedChunk {
+    /// A stopped chunk of the spec at `path`; None for one that goes on by itself.
+    pub fn of(
+        spec: &SpecId,
+        path: &str,
+        chunk: &ChunkId,
+        title: &str,
+        state: &ChunkState,
+    ) -> Option<Self> {
+        let anew = || "run again with --no-resume".to_owned();
+        let (needs, next) = match state {
+            ChunkState::Failed { .. } => (
+                None,
+                vec![
+                    "run again, with --no-resume once its attempts are used up".to_owned(),
+                    format!("say more in its task in {path}, and run again"),
+                ],
+            ),
+            ChunkState::NeedsReview { .. } => (
+                None,
+                vec![
+                    format!("say more in its task in {path}, and run again"),
+                    format!("mark it done in {path} where nothing is left to do"),
+                    anew(),
+                ],
+            ),
+            ChunkState::Blocked { needs, .. } => (
+                Some(needs.clone()),
+                vec![
+                    format!("put the answer below its task in {path}, and run again"),
+                    anew(),
+                ],
+            ),
+            ChunkState::AwaitingApproval { .. } => (None, vec![anew()]),
+            ChunkState::Skipped { .. } => (None, Vec::new()),
+            ChunkState::Pending
+            | ChunkState::InProgress { .. }
+            | ChunkState::Verifying { .. }
+            | ChunkState::Fixing { .. }
+            | ChunkState::Committed { .. } => return None,
+        };
+        Some(Self {
+            spec: spec.clone(),
+            chunk: chunk.clone(),
+            title: title.to_owned(),
+            status: state.word().to_owned(),
+            reason: state.reason().unwrap_or_default().to_owned(),
+            needs: needs.filter(|n| !n.trim().is_empty()),
+            next,
+        })
+    }
 }
 
 /// Committed work that the remote does not hold.

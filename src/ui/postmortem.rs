@@ -50,8 +50,9 @@ pub fn render(report: &PostmortemReport) -> String {
                 s.reason
             )));
             text.push('\n');
-            for command in &s.next {
-                text.push_str(&format!("    {}\n", one_line(command)));
+            for (i, advice) in s.next.iter().enumerate() {
+                let word = if i == 0 { "to go on:" } else { "or" };
+                text.push_str(&format!("    {word} {}\n", one_line(advice)));
             }
         }
         out.push_str(&format!("\n## Stopped\n\n{}", fenced("text", &text)));

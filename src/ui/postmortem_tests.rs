@@ -1,7 +1,7 @@
 use super::*;
-use crate::model::report::StateCounts;
+use crate::model::report::{StateCounts, StoppedChunk};
 use crate::model::{ChunkState, ExitCode, RunId};
-use crate::ui::status::stopped;
+
 use chrono::DateTime;
 
 fn sample() -> PostmortemReport {
@@ -21,7 +21,16 @@ fn sample() -> PostmortemReport {
             .into_iter()
             .collect::<StateCounts>(),
         in_flight: vec!["todo:T003 engine at work, attempt 1".to_owned()],
-        stopped: vec![stopped(&"todo".into(), &"T002".into(), "t", &failed).unwrap()],
+        stopped: vec![
+            StoppedChunk::of(
+                &"todo".into(),
+                "specs/todo.md",
+                &"T002".into(),
+                "t",
+                &failed,
+            )
+            .unwrap(),
+        ],
         log_tail: vec![
             "first".to_owned(),
             "```` a fence\x1b[2J\r".to_owned(),
@@ -68,7 +77,8 @@ fn the_page() {
 
     ```text
     todo:T002 failed: tests fail
-        codelicious retry todo:T002
+        to go on: run again, with --no-resume once its attempts are used up
+        or say more in its task in specs/todo.md, and run again
     ```
 
     ## Run

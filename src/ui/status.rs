@@ -4,7 +4,7 @@ use super::UiOptions;
 use super::plan::doubts;
 use super::text::{Paint, cut, one_line, shell_quote, spent, width, wrap};
 use crate::model::report::{PrReport, StatusReport, StatusSpec, StoppedChunk, Undelivered};
-use crate::model::{ChunkId, ChunkState, PrState, SpecId};
+use crate::model::PrState;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,46 +16,6 @@ pub(super) fn value(report: &impl Serialize) -> Value {
 /// The documented JSON of `status --json`: [`StatusReport`] with every field present.
 pub fn json(report: &StatusReport) -> Value {
     value(report)
-}
-
-/// A chunk that stopped, with the commands that move it on; None for one that goes on by itself.
-pub fn stopped(
-    spec: &SpecId,
-    chunk: &ChunkId,
-    title: &str,
-    state: &ChunkState,
-) -> Option<StoppedChunk> {
-    let name = shell_quote(&format!("{spec}:{chunk}"));
-    let (needs, next) = match state {
-        ChunkState::Failed { .. } => (None, vec![format!("codelicious retry {name}")]),
-        ChunkState::NeedsReview { .. } => (
-            None,
-            vec![
-                format!("codelicious accept {name}"),
-                format!("codelicious retry {name}"),
-            ],
-        ),
-        ChunkState::Blocked { needs, .. } => (
-            Some(needs.clone()),
-            vec![format!("codelicious answer {name} 'your answer'")],
-        ),
-        ChunkState::AwaitingApproval { .. } => (None, vec![format!("codelicious accept {name}")]),
-        ChunkState::Skipped { .. } => (None, Vec::new()),
-        ChunkState::Pending
-        | ChunkState::InProgress { .. }
-        | ChunkState::Verifying { .. }
-        | ChunkState::Fixing { .. }
-        | ChunkState::Committed { .. } => return None,
-    };
-    Some(StoppedChunk {
-        spec: spec.clone(),
-        chunk: chunk.clone(),
-        title: title.to_owned(),
-        status: state.word().to_owned(),
-        reason: state.reason().unwrap_or_default().to_owned(),
-        needs: needs.filter(|n| !n.trim().is_empty()),
-        next,
-    })
 }
 
 /// The commands that deliver what the remote does not hold.
@@ -169,7 +129,7 @@ pub(super) fn branch_and_prs(branch: &str, prs: &[PrReport]) -> String {
     out
 }
 
-/// Stopped chunks with reason and what to type. Commands stand on lines of their own, unbroken.
+/// Stopped chunks with reason and what to do.
 pub(super) fn stopped_text(stopped: &[StoppedChunk], options: &UiOptions) -> String {
     let mut out = String::new();
     for s in stopped {
@@ -187,9 +147,9 @@ pub(super) fn stopped_text(stopped: &[StoppedChunk], options: &UiOptions) -> Str
         if let Some(needs) = &s.needs {
             out.push_str(&wrap(&format!("needs: {needs}"), 6, options.width));
         }
-        for (i, command) in s.next.iter().enumerate() {
-            let word = if i == 0 { "type" } else { "or  " };
-            out.push_str(&format!("      {word} {}\n", one_line(command)));
+        for (i, advice) in s.next.iter().enumerate() {
+            let word = if i == 0 { "to go on:" } else { "or" };
+            out.push_str(&wrap(&format!("{word} {advice}"), 6, options.width));
         }
     }
     out

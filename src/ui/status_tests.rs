@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::effect::PushFailureKind;
 use crate::model::report::{LockHolder, REPORT_SCHEMA, Spent, StateCounts};
-use crate::model::{Cost, Oid, RunId, Usage};
+use crate::model::{ChunkId, ChunkState, Cost, Oid, RunId, SpecId, Usage};
 use chrono::DateTime;
 
 fn sample() -> StatusReport {
@@ -27,8 +27,9 @@ fn sample() -> StatusReport {
         .iter()
         .enumerate()
         .filter_map(|(i, s)| {
-            stopped(
+            StoppedChunk::of(
                 &id,
+                "specs/todo.md",
                 &ChunkId::new(format!("T00{}", i + 1)),
                 "Open the door",
                 s,
@@ -101,11 +102,13 @@ fn a_status_for_people() {
           the key is missing
           needs: Which key opens the door to the staging system, and who may have
           it?
-          type codelicious answer todo:T003 'your answer'
+          to go on: put the answer below its task in specs/todo.md, and run again
+          or run again with --no-resume
       needs review  T004  Open the door
           no change and no reason
-          type codelicious accept todo:T004
-          or   codelicious retry todo:T004
+          to go on: say more in its task in specs/todo.md, and run again
+          or mark it done in specs/todo.md where nothing is left to do
+          or run again with --no-resume
       skipped  T005  Open the door
           T003 did not commit
       not pushed codelicious/todo
@@ -188,7 +191,8 @@ fn the_documented_shape() {
               "chunk": "T003",
               "needs": "Which key opens the door to the staging system, and who may have it?",
               "next": [
-                "codelicious answer todo:T003 'your answer'"
+                "put the answer below its task in specs/todo.md, and run again",
+                "run again with --no-resume"
               ],
               "reason": "the key is missing",
               "spec": "todo",
@@ -213,36 +217,37 @@ fn the_documented_shape() {
 }
 
 #[test]
-fn commands_for_stopped_chunks() {
+fn what_to_do_about_stopped_chunks_works_in_this_version() {
     let s = str::to_owned;
+    let of = |state: &ChunkState| StoppedChunk::of(&"a".into(), "a.md", &"T1".into(), "t", state);
     for (state, first) in [
         (
             ChunkState::Failed { why: s("w") },
-            Some("codelicious retry a:T1"),
+            Some("run again, with --no-resume once its attempts are used up"),
         ),
         (
             ChunkState::NeedsReview { why: s("w") },
-            Some("codelicious accept a:T1"),
+            Some("say more in its task in a.md, and run again"),
         ),
         (
             ChunkState::Blocked {
                 why: s("w"),
                 needs: s("n"),
             },
-            Some("codelicious answer a:T1 'your answer'"),
+            Some("put the answer below its task in a.md, and run again"),
         ),
         (
             ChunkState::AwaitingApproval { gate: s("g") },
-            Some("codelicious accept a:T1"),
+            Some("run again with --no-resume"),
         ),
         (ChunkState::Skipped { because: s("b") }, None),
     ] {
-        let stopped = stopped(&"a".into(), &"T1".into(), "t", &state).unwrap();
+        let stopped = of(&state).unwrap();
         assert_eq!(stopped.next.first().map(String::as_str), first);
         assert_eq!(stopped.status, state.word());
     }
     for going_on in [ChunkState::Pending, ChunkState::InProgress { attempt: 1 }] {
-        assert_eq!(stopped(&"a".into(), &"T1".into(), "t", &going_on), None);
+        assert_eq!(of(&going_on), None);
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
-use crate::model::report::{PrReport, REPORT_SCHEMA, Spent, SummarySpec, Undelivered};
+use crate::model::report::{
+    PrReport, REPORT_SCHEMA, Spent, StoppedChunk, SummarySpec, Undelivered,
+};
 use crate::model::{ChunkState, Cost, PrState, RunId, SpecId, Usage};
-use crate::ui::status::stopped;
 
 fn sample() -> SummaryReport {
     let failed = ChunkState::Failed { why: "cargo test failed after 2 fixes:\nassertion `left == right` failed at src/lib.rs:12, which was green before".to_owned() };
@@ -33,7 +34,16 @@ fn sample() -> SummaryReport {
                 url: Some(".codelicious/prs/1.md".to_owned()),
                 state: PrState::Draft,
             }],
-            stopped: vec![stopped(&"todo".into(), &"T004".into(), "Add logout", &failed).unwrap()],
+            stopped: vec![
+                StoppedChunk::of(
+                    &"todo".into(),
+                    "specs/todo.md",
+                    &"T004".into(),
+                    "Add logout",
+                    &failed,
+                )
+                .unwrap(),
+            ],
             undelivered: Some(Undelivered {
                 branch: "codelicious/todo".to_owned(),
                 tip: None,
@@ -63,7 +73,8 @@ fn a_summary_for_people() {
       failed  T004  Add logout
           cargo test failed after 2 fixes: assertion `left == right` failed at
           src/lib.rs:12, which was green before
-          type codelicious retry todo:T004
+          to go on: run again, with --no-resume once its attempts are used up
+          or say more in its task in specs/todo.md, and run again
       not pushed codelicious/todo
           there is no remote
           type git remote add origin <url>
