@@ -165,7 +165,9 @@ pub fn command(world: &World, named: &[PathBuf]) -> String {
             ui::shell_quote(&p.display().to_string()),
         ]
     }));
-    words.push(ui::shell_quote(&world.started_in.display().to_string()).replace("/.", ""));
+    // `components` leaves out the `.` of a typed path.
+    let folder: PathBuf = world.started_in.components().collect();
+    words.push(ui::shell_quote(&folder.display().to_string()));
     words.join(" ")
 }
 

@@ -250,18 +250,21 @@ impl<'w> Session<'w> {
         let mut committed = 0;
         loop {
             let mut cycle = self.cycle().await?;
-            committed += cycle.committed;
+            // A cycle counts what the whole run has committed so far.
+            let new = cycle.committed.saturating_sub(committed);
+            committed = committed.max(cycle.committed);
+            cycle.committed = committed;
             if !*self.world.settings.continuous {
                 return Ok(cycle);
             }
-            idle = if cycle.committed > 0 { 0 } else { idle + 1 };
-            let may_build = cycle.lanes.iter().any(is_buildable_again);
-            let ends = !may_build
+            idle = if new > 0 { 0 } else { idle + 1 };
+            // What was committed took time, in which specs may have changed: only a look that finds nothing ends.
+            let goes_on = new > 0 || cycle.lanes.iter().any(is_buildable_again);
+            let ends = !goes_on
                 || idle >= IDLE_CYCLES
                 || self.control.stop().is_some()
                 || cycle.exit == ExitCode::Setup;
             if ends {
-                cycle.committed = committed;
                 return Ok(cycle);
             }
             let pause = pause(*self.world.settings.cycle_sleep, idle);
@@ -280,7 +283,6 @@ impl<'w> Session<'w> {
                         remedy: String::new(),
                     });
                 }
-                cycle.committed = committed;
                 return Ok(cycle);
             }
         }
@@ -379,6 +381,7 @@ impl<'w> Session<'w> {
                 .settings
                 .budget
                 .chunk_tokens(engine::kind(&world.settings)),
+            max_spec_bytes: *world.settings.budget.max_spec_bytes,
             fresh: self.restart.fresh,
         };
         let ledgers = self.load_ledgers()?;
@@ -660,10 +663,17 @@ fn lock_guard(lock: RunLock, recorder: Recorder) -> Box<dyn Fn()> {
     })
 }
 
-/// Ends engines that a killed run left behind, before anything else happens.
+/// Ends what a killed run left running and clears what that left locked, before anything else happens.
 fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) {
     for pid in proc::end_foreign(&token(world), run.as_str()) {
         let what = format!("ended process {pid}, which an earlier run had left behind");
+        recorder(None, None, EventKind::Repaired { what });
+    }
+    for path in crate::git::remove_stale_locks(&world.info.common_dir) {
+        let what = format!(
+            "removed {}, a lock that an earlier run had left behind",
+            path.display()
+        );
         recorder(None, None, EventKind::Repaired { what });
     }
 }

@@ -27,6 +27,8 @@ pub struct Scope {
     pub remote: Option<String>,
     /// Estimated tokens one assignment may start with.
     pub budget_tokens: u64,
+    /// Largest spec of the user's that is read.
+    pub max_spec_bytes: u64,
     /// Start lanes again from the base.
     pub fresh: bool,
 }
@@ -570,7 +572,7 @@ impl SpecSurvey<'_> {
         };
         let file = self.root.join(path);
         let user = match file.symlink_metadata() {
-            Ok(meta) if meta.is_file() => match read_bounded(&file, MAX_SPEC_BYTES as u64) {
+            Ok(meta) if meta.is_file() => match read_bounded(&file, self.scope.max_spec_bytes) {
                 Ok(bytes) => Some(bytes),
                 Err(e) => {
                     return Ok(Err(problem(

@@ -66,6 +66,7 @@ impl World {
             exclude: self.settings.specs.exclude.to_vec(),
             remote: repo.default_remote(),
             budget_tokens: self.settings.budget.chunk_tokens(engine),
+            max_spec_bytes: *self.settings.budget.max_spec_bytes,
             fresh: false,
         })
     }

@@ -239,7 +239,7 @@ struct Loudness {
     /// Say more; twice for the debug log
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
-    /// Say only errors and the final word
+    /// Say only what is amiss
     #[arg(short, long)]
     quiet: bool,
 }

@@ -71,7 +71,7 @@ pub enum EngineError {
     Refusal { message: String },
     #[error("the engine did not finish within {seconds} s (--agent-timeout)")]
     TimedOut { seconds: u64 },
-    #[error("the engine printed nothing for {seconds} s (stall timeout)")]
+    #[error("the engine printed nothing for {seconds} s (--stall-timeout)")]
     Stalled { seconds: u64 },
     #[error("the engine stopped after {turns} turns without an ending")]
     TurnLimit { turns: u32 },

@@ -140,9 +140,10 @@ impl Narrator {
                 Normal,
                 Paint::Good,
                 format!(
-                    "committed {}  ({} lines, part {part})",
+                    "committed {}  ({} {}, part {part})",
                     commit.short(),
-                    count(u64::from(*lines))
+                    count(u64::from(*lines)),
+                    if *lines == 1 { "line" } else { "lines" }
                 ),
             )),
             K::ChunkStopped { status, reason } => Some((
