@@ -11,6 +11,7 @@ fn main() -> std::process::ExitCode {
     };
     let env = Environment::capture();
     // A panic is a bug: it gets its own exit code, after the hook has said where it was.
-    let exit = std::panic::catch_unwind(|| app::run(request, &env)).unwrap_or(ExitCode::Bug);
+    let exit = std::panic::catch_unwind(|| app::run(request, &env, cli::args::completions))
+        .unwrap_or(ExitCode::Bug);
     std::process::ExitCode::from(exit.code())
 }

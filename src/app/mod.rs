@@ -17,13 +17,18 @@ mod world;
 pub use error::AppError;
 pub use world::{SystemClock, SystemRng};
 
-use crate::config::{Environment, Request};
+use crate::config::{Environment, Request, Shell};
 use crate::model::ExitCode;
-use crate::{cli, ui};
+use crate::ui;
 use std::io::Write;
 
-/// Carries out one request, says what there is to say, and returns how the process ends.
-pub fn run(request: Request, env: &Environment) -> ExitCode {
+/// Carries out one request, says what there is to say, and returns how the process ends. `completions` makes
+/// the script for a shell: only the command line knows its own words.
+pub fn run(
+    request: Request,
+    env: &Environment,
+    completions: impl FnOnce(Shell) -> String,
+) -> ExitCode {
     let done = match request {
         Request::Build(request) => build::run(&request, env),
         Request::Plan(request) => plan::run(&request, env),
@@ -33,7 +38,7 @@ pub fn run(request: Request, env: &Environment) -> ExitCode {
         Request::Init(request) => init::run(&request, env),
         Request::Demo(request) => demo::run(&request, env),
         Request::Completions(shell) => {
-            world::print(&cli::args::completions(shell));
+            world::print(&completions(shell));
             Ok(ExitCode::Done)
         }
     };

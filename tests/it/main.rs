@@ -5,6 +5,7 @@
     reason = "tests start programs and read the environment themselves"
 )]
 
+mod architecture;
 mod bad_input;
 mod engines;
 mod file_names;

@@ -1,0 +1,384 @@
+//! The rules of direction, held by reading the sources: who may use whom, who may name what, how much there
+//! is. ARCHITECTURE.md says why; a breach fails here and says it again.
+//!
+//! Reads tokens, not types: a path that a macro puts together is not seen. `clippy.toml` shuts the doors
+//! that only a compiler can see.
+
+mod reader;
+
+use reader::{Rules, Source, root, sources};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// A room may use these rooms, and the reason is what a breach is told.
+const DIRECTIONS: &[(&str, &[&str], &str)] = &[
+    (
+        "model",
+        &[],
+        "everything speaks in its types, so it may know nobody",
+    ),
+    ("spec", &["model"], "it is pure: text in, positions out"),
+    (
+        "core",
+        &["model", "spec"],
+        "decisions are pure, so that tables can test them",
+    ),
+    (
+        "config",
+        &["model"],
+        "settings are merged before any shell exists",
+    ),
+    (
+        "ports",
+        &["model"],
+        "a port that knew an implementation would be no port",
+    ),
+    (
+        "ui",
+        &["model", "ports"],
+        "reporters see events and reports, never what made them",
+    ),
+    (
+        "fsx",
+        &["model"],
+        "it knows paths and bytes, not what they mean",
+    ),
+    ("sandbox", &["model", "fsx"], "it stands below the spawner"),
+    (
+        "proc",
+        &["model", "ports", "sandbox", "fsx"],
+        "it starts what it is told and judges nothing",
+    ),
+    ("ledger", SHELL, SHELL_REASON),
+    ("engines", SHELL, SHELL_REASON),
+    ("git", SHELL, SHELL_REASON),
+    ("verify", SHELL, SHELL_REASON),
+    ("forge", SHELL, SHELL_REASON),
+    (
+        "driver",
+        &[
+            "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "ledger",
+            "engines", "git", "verify", "forge",
+        ],
+        "it performs through the shells; what people see and how it is wired is app's",
+    ),
+    (
+        "cli",
+        &["model", "config"],
+        "words in, a Request out; what is done with it is app's",
+    ),
+    (
+        "app",
+        &[
+            "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "ledger",
+            "engines", "git", "verify", "forge", "driver", "ui",
+        ],
+        "it wires everything below the command line, and the command line is read before it",
+    ),
+    (
+        "main",
+        &["app", "cli", "config", "model"],
+        "it parses, calls app and exits",
+    ),
+];
+
+const SHELL: &[&str] = &[
+    "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc",
+];
+const SHELL_REASON: &str =
+    "shells never know each other: the driver carries results from one to the next";
+
+/// Names that only some rooms may use: path, rooms, reason.
+const DOORS: &[(&str, &[&str], &str)] = &[
+    ("fs2", &["fsx"], "one lock, one way to take it"),
+    (
+        "git2",
+        &["git"],
+        "git work has a thread of its own, never the runtime's",
+    ),
+    (
+        "libgit2_sys",
+        &["git"],
+        "git work has a thread of its own, never the runtime's",
+    ),
+    (
+        "std::process::Command",
+        &["proc"],
+        "one spawner: groups, bounds and environments are its business",
+    ),
+    (
+        "tokio::process",
+        &["proc"],
+        "one spawner: groups, bounds and environments are its business",
+    ),
+    ("std::env::var", &["config"], "the environment is read once"),
+    (
+        "std::env::vars",
+        &["config"],
+        "the environment is read once",
+    ),
+    (
+        "std::env::var_os",
+        &["config"],
+        "the environment is read once",
+    ),
+    (
+        "std::env::vars_os",
+        &["config"],
+        "the environment is read once",
+    ),
+    ("Utc::now", &["app"], "time comes through ports::Clock"),
+    (
+        "SystemTime::now",
+        &["app"],
+        "time comes through ports::Clock",
+    ),
+    ("rand", &["app"], "randomness comes through ports::Rng"),
+    ("clap", &["cli"], "flags become a Request at once"),
+    ("indicatif", &["ui"], "only reporters move the cursor"),
+    ("anyhow", &["app"], "errors are typed until the last moment"),
+];
+
+/// Rooms without a world around them, and what they may not name.
+const PURE: [&str; 3] = ["model", "spec", "core"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "rustix",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "std::thread",
+    "std::io",
+    "Utc::now",
+    "Local::now",
+    "SystemTime",
+    "Instant",
+    "rand",
+    "reqwest",
+    "git2",
+    "fs2",
+];
+const PURE_REASON: &str = "a decision that looks at the world cannot be tested by a table";
+
+/// Files of more than [`LONG`] lines, with the most that each may have and why it is one file. Tests are not
+/// counted. The numbers go down, or up with a reason.
+const LONG: usize = 500;
+const LONG_FILES: &[(&str, usize, &str)] = &[
+    (
+        "src/app/run.rs",
+        1000,
+        "one run from lock to summary; wiring that reads in order",
+    ),
+    (
+        "src/app/survey.rs",
+        800,
+        "one look at tree, base, lanes and ledgers; the steps share what they found",
+    ),
+    ("src/cli/args.rs", 700, "the flags as one table"),
+    (
+        "src/core/absorb.rs",
+        900,
+        "every result of every effect, in one exhaustive match and its helpers",
+    ),
+    (
+        "src/driver/perform.rs",
+        800,
+        "every effect, performed in one place",
+    ),
+    (
+        "src/git/lane.rs",
+        700,
+        "one worktree and the index that belongs to it",
+    ),
+    (
+        "src/ledger/wire.rs",
+        900,
+        "the durable shape, field by field, both ways",
+    ),
+    (
+        "src/model/event.rs",
+        700,
+        "every event in one enum, with the table that documents it",
+    ),
+];
+
+/// Packages in Cargo.lock, ourselves included. A new one earns its place by this number going up.
+const PACKAGES: usize = 166;
+
+fn rules() -> Rules {
+    DIRECTIONS
+        .iter()
+        .map(|(room, may, why)| (*room, (*may, *why)))
+        .collect()
+}
+
+#[test]
+fn rooms_use_only_the_rooms_below_them() {
+    let rules = rules();
+    let mut breaches = Vec::new();
+    for file in sources() {
+        let (may, why) = rules[file.room.as_str()];
+        for (line, used) in file.rooms_used(&rules) {
+            if used != file.room && !may.contains(&used.as_str()) {
+                let Source { path, room, .. } = &file;
+                breaches.push(format!(
+                    "{path}:{line}: `{room}` may not use `{used}`: {why}"
+                ));
+            }
+        }
+    }
+    assert!(
+        breaches.is_empty(),
+        "see \"Directions\" in ARCHITECTURE.md\n{}",
+        breaches.join("\n")
+    );
+}
+
+#[test]
+fn pure_rooms_name_nothing_that_acts() {
+    let mut breaches = Vec::new();
+    for file in sources().iter().filter(|f| PURE.contains(&f.room.as_str())) {
+        for name in IMPURE {
+            for line in file.names(name) {
+                breaches.push(format!(
+                    "{}:{line}: `{}` names `{name}`: {PURE_REASON}",
+                    file.path, file.room
+                ));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_effect_has_one_door() {
+    let mut breaches = Vec::new();
+    for file in sources() {
+        for (name, rooms, why) in DOORS
+            .iter()
+            .filter(|(_, rooms, _)| !rooms.contains(&file.room.as_str()))
+        {
+            for line in file.names(name) {
+                let (path, only) = (&file.path, rooms.join(", "));
+                breaches.push(format!(
+                    "{path}:{line}: only {only} may name `{name}`: {why}"
+                ));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_room_has_a_rule_and_no_rule_goes_in_a_circle() {
+    let rooms: BTreeSet<String> = sources().into_iter().map(|f| f.room).collect();
+    let ruled: BTreeSet<String> = DIRECTIONS
+        .iter()
+        .map(|(room, ..)| (*room).to_owned())
+        .collect();
+    assert_eq!(
+        rooms, ruled,
+        "rooms below src/ and rules in this file differ"
+    );
+
+    // Each room may only use rooms that are settled before it.
+    let mut settled: BTreeSet<&str> = BTreeSet::new();
+    while settled.len() < DIRECTIONS.len() {
+        let next: Vec<&str> = DIRECTIONS
+            .iter()
+            .filter(|(room, may, _)| {
+                !settled.contains(room) && may.iter().all(|m| settled.contains(m))
+            })
+            .map(|(room, ..)| *room)
+            .collect();
+        assert!(
+            !next.is_empty(),
+            "the rules have a circle; settled are {settled:?}"
+        );
+        settled.extend(next);
+    }
+}
+
+#[test]
+fn long_files_are_few_and_known() {
+    let mut problems = Vec::new();
+    let lengths: BTreeMap<String, usize> =
+        sources().into_iter().map(|f| (f.path, f.lines)).collect();
+    for (path, lines) in lengths.iter().filter(|(_, lines)| **lines > LONG) {
+        match LONG_FILES.iter().find(|(known, ..)| known == path) {
+            None => problems.push(format!(
+                "{path} has {lines} lines: split it, or say in LONG_FILES why it is one file"
+            )),
+            Some((_, most, _)) if lines > most => {
+                problems.push(format!(
+                    "{path} has {lines} lines, and {most} is its bound: split it"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for (path, ..) in LONG_FILES {
+        match lengths.get(*path) {
+            None => problems.push(format!("{path} is gone: take it out of LONG_FILES")),
+            Some(lines) if *lines <= LONG => {
+                problems.push(format!(
+                    "{path} is down to {lines} lines: take it out of LONG_FILES"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_lock_file_holds_no_more_packages_than_its_budget() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is there");
+    let found = lock.lines().filter(|line| *line == "[[package]]").count();
+    assert!(
+        found <= PACKAGES,
+        "Cargo.lock holds {found} packages and the budget is {PACKAGES}: is the new dependency less code than it \
+         saves? Then raise the budget in this file and say so in the commit."
+    );
+}
+
+#[test]
+fn the_reader_of_paths_sees_through_groups_comments_and_tests() {
+    let text = r##"
+        use crate::{fsx, git::{self, Repo}, model::*};
+        // crate::ui is only mentioned
+        /* nor is /* crate::forge */ used */
+        const TEXT: &str = "crate::verify";
+        const RAW: &str = r#"crate::verify "quoted""#;
+        fn f<'a>(c: char) -> &'a str { if c == '"' { crate::spec::text() } else { super::super::proc::x() } }
+        #[cfg(test)]
+        mod tests { use crate::driver::Driver; }
+        #[cfg(test)]
+        #[path = "x.rs"]
+        mod other;
+        fn g() { let fs = std::fs::read("x"); chrono::Utc::now(); let e = crate::core::rand::x(); }
+    "##;
+    let file = Source::new("src/ledger/log.rs".to_owned(), text);
+    let used: BTreeSet<(usize, String)> = file.rooms_used(&rules()).into_iter().collect();
+    let expected = [
+        (2, "fsx"),
+        (2, "git"),
+        (2, "model"),
+        (7, "proc"),
+        (7, "spec"),
+        (13, "core"),
+    ];
+    assert_eq!(
+        used,
+        expected.map(|(line, room)| (line, room.to_owned())).into()
+    );
+    assert_eq!(file.names("std::fs"), [13]);
+    assert_eq!(file.names("Utc::now"), [13]);
+    assert_eq!(
+        file.names("rand"),
+        Vec::<usize>::new(),
+        "a module of ours is not the crate"
+    );
+    assert_eq!(file.test_modules, ["x.rs"]);
+}
