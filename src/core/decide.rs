@@ -118,28 +118,22 @@ pub fn is_ready(lane: &Lane, part: u32) -> bool {
     later || (is_built_out(lane) && !lane.plan.chunks.iter().any(|c| is_retryable(lane, c)))
 }
 
-/// What a part's pull request depends on, as a comparable text: written once for each value.
+/// What a part's pull request depends on, as a comparable text: written once for each value. A draft is
+/// written when it appears and when the run stops; its commits speak for themselves meanwhile.
 pub fn pr_key(lane: &Lane, part: u32) -> String {
-    let commits: Vec<String> = lane
-        .part_chunks(part)
-        .iter()
-        .map(|(c, _, oid)| format!("{}={}", c.id, oid.short()))
-        .collect();
     let ready = is_ready(lane, part);
+    let settled = ready || lane.halt.is_some() || is_built_out(lane);
     let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
-    let open: Vec<String> = lane
-        .plan
-        .chunks
-        .iter()
-        .filter(|c| ready && is_last && !lane.is_done(&c.id))
-        .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
-        .collect();
-    let next = lane.ledger.prs.iter().any(|p| p.part == part + 1);
+    let commits = lane.part_chunks(part).into_iter().filter(|_| settled);
+    let commits: Vec<String> = commits.map(|(c, _, oid)| format!("{}={}", c.id, oid.short())).collect();
+    let open = lane.plan.chunks.iter().filter(|c| ready && is_last && !lane.is_done(&c.id));
+    let open: Vec<String> = open.map(|c| format!("{}:{}", c.id, lane.state(&c.id).word())).collect();
     format!(
-        "{}|{}|{}|next={next}|{}",
+        "{}|{}|{}|next={}|{}",
         if ready { "ready" } else { "draft" },
         pr_base(lane, part),
         commits.join(","),
+        lane.ledger.prs.iter().any(|p| p.part == part + 1),
         open.join(",")
     )
 }

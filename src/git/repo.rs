@@ -11,6 +11,8 @@ pub struct Repo {
     pub(super) git: Repository,
     pub(super) info: RepoInfo,
     pub(super) lane: Option<super::lane::OpenLane>,
+    /// How commits are made: as the repository stood when the run first asked.
+    pub(super) method: Option<super::seal::SealMethod>,
 }
 
 /// Where a repository is.
@@ -101,6 +103,7 @@ impl Repo {
             git,
             info,
             lane: None,
+            method: None,
         })
     }
 
@@ -154,13 +157,10 @@ impl Repo {
             .git
             .references_glob(&format!("{prefix}*"))
             .doing(|| format!("listing {prefix}"))?;
+        // Ours and branches point at commits directly; nothing has to be opened to know where.
         let mut found: Vec<(String, Oid)> = refs
             .flatten()
-            .filter_map(|r| {
-                let name = r.name().ok()?.to_owned();
-                let commit = r.peel_to_commit().ok()?;
-                Some((name, to_oid(commit.id())))
-            })
+            .filter_map(|r| Some((r.name().ok()?.to_owned(), to_oid(r.target()?))))
             .collect();
         found.sort();
         Ok(found)
@@ -352,6 +352,32 @@ pub fn resolve_base(
         branch,
         commit: to_oid(commit.id()),
     })
+}
+
+/// Fails early where our branches cannot be made: git keeps no branch below another branch.
+///
+/// # Errors
+/// A branch called `codelicious`, here or on the remote.
+pub fn room_for_branches(repo: &Repo, remote: Option<&str>) -> Result<(), GitError> {
+    let name = super::BRANCHES.trim_end_matches('/');
+    let what = format!("making branches below `{}`", super::BRANCHES);
+    let why = format!("a branch called `{name}` is in the way");
+    if repo.ref_target(&format!("refs/heads/{name}"))?.is_some() {
+        let remedy = format!("rename it: git branch -m {name} <another name>");
+        return Err(GitError::new(what, why, remedy));
+    }
+    if let Some(remote) = remote {
+        if repo
+            .ref_target(&format!("refs/remotes/{remote}/{name}"))?
+            .is_some()
+        {
+            let remedy = format!(
+                "push it to {remote} under another name, then git push {remote} --delete {name}"
+            );
+            return Err(GitError::new(what, format!("{why} on {remote}"), remedy));
+        }
+    }
+    Ok(())
 }
 
 /// Paths of all files in a commit, with `/`; names that are not UTF-8 are left out.

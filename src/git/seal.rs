@@ -43,14 +43,19 @@ const COMMIT_HOOKS: [&str; 4] = [
 ];
 
 impl Repo {
-    /// How commits have to be made here.
-    pub fn seal_method(&self) -> SealMethod {
+    /// How commits have to be made here. Asked once: a hook that appears during a run is not the user's.
+    pub fn seal_method(&mut self) -> SealMethod {
+        if let Some(method) = self.method {
+            return method;
+        }
         let signs = self.config_bool("commit.gpgsign");
-        if signs || COMMIT_HOOKS.iter().any(|h| self.has_hook(h)) {
+        let method = if signs || COMMIT_HOOKS.iter().any(|h| self.has_hook(h)) {
             SealMethod::Command { signs }
         } else {
             SealMethod::InProcess
-        }
+        };
+        self.method = Some(method);
+        method
     }
 
     /// True when the repository has this hook, enabled.
