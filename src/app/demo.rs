@@ -165,6 +165,7 @@ impl Shell<'_> {
                 "log",
                 "--oneline",
                 "--graph",
+                "--decorate",
                 "--branches",
                 "--remotes=origin",
             ],

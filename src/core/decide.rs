@@ -125,9 +125,17 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
     let settled = ready || lane.halt.is_some() || is_built_out(lane);
     let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
     let commits = lane.part_chunks(part).into_iter().filter(|_| settled);
-    let commits: Vec<String> = commits.map(|(c, _, oid)| format!("{}={}", c.id, oid.short())).collect();
-    let open = lane.plan.chunks.iter().filter(|c| ready && is_last && !lane.is_done(&c.id));
-    let open: Vec<String> = open.map(|c| format!("{}:{}", c.id, lane.state(&c.id).word())).collect();
+    let commits: Vec<String> = commits
+        .map(|(c, _, oid)| format!("{}={}", c.id, oid.short()))
+        .collect();
+    let open = lane
+        .plan
+        .chunks
+        .iter()
+        .filter(|c| ready && is_last && !lane.is_done(&c.id));
+    let open: Vec<String> = open
+        .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
+        .collect();
     format!(
         "{}|{}|{}|next={}|{}",
         if ready { "ready" } else { "draft" },
@@ -236,11 +244,16 @@ fn next_pr(lane: &Lane) -> Option<Effect> {
     if lane.pr_gave_up || is_signal(lane) {
         return None;
     }
+    let is_there = |p: &PrRecord| match lane.ledger.pushed.get(&p.branch) {
+        _ if lane.policy.remote.is_none() => true,
+        // A draft may lag behind; what is put to review must be there whole.
+        Some(sent) => !is_ready(lane, p.part) || *sent == p.tip,
+        None => false,
+    };
     lane.ledger
         .prs
         .iter()
-        .filter(|p| !is_merged(lane, p) && p.state != PrState::Closed)
-        .filter(|p| lane.policy.remote.is_none() || lane.ledger.pushed.contains_key(&p.branch))
+        .filter(|p| !is_merged(lane, p) && p.state != PrState::Closed && is_there(p))
         .find(|p| p.content.as_deref() != Some(&pr_key(lane, p.part)))
         .map(|p| Effect::PutPr {
             part: p.part,

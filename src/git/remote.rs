@@ -20,7 +20,9 @@ fn git(root: &Path, env: &[(String, String)]) -> Command {
         .env([
             ("LC_ALL".to_owned(), "C".to_owned()),
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
-        ]);
+        ])
+        // A repack in the background would outlive the command; it is the user's own git's to do.
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
     // Nobody is there to type a passphrase.
     if !env
         .iter()

@@ -247,6 +247,10 @@ pub async fn commit_with_command(
         let command = Command::new("git", &paths.dir, policy.clone())
             .args([
                 "-c",
+                "gc.auto=0",
+                "-c",
+                "maintenance.auto=false",
+                "-c",
                 "core.fsync=all",
                 "commit",
                 "--quiet",
