@@ -11,6 +11,7 @@ mod lane;
 mod remote;
 mod repo;
 mod seal;
+mod stale;
 mod sweep;
 mod worker;
 
@@ -21,6 +22,7 @@ pub use lane::{AddedLine, Capture, LaneDir, LanePaths, identity};
 pub use remote::{add_worktree, classify_push, fetch, has_pre_push_hook, push, remote_url};
 pub use repo::{Repo, RepoInfo, files_of_tree, resolve_base};
 pub use seal::{SealMethod, SealRequest, commit_with_command};
+pub use stale::remove_stale_locks;
 pub use worker::Worker;
 
 /// Where tips of lanes stand.
