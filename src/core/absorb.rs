@@ -326,15 +326,25 @@ pub fn absorb(
             remedy,
         } => {
             broken(lane, &effect, now)?;
-            lane.halt = Some(Halt {
-                exit: ExitCode::Setup,
-                why: message,
-                remedy,
-            });
+            // What breaks off because the run was told to stop is no failure of its own.
+            if !is_told_to_stop(lane) {
+                lane.halt = Some(Halt {
+                    exit: ExitCode::Setup,
+                    why: message,
+                    remedy,
+                });
+            }
         }
     }
     settle(lane, &mut events)?;
     Ok(events)
+}
+
+/// True after a signal or the deadline.
+fn is_told_to_stop(lane: &Lane) -> bool {
+    lane.halt
+        .as_ref()
+        .is_some_and(|h| h.exit == ExitCode::Deadline || h.exit >= ExitCode::Hangup)
 }
 
 fn after_prepare(lane: &Lane) -> Stage {

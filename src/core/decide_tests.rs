@@ -768,3 +768,48 @@ fn a_hook_that_always_changes_the_work_is_given_up() {
     assert_eq!(seals, 3);
     assert_eq!(lane.state(&id).word(), "failed");
 }
+
+#[test]
+fn what_breaks_off_because_of_a_stop_does_not_change_why_the_run_ends() {
+    let table = [
+        (None, ExitCode::Setup),
+        (Some(ExitCode::NoEngine), ExitCode::Setup),
+        (Some(ExitCode::Deadline), ExitCode::Deadline),
+        (Some(ExitCode::Hangup), ExitCode::Hangup),
+        (Some(ExitCode::Terminated), ExitCode::Terminated),
+    ];
+    for (halted, exit) in table {
+        let mut lane = lane(vec![chunk("a", &[])]);
+        prepared(&mut lane);
+        turn(&mut lane, &[]);
+        let id = ChunkId::from("a");
+        give(
+            &mut lane,
+            EffectResult::EngineEnded {
+                chunk: id.clone(),
+                report: report(completion(0.9, None)),
+                undone: Vec::new(),
+            },
+        );
+        turn(&mut lane, &[]);
+        lane.halt = halted.map(|exit| super::super::lane::Halt {
+            exit,
+            why: String::new(),
+            remedy: String::new(),
+        });
+        give(
+            &mut lane,
+            EffectResult::Broken {
+                effect: Box::new(Effect::Verify { chunk: id.clone() }),
+                message: "stopped before all checks were done".to_owned(),
+                remedy: "run again".to_owned(),
+            },
+        );
+        assert_eq!(lane_exit(&lane), exit, "{halted:?}");
+        assert_eq!(lane.state(&id), ChunkState::Pending);
+        assert!(matches!(
+            turn(&mut lane, &[])[..],
+            [Effect::SetAside { .. }]
+        ));
+    }
+}
