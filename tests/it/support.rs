@@ -374,3 +374,131 @@ fn hash(bytes: &[u8]) -> String {
     bytes.hash(&mut hasher);
     format!("{:016x}-{}", hasher.finish(), bytes.len())
 }
+
+/// A pipe that is open for writing exactly as long as some process of an engine lives.
+pub struct Held {
+    file: fs::File,
+}
+
+impl Held {
+    /// True while anything holds it.
+    #[track_caller]
+    pub fn is_held(&self) -> bool {
+        use std::io::Read;
+        match (&self.file).read(&mut [0; 64]) {
+            Ok(n) => n > 0,
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => true,
+            Err(e) => panic!("the pipe cannot be read: {e}"),
+        }
+    }
+}
+
+impl Repo {
+    /// Makes `claude` a program that does `shell` and becomes the fake (unless it left), all of it holding
+    /// a pipe that every process it starts inherits.
+    pub fn hold_engines(&self, shell: &str) -> Held {
+        let pipe = self.base().join("held");
+        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts");
+        assert!(made.success());
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+        let file = rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty()).expect("opened").into();
+        let claude = self.base().join("bin/claude");
+        fs::remove_file(&claude).expect("removed");
+        let text = format!("#!/bin/sh\nexec 9>'{}'\n{shell}\nexec '{}' \"$@\"\n", pipe.display(), fake_claude().display());
+        self.script(&claude, &text);
+        Held { file }
+    }
+
+    /// A path beside the repository, for programs of a test to tell each other where they are.
+    pub fn sign(&self, name: &str) -> String {
+        self.base().join(name).display().to_string()
+    }
+
+    /// Waits until the sign is there.
+    #[track_caller]
+    pub fn wait_for_sign(&self, name: &str) {
+        let path = self.base().join(name);
+        wait_until(&format!("the sign {name}"), || path.exists());
+    }
+
+    /// Makes the sign.
+    pub fn give_sign(&self, name: &str) {
+        fs::write(self.base().join(name), "").expect("written");
+    }
+
+    /// Recorded events, oldest first.
+    pub fn events(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.root.join(".codelicious/events.jsonl")).unwrap_or_default();
+        text.lines().map(|l| serde_json::from_str(l).expect("a JSON line")).collect()
+    }
+
+    /// Postmortems, as text.
+    pub fn postmortems(&self) -> Vec<String> {
+        let is_one = |p: &Path| {
+            let name = p.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            name.starts_with("postmortem-") && name.ends_with(".md")
+        };
+        self.our_files()
+            .into_iter()
+            .filter(|(path, _)| is_one(path))
+            .map(|(_, bytes)| String::from_utf8(bytes).expect("UTF-8"))
+            .collect()
+    }
+}
+
+/// Sends a signal to a program that was started.
+pub fn send(child: &Child, signal: rustix::process::Signal) {
+    let pid = i32::try_from(child.id()).expect("a pid");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    rustix::process::kill_process(pid, signal).expect("sent");
+}
+
+/// Waits for a program's end.
+pub fn finish(child: Child) -> Ended {
+    Ended::new(&child.wait_with_output().expect("it ends"))
+}
+
+impl Repo {
+    /// What a program said, without what differs between machines and days, for snapshots.
+    pub fn shown(&self, ended: &Ended) -> String {
+        let mut out = format!("exit {}\n", ended.code);
+        for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+            if !text.is_empty() {
+                out.push_str(&format!("--- {name}\n{}\n", self.normalise(text).trim_end()));
+            }
+        }
+        out
+    }
+
+    /// Placeholders for paths of this test, object ids, run ids, times and durations.
+    pub fn normalise(&self, text: &str) -> String {
+        let base = self.base().display().to_string();
+        let mut out = text.replace(&base, "<base>");
+        for (pattern, placeholder) in [
+            (r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b", "<run>"),
+            (r"\b\d{8}T\d{6}Z\b", "<stamp>"),
+            (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)", "<time>"),
+            (r"\b\d\d:\d\d:\d\d\b", "<time>"),
+            (r"\b[0-9a-f]{40}\b", "<oid>"),
+            (r"\b[0-9a-f]{10}\b", "<short>"),
+            (r"\bproject-[0-9a-f]{8,16}\b", "project-<hash>"),
+            (r"\bpid \d+\b", "pid <pid>"),
+            (r"\b\d+ min( \d+ s)?|\b\d+(\.\d+)? (ms|s)\b", "<duration>"),
+        ] {
+            let pattern = regex::Regex::new(pattern).expect("it is one");
+            out = pattern.replace_all(&out, placeholder).into_owned();
+        }
+        out
+    }
+
+    /// A recording that builds every chunk: `work/<chunk>.txt` with the title in it.
+    pub fn cassette(&self) -> String {
+        let lines = [
+            serde_json::json!({"chunk": "*", "calls": [{"name": "write_file", "arguments": {"path": "work/{chunk}.txt", "content": "{title}\n"}}]}),
+            serde_json::json!({"chunk": "*", "calls": [{"name": "complete_chunk", "arguments": {"summary": "wrote {chunk}", "confidence": 0.9, "rationale": "it is there"}}]}),
+        ];
+        let at = self.base().join("tape.jsonl");
+        fs::write(&at, lines.map(|l| l.to_string()).join("\n")).expect("written");
+        format!("replay:{}", at.display())
+    }
+}
