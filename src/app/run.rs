@@ -4,7 +4,7 @@ use super::engine::{self, Chosen};
 use super::error::AppError;
 use super::reports;
 use super::survey::{Scope, Survey, survey, survey_one};
-use super::world::{SystemClock, SystemRng, World, new_run_id, print_json, ui_options};
+use super::world::{SystemClock, SystemRng, World, new_run_id, print, ui_options};
 use crate::config::{Environment, Format, Output, Restart, Verbosity};
 use crate::core::decide::{lane_exit, undelivered};
 use crate::core::lane::{Halt, Lane};
@@ -301,7 +301,10 @@ impl<'w> Session<'w> {
                     });
                 }
                 Severity::Warning => self.say(EventKind::Warning {
-                    message: format!("{path}:{line}: {}", diagnostic.message),
+                    message: match line {
+                        0 => format!("{path}: {}", diagnostic.message),
+                        _ => format!("{path}:{line}: {}", diagnostic.message),
+                    },
                 }),
             }
         }
@@ -618,7 +621,7 @@ impl<'w> Session<'w> {
             next: (cycle.exit != ExitCode::Done).then(|| reports::command(self.world, &self.specs)),
         };
         match self.output.format {
-            Format::Json => print_json(&ui::summary::json(&report)),
+            Format::Json => print(&ui::json_line(&ui::summary::json(&report))),
             Format::Human
                 if self.output.verbosity > Verbosity::Quiet || cycle.exit != ExitCode::Done =>
             {

@@ -165,18 +165,12 @@ fn plan_specs<'a>(
             .filter(std::fs::Metadata::is_file)?;
         Some(tokens::for_bytes(meta.len()))
     };
-    let mut made = plan(&PlanInput {
+    plan(&PlanInput {
         specs: &inputs,
         budget_tokens,
         reserve_tokens: RESERVE_TOKENS,
         file_tokens: &file_tokens,
-    });
-    made.diagnostics.extend(
-        inputs
-            .iter()
-            .flat_map(|i| i.spec.diagnostics.iter().cloned()),
-    );
-    made
+    })
 }
 
 fn find_paths(
@@ -578,7 +572,7 @@ impl SpecSurvey<'_> {
                     return Ok(Err(problem(
                         path,
                         &e.to_string(),
-                        "make the file readable and smaller, or leave it out with `[specs] exclude`",
+                        "leave it out with `[specs] exclude` if it is no spec",
                     )));
                 }
             },

@@ -192,7 +192,7 @@ impl Narrator {
                 stopped,
                 undelivered,
             } => plain(
-                Normal,
+                Detail,
                 format!(
                     "finished: {committed} committed, {stopped} stopped, {undelivered} undelivered; exit {}: {}",
                     exit.code(),

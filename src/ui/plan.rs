@@ -125,7 +125,7 @@ pub fn render(report: &PlanReport, options: &UiOptions) -> String {
         out.push_str(&spec_text(spec, options));
     }
     if report.specs.is_empty() {
-        out.push_str("\nno specs found\n");
+        out.push_str("\nno specs found; `codelicious init` writes a first one\n");
     }
     let doubts = doubts(&report.diagnostics, &report.warnings, options.color);
     if !doubts.is_empty() {

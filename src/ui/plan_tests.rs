@@ -147,7 +147,7 @@ fn nothing_to_plan() {
     insta::assert_snapshot!(render(&empty, &UiOptions::default()), @r"
     no commit to build on yet
 
-    no specs found
+    no specs found; `codelicious init` writes a first one
 
     0 specs: 0/0 done, nothing to build
     ");

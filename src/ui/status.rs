@@ -55,7 +55,7 @@ pub fn render(report: &StatusReport, options: &UiOptions) -> String {
         out.push('\n');
     }
     if report.specs.is_empty() {
-        out.push_str("no specs found\n");
+        out.push_str("no specs found; `codelicious init` writes a first one\n");
     }
     let doubts = doubts(&report.diagnostics, &[], options.color);
     if !doubts.is_empty() {

@@ -130,7 +130,7 @@ fn nothing_known() {
         diagnostics: Vec::new(),
         next: None,
     };
-    insta::assert_snapshot!(render(&empty, &UiOptions::default()), @"no specs found");
+    insta::assert_snapshot!(render(&empty, &UiOptions::default()), @"no specs found; `codelicious init` writes a first one");
 }
 
 #[test]

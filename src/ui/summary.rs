@@ -36,6 +36,9 @@ pub fn render(report: &SummaryReport, options: &UiOptions) -> String {
         out.push_str(&unverified_text(spec.unverified, options));
         out.push('\n');
     }
+    if report.specs.is_empty() && report.diagnostics.is_empty() {
+        out.push_str("no specs found; `codelicious init` writes a first one\n\n");
+    }
     let doubts = doubts(&report.diagnostics, &[], options.color);
     if !doubts.is_empty() {
         out.push_str(&format!("{doubts}\n"));

@@ -151,6 +151,11 @@ pub fn json_text(value: &serde_json::Value) -> String {
     escape_unsafe(format!("{value:#}\n"))
 }
 
+/// The same on one line, for streams of JSON lines.
+pub fn json_line(value: &serde_json::Value) -> String {
+    escape_unsafe(value.to_string())
+}
+
 /// Writes characters that a terminal would obey as `\u` escapes. The value stays the same: JSON has them
 /// inside strings only, but for the line feeds between its lines.
 pub(super) fn escape_unsafe(json: String) -> String {

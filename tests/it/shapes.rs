@@ -1,1 +1,271 @@
-//! shapes
+//! The documented JSON, and the references that are written from the code. `BLESS=1` writes the pages anew.
+
+use crate::support::{Repo, finish, send, spec_of};
+use codelicious::config;
+use codelicious::model::event::EVENT_KINDS;
+use codelicious::model::{Event, ExitCode};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Shapes: an object has exactly these keys; a list has one element, the shape of all its items; a text names
+/// a type, ` | null` where it may be missing; an object with the key `?` may be null.
+fn shapes() -> Map<String, Value> {
+    let diagnostic = json!({"severity": "error or warning", "path": "string", "line": "integer", "message": "string", "remedy": "string"});
+    let pr = json!({"part": "integer", "branch": "string", "base": "string", "number": "integer | null", "url": "string | null", "state": "draft, ready, merged or closed"});
+    let usage = json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
+    let spent = json!({"attempts": "integer", "usage": usage, "cost": "cost", "silent": "integer"});
+    let stopped = json!({"spec": "string", "chunk": "string", "title": "string", "status": "string", "reason": "string", "needs": "string | null", "next": ["string"]});
+    let undelivered = json!({"?": "null when all is delivered", "branch": "string", "tip": "string | null", "failure": "string | null", "message": "string", "remote": "string | null"});
+    let counts: Map<String, Value> = ["pending", "in_progress", "verifying", "fixing", "committed", "failed", "needs_review", "blocked", "awaiting_approval", "skipped"]
+        .into_iter()
+        .map(|s| (s.to_owned(), json!("integer")))
+        .collect();
+    let chunk = json!({"id": "string", "task": "string", "label": "string | null", "title": "string", "line": "integer", "status": "string", "reason": "string | null", "done": "boolean",
+        "depends_on": ["string"], "files": ["string"], "tokens": "integer", "part": "integer | null", "split": "[index, of] | null"});
+    let shapes = json!({
+        "plan --json": {
+            "schema": "integer", "base": {"?": "null without a commit", "branch": "string", "commit": "string"},
+            "specs": [{"id": "string", "path": "string", "title": "string", "status": "string", "priority": "integer | null", "depends_on": ["string"], "not_built": "string | null",
+                "branch": "string", "done": "integer", "total": "integer", "chunks": [chunk], "parts": [["string"]]}],
+            "diagnostics": [diagnostic], "warnings": [{"spec": "string | null", "chunk": "string | null", "message": "string"}], "next": "string | null",
+        },
+        "status --json": {
+            "schema": "integer", "lock": {"?": "null when no run is going on", "pid": "integer", "run": "string", "host": "string", "started": "string | null"},
+            "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "counts": counts, "stopped": [stopped], "spent": spent,
+                "prs": [pr], "undelivered": undelivered, "unverified": "integer"}],
+            "diagnostics": [diagnostic], "next": "string | null",
+        },
+        "doctor --json": {
+            "schema": "integer", "version": "string", "findings": [{"what": "string", "verdict": "ok, note or missing", "found": "string", "remedy": "string"}],
+        },
+        "a run's last line": {
+            "schema": "integer", "run": "string", "exit": "string", "code": "integer", "meaning": "string",
+            "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "prs": [pr], "stopped": [stopped], "undelivered": undelivered, "unverified": "integer"}],
+            "committed": "integer", "diagnostics": [diagnostic], "unsandboxed": "boolean", "spent": spent, "millis": "integer", "postmortem": "string | null", "next": "string | null",
+        },
+        "an event": {"seq": "integer", "ts": "string", "run": "string", "spec": "string, where it is about one", "chunk": "string, where it is about one", "kind": "string", "payload": "object, by kind"},
+    });
+    let Value::Object(shapes) = shapes else { unreachable!("it is an object") };
+    shapes
+}
+
+/// What the payload of each kind of event holds.
+fn payloads() -> Vec<(&'static str, Value)> {
+    let usage = json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
+    vec![
+        ("run_started", json!({"version": "string", "root": "string", "engine": "string", "forge": "string", "sandbox": "string"})),
+        ("planned", json!({"specs": "integer", "chunks": "integer", "done": "integer"})),
+        ("warning", json!({"message": "string"})),
+        ("spec_rejected", json!({"path": "string", "line": "integer", "message": "string"})),
+        ("spec_started", json!({"path": "string", "title": "string", "branch": "string", "base": "string", "done": "integer", "total": "integer"})),
+        ("spec_synced", json!({"commit": "string"})),
+        ("lane_adopted", json!({"branch": "string", "tip": "string"})),
+        ("baseline_started", json!({})),
+        ("baseline_finished", json!({"verdict": "string"})),
+        ("chunk_started", json!({"title": "string", "attempt": "integer"})),
+        ("engine_started", json!({"engine": "string", "fixes": "integer"})),
+        ("engine_step", json!({"step": "string"})),
+        ("engine_usage", json!({"usage": usage, "cost": "cost"})),
+        ("engine_ended", json!({"outcome": "string", "usage": usage, "cost": "cost"})),
+        ("check_started", json!({"name": "string"})),
+        ("check_finished", json!({"name": "string", "verdict": "string", "millis": "integer"})),
+        ("chunk_committed", json!({"commit": "string", "part": "integer", "lines": "integer"})),
+        ("chunk_stopped", json!({"status": "string", "reason": "string"})),
+        ("chunk_reset", json!({"why": "string"})),
+        ("work_saved", json!({"reference": "string"})),
+        ("pushed", json!({"branch": "string", "tip": "string"})),
+        ("push_failed", json!({"branch": "string", "message": "string"})),
+        ("pr_put", json!({"part": "integer", "branch": "string", "state": "string", "url": "string | null"})),
+        ("pr_failed", json!({"part": "integer", "message": "string"})),
+        ("spec_finished", json!({"done": "integer", "total": "integer"})),
+        ("repaired", json!({"what": "string"})),
+        ("waiting", json!({"until": "time", "why": "string"})),
+        ("run_finished", json!({"exit": "exit", "committed": "integer", "stopped": "integer", "undelivered": "integer"})),
+    ]
+}
+
+/// Panics unless `value` has the shape; `place` says where it stands.
+#[track_caller]
+fn fits(place: &str, value: &Value, shape: &Value) {
+    match shape {
+        Value::Object(fields) => {
+            if value.is_null() && fields.contains_key("?") {
+                return;
+            }
+            let object = value.as_object().unwrap_or_else(|| panic!("{place}: {value} is no object"));
+            let known: Vec<&String> = fields.keys().filter(|k| *k != "?").collect();
+            assert_eq!(object.keys().collect::<Vec<_>>(), known, "{place}");
+            for key in known {
+                fits(&format!("{place}.{key}"), &object[key], &fields[key]);
+            }
+        }
+        Value::Array(items) => {
+            let list = value.as_array().unwrap_or_else(|| panic!("{place}: {value} is no list"));
+            for (i, item) in list.iter().enumerate() {
+                fits(&format!("{place}[{i}]"), item, &items[0]);
+            }
+        }
+        Value::String(name) => {
+            let (name, optional) = name.strip_suffix(" | null").map_or((name.as_str(), false), |n| (n, true));
+            let good = match name {
+                _ if optional && value.is_null() => true,
+                "integer" => value.is_u64() || value.is_i64(),
+                "boolean" => value.is_boolean(),
+                "cost" => value == "unknown" || value["usd"].is_number(),
+                "[index, of]" => value.as_array().is_some_and(|a| a.len() == 2),
+                _ => value.is_string(),
+            };
+            assert!(good, "{place}: {value} is no {name}");
+        }
+        other => panic!("{place}: {other} is no shape"),
+    }
+}
+
+#[track_caller]
+fn fits_event(event: &Value) {
+    let kind = event["kind"].as_str().expect("it has a kind");
+    let (_, shape) = payloads().into_iter().find(|(k, _)| *k == kind).unwrap_or_else(|| panic!("{kind} is not documented"));
+    fits(kind, &event["payload"], &shape);
+    serde_json::from_value::<Event>(event.clone()).unwrap_or_else(|e| panic!("{e}: {event}"));
+}
+
+/// One value of a shape.
+fn sample(shape: &Value) -> Value {
+    match shape {
+        Value::Object(fields) => fields.iter().map(|(k, s)| (k.clone(), sample(s))).collect::<Map<_, _>>().into(),
+        Value::String(name) => match name.as_str() {
+            "integer" | "integer | null" => json!(1),
+            "cost" => json!("unknown"),
+            "time" => json!("2026-01-02T03:04:05Z"),
+            "exit" => json!("done"),
+            _ => json!("x"),
+        },
+        other => panic!("{other} is no shape of a payload"),
+    }
+}
+
+/// A repository with everything that reports can show: done, stopped, rejected.
+fn rich() -> Repo {
+    let repo = Repo::new();
+    repo.write("specs/a.md", spec_of(3, 3));
+    repo.write("specs/bad.md", b"# Bad\n\n- [ ] \xff\n");
+    repo.write("specs/later.md", "---\nstatus: draft\n---\n# Later\n\n- [ ] L001 Later\n");
+    repo.fake(&json!({"rules": [{"chunk": "T002", "end": {"kind": "block_chunk", "reason": "unclear", "needs": "which?"}}]}));
+    repo
+}
+
+#[test]
+fn every_json_has_its_documented_shape() {
+    let repo = rich();
+    let shapes = shapes();
+    fits("plan", &repo.run(&["plan", "--json"]).expect(2).json(), &shapes["plan --json"]);
+    fits("dry run", &repo.run(&["--dry-run", "--json"]).expect(2).json(), &shapes["plan --json"]);
+    fits("status", &repo.run(&["status", "--json"]).expect(0).json(), &shapes["status --json"]);
+    fits("doctor", &repo.run(&["doctor", "--json"]).expect(0).json(), &shapes["doctor --json"]);
+    let run = repo.run(&["--json"]).expect(2);
+    let lines: Vec<Value> = run.stdout.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect();
+    let (summary, events) = lines.split_last().expect("it said something");
+    fits("summary", summary, &shapes["a run's last line"]);
+    assert_eq!(summary["code"], 2);
+    assert!(events.len() > 5);
+    for event in events {
+        fits_event(event);
+    }
+    let stored = repo.run(&["events", "--json"]).expect(0);
+    let stored: Vec<Value> = stored.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(stored, events, "what is streamed is what is stored");
+    let id = events[0]["run"].as_str().unwrap();
+    let of_run = repo.run(&["events", "--json", "--run", id]).expect(0);
+    assert_eq!(of_run.stdout.lines().count(), events.len());
+    let status = repo.run(&["status", "--json"]).expect(0).json();
+    fits("status", &status, &shapes["status --json"]);
+    assert_eq!(status["specs"][0]["stopped"][0]["needs"], "which?");
+    fits("plan", &repo.run(&["plan", "--json"]).expect(2).json(), &shapes["plan --json"]);
+}
+
+#[test]
+fn a_status_beside_a_run_names_its_holder() {
+    let repo = Repo::new();
+    repo.write("specs/a.md", spec_of(2, 2));
+    let sign = repo.sign("at-work");
+    repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [{"hang": {"touch": sign}}]}]}));
+    let child = repo.start::<&str>(&[]);
+    repo.wait_for_sign("at-work");
+    let status = repo.run(&["status", "--json"]).expect(0).json();
+    let plan = repo.run(&["plan", "--json"]).expect(0).json();
+    let pid = child.id();
+    send(&child, rustix::process::Signal::TERM);
+    finish(child).expect(143);
+    fits("status", &status, &shapes()["status --json"]);
+    fits("plan", &plan, &shapes()["plan --json"]);
+    assert_eq!(status["lock"]["pid"], pid);
+    assert_eq!(status["specs"][0]["counts"]["in_progress"], 1, "{status:#}");
+    assert_eq!(status["next"], Value::Null);
+    let after = repo.run(&["status", "--json"]).expect(0).json();
+    assert_eq!(after["lock"], Value::Null);
+}
+
+#[test]
+fn the_documented_payloads_are_the_ones_that_are_read() {
+    let named: Vec<&str> = payloads().iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(named, EVENT_KINDS);
+    for (kind, shape) in payloads() {
+        let event = json!({"seq": 1, "ts": "2026-01-02T03:04:05Z", "run": "r", "kind": kind, "payload": sample(&shape)});
+        serde_json::from_value::<Event>(event).unwrap_or_else(|e| panic!("{kind}: {e}"));
+    }
+}
+
+/// Compares a page with what it should be, or writes it.
+#[track_caller]
+fn page(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "docs/{name} is not what the code says; BLESS=1 cargo test --test it shapes writes it anew");
+}
+
+#[test]
+fn the_json_page_is_what_the_code_says() {
+    let mut text = String::from(
+        "# JSON output\n\n\
+         Written by a test from the shapes that it checks; `BLESS=1 cargo test --test it shapes` writes it anew.\n\n\
+         Results go to stdout. Every field is always there; `| null` marks those that may be null, and an object with\n\
+         `?` may be null as well. A list shows the shape of its items. A `cost` is `\"unknown\"` or `{\"usd\": 0.25}`.\n\
+         Under one `schema` number shapes only grow, so ignore fields that you do not know.\n\n\
+         A run with `--json` prints one JSON object a line: events as they happen, and at last its summary, which is\n\
+         the one line with a `schema`. `events --json` prints the stored events the same way.\n",
+    );
+    for (name, shape) in shapes() {
+        let title = if name.ends_with("--json") { format!("`codelicious {name}`") } else { name.clone() };
+        let _ = write!(text, "\n## {}{}\n\n```json\n{shape:#}\n```\n", title[..1].to_uppercase(), &title[1..]);
+    }
+    text.push_str("\n## Payloads by kind of event\n\n| kind | payload |\n|---|---|\n");
+    for (kind, shape) in payloads() {
+        let _ = writeln!(text, "| `{kind}` | `{}` |", shape.to_string().replace(" | ", " \\| "));
+    }
+    page("json.md", &text);
+}
+
+#[test]
+fn the_reference_page_is_what_the_code_says() {
+    let mut text = String::from(
+        "# Reference\n\n\
+         Written by a test from the tables in the code; `BLESS=1 cargo test --test it shapes` writes it anew.\n\n\
+         ## Exit codes\n\nWhere several apply, the first wins.\n\n| code | meaning |\n|---:|---|\n",
+    );
+    for exit in ExitCode::ALL {
+        let _ = writeln!(text, "| {} | {} |", exit.code(), exit.meaning());
+    }
+    let _ = write!(text, "\n## Settings\n\nA flag wins over a variable, a variable over `codelicious.toml`, that over `~/.config/codelicious/config.toml`.\n\n{}", config::reference());
+    text.push_str("\n## Commands\n");
+    for verb in [None].into_iter().chain(config::VERBS.map(Some)) {
+        let help = codelicious::cli::args::help(verb).expect("every verb has help");
+        let name = verb.map_or_else(|| "codelicious".to_owned(), |v| format!("codelicious {v}"));
+        let _ = write!(text, "\n### {name}\n\n```text\n{}\n```\n", help.trim_end());
+    }
+    page("reference.md", &text);
+}
