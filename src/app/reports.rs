@@ -143,17 +143,27 @@ pub fn plan(
     }
     let next = (open > 0).then(|| command(world, named));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
-    if found.head_ahead > 0 {
-        report.warnings.push(crate::model::PlanWarning {
+    report
+        .warnings
+        .extend(unbuilt_upon(found).map(|message| crate::model::PlanWarning {
             spec: None,
             chunk: None,
-            message: format!(
-                "your HEAD has {} commits that the base `{}` lacks; they are not built upon (push or merge them, or name another --base)",
-                found.head_ahead, found.base.branch
-            ),
-        });
-    }
+            message,
+        }));
     Ok(report)
+}
+
+/// Says so when the user has commits that are not built upon.
+pub fn unbuilt_upon(found: &Survey) -> Option<String> {
+    let them = match found.head_ahead {
+        0 => return None,
+        1 => "1 commit that the base".to_owned(),
+        n => format!("{n} commits that the base"),
+    };
+    Some(format!(
+        "your HEAD has {them} `{}` lacks; not built upon (push or merge, or name another --base)",
+        found.base.branch
+    ))
 }
 
 /// The command that goes on with these specs.

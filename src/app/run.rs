@@ -313,6 +313,9 @@ impl<'w> Session<'w> {
                 message: warning.message.clone(),
             });
         }
+        if let Some(message) = reports::unbuilt_upon(&found) {
+            self.say(EventKind::Warning { message });
+        }
         let chunks = found.plan.specs.iter().flat_map(|s| &s.chunks);
         self.say(EventKind::Planned {
             specs: found.plan.specs.len(),
@@ -398,6 +401,7 @@ impl<'w> Session<'w> {
             .git
             .call(move |repo| {
                 crate::git::identity(repo)?;
+                crate::git::room_for_branches(repo, remote.as_deref())?;
                 let base = resolve_base(repo, wanted.as_deref(), remote.as_deref())?;
                 survey(repo, &base, &scope, &all)
             })

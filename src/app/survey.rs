@@ -474,7 +474,7 @@ impl SpecSurvey<'_> {
             committed.clone_from(&texts.base);
         }
         let merged_parts = if tip.is_none() {
-            self.spent_parts()
+            self.spent_parts()?
         } else {
             BTreeMap::new()
         };
@@ -532,11 +532,7 @@ impl SpecSurvey<'_> {
             .map(|r| format!("refs/remotes/{r}/{plain}"));
         for name in std::iter::once(format!("refs/heads/{plain}")).chain(remote) {
             if let Some(tip) = self.repo.ref_target(&name)? {
-                let ours = self.refs.lane.is_some()
-                    || self.repo.is_ours(self.id, &self.base.commit, &tip)?;
-                let merged =
-                    self.repo.is_ancestor(&tip, &self.base.commit)? && tip != self.base.commit;
-                if !ours && !merged {
+                if self.refs.lane.is_none() && !self.is_own(&tip)? {
                     return Ok(format!("{plain}-{}", short_hash(&self.place.path)));
                 }
             }
@@ -544,15 +540,23 @@ impl SpecSurvey<'_> {
         Ok(plain)
     }
 
+    /// True for a branch that holds work of this spec, or whose work is all on the base.
+    fn is_own(&self, tip: &Oid) -> Result<bool, GitError> {
+        let merged = self.repo.is_ancestor(tip, &self.base.commit)? && *tip != self.base.commit;
+        Ok(merged || self.repo.is_ours(self.id, &self.base.commit, tip)?)
+    }
+
     /// Parts of an earlier lane whose branches still stand: their numbers are not used again.
-    fn spent_parts(&self) -> BTreeMap<u32, (String, Oid)> {
-        let branches = self.refs.remote.iter().chain(&self.refs.local);
-        branches
-            .filter_map(|(branch, tip)| {
-                let (_, part) = crate::git::split_branch(branch)?;
-                Some((part, (branch.clone(), tip.clone())))
-            })
-            .collect()
+    fn spent_parts(&self) -> Result<BTreeMap<u32, (String, Oid)>, GitError> {
+        let mut spent = BTreeMap::new();
+        for (branch, tip) in self.refs.remote.iter().chain(&self.refs.local) {
+            if let Some((_, part)) = crate::git::split_branch(branch) {
+                if self.is_own(tip)? {
+                    spent.insert(part, (branch.clone(), tip.clone()));
+                }
+            }
+        }
+        Ok(spent)
     }
 
     fn texts(&self, tip: Option<&Oid>) -> Result<Result<Texts, Diagnostic>, GitError> {

@@ -26,6 +26,13 @@ impl LanePaths {
     pub fn index(&self) -> PathBuf {
         self.admin.join("codelicious-index")
     }
+
+    /// Removes locks that ended processes left behind. Only while nothing else works in the lane.
+    pub(super) fn clear_locks(&self) {
+        for lock in ["index.lock", "HEAD.lock", "codelicious-index.lock"] {
+            let _ = std::fs::remove_file(self.admin.join(lock));
+        }
+    }
 }
 
 /// Whether a worktree is there.
@@ -106,9 +113,7 @@ impl Repo {
     pub fn open_lane(&mut self, paths: &LanePaths, links: &[String]) -> Result<(), GitError> {
         let what = || format!("opening the lane {}", paths.dir.display());
         restore_dot_git(paths)?;
-        for lock in ["index.lock", "HEAD.lock", "codelicious-index.lock"] {
-            let _ = std::fs::remove_file(paths.admin.join(lock));
-        }
+        paths.clear_locks();
         if !paths.index().exists() {
             std::fs::copy(paths.admin.join("index"), paths.index()).doing(what)?;
         }
@@ -265,7 +270,44 @@ impl Repo {
         lane.set_walk_rules()?;
         lane.check_out(from_oid(tip)?).doing(what)?;
         lane.stand_index_at(tip)?;
+        lane.remove_repositories().doing(what)?;
         lane.publish_index()
+    }
+
+    /// Takes an engine that went elsewhere in history (to another branch, or to before the tip) back to
+    /// `tip`: what it changed since it left the lane's history is put on top of the tip. True when the
+    /// worktree was changed for that; a change that does not fit is left as it stands.
+    ///
+    /// # Errors
+    /// Files or objects that cannot be read or written.
+    pub fn carry_back(&mut self, head: &Oid, tip: &Oid, spec: &str) -> Result<bool, GitError> {
+        let Ok(left_at) = self.git.merge_base(from_oid(head)?, from_oid(tip)?) else {
+            return Ok(false);
+        };
+        if left_at == from_oid(tip)? {
+            return Ok(false);
+        }
+        let capture = self.capture(tip, spec)?;
+        if !capture.refused.is_empty() {
+            return Ok(false);
+        }
+        let what = || "carrying the engine's work back to the lane".to_owned();
+        let tree_of = |id: git2::Oid| self.git.find_commit(id).and_then(|c| c.tree());
+        let mut merged = self
+            .git
+            .merge_trees(
+                &tree_of(left_at).doing(what)?,
+                &tree_of(from_oid(tip)?).doing(what)?,
+                &self.git.find_tree(from_oid(&capture.tree)?).doing(what)?,
+                None,
+            )
+            .doing(what)?;
+        if merged.has_conflicts() {
+            return Ok(false);
+        }
+        let tree = to_oid(merged.write_tree_to(&self.git).doing(what)?);
+        self.hold_tree(&tree)?;
+        Ok(true)
     }
 
     /// Stands the worktree at a captured tree: what checks left behind or changed since is undone.
@@ -313,6 +355,7 @@ impl Repo {
         let lane = self.opened()?;
         lane.stand_index_at(commit)?;
         let what = || format!("writing {spec} in the lane");
+        lane.clear_way_to(spec)?;
         let mut checkout = CheckoutBuilder::new();
         checkout
             .force()
@@ -334,6 +377,46 @@ impl OpenLane {
         checkout.force().remove_untracked(true);
         self.git
             .checkout_tree(tree.as_object(), Some(&mut checkout))
+    }
+
+    /// Makes the spec's folders plain folders again: an engine may have put a file or a link that leads
+    /// elsewhere in their place, or a folder in place of the spec.
+    pub(super) fn clear_way_to(&self, spec: &str) -> Result<(), GitError> {
+        let what = || format!("clearing the way to {spec} in the lane");
+        let mut at = self.paths.dir.clone();
+        let mut names = Path::new(spec).iter().peekable();
+        while let Some(name) = names.next() {
+            at.push(name);
+            let is_dir = at.symlink_metadata().ok().map(|m| m.is_dir());
+            match (names.peek().is_some(), is_dir) {
+                (true, None) => std::fs::create_dir(&at).doing(what)?,
+                (true, Some(false)) => {
+                    std::fs::remove_file(&at).doing(what)?;
+                    std::fs::create_dir(&at).doing(what)?;
+                }
+                (false, Some(true)) => std::fs::remove_dir_all(&at).doing(what)?,
+                (true, Some(true)) | (false, Some(false) | None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes repositories inside the repository, which a checkout leaves alone.
+    fn remove_repositories(&mut self) -> Result<(), git2::Error> {
+        let mut options = DiffOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true);
+        let diff = self
+            .git
+            .diff_index_to_workdir(Some(&self.index), Some(&mut options))?;
+        let paths = diff.deltas().filter(|d| d.status() == Delta::Untracked);
+        for path in paths.filter_map(|d| d.new_file().path_bytes().map(<[u8]>::to_vec)) {
+            let dir = self.paths.dir.join(std::ffi::OsStr::from_bytes(&path));
+            if path.ends_with(b"/") && dir.join(".git").symlink_metadata().is_ok() {
+                std::fs::remove_dir_all(&dir)
+                    .map_err(|e| git2::Error::from_str(&format!("{}: {e}", dir.display())))?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes our index equal to a commit's tree, keeping what it knows about files on disk.

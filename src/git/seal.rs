@@ -100,6 +100,7 @@ impl Repo {
         let what = || "staging the commit".to_owned();
         let tree = lane.index.write_tree().doing(what)?;
         lane.index.write().doing(what)?;
+        lane.clear_way_to(&request.spec)?;
         let file = lane.paths.dir.join(&request.spec);
         crate::fsx::atomic::write(&file, &request.spec_text)
             .map_err(|e| GitError::new(what(), e.to_string(), ""))?;

@@ -51,13 +51,21 @@ pub(super) fn judge(change: &Change<'_>, spec: &str, links: &[String]) -> Verdic
     let shown = String::from_utf8_lossy(change.path).into_owned();
     let path = shown.trim_end_matches('/');
     let first = path.split('/').next().unwrap_or_default();
-    if path == spec || path == "codelicious.toml" || first == ".codelicious" || first == ".git" {
+    let is_below = |dir: &str| {
+        let rest = path.strip_prefix(dir);
+        rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    };
+    if ["codelicious.toml", ".codelicious", ".git"].contains(&first) || is_below(spec) {
         return Verdict::Drop;
     }
-    let linked = |l: &String| {
-        path == l.trim_end_matches('/')
-            || path.starts_with(&format!("{}/", l.trim_end_matches('/')))
-    };
+    // A file in place of the spec's folder.
+    if spec
+        .strip_prefix(path)
+        .is_some_and(|rest| rest.starts_with('/'))
+    {
+        return Verdict::Drop;
+    }
+    let linked = |l: &String| is_below(l.trim_end_matches('/'));
     if links.iter().any(linked) {
         return Verdict::Drop;
     }
@@ -120,6 +128,8 @@ mod tests {
             "line\nbreak",
             "tokenizer_x.py",
             "specs/b.md",
+            "specs/a.md.txt",
+            "spec",
             "data/bigger",
         ] {
             assert_eq!(verdict(path, Present, 1, false), Verdict::Take, "{path}");
@@ -127,7 +137,10 @@ mod tests {
         }
         for path in [
             "specs/a.md",
+            "specs/a.md/inside",
+            "specs",
             "codelicious.toml",
+            "codelicious.toml/inside",
             ".codelicious/state/x",
             "data/big/x",
             "data/big",

@@ -135,8 +135,11 @@ mod foreign {
             });
             let is_older = is_foreign && start_time(&path).is_some_and(|t| t <= own_start);
             if let Some(p) = Pid::from_raw(pid).filter(|_| is_older) {
-                let _ = kill_process(p, Signal::KILL);
-                wait_gone(&path);
+                // Asked first: a push cut off in the middle takes its locks on the remote away with it.
+                for signal in [Signal::TERM, Signal::KILL] {
+                    let _ = kill_process(p, signal);
+                    wait_gone(&path);
+                }
                 ended.push(pid);
             }
         }
