@@ -69,7 +69,8 @@ pub(super) async fn perform(shells: &Shells, lane: &Lane, effect: Effect) -> Eff
     };
     done.unwrap_or_else(|failure| EffectResult::Broken {
         effect: Box::new(effect),
-        message: failure.message,
+        // May repeat what a set-up command or a hook printed.
+        message: shells.redactor.redact(&failure.message).into_owned(),
         remedy: failure.remedy,
     })
 }
@@ -167,10 +168,14 @@ async fn run_engine(
         lane,
         chunk: id,
     };
-    let report = shells
+    let mut report = shells
         .engine
         .run(&job, &progress, shells.stop_engines.clone())
         .await;
+    // What it says goes into the ledger, commits and pull requests, and onto the screen.
+    for text in report.outcome.texts_mut() {
+        *text = shells.redactor.redact(text).into_owned();
+    }
     crate::proc::end_leftovers();
     let tip = tip_of(lane)?;
     let reference = format!("{ATTEMPTS}{}/{id}/{attempt}", lane.ledger.spec);

@@ -49,6 +49,38 @@ pub enum EngineOutcome {
     Interrupted,
 }
 
+impl EngineOutcome {
+    /// Every text in it, all of which may repeat what an engine or a model said.
+    pub fn texts_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Completed(c) => {
+                let mut texts = vec![&mut c.summary, &mut c.rationale];
+                texts.extend(c.no_change_needed.as_mut());
+                texts
+            }
+            Self::Blocked(b) => vec![&mut b.reason, &mut b.needs],
+            Self::Undeclared { last_words } => vec![last_words],
+            Self::Failed(error) => match error {
+                EngineError::RateLimited { message, .. }
+                | EngineError::Overloaded { message }
+                | EngineError::Credit { message }
+                | EngineError::Auth { message }
+                | EngineError::ContextTooLong { message }
+                | EngineError::InvalidRequest { message }
+                | EngineError::Refusal { message }
+                | EngineError::Budget { message }
+                | EngineError::Transient { message }
+                | EngineError::Protocol { message }
+                | EngineError::NotStarted { message } => vec![message],
+                EngineError::TimedOut { .. }
+                | EngineError::Stalled { .. }
+                | EngineError::TurnLimit { .. } => Vec::new(),
+            },
+            Self::Interrupted => Vec::new(),
+        }
+    }
+}
+
 /// Why an engine run failed. Decisions are made on the variant, never on its text.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EngineError {
