@@ -11,7 +11,7 @@ use crate::model::report::{
     LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts, StatusReport, StatusSpec,
     StoppedChunk, SummarySpec, Undelivered,
 };
-use crate::model::{ChunkState, ExitCode, Ledger, RunId, SpecId, SpecPlan};
+use crate::model::{ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, RunId, SpecId, SpecPlan};
 use crate::ui;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -143,27 +143,17 @@ pub fn plan(
     }
     let next = (open > 0).then(|| command(world, named));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
-    report
-        .warnings
-        .extend(unbuilt_upon(found).map(|message| crate::model::PlanWarning {
+    if found.head_ahead > 0 {
+        report.warnings.push(crate::model::PlanWarning {
             spec: None,
             chunk: None,
-            message,
-        }));
+            message: format!(
+                "your HEAD has {} commits that the base `{}` lacks; they are not built upon (push or merge them, or name another --base)",
+                found.head_ahead, found.base.branch
+            ),
+        });
+    }
     Ok(report)
-}
-
-/// Says so when the user has commits that are not built upon.
-pub fn unbuilt_upon(found: &Survey) -> Option<String> {
-    let them = match found.head_ahead {
-        0 => return None,
-        1 => "1 commit that the base".to_owned(),
-        n => format!("{n} commits that the base"),
-    };
-    Some(format!(
-        "your HEAD has {them} `{}` lacks; not built upon (push or merge, or name another --base)",
-        found.base.branch
-    ))
 }
 
 /// The command that goes on with these specs.
@@ -197,9 +187,12 @@ pub fn status(
     let mut specs = Vec::new();
     let mut exit = ExitCode::Done;
     for mut lane in lanes(world, found, ledgers, remote)? {
-        if let Some(live) = ledgers.get(&lane.plan.id).filter(|_| running) {
-            for (id, record) in &live.chunks {
-                lane.record_mut(id).state = record.state.clone();
+        if let Some(recorded) = ledgers.get(&lane.plan.id) {
+            for (id, record) in &recorded.chunks {
+                let keeps = running || still_stopped(&lane, id, record);
+                if keeps {
+                    lane.record_mut(id).state = record.state.clone();
+                }
             }
         }
         if lane.plan.not_built.is_none() {
@@ -229,6 +222,17 @@ pub fn status(
         diagnostics: found.plan.diagnostics.clone(),
         next,
     })
+}
+
+/// True for a chunk that the next run tries again by itself: until then it is what the last run left.
+fn still_stopped(lane: &Lane, id: &ChunkId, record: &ChunkRecord) -> bool {
+    matches!(
+        record.state,
+        ChunkState::Failed { .. } | ChunkState::Skipped { .. }
+    ) && lane.state(id) == ChunkState::Pending
+        && lane
+            .chunk(id)
+            .is_some_and(|c| c.fingerprint == record.fingerprint)
 }
 
 /// One lane at the end of a run.
