@@ -103,6 +103,7 @@ pub struct Task {
     pub parent: Option<usize>,
     /// Indexes of child tasks.
     pub children: Vec<usize>,
+    /// What stands at this task's own site; for a task with children [`Spec::is_done`] decides.
     pub mark: TaskMark,
     pub site: MarkSite,
     /// Labels this task says it depends on, as written (`T004`).

@@ -15,6 +15,8 @@ pub(super) struct Outline {
     pub(super) boxes: Vec<RawBox>,
     /// Lines of items that look like a box and are none (`[ ]* text`, `[ ]text`, an empty `[ ]`).
     pub(super) near: Vec<(usize, Near)>,
+    /// The markdown begins with a plain paragraph.
+    pub(super) opens_with_text: bool,
     /// Open boxes that are context, and where the first of them stands.
     pub(super) open_context: usize,
     pub(super) first_context_line: usize,
@@ -40,6 +42,8 @@ pub(super) struct RawBox {
     pub(super) text: usize,
     /// End of the first paragraph.
     pub(super) first_end: usize,
+    /// The first paragraph, should there be one, goes up to a list.
+    pub(super) list_first: bool,
     /// Index of the enclosing box.
     pub(super) parent: Option<usize>,
     pub(super) section: usize,
@@ -96,13 +100,16 @@ pub(super) fn read(text: &str, base: usize, lines: &Lines) -> Outline {
             parts: vec![preamble(base)],
             boxes: Vec::new(),
             near: Vec::new(),
+            opens_with_text: false,
             open_context: 0,
             first_context_line: 0,
         },
     };
-    for (event, range) in
-        Parser::new_ext(&text[base..], Options::ENABLE_TASKLISTS).into_offset_iter()
-    {
+    let events = Parser::new_ext(&text[base..], Options::ENABLE_TASKLISTS).into_offset_iter();
+    for (index, (event, range)) in events.enumerate() {
+        if index == 0 {
+            walk.out.opens_with_text = matches!(event, Event::Start(Tag::Paragraph));
+        }
         walk.event(&event, base + range.start..base + range.end);
     }
     walk.finish()
@@ -133,6 +140,13 @@ impl Walk<'_> {
             Event::Start(Tag::List(_)) => {
                 let start = self.bullet(range.start);
                 self.block(start);
+                if let Some(Frame::Item {
+                    boxed: Some(index), ..
+                }) = self.frames.last()
+                {
+                    let open = &mut self.out.boxes[*index];
+                    open.list_first |= open.first_end == start;
+                }
                 let context = self.in_context() || self.led_into_context(start);
                 self.frames.push(Frame::List { context });
             }
@@ -282,6 +296,7 @@ impl Walk<'_> {
             tick,
             text: tick + 2,
             first_end: usize::MAX,
+            list_first: false,
             parent,
             section: self.out.parts.len() - 1,
             context,

@@ -111,6 +111,8 @@ fn draft(text: &str, lines: &Lines, raw: &RawBox, children: &[Range<usize>]) -> 
         &holes,
     ));
     let first = match first.trim() {
+        // What stands in a list inside the box does not speak for the box.
+        "" if raw.list_first => return None,
         "" => without_comments(&own)
             .trim()
             .lines()
@@ -202,10 +204,11 @@ pub(super) fn from_sections(
             )
         })
         .collect();
-    if let ([only], true) = (
-        outline.parts.as_slice(),
-        drafts.is_empty() && outline.boxes.is_empty(),
-    ) {
+    // Only a paragraph can carry a mark at the end of its first line.
+    if let [only] = outline.parts.as_slice()
+        && drafts.is_empty()
+        && outline.opens_with_text
+    {
         drafts.extend(whole_file(text, lines, only));
     }
     build(drafts, outline, notes)
@@ -239,11 +242,6 @@ fn whole_file(text: &str, lines: &Lines, part: &Part) -> Option<Draft> {
     let body = &text[part.section.span.clone()];
     let start = part.section.span.start + (body.len() - body.trim_start().len());
     let end = line_end(text.as_bytes(), start);
-    // A mark inside code or HTML would be part of it.
-    let first_line = text[start..end].trim();
-    if first_line.is_empty() || first_line.starts_with(['`', '~', '<', '>', '|']) {
-        return None;
-    }
     let comment = comment_at_end(text, start, end);
     let cut_end = comment.as_ref().map_or(end, |c| c.range.start);
     let first = collapse(&without_comments(&text[start..cut_end]));
