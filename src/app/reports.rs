@@ -3,7 +3,7 @@
 use super::error::AppError;
 use super::survey::{Survey, Surveyed};
 use super::world::World;
-use crate::core::decide::{lane_exit, undelivered};
+use crate::core::decide::{choose_part, lane_exit, undelivered};
 use crate::core::lane::{Lane, Policy};
 use crate::core::plan::parts_preview;
 use crate::core::recover::{Resume, recover};
@@ -115,13 +115,7 @@ pub fn plan(
             .iter()
             .map(|c| (c.id.clone(), lane.state(&c.id)))
             .collect();
-        let next_part = lane
-            .ledger
-            .prs
-            .iter()
-            .map(|p| p.part)
-            .max()
-            .map_or(1, |n| n + 1);
+        let next_part = choose_part(&lane, 0);
         let parts = parts_preview(
             &lane.plan,
             usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX),
@@ -143,17 +137,27 @@ pub fn plan(
     }
     let next = (open > 0).then(|| command(world, named));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
-    if found.head_ahead > 0 {
-        report.warnings.push(crate::model::PlanWarning {
+    report
+        .warnings
+        .extend(unbuilt_upon(found).map(|message| crate::model::PlanWarning {
             spec: None,
             chunk: None,
-            message: format!(
-                "your HEAD has {} commits that the base `{}` lacks; they are not built upon (push or merge them, or name another --base)",
-                found.head_ahead, found.base.branch
-            ),
-        });
-    }
+            message,
+        }));
     Ok(report)
+}
+
+/// Says so when the user has commits that are not built upon.
+pub fn unbuilt_upon(found: &Survey) -> Option<String> {
+    let them = match found.head_ahead {
+        0 => return None,
+        1 => "1 commit that the base".to_owned(),
+        n => format!("{n} commits that the base"),
+    };
+    Some(format!(
+        "your HEAD has {them} `{}` lacks; not built upon (push or merge, or name another --base)",
+        found.base.branch
+    ))
 }
 
 /// The command that goes on with these specs.
