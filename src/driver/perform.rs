@@ -283,7 +283,7 @@ async fn settle_tree(
     lane: &Lane,
     before: Capture,
 ) -> Result<(Oid, Vec<String>, u32), Failure> {
-    const LOCK_FILES: [&str; 8] = [
+    const LOCK_FILES: [&str; 7] = [
         "Cargo.lock",
         "package-lock.json",
         "pnpm-lock.yaml",
@@ -291,7 +291,6 @@ async fn settle_tree(
         "uv.lock",
         "poetry.lock",
         "go.sum",
-        "go.mod",
     ];
     let (after, _) = capture(shells, lane).await?;
     if after.tree == before.tree {
@@ -302,11 +301,8 @@ async fn settle_tree(
         .git
         .call(move |repo| repo.changed_between(&old, &new))
         .await?;
-    let name = |p: &str| p.rsplit('/').next().unwrap_or(p).to_owned();
-    if changed
-        .iter()
-        .all(|p| LOCK_FILES.contains(&name(p).as_str()))
-    {
+    let is_lock = |p: &String| LOCK_FILES.contains(&p.rsplit('/').next().unwrap_or(p));
+    if changed.iter().all(is_lock) && are_tracked(shells, lane, changed).await? {
         return Ok((after.tree, after.files, after.lines));
     }
     let (tip, spec, tree) = (tip_of(lane)?, lane.ledger.path.clone(), before.tree.clone());
@@ -318,6 +314,22 @@ async fn settle_tree(
         })
         .await?;
     Ok((before.tree, before.files, before.lines))
+}
+
+/// True when the lane's tip has all these files: a lock file that a check makes anew is no work.
+async fn are_tracked(shells: &Shells, lane: &Lane, paths: Vec<String>) -> Result<bool, Failure> {
+    let tip = tip_of(lane)?;
+    let all = shells
+        .git
+        .call(move |repo| {
+            let mut all = true;
+            for path in &paths {
+                all &= repo.read_file(&tip, path)?.is_some();
+            }
+            Ok(all)
+        })
+        .await?;
+    Ok(all)
 }
 
 async fn seal(
