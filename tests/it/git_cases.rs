@@ -386,11 +386,14 @@ fn a_filter_of_the_user_changes_nothing_by_itself() {
 
 // Engines that do to git what they should not.
 
-/// One task built before, one by an engine that runs `line` after it wrote its work.
+/// One task built before, one by an engine that runs `line` after it wrote its work, one after it. The
+/// engine waits until the first task is pushed, so that nothing else reads what it does to git meanwhile.
 fn misbehaves(repo: &Repo, line: &str) -> Ended {
     repo.write("specs/work.md", spec_of(3, 3));
+    let pushed = repo.root.join(format!(".git/refs/remotes/origin/{BRANCH}"));
     let write = json!({"write": {"path": "work/{chunk}.txt", "text": "{title}\n"}});
-    repo.fake(&json!({"rules": [{"chunk": "T002", "steps": [write, {"run": line}]}]}));
+    let steps = json!([write, {"wait_for": pushed}, {"run": line}]);
+    repo.fake(&json!({"rules": [{"chunk": "T002", "steps": steps}]}));
     repo.run(&CLAUDE)
 }
 
