@@ -6,6 +6,7 @@
 
 mod reader;
 
+use codelicious::model::ExitCode;
 use reader::{Rules, Source, root, sources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -341,6 +342,23 @@ fn the_lock_file_holds_no_more_packages_than_its_budget() {
         "Cargo.lock holds {found} packages and the budget is {PACKAGES}: is the new dependency less code than it \
          saves? Then raise the budget in this file and say so in the commit."
     );
+}
+
+#[test]
+fn the_documents_name_every_room_and_every_exit_code() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect("it is there");
+    let (map, readme) = (read("ARCHITECTURE.md"), read("README.md"));
+    for (room, ..) in DIRECTIONS {
+        let is_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{room}"));
+        assert!(
+            map.lines().any(is_row),
+            "the code map of ARCHITECTURE.md has no row for `{room}`"
+        );
+    }
+    for exit in ExitCode::ALL {
+        let row = format!("| {} | {} |", exit.code(), exit.meaning());
+        assert!(readme.contains(&row), "the README has no row `{row}`");
+    }
 }
 
 #[test]
