@@ -34,9 +34,15 @@ fn main() {
 }
 
 fn start_up(world: &World, table: &mut Table) {
-    let help = median(ROUNDS * 4, || world.time(&mut world.codelicious(&world.dir, &["--help"])));
+    let help = median(ROUNDS * 4, || {
+        world.time(&mut world.codelicious(&world.dir, &["--help"]))
+    });
     let bare = median(ROUNDS * 4, || world.time(Command::new("true").env_clear()));
-    table.row("start (`--help`)", ms(help), &format!("`true`: {}", ms(bare)));
+    table.row(
+        "start (`--help`)",
+        ms(help),
+        &format!("`true`: {}", ms(bare)),
+    );
 }
 
 fn planning(world: &World, table: &mut Table) {
@@ -54,9 +60,22 @@ fn planning(world: &World, table: &mut Table) {
         fs::write(dir.join(format!("s{i}.md")), spec(10)).expect("written");
     }
     world.commit_all(&repo);
-    let plan = median(ROUNDS, || world.time(&mut world.codelicious(&repo, &["plan", "--json"])));
-    let status = median(ROUNDS, || world.time(Command::new("git").arg("status").arg("--short").current_dir(&repo)));
-    table.row("plan, 50,000 files and 500 specs", ms(plan), &format!("`git status`: {}", ms(status)));
+    let plan = median(ROUNDS, || {
+        world.time(&mut world.codelicious(&repo, &["plan", "--json"]))
+    });
+    let status = median(ROUNDS, || {
+        world.time(
+            Command::new("git")
+                .arg("status")
+                .arg("--short")
+                .current_dir(&repo),
+        )
+    });
+    table.row(
+        "plan, 50,000 files and 500 specs",
+        ms(plan),
+        &format!("`git status`: {}", ms(status)),
+    );
 }
 
 fn chunks(world: &World, table: &mut Table) {
@@ -65,7 +84,8 @@ fn chunks(world: &World, table: &mut Table) {
     let mut peak = 0;
     for round in 0..ROUNDS {
         let local = world.spec_repo(&format!("local-{round}"), false);
-        let (own, kib) = world.time_and_peak(&mut world.codelicious(&local, &["--engine", &world.tape()]));
+        let (own, kib) =
+            world.time_and_peak(&mut world.codelicious(&local, &["--engine", &world.tape()]));
         world.expect_built(&local);
         peak = peak.max(kib);
         let remote = world.spec_repo(&format!("remote-{round}"), true);
@@ -75,7 +95,11 @@ fn chunks(world: &World, table: &mut Table) {
         let with_agent = world.time(&mut world.codelicious(&agent, &["--engine", "claude"]));
         world.expect_built(&agent);
         let shell = world.spec_repo(&format!("shell-{round}"), false);
-        let bare = world.time(Command::new("sh").arg(world.shell_loop()).current_dir(&shell));
+        let bare = world.time(
+            Command::new("sh")
+                .arg(world.shell_loop())
+                .current_dir(&shell),
+        );
         rounds.push([own, pushed, with_agent, bare]);
     }
     let column = |i: usize| {
@@ -84,16 +108,42 @@ fn chunks(world: &World, table: &mut Table) {
         times[times.len() / 2]
     };
     let bare = column(3);
-    let beside = |d: Duration| format!("shell loop (agent, git add, git commit): {} → ×{:.2}", ms(bare), d.as_secs_f64() / bare.as_secs_f64());
-    table.row("a chunk, in-process engine, no remote", ms(column(0)), &beside(column(0)));
-    table.row("a chunk, in-process engine, pushed to a bare origin", ms(column(1)), &beside(column(1)));
-    table.row("a chunk, agent process, no remote", ms(column(2)), &beside(column(2)));
-    table.row("peak resident memory", format!("{:.1} MiB", peak as f64 / 1024.0), "");
+    let beside = |d: Duration| {
+        format!(
+            "shell loop (agent, git add, git commit): {} → ×{:.2}",
+            ms(bare),
+            d.as_secs_f64() / bare.as_secs_f64()
+        )
+    };
+    table.row(
+        "a chunk, in-process engine, no remote",
+        ms(column(0)),
+        &beside(column(0)),
+    );
+    table.row(
+        "a chunk, in-process engine, pushed to a bare origin",
+        ms(column(1)),
+        &beside(column(1)),
+    );
+    table.row(
+        "a chunk, agent process, no remote",
+        ms(column(2)),
+        &beside(column(2)),
+    );
+    table.row(
+        "peak resident memory",
+        format!("{:.1} MiB", peak as f64 / 1024.0),
+        "",
+    );
 
     let counted = world.spec_repo("counted", true);
     let log = world.dir.join("spawned.log");
     let mut command = world.codelicious(&counted, &["--engine", &world.tape()]);
-    let path = format!("{}:{}", world.shims(&log).display(), std::env::var("PATH").unwrap_or_default());
+    let path = format!(
+        "{}:{}",
+        world.shims(&log).display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
     world.time(command.env("PATH", path));
     let spawned = fs::read_to_string(&log).unwrap_or_default().lines().count();
     table.row(
@@ -116,8 +166,14 @@ impl World {
             fs::create_dir_all(dir.join(name)).expect("made");
         }
         let program = PathBuf::from(env!("CARGO_BIN_EXE_codelicious"));
-        let fake = program.parent().expect("a folder").join("examples/fake-claude");
-        assert!(fake.exists(), "build the fake agent first: cargo build --release --examples");
+        let fake = program
+            .parent()
+            .expect("a folder")
+            .join("examples/fake-claude");
+        assert!(
+            fake.exists(),
+            "build the fake agent first: cargo build --release --examples"
+        );
         std::os::unix::fs::symlink(fake, dir.join("bin/claude")).expect("linked");
         fs::write(
             dir.join("tape.jsonl"),
@@ -156,7 +212,12 @@ impl World {
                 .find(|p| p.exists())
                 .expect("it is on PATH");
             let shim = dir.join(name);
-            let text = format!("#!{}\necho {name} >> {}\nexec {} \"$@\"\n", "/bin/sh", log.display(), real.display());
+            let text = format!(
+                "#!{}\necho {name} >> {}\nexec {} \"$@\"\n",
+                "/bin/sh",
+                log.display(),
+                real.display()
+            );
             fs::write(&shim, text).expect("written");
             fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).expect("set");
         }
@@ -165,7 +226,11 @@ impl World {
 
     fn codelicious(&self, dir: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codelicious"));
-        let path = format!("{}:{}", self.dir.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+        let path = format!(
+            "{}:{}",
+            self.dir.join("bin").display(),
+            std::env::var("PATH").unwrap_or_default()
+        );
         command
             .args(args)
             .current_dir(dir)
@@ -197,8 +262,14 @@ impl World {
         self.git(&dir, &["config", "user.email", "ada@localhost"]);
         if remote {
             let origin = self.dir.join(format!("{name}.git"));
-            self.git(&self.dir, &["init", "-q", "--bare", &origin.display().to_string()]);
-            self.git(&dir, &["remote", "add", "origin", &origin.display().to_string()]);
+            self.git(
+                &self.dir,
+                &["init", "-q", "--bare", &origin.display().to_string()],
+            );
+            self.git(
+                &dir,
+                &["remote", "add", "origin", &origin.display().to_string()],
+            );
         }
         dir
     }
@@ -217,7 +288,11 @@ impl World {
     }
 
     fn expect_built(&self, dir: &Path) {
-        let out = Command::new("git").args(["log", "--oneline", "--all", "--grep=Codelicious-Chunk"]).current_dir(dir).output().expect("git starts");
+        let out = Command::new("git")
+            .args(["log", "--oneline", "--all", "--grep=Codelicious-Chunk"])
+            .current_dir(dir)
+            .output()
+            .expect("git starts");
         let commits = String::from_utf8_lossy(&out.stdout).lines().count();
         assert_eq!(commits, CHUNKS, "{}", dir.display());
     }
@@ -229,13 +304,24 @@ impl World {
     /// Wall time, and the highest resident size seen, in KiB.
     fn time_and_peak(&self, command: &mut Command) -> (Duration, u64) {
         let start = Instant::now();
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().expect("it starts");
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("it starts");
         let status = format!("/proc/{}/status", child.id());
         let watcher = std::thread::spawn(move || {
             let mut peak = 0;
             while let Ok(text) = fs::read_to_string(&status) {
-                let Some(line) = text.lines().find(|l| l.starts_with("VmHWM:")) else { break };
-                peak = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(peak);
+                let Some(line) = text.lines().find(|l| l.starts_with("VmHWM:")) else {
+                    break;
+                };
+                peak = line
+                    .split_whitespace()
+                    .nth(1)
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(peak);
                 std::thread::park_timeout(Duration::from_millis(20));
             }
             peak
@@ -270,7 +356,8 @@ struct Table(Vec<[String; 3]>);
 
 impl Table {
     fn row(&mut self, what: &str, ours: impl Into<String>, beside: &str) {
-        self.0.push([what.to_owned(), ours.into(), beside.to_owned()]);
+        self.0
+            .push([what.to_owned(), ours.into(), beside.to_owned()]);
     }
 
     fn render(&self) -> String {

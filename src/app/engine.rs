@@ -77,8 +77,9 @@ fn claude(settings: &Settings, env: &Environment) -> Option<Chosen> {
 }
 
 fn replay(file: &Path) -> Result<Chosen, AppError> {
-    let bytes = crate::fsx::read_bounded(file, MAX_CASSETTE)
-        .map_err(|e| AppError::setup(e.to_string(), "name a recording with --engine replay:FILE"))?;
+    let bytes = crate::fsx::read_bounded(file, MAX_CASSETTE).map_err(|e| {
+        AppError::setup(e.to_string(), "name a recording with --engine replay:FILE")
+    })?;
     let text = String::from_utf8(bytes).map_err(|_| {
         AppError::setup(
             format!("{}: the cassette is not UTF-8", file.display()),

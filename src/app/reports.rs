@@ -137,13 +137,13 @@ pub fn plan(
     }
     let next = (open > 0).then(|| command(world, named));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
-    report
-        .warnings
-        .extend(unbuilt_upon(found).map(|message| crate::model::PlanWarning {
+    report.warnings.extend(
+        unbuilt_upon(found).map(|message| crate::model::PlanWarning {
             spec: None,
             chunk: None,
             message,
-        }));
+        }),
+    );
     Ok(report)
 }
 

@@ -531,10 +531,11 @@ impl SpecSurvey<'_> {
             .as_deref()
             .map(|r| format!("refs/remotes/{r}/{plain}"));
         for name in std::iter::once(format!("refs/heads/{plain}")).chain(remote) {
-            if let Some(tip) = self.repo.ref_target(&name)? {
-                if self.refs.lane.is_none() && !self.is_own(&tip)? {
-                    return Ok(format!("{plain}-{}", short_hash(&self.place.path)));
-                }
+            if let Some(tip) = self.repo.ref_target(&name)?
+                && self.refs.lane.is_none()
+                && !self.is_own(&tip)?
+            {
+                return Ok(format!("{plain}-{}", short_hash(&self.place.path)));
             }
         }
         Ok(plain)
@@ -550,10 +551,10 @@ impl SpecSurvey<'_> {
     fn spent_parts(&self) -> Result<BTreeMap<u32, (String, Oid)>, GitError> {
         let mut spent = BTreeMap::new();
         for (branch, tip) in self.refs.remote.iter().chain(&self.refs.local) {
-            if let Some((_, part)) = crate::git::split_branch(branch) {
-                if self.is_own(tip)? {
-                    spent.insert(part, (branch.clone(), tip.clone()));
-                }
+            if let Some((_, part)) = crate::git::split_branch(branch)
+                && self.is_own(tip)?
+            {
+                spent.insert(part, (branch.clone(), tip.clone()));
             }
         }
         Ok(spent)

@@ -112,15 +112,25 @@ pub fn sync_message(spec: &SpecId) -> String {
     )
 }
 
-/// Reads our trailers from the last paragraph of a commit message; a message of one paragraph has none.
-/// Names count without regard to case, and the first of a name counts.
+/// Reads our trailers from the last paragraph of a commit message that has any; a message of one paragraph
+/// has none. A hook may have added paragraphs behind ours. Names count without regard to case, and the first
+/// of a name counts.
 pub fn parse_trailers(message: &str) -> Trailers {
-    let mut found = Trailers::default();
     let lines: Vec<&str> = message.trim_end().lines().map(str::trim_end).collect();
-    let Some(blank) = lines.iter().rposition(|l| l.is_empty()) else {
-        return found;
-    };
-    for line in &lines[blank + 1..] {
+    let mut paragraphs = lines.rsplit(|l| l.is_empty()).peekable();
+    while let Some(paragraph) = paragraphs.next() {
+        let is_subject = paragraphs.peek().is_none();
+        let found = trailers_of(paragraph);
+        if !is_subject && found != Trailers::default() {
+            return found;
+        }
+    }
+    Trailers::default()
+}
+
+fn trailers_of(paragraph: &[&str]) -> Trailers {
+    let mut found = Trailers::default();
+    for line in paragraph {
         let Some((name, value)) = line.split_once(':') else {
             continue;
         };

@@ -240,10 +240,9 @@ fn repair_parts(lane: &mut Lane, facts: &LaneFacts) {
     if let (Some(tip), Some(last)) = (
         facts.tip.as_ref(),
         lane.ledger.prs.iter().map(|p| p.part).max(),
-    ) {
-        if facts.commits.iter().any(|c| c.part == Some(last)) {
-            note_part(lane, last, tip);
-        }
+    ) && facts.commits.iter().any(|c| c.part == Some(last))
+    {
+        note_part(lane, last, tip);
     }
     let ours: BTreeSet<String> = lane.ledger.prs.iter().map(|p| p.branch.clone()).collect();
     lane.ledger.pushed = facts

@@ -42,7 +42,10 @@ mod armed {
                 return;
             }
             tracing::warn!("dying at {wanted}");
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
         }
     }
 }

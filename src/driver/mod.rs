@@ -15,7 +15,6 @@ pub use perform::lanes_dir;
 pub use shells::{LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
 
-use crash::Place;
 use crate::core::absorb::{LaneEvent, absorb, begin};
 use crate::core::decide::{decide, next_wake};
 use crate::core::lane::{Halt, Lane};
@@ -23,6 +22,7 @@ use crate::core::transition::IllegalTransition;
 use crate::ledger::store::StoreError;
 use crate::model::effect::EffectKey;
 use crate::model::{Effect, EffectResult, EventKind, ExitCode};
+use crash::Place;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use tokio::task::JoinSet;

@@ -77,10 +77,10 @@ pub(super) async fn perform(shells: &Shells, lane: &Lane, effect: Effect) -> Eff
 
 async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
     let base = base_of(lane)?.commit;
-    if let Some((commit, evidence)) = shells.baseline.borrow().as_ref() {
-        if *commit == base {
-            return Ok(EffectResult::BaselineDone(evidence.clone()));
-        }
+    if let Some((commit, evidence)) = shells.baseline.borrow().as_ref()
+        && *commit == base
+    {
+        return Ok(EffectResult::BaselineDone(evidence.clone()));
     }
     let tip = tip_of(lane)?;
     let files = {
@@ -191,11 +191,10 @@ async fn run_engine(
                 undone.push(format!("the engine committed by itself; its commits are kept at {reference} and folded into one"));
             }
             repo.detach_lane(&tip)?;
-            if let Some(left_at) = elsewhere {
-                if repo.carry_back(&left_at, &tip, &spec)? {
+            if let Some(left_at) = elsewhere
+                && repo.carry_back(&left_at, &tip, &spec)? {
                     undone.push("the engine worked on another commit than the lane's tip; its changes were put on top of the tip".to_owned());
                 }
-            }
             Ok(undone)
         })
         .await?;

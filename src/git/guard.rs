@@ -313,16 +313,16 @@ fn runs_things(config: &std::path::Path) -> BTreeSet<(String, String)> {
         "submodule.",
     ];
     let mut found = BTreeSet::new();
-    if let Ok(entries) = git2::Config::open(config).and_then(|mut c| c.snapshot()) {
-        if let Ok(mut entries) = entries.entries(None) {
-            while let Some(Ok(entry)) = entries.next() {
-                let (Ok(name), value) = (entry.name(), entry.value().unwrap_or_default()) else {
-                    continue;
-                };
-                let lower = name.to_lowercase();
-                if KEYS.contains(&lower.as_str()) || SECTIONS.iter().any(|s| lower.starts_with(s)) {
-                    found.insert((name.to_owned(), value.to_owned()));
-                }
+    if let Ok(entries) = git2::Config::open(config).and_then(|mut c| c.snapshot())
+        && let Ok(mut entries) = entries.entries(None)
+    {
+        while let Some(Ok(entry)) = entries.next() {
+            let (Ok(name), value) = (entry.name(), entry.value().unwrap_or_default()) else {
+                continue;
+            };
+            let lower = name.to_lowercase();
+            if KEYS.contains(&lower.as_str()) || SECTIONS.iter().any(|s| lower.starts_with(s)) {
+                found.insert((name.to_owned(), value.to_owned()));
             }
         }
     }

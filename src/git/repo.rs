@@ -366,16 +366,15 @@ pub fn room_for_branches(repo: &Repo, remote: Option<&str>) -> Result<(), GitErr
         let remedy = format!("rename it: git branch -m {name} <another name>");
         return Err(GitError::new(what, why, remedy));
     }
-    if let Some(remote) = remote {
-        if repo
+    if let Some(remote) = remote
+        && repo
             .ref_target(&format!("refs/remotes/{remote}/{name}"))?
             .is_some()
-        {
-            let remedy = format!(
-                "push it to {remote} under another name, then git push {remote} --delete {name}"
-            );
-            return Err(GitError::new(what, format!("{why} on {remote}"), remedy));
-        }
+    {
+        let remedy = format!(
+            "push it to {remote} under another name, then git push {remote} --delete {name}"
+        );
+        return Err(GitError::new(what, format!("{why} on {remote}"), remedy));
     }
     Ok(())
 }
@@ -393,10 +392,10 @@ pub fn files_of_tree(repo: &Repo, commit: &Oid) -> Result<Vec<String>, GitError>
         .doing(what)?;
     let mut files = Vec::new();
     tree.walk(TreeWalkMode::PreOrder, |dir, entry| {
-        if entry.kind() == Some(ObjectType::Blob) {
-            if let (Ok(dir), Ok(name)) = (std::str::from_utf8(dir.as_ref()), entry.name()) {
-                files.push(format!("{dir}{name}"));
-            }
+        if entry.kind() == Some(ObjectType::Blob)
+            && let (Ok(dir), Ok(name)) = (std::str::from_utf8(dir.as_ref()), entry.name())
+        {
+            files.push(format!("{dir}{name}"));
         }
         TreeWalkResult::Ok
     })

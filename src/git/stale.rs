@@ -65,7 +65,7 @@ mod tests {
         for name in ours.iter().chain(&others) {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
+            fs::File::create(path).unwrap();
         }
         let removed = remove_stale_locks(dir.path());
         assert_eq!(removed, ours.map(|n| dir.path().join(n)));

@@ -3,8 +3,8 @@
 use super::UiOptions;
 use super::plan::doubts;
 use super::text::{Paint, cut, one_line, shell_quote, spent, width, wrap};
-use crate::model::report::{PrReport, StatusReport, StatusSpec, StoppedChunk, Undelivered};
 use crate::model::PrState;
+use crate::model::report::{PrReport, StatusReport, StatusSpec, StoppedChunk, Undelivered};
 use serde::Serialize;
 use serde_json::Value;
 

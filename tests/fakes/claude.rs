@@ -890,7 +890,8 @@ fn hang(cwd: &Path, what: &Value) -> ! {
     }
     // Ignoring a signal needs unsafe code here, but a shell can do it for what it becomes. GNU tail ends when
     // the reader of its standard output does, so that it holds ours under another number.
-    let line = "trap '' TERM HUP INT; [ -z \"$1\" ] || : > \"$1\"; exec tail -f /dev/null 8>&1 >/dev/null";
+    let line =
+        "trap '' TERM HUP INT; [ -z \"$1\" ] || : > \"$1\"; exec tail -f /dev/null 8>&1 >/dev/null";
     let failed = Command::new("sh")
         .args(["-c", line, "sh"])
         .arg(sign.unwrap_or_default())

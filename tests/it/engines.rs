@@ -22,18 +22,28 @@ fn built() -> Value {
 
 /// Chunks on the branch, in order.
 fn chunks(repo: &Repo) -> Vec<String> {
-    let branches = repo.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/codelicious"]);
+    let branches = repo.git(&[
+        "for-each-ref",
+        "--format=%(refname:short)",
+        "refs/heads/codelicious",
+    ]);
     if branches.is_empty() {
         return Vec::new();
     }
-    repo.commits(BRANCH).into_iter().filter_map(|(_, c)| c).collect()
+    repo.commits(BRANCH)
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect()
 }
 
 /// State and reason of a chunk that stopped.
 #[track_caller]
 fn stopped(repo: &Repo, chunk: &str) -> (String, String) {
     let status = repo.run(&["status", "--json"]).json();
-    let all = status["specs"][0]["stopped"].as_array().cloned().unwrap_or_default();
+    let all = status["specs"][0]["stopped"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     all.iter()
         .find(|s| s["chunk"] == chunk)
@@ -51,7 +61,10 @@ fn check_stopped(repo: &Repo, status: &str, reason: &str) {
     let files = repo.git(&["ls-tree", "-r", "--name-only", BRANCH]);
     assert!(!files.contains("T001"), "{files}");
     let spec = repo.git(&["show", &format!("{BRANCH}:specs/work.md")]);
-    assert!(spec.contains("- [ ] T001") && spec.contains("- [x] T002"), "{spec}");
+    assert!(
+        spec.contains("- [ ] T001") && spec.contains("- [x] T002"),
+        "{spec}"
+    );
 }
 
 #[test]
@@ -74,9 +87,16 @@ fn words_about_limits_in_ordinary_output_are_no_rate_limit() {
 
 #[test]
 fn a_usage_limit_that_comes_with_exit_code_0_ends_the_run_resumably() {
-    let repo = repo_where(json!([built()]), json!({"kind": "error", "text": "Claude AI usage limit reached|1999999999", "exit": 0}));
+    let repo = repo_where(
+        json!([built()]),
+        json!({"kind": "error", "text": "Claude AI usage limit reached|1999999999", "exit": 0}),
+    );
     let ended = repo.run(&CLAUDE).expect(6);
-    assert!(ended.stderr.contains("2033-05-18"), "it says until when: {}", ended.stderr);
+    assert!(
+        ended.stderr.contains("2033-05-18"),
+        "it says until when: {}",
+        ended.stderr
+    );
     assert_eq!(repo.calls().len(), 1, "no other chunk is tried");
     assert!(chunks(&repo).is_empty());
     repo.run(&CLAUDE).expect(0);
@@ -97,14 +117,20 @@ fn a_refusing_limit_of_the_account_ends_the_run_resumably() {
 
 #[test]
 fn an_error_that_comes_with_exit_code_0_is_an_error() {
-    let repo = repo_where(json!([built()]), json!({"kind": "error", "text": "something went wrong", "exit": 0}));
+    let repo = repo_where(
+        json!([built()]),
+        json!({"kind": "error", "text": "something went wrong", "exit": 0}),
+    );
     repo.run(&CLAUDE).expect(1);
     check_stopped(&repo, "failed", "something went wrong");
 }
 
 #[test]
 fn success_that_comes_with_another_exit_code_is_no_success() {
-    let repo = repo_where(json!([built()]), json!({"kind": "complete_chunk", "exit": 7}));
+    let repo = repo_where(
+        json!([built()]),
+        json!({"kind": "complete_chunk", "exit": 7}),
+    );
     repo.run(&CLAUDE).expect(1);
     check_stopped(&repo, "failed", "exited with code 7");
 }
@@ -119,7 +145,11 @@ fn an_engine_that_is_not_logged_in_stops_the_run_at_once() {
         repo.write("specs/work.md", spec_of(3, 3));
         repo.fake(&json!({"default": {"steps": [], "end": end}}));
         let ended = repo.run(&CLAUDE).expect(6);
-        assert!(ended.stderr.contains("log the engine in"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("log the engine in"),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(repo.calls().len(), 1);
         // It was no fault of the chunk: its attempts are all left.
         for _ in 0..3 {
@@ -133,7 +163,10 @@ fn an_engine_that_is_not_logged_in_stops_the_run_at_once() {
 
 #[test]
 fn an_engine_whose_credit_is_used_up_stops_the_run_at_once() {
-    let repo = repo_where(json!([]), json!({"kind": "error", "error": "billing_error", "text": "Credit balance is too low"}));
+    let repo = repo_where(
+        json!([]),
+        json!({"kind": "error", "error": "billing_error", "text": "Credit balance is too low"}),
+    );
     let ended = repo.run(&CLAUDE).expect(6);
     assert!(ended.stderr.contains("top up"), "{}", ended.stderr);
     assert_eq!(repo.calls().len(), 1);
@@ -143,7 +176,8 @@ fn an_engine_whose_credit_is_used_up_stops_the_run_at_once() {
 fn an_engine_that_hangs_is_ended_at_the_stall_timeout_and_the_rest_goes_on() {
     let repo = repo_where(json!([built(), {"hang": true}]), json!("complete_chunk"));
     let held = repo.hold_engines("");
-    repo.run(&["--engine", "claude", "--stall-timeout", "1"]).expect(1);
+    repo.run(&["--engine", "claude", "--stall-timeout", "1"])
+        .expect(1);
     assert!(!held.is_held());
     check_stopped(&repo, "failed", "printed nothing for 1 s");
 }
@@ -152,7 +186,8 @@ fn an_engine_that_hangs_is_ended_at_the_stall_timeout_and_the_rest_goes_on() {
 fn an_engine_that_never_ends_is_ended_at_its_timeout_and_the_rest_goes_on() {
     let repo = repo_where(json!([built(), {"chatter": true}]), json!("complete_chunk"));
     let held = repo.hold_engines("");
-    repo.run(&["--engine", "claude", "--agent-timeout", "2"]).expect(1);
+    repo.run(&["--engine", "claude", "--agent-timeout", "2"])
+        .expect(1);
     assert!(!held.is_held());
     check_stopped(&repo, "failed", "did not finish within 2 s");
 }
@@ -214,14 +249,20 @@ fn an_engine_that_ends_without_its_closing_line_has_not_built_anything() {
         let repo = repo_where(json!([built()]), end);
         repo.run(&CLAUDE).expect(1);
         check_stopped(&repo, "failed", "broke off");
-        let saved = repo.git(&["show", "refs/codelicious/attempts/specs-work/T001/1:work/T001.txt"]);
+        let saved = repo.git(&[
+            "show",
+            "refs/codelicious/attempts/specs-work/T001/1:work/T001.txt",
+        ]);
         assert_eq!(saved, "Build piece 1", "its work is kept");
     }
 }
 
 #[test]
 fn an_engine_that_dies_of_a_signal_has_not_built_anything() {
-    let repo = repo_where(json!([built(), {"kill_self": "KILL"}]), json!("complete_chunk"));
+    let repo = repo_where(
+        json!([built(), {"kill_self": "KILL"}]),
+        json!("complete_chunk"),
+    );
     repo.run(&CLAUDE).expect(1);
     check_stopped(&repo, "failed", "broke off");
 }
@@ -242,22 +283,32 @@ fn an_undeclared_ending_counts_with_work_and_passing_checks() {
 
 #[test]
 fn an_undeclared_ending_without_work_waits_for_a_person() {
-    let repo = repo_where(json!([]), json!({"kind": "none", "text": "Everything is implemented and all tests pass."}));
+    let repo = repo_where(
+        json!([]),
+        json!({"kind": "none", "text": "Everything is implemented and all tests pass."}),
+    );
     repo.run(&CLAUDE).expect(3);
     check_stopped(&repo, "needs_review", "changed nothing");
 }
 
 #[test]
 fn an_undeclared_ending_whose_checks_fail_is_not_committed() {
-    let repo = repo_where(json!([{"write": {"path": "work/T001.bad", "text": "x"}}]), json!("none"));
-    repo.run(&["--engine", "claude", "--max-fix-attempts", "0"]).expect(1);
+    let repo = repo_where(
+        json!([{"write": {"path": "work/T001.bad", "text": "x"}}]),
+        json!("none"),
+    );
+    repo.run(&["--engine", "claude", "--max-fix-attempts", "0"])
+        .expect(1);
     check_stopped(&repo, "failed", "checks fail");
 }
 
 #[test]
 fn an_undeclared_ending_that_no_check_can_prove_waits_for_a_person() {
     let repo = Repo::new();
-    repo.write("codelicious.toml", "[verify]\ndetect = false\nallow_unverified = true\n");
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ndetect = false\nallow_unverified = true\n",
+    );
     repo.write("specs/work.md", spec_of(2, 2));
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [built()], "end": "none"}]}));
     repo.run(&CLAUDE).expect(3);
@@ -266,7 +317,10 @@ fn an_undeclared_ending_that_no_check_can_prove_waits_for_a_person() {
 
 #[test]
 fn a_chunk_the_engine_asks_about_is_blocked_with_its_question() {
-    let repo = repo_where(json!([built()]), json!({"kind": "block_chunk", "reason": "two designs fit", "needs": "REST or gRPC?"}));
+    let repo = repo_where(
+        json!([built()]),
+        json!({"kind": "block_chunk", "reason": "two designs fit", "needs": "REST or gRPC?"}),
+    );
     let ended = repo.run(&CLAUDE).expect(3);
     assert!(ended.stderr.contains("REST or gRPC?"), "{}", ended.stderr);
     check_stopped(&repo, "blocked", "two designs fit");
@@ -276,24 +330,39 @@ fn a_chunk_the_engine_asks_about_is_blocked_with_its_question() {
 
 #[test]
 fn success_without_a_change_or_a_reason_waits_for_a_person() {
-    let repo = repo_where(json!([{"say": "All done!"}]), json!({"kind": "complete_chunk", "confidence": 1.0}));
+    let repo = repo_where(
+        json!([{"say": "All done!"}]),
+        json!({"kind": "complete_chunk", "confidence": 1.0}),
+    );
     repo.run(&CLAUDE).expect(3);
     check_stopped(&repo, "needs_review", "changed nothing and gave no reason");
 }
 
 #[test]
 fn success_without_a_change_counts_with_a_reason_and_passing_checks() {
-    let repo = repo_where(json!([]), json!({"kind": "complete_chunk", "no_change_needed": "it is there since the first commit"}));
+    let repo = repo_where(
+        json!([]),
+        json!({"kind": "complete_chunk", "no_change_needed": "it is there since the first commit"}),
+    );
     repo.run(&CLAUDE).expect(0);
     assert_eq!(chunks(&repo), ["T001", "T002"]);
-    let files = repo.git(&["diff-tree", "--no-commit-id", "--name-only", "-r", &format!("{BRANCH}~1")]);
+    let files = repo.git(&[
+        "diff-tree",
+        "--no-commit-id",
+        "--name-only",
+        "-r",
+        &format!("{BRANCH}~1"),
+    ]);
     assert_eq!(files, "specs/work.md", "the tick alone");
 }
 
 #[test]
 fn success_without_a_change_does_not_count_when_no_check_can_prove_it() {
     let repo = Repo::new();
-    repo.write("codelicious.toml", "[verify]\ndetect = false\nallow_unverified = true\n");
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ndetect = false\nallow_unverified = true\n",
+    );
     repo.write("specs/work.md", spec_of(2, 2));
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [], "end": {"kind": "complete_chunk", "no_change_needed": "it is there"}}]}));
     repo.run(&CLAUDE).expect(3);
@@ -302,16 +371,25 @@ fn success_without_a_change_does_not_count_when_no_check_can_prove_it() {
 
 #[test]
 fn work_the_engine_is_not_confident_in_waits_for_a_person() {
-    let repo = repo_where(json!([built()]), json!({"kind": "complete_chunk", "confidence": 0.1, "rationale": "I guessed"}));
+    let repo = repo_where(
+        json!([built()]),
+        json!({"kind": "complete_chunk", "confidence": 0.1, "rationale": "I guessed"}),
+    );
     repo.run(&CLAUDE).expect(3);
     check_stopped(&repo, "needs_review", "I guessed");
-    let saved = repo.git(&["show", "refs/codelicious/attempts/specs-work/T001/1:work/T001.txt"]);
+    let saved = repo.git(&[
+        "show",
+        "refs/codelicious/attempts/specs-work/T001/1:work/T001.txt",
+    ]);
     assert_eq!(saved, "Build piece 1");
 }
 
 #[test]
 fn an_engine_that_only_ticks_the_box_has_not_built_anything() {
-    let repo = repo_where(json!([{"run": "sed -i 's/\\[ \\]/[x]/' specs/work.md"}]), json!("complete_chunk"));
+    let repo = repo_where(
+        json!([{"run": "sed -i 's/\\[ \\]/[x]/' specs/work.md"}]),
+        json!("complete_chunk"),
+    );
     repo.run(&CLAUDE).expect(3);
     check_stopped(&repo, "needs_review", "changed nothing");
 }
@@ -324,7 +402,9 @@ fn an_engine_that_cannot_be_started_is_a_set_up_error() {
     let path = repo.base().join("bin").display().to_string();
     // Git and a shell are on PATH, Claude Code is not.
     for name in ["git", "sh"] {
-        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|d| d.join(name)).find(|p| p.exists());
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|d| d.join(name))
+            .find(|p| p.exists());
         std::os::unix::fs::symlink(found.unwrap(), repo.base().join("bin").join(name)).unwrap();
     }
     let ended = repo.run_with(&CLAUDE, &[("PATH", &path)]).expect(2);
@@ -336,11 +416,19 @@ fn an_engine_that_cannot_be_started_is_a_set_up_error() {
 #[test]
 fn a_continuous_run_whose_chunk_keeps_failing_ends() {
     let repo = Repo::new();
-    repo.write("codelicious.toml", "max_attempts = 2\n[verify]\ncommands = [\"sh check.sh\"]\n");
+    repo.write(
+        "codelicious.toml",
+        "max_attempts = 2\n[verify]\ncommands = [\"sh check.sh\"]\n",
+    );
     repo.write("specs/work.md", spec_of(2, 2));
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [], "end": {"kind": "error", "text": "no idea"}}]}));
-    repo.run(&["--engine", "claude", "--continuous", "--cycle-sleep-s", "0"]).expect(1);
-    assert_eq!(repo.asked_for(), ["T001", "T002", "T001"], "as often as attempts allow");
+    repo.run(&["--engine", "claude", "--continuous", "--cycle-sleep-s", "0"])
+        .expect(1);
+    assert_eq!(
+        repo.asked_for(),
+        ["T001", "T002", "T001"],
+        "as often as attempts allow"
+    );
     check_stopped(&repo, "failed", "no idea");
 }
 
@@ -349,10 +437,15 @@ fn a_continuous_run_whose_limit_stays_backs_off_and_ends() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(2, 2));
     repo.fake(&json!({"default": {"steps": [], "end": {"kind": "error", "status": 429, "error": "rate_limit", "text": "slow down"}}}));
-    repo.run(&["--engine", "claude", "--continuous", "--cycle-sleep-s", "0"]).expect(6);
+    repo.run(&["--engine", "claude", "--continuous", "--cycle-sleep-s", "0"])
+        .expect(6);
     let calls = repo.calls().len();
     assert!(calls <= 3, "{calls} calls");
-    let pauses: Vec<_> = repo.events().into_iter().filter(|e| e["kind"] == "waiting").collect();
+    let pauses: Vec<_> = repo
+        .events()
+        .into_iter()
+        .filter(|e| e["kind"] == "waiting")
+        .collect();
     assert!(pauses.len() < calls.max(2), "{pauses:#?}");
 }
 
@@ -398,10 +491,15 @@ const CANARY_64: &str = "YzRuYXJ5LVpxODEtWHY3Ny1LdzAzLUxwNTUtVHQxOQ==";
 #[track_caller]
 fn check_no_canary(what: &str, bytes: &[u8]) {
     for spelling in [CANARY, CANARY_64] {
-        let found = bytes.windows(spelling.len()).position(|w| w == spelling.as_bytes());
+        let found = bytes
+            .windows(spelling.len())
+            .position(|w| w == spelling.as_bytes());
         if let Some(at) = found {
             let around = &bytes[at.saturating_sub(200)..(at + 100).min(bytes.len())];
-            panic!("{what} holds {spelling}: {}", String::from_utf8_lossy(around));
+            panic!(
+                "{what} holds {spelling}: {}",
+                String::from_utf8_lossy(around)
+            );
         }
     }
 }
@@ -415,10 +513,21 @@ fn check_nowhere(repo: &Repo, ended: &[Ended]) {
     for (path, bytes) in repo.our_files() {
         check_no_canary(&path.display().to_string(), &bytes);
     }
-    check_no_canary("commit messages", repo.git(&["log", "--all", "--format=%an %ae %s %b"]).as_bytes());
-    check_no_canary("branches", repo.git(&["log", "-p", "--branches", "--remotes"]).as_bytes());
+    check_no_canary(
+        "commit messages",
+        repo.git(&["log", "--all", "--format=%an %ae %s %b"])
+            .as_bytes(),
+    );
+    check_no_canary(
+        "branches",
+        repo.git(&["log", "-p", "--branches", "--remotes"])
+            .as_bytes(),
+    );
     for call in repo.calls() {
-        check_no_canary("a prompt", call["prompt"].as_str().unwrap_or_default().as_bytes());
+        check_no_canary(
+            "a prompt",
+            call["prompt"].as_str().unwrap_or_default().as_bytes(),
+        );
         check_no_canary("arguments", call["argv"].to_string().as_bytes());
     }
 }
@@ -463,8 +572,17 @@ fn a_secret_that_the_engine_says_reaches_no_output_of_ours() {
         let mut ended = vec![repo.run_with(&args, &env).expect(6)];
         assert_eq!(chunks(&repo), ["T001"]);
         assert_eq!(repo.postmortems().len(), 1);
-        assert!(repo.calls().iter().any(|c| c["resume"].is_string()), "there was a fix turn");
-        for verb in [&["status"][..], &["status", "--json"], &["events"], &["events", "--json"], &["plan", "--json"]] {
+        assert!(
+            repo.calls().iter().any(|c| c["resume"].is_string()),
+            "there was a fix turn"
+        );
+        for verb in [
+            &["status"][..],
+            &["status", "--json"],
+            &["events"],
+            &["events", "--json"],
+            &["plan", "--json"],
+        ] {
             ended.push(repo.run_with(verb, &env));
             // Nor without the variable, from what was stored.
             ended.push(repo.run(verb));
@@ -478,16 +596,26 @@ fn a_secret_that_the_engine_says_reaches_no_output_of_ours() {
 #[test]
 fn a_variable_named_in_the_configuration_is_a_secret_too() {
     let repo = leaky_repo();
-    let toml = repo.read("codelicious.toml").replace("CANARY_TOKEN", "CANARY_BLOB");
-    repo.write("codelicious.toml", format!("{toml}[log]\nredact = [\"CANARY_BLOB\"]\n"));
+    let toml = repo
+        .read("codelicious.toml")
+        .replace("CANARY_TOKEN", "CANARY_BLOB");
+    repo.write(
+        "codelicious.toml",
+        format!("{toml}[log]\nredact = [\"CANARY_BLOB\"]\n"),
+    );
     let ended = repo.run_with(&CLAUDE, &[("CANARY_BLOB", CANARY)]).expect(6);
     check_nowhere(&repo, &[ended]);
 }
 
 #[test]
 fn a_secret_that_the_engine_writes_into_a_file_is_not_committed() {
-    let repo = repo_where(json!([{"run": "mkdir -p work; echo \"key = $CANARY_TOKEN\" > work/T001.txt"}]), json!("complete_chunk"));
-    let ended = repo.run_with(&CLAUDE, &[("CANARY_TOKEN", CANARY)]).expect(3);
+    let repo = repo_where(
+        json!([{"run": "mkdir -p work; echo \"key = $CANARY_TOKEN\" > work/T001.txt"}]),
+        json!("complete_chunk"),
+    );
+    let ended = repo
+        .run_with(&CLAUDE, &[("CANARY_TOKEN", CANARY)])
+        .expect(3);
     let (status, why) = stopped(&repo, "T001");
     assert_eq!(status, "needs_review");
     assert!(why.contains("work/T001.txt"), "it says where: {why}");
@@ -503,10 +631,23 @@ fn the_prompt_travels_by_standard_input_to_the_program_that_is_configured() {
     fs::remove_file(repo.base().join("bin/claude")).unwrap();
     let config = repo.base().join("config/codelicious/config.toml");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{text}[claude]\npath = {}\nargs = [\"--verbose\"]\nmax_turns = 7\n", json!(fake_claude()))).unwrap();
-    repo.run(&["--engine", "claude", "--model", "opus"]).expect(0);
+    fs::write(
+        &config,
+        format!(
+            "{text}[claude]\npath = {}\nargs = [\"--verbose\"]\nmax_turns = 7\n",
+            json!(fake_claude())
+        ),
+    )
+    .unwrap();
+    repo.run(&["--engine", "claude", "--model", "opus"])
+        .expect(0);
     let call = &repo.calls()[0];
-    let argv: Vec<&str> = call["argv"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let argv: Vec<&str> = call["argv"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     let after = |flag: &str| argv.iter().position(|a| *a == flag).map(|i| argv[i + 1]);
     assert_eq!(after("--model"), Some("opus"), "{argv:?}");
     assert_eq!(after("--max-turns"), Some("7"), "{argv:?}");

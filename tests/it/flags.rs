@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 fn refused(repo: &Repo, args: &[&str], says: &[&str]) -> Ended {
     let ended = repo.run(args).expect(2);
     for words in says {
-        assert!(ended.stderr.contains(words), "{args:?}: no {words:?} in\n{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(words),
+            "{args:?}: no {words:?} in\n{}",
+            ended.stderr
+        );
     }
     assert_eq!(ended.stdout, "", "{args:?}");
     ended
@@ -22,17 +26,31 @@ fn with_specs(specs: &[(&str, usize)]) -> Repo {
 }
 
 fn argv(call: &Value) -> Vec<&str> {
-    call["argv"].as_array().expect("a list").iter().filter_map(Value::as_str).collect()
+    call["argv"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 /// The refs of everything that is ours.
 fn our_refs(repo: &Repo) -> String {
-    repo.git(&["for-each-ref", "--format=%(refname)", "refs/codelicious", "refs/heads/codelicious"])
+    repo.git(&[
+        "for-each-ref",
+        "--format=%(refname)",
+        "refs/codelicious",
+        "refs/heads/codelicious",
+    ])
 }
 
 /// Where lanes stood that were archived.
 fn archived(repo: &Repo) -> String {
-    repo.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/codelicious/archive"])
+    repo.git(&[
+        "for-each-ref",
+        "--format=%(refname) %(objectname)",
+        "refs/codelicious/archive",
+    ])
 }
 
 #[test]
@@ -61,7 +79,10 @@ fn the_help_fits_eighty_columns_and_reads_well() {
 #[test]
 fn the_version_is_the_package_version() {
     let ended = Repo::bare_bones().run(&["--version"]).expect(0);
-    assert_eq!(ended.stdout, format!("codelicious {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        ended.stdout,
+        format!("codelicious {}\n", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]
@@ -73,7 +94,10 @@ fn completions_are_written_for_every_shell() {
             assert!(ended.stdout.contains(word), "{shell}: {word}");
         }
         for word in ["parallel", "skip-auth-check"] {
-            assert!(!ended.stdout.contains(word), "{shell} offers {word}, which is refused");
+            assert!(
+                !ended.stdout.contains(word),
+                "{shell} offers {word}, which is refused"
+            );
         }
         assert_eq!(ended.stderr, "");
     }
@@ -93,7 +117,14 @@ fn flags_without_an_effect_are_refused_by_name_before_anything_happens() {
         &["--skip-credential-probe"],
         &["--parallel=2", "--dry-run"],
     ] {
-        refused(&repo, args, &[args[0].split('=').next().unwrap(), "not supported by this version"]);
+        refused(
+            &repo,
+            args,
+            &[
+                args[0].split('=').next().unwrap(),
+                "not supported by this version",
+            ],
+        );
     }
     for (args, says) in [
         (&["--sandbox", "on"][..], "sandbox"),
@@ -124,7 +155,8 @@ fn numbers_are_bounded_at_both_ends() {
         ("--deadline", ["8h", "35d"], ["0", "36d"]),
     ] {
         for value in good {
-            repo.run(&["--dry-run", &format!("{flag}={value}")]).expect(0);
+            repo.run(&["--dry-run", &format!("{flag}={value}")])
+                .expect(0);
         }
         for value in bad.into_iter().chain(["", "many", "1.5"]) {
             refused(&repo, &["--dry-run", &format!("{flag}={value}")], &[flag]);
@@ -135,16 +167,24 @@ fn numbers_are_bounded_at_both_ends() {
 #[test]
 fn the_model_and_nothing_else_of_ours_reaches_the_engine() {
     let repo = with_specs(&[("specs/a.md", 1)]);
-    repo.run(&["--engine", "claude", "--model", "opus-4"]).expect(0);
+    repo.run(&["--engine", "claude", "--model", "opus-4"])
+        .expect(0);
     let calls = repo.calls();
     let words = argv(&calls[0]);
-    let at = words.iter().position(|w| *w == "--model").expect("it is given");
+    let at = words
+        .iter()
+        .position(|w| *w == "--model")
+        .expect("it is given");
     assert_eq!(words[at + 1], "opus-4");
     let repo = with_specs(&[("specs/a.md", 1)]);
     repo.run(&["--engine", "claude"]).expect(0);
     assert!(!argv(&repo.calls()[0]).contains(&"--model"));
     for bad in ["", "--dangerously-skip-permissions", "two words"] {
-        refused(&repo, &[&format!("--model={bad}")], &["--model", "one word"]);
+        refused(
+            &repo,
+            &[&format!("--model={bad}")],
+            &["--model", "one word"],
+        );
     }
 }
 
@@ -165,7 +205,11 @@ fn the_agent_timeout_ends_one_engine_run() {
     repo.write("codelicious.toml", "max_attempts = 1\n");
     repo.fake(&json!({"default": {"steps": [{"chatter": true}]}}));
     let ended = repo.run(&["--agent-timeout", "1"]).expect(1);
-    assert!(ended.stderr.contains("(--agent-timeout)"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("(--agent-timeout)"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -174,7 +218,11 @@ fn the_stall_timeout_ends_an_engine_that_is_silent() {
     repo.write("codelicious.toml", "max_attempts = 1\n");
     repo.fake(&json!({"default": {"steps": [{"hang": true}]}}));
     let ended = repo.run(&["--stall-timeout", "1"]).expect(1);
-    assert!(ended.stderr.contains("(--stall-timeout)"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("(--stall-timeout)"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -192,11 +240,19 @@ fn the_deadline_ends_the_run_and_the_next_one_goes_on() {
 #[test]
 fn named_specs_are_the_only_ones_that_are_built() {
     let repo = with_specs(&[("specs/a.md", 1), ("specs/b.md", 1), ("specs/c.md", 1)]);
-    repo.run(&["--spec", "specs/c.md", "--spec", "specs/a.md"]).expect(0);
-    let built: Vec<String> = repo.calls().iter().map(|c| c["spec"].as_str().unwrap().to_owned()).collect();
+    repo.run(&["--spec", "specs/c.md", "--spec", "specs/a.md"])
+        .expect(0);
+    let built: Vec<String> = repo
+        .calls()
+        .iter()
+        .map(|c| c["spec"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(built.len(), 2);
     assert!(!built.iter().any(|s| s.contains('b')), "{built:?}");
-    let plan = repo.run(&["plan", "--spec", "specs/b.md", "--json"]).expect(0).json();
+    let plan = repo
+        .run(&["plan", "--spec", "specs/b.md", "--json"])
+        .expect(0)
+        .json();
     assert_eq!(plan["specs"].as_array().unwrap().len(), 1, "{plan:#}");
     assert_eq!(plan["specs"][0]["path"], "specs/b.md");
 }
@@ -206,21 +262,34 @@ fn a_named_spec_is_relative_to_the_folder_one_is_in() {
     let repo = with_specs(&[("web/specs/a.md", 1), ("specs/a.md", 2)]);
     let plan = |dir: &str, spec: &str| {
         let mut command = repo.command(&["plan", "--json", "--spec", spec]);
-        let output = command.current_dir(repo.root.join(dir)).output().expect("it starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = command
+            .current_dir(repo.root.join(dir))
+            .output()
+            .expect("it starts");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         plan["specs"][0]["path"].as_str().expect("there").to_owned()
     };
     assert_eq!(plan("web", "specs/a.md"), "web/specs/a.md");
     assert_eq!(plan("web", "../specs/a.md"), "specs/a.md");
     assert_eq!(plan("", "specs/a.md"), "specs/a.md");
-    assert_eq!(plan("", &repo.root.join("web/specs/a.md").display().to_string()), "web/specs/a.md");
+    assert_eq!(
+        plan("", &repo.root.join("web/specs/a.md").display().to_string()),
+        "web/specs/a.md"
+    );
 }
 
 #[test]
 fn prose_is_built_when_it_is_named_and_only_then() {
     let repo = Repo::new();
-    repo.write("specs/prose.md", "# Greeter\n\n## Say hello\n\nThe program says hello.\n");
+    repo.write(
+        "specs/prose.md",
+        "# Greeter\n\n## Say hello\n\nThe program says hello.\n",
+    );
     let ended = repo.run::<&str>(&[]).expect(0);
     assert_eq!(repo.calls().len(), 0, "{}", ended.stderr);
     repo.run(&["--spec", "specs/prose.md"]).expect(0);
@@ -234,9 +303,15 @@ fn a_spec_that_is_missing_or_outside_is_refused() {
     let repo = with_specs(&[("specs/a.md", 1)]);
     std::fs::write(repo.base().join("outside.md"), spec_of(1, 1)).unwrap();
     for verb in [None, Some("plan")] {
-        let args = |spec: &'static str| -> Vec<&str> { verb.into_iter().chain(["--spec", spec]).collect() };
+        let args = |spec: &'static str| -> Vec<&str> {
+            verb.into_iter().chain(["--spec", spec]).collect()
+        };
         refused(&repo, &args("specs/b.md"), &["specs/b.md"]);
-        refused(&repo, &args("../outside.md"), &["../outside.md", "outside the repository"]);
+        refused(
+            &repo,
+            &args("../outside.md"),
+            &["../outside.md", "outside the repository"],
+        );
     }
     assert_eq!(repo.calls().len(), 0);
 }
@@ -252,8 +327,16 @@ fn the_base_flag_names_the_branch_that_work_starts_from() {
     repo.git(&["checkout", "-q", "main"]);
     repo.write("specs/a.md", spec_of(1, 1));
     repo.run(&["--base", "develop"]).expect(0);
-    repo.git(&["merge-base", "--is-ancestor", "develop", "codelicious/specs-a"]);
-    assert!(repo.read(".codelicious/prs/1.md").contains("base: \"develop\"\n"));
+    repo.git(&[
+        "merge-base",
+        "--is-ancestor",
+        "develop",
+        "codelicious/specs-a",
+    ]);
+    assert!(
+        repo.read(".codelicious/prs/1.md")
+            .contains("base: \"develop\"\n")
+    );
     refused(&repo, &["--base", "nowhere"], &["nowhere"]);
     refused(&repo, &["--base=-x"], &["--base"]);
 }
@@ -277,7 +360,14 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
 fn caps_are_kept() {
     let repo = with_specs(&[("specs/a.md", 5)]);
     repo.run(&["--max-commits-per-pr", "2"]).expect(0);
-    for (part, branch) in ["codelicious/specs-a", "codelicious/specs-a-part-2", "codelicious/specs-a-part-3"].iter().enumerate() {
+    for (part, branch) in [
+        "codelicious/specs-a",
+        "codelicious/specs-a-part-2",
+        "codelicious/specs-a-part-3",
+    ]
+    .iter()
+    .enumerate()
+    {
         let pr = repo.read(&format!(".codelicious/prs/{}.md", part + 1));
         assert!(pr.contains(&format!("head: \"{branch}\"")), "{pr}");
     }
@@ -285,9 +375,14 @@ fn caps_are_kept() {
 
     let repo = with_specs(&[("specs/a.md", 3)]);
     let thirty = "line\n".repeat(30);
-    repo.fake(&json!({"default": {"steps": [{"write": {"path": "work/{chunk}.txt", "text": thirty}}]}}));
+    repo.fake(
+        &json!({"default": {"steps": [{"write": {"path": "work/{chunk}.txt", "text": thirty}}]}}),
+    );
     repo.run(&["--max-loc-per-pr", "50"]).expect(0);
-    assert!(repo.root.join(".codelicious/prs/3.md").exists(), "30 lines thrice never fit 50 twice");
+    assert!(
+        repo.root.join(".codelicious/prs/3.md").exists(),
+        "30 lines thrice never fit 50 twice"
+    );
 }
 
 #[test]
@@ -302,9 +397,14 @@ fn a_continuous_run_looks_again_and_ends_when_nothing_is_left() {
     let repo = with_specs(&[("specs/a.md", 1)]);
     let later = repo.root.join("specs/b.md");
     // While the first spec is built, somebody writes a second one.
-    let write = format!("printf -- '# More\\n\\n- [ ] T009 Appeared later\\n' > '{}'", later.display());
+    let write = format!(
+        "printf -- '# More\\n\\n- [ ] T009 Appeared later\\n' > '{}'",
+        later.display()
+    );
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [{"run": write}, {"write": {"path": "work/a.txt", "text": "a"}}]}]}));
-    let ended = repo.run(&["--continuous", "--cycle-sleep-s", "0"]).expect(0);
+    let ended = repo
+        .run(&["--continuous", "--cycle-sleep-s", "0"])
+        .expect(0);
     assert_eq!(repo.asked_for(), ["T001", "T009"], "{}", ended.stderr);
 }
 
@@ -314,7 +414,9 @@ fn a_continuous_run_waits_between_two_looks_as_told() {
     repo.fake(&json!({"default": {"end": {"kind": "error", "text": "boom"}}}));
     let child = repo.start(&["--continuous", "--cycle-sleep-s", "3600"]);
     let log = repo.root.join(".codelicious/events.jsonl");
-    wait_until("it waits", || std::fs::read_to_string(&log).is_ok_and(|t| t.contains("\"waiting\"")));
+    wait_until("it waits", || {
+        std::fs::read_to_string(&log).is_ok_and(|t| t.contains("\"waiting\""))
+    });
     send(&child, rustix::process::Signal::TERM);
     finish(child).expect(143);
 }
@@ -325,7 +427,11 @@ fn no_resume_tries_stopped_chunks_again_and_keeps_what_is_done() {
     repo.fake(&json!({"rules": [{"chunk": "T002", "end": {"kind": "block_chunk", "reason": "unclear", "needs": "which colour?"}}]}));
     repo.run::<&str>(&[]).expect(3);
     repo.run::<&str>(&[]).expect(3);
-    assert_eq!(repo.asked_for(), ["T001", "T002"], "a blocked chunk waits for a person");
+    assert_eq!(
+        repo.asked_for(),
+        ["T001", "T002"],
+        "a blocked chunk waits for a person"
+    );
     repo.fake(&json!({}));
     repo.run(&["--no-resume"]).expect(0);
     assert_eq!(repo.asked_for(), ["T001", "T002", "T002"]);
@@ -338,10 +444,22 @@ fn an_answer_below_a_blocked_task_opens_it_again_as_the_output_says() {
     repo.fake(&json!({"rules": [{"match": "green", "steps": [{"write": {"path": "work/colour.txt", "text": "green"}}]}],
         "default": {"end": {"kind": "block_chunk", "reason": "unclear", "needs": "which colour?"}}}));
     let ended = repo.run::<&str>(&[]).expect(3);
-    assert!(ended.stderr.contains("put the answer below its task in specs/a.md, and run again"), "{}", ended.stderr);
-    repo.write("specs/a.md", "# Work\n\n- [ ] T001 Paint it\n  - in green\n");
+    assert!(
+        ended
+            .stderr
+            .contains("put the answer below its task in specs/a.md, and run again"),
+        "{}",
+        ended.stderr
+    );
+    repo.write(
+        "specs/a.md",
+        "# Work\n\n- [ ] T001 Paint it\n  - in green\n",
+    );
     repo.run::<&str>(&[]).expect(0);
-    assert_eq!(repo.git(&["show", "codelicious/specs-a:work/colour.txt"]), "green");
+    assert_eq!(
+        repo.git(&["show", "codelicious/specs-a:work/colour.txt"]),
+        "green"
+    );
 }
 
 #[test]
@@ -354,9 +472,15 @@ fn a_reset_ledger_is_kept_aside_and_rebuilt() {
     assert_eq!(repo.calls().len(), 2);
     assert_eq!(repo.git(&["rev-parse", "codelicious/specs-a"]), tip);
     let state = std::fs::read_dir(repo.root.join(".codelicious/state")).unwrap();
-    let names: Vec<String> = state.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<String> = state
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert!(names.contains(&"specs-a.json".to_owned()), "{names:?}");
-    assert!(ended.stderr.contains("moved the ledger aside"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("moved the ledger aside"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -375,7 +499,10 @@ fn a_fresh_start_archives_the_lane_and_builds_all_again() {
 fn fix_turns_are_as_many_as_asked_for() {
     for (fixes, calls) in [("0", 1), ("2", 3)] {
         let repo = with_specs(&[("specs/a.md", 1)]);
-        repo.write("codelicious.toml", "max_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n");
+        repo.write(
+            "codelicious.toml",
+            "max_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n",
+        );
         repo.fake(&json!({"default": {"steps": [{"append": {"path": "work/a.bad", "text": "still bad\n"}}]}}));
         repo.run(&["--max-fix-attempts", fixes]).expect(1);
         assert_eq!(repo.calls().len(), calls);
@@ -390,7 +517,10 @@ fn without_a_check_nothing_is_committed_unless_that_is_allowed() {
     repo.git(&["commit", "-qm", "First commit"]);
     repo.write("specs/a.md", spec_of(1, 1));
     repo.run(&["--allow-unverified"]).expect(0);
-    assert!(repo.read(".codelicious/prs/1.md").contains("**unverified**"));
+    assert!(
+        repo.read(".codelicious/prs/1.md")
+            .contains("**unverified**")
+    );
 }
 
 #[test]
@@ -402,17 +532,28 @@ fn quiet_says_nothing_when_all_is_well_and_verbose_says_more() {
     assert_eq!(quiet.stderr.lines().count(), 1, "{}", quiet.stderr);
     assert!(quiet.stderr.contains("unsandboxed"), "{}", quiet.stderr);
     let normal = with_specs(&[("specs/a.md", 1)]).run::<&str>(&[]).expect(0);
-    let verbose = with_specs(&[("specs/a.md", 1)]).run(&["--verbose"]).expect(0);
-    assert!(verbose.stderr.lines().count() > normal.stderr.lines().count(), "{}", verbose.stderr);
+    let verbose = with_specs(&[("specs/a.md", 1)])
+        .run(&["--verbose"])
+        .expect(0);
+    assert!(
+        verbose.stderr.lines().count() > normal.stderr.lines().count(),
+        "{}",
+        verbose.stderr
+    );
     refused(&repo, &["-q", "-v"], &["--quiet"]);
 }
 
 #[test]
 fn settings_come_from_variables_and_flags_win_over_them() {
     let repo = with_specs(&[("specs/a.md", 1)]);
-    repo.run_with::<&str>(&[], &[("CODELICIOUS_MODEL", "from-env")]).expect(0);
+    repo.run_with::<&str>(&[], &[("CODELICIOUS_MODEL", "from-env")])
+        .expect(0);
     assert!(argv(&repo.calls()[0]).contains(&"from-env"));
     let repo = with_specs(&[("specs/a.md", 1)]);
-    repo.run_with(&["--model", "from-flag"], &[("CODELICIOUS_MODEL", "from-env")]).expect(0);
+    repo.run_with(
+        &["--model", "from-flag"],
+        &[("CODELICIOUS_MODEL", "from-env")],
+    )
+    .expect(0);
     assert!(argv(&repo.calls()[0]).contains(&"from-flag"));
 }

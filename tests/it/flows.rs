@@ -10,7 +10,10 @@ fn small() -> Repo {
         "specs/greeter.md",
         "# Greeter\n\nSays hello.\n\n## Start\n\n- [ ] T001 Say hello\n- [ ] T002 Say hello to somebody\n  - the name is the first argument\n",
     );
-    repo.write("specs/counter.md", "---\npriority: 10\n---\n# Counter\n\n- [ ] Count greetings\n");
+    repo.write(
+        "specs/counter.md",
+        "---\npriority: 10\n---\n# Counter\n\n- [ ] Count greetings\n",
+    );
     repo
 }
 
@@ -19,7 +22,8 @@ fn small() -> Repo {
 fn steady(text: &str) -> String {
     let beside = regex::Regex::new(r"(?m)^\S+  (pushed|pull request, part \d+:) .*\n").unwrap();
     let ids = regex::Regex::new(r"(?m)^\* [0-9a-f]{7,} ").unwrap();
-    ids.replace_all(&beside.replace_all(text, ""), "* <short> ").into_owned()
+    ids.replace_all(&beside.replace_all(text, ""), "* <short> ")
+        .into_owned()
 }
 
 macro_rules! shown {
@@ -37,7 +41,10 @@ fn a_small_job_from_plan_to_pull_request() {
     shown!("plan", repo, ["plan"], 0);
     shown!("dry_run", repo, ["--dry-run"], 0);
     shown!("run", repo, [], 0);
-    insta::assert_snapshot!("pull_request", repo.normalise(&repo.read(".codelicious/prs/1.md")));
+    insta::assert_snapshot!(
+        "pull_request",
+        repo.normalise(&repo.read(".codelicious/prs/1.md"))
+    );
     shown!("status_after", repo, ["status"], 0);
     shown!("plan_after", repo, ["plan"], 0);
     shown!("second_run", repo, [], 0);
@@ -48,7 +55,10 @@ fn a_small_job_from_plan_to_pull_request() {
 #[test]
 fn a_job_in_which_chunks_fail_ask_and_wait() {
     let repo = Repo::new();
-    repo.write("codelicious.toml", "max_attempts = 1\nmax_fix_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n");
+    repo.write(
+        "codelicious.toml",
+        "max_attempts = 1\nmax_fix_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n",
+    );
     repo.write(
         "specs/shop.md",
         "# Shop\n\n- [ ] T001 Add a cart\n- [ ] T002 Add prices\n- [ ] T003 Send a receipt\n- [ ] T004 Send a reminder (depends on T003)\n- [ ] T005 Do nothing at all\n",
@@ -61,8 +71,14 @@ fn a_job_in_which_chunks_fail_ask_and_wait() {
     shown!("stopped_run", repo, [], 1);
     shown!("stopped_status", repo, ["status"], 0);
     shown!("stopped_plan", repo, ["plan"], 0);
-    insta::assert_snapshot!("stopped_pull_request", repo.normalise(&repo.read(".codelicious/prs/1.md")));
-    for text in [repo.run(&["status"]).stdout, repo.read(".codelicious/prs/1.md")] {
+    insta::assert_snapshot!(
+        "stopped_pull_request",
+        repo.normalise(&repo.read(".codelicious/prs/1.md"))
+    );
+    for text in [
+        repo.run(&["status"]).stdout,
+        repo.read(".codelicious/prs/1.md"),
+    ] {
         for verb in ["retry", "answer ", "accept", "codelicious skip"] {
             assert!(!text.contains(&format!("codelicious {verb}")), "{text}");
         }
@@ -79,7 +95,9 @@ fn a_postmortem_says_what_to_type_next() {
     assert_eq!(postmortems.len(), 1);
     let text = repo.normalise(&postmortems[0]);
     // The log's lines differ from machine to machine.
-    let (before, _) = text.split_once("## Last log lines").expect("it ends with the log");
+    let (before, _) = text
+        .split_once("## Last log lines")
+        .expect("it ends with the log");
     insta::assert_snapshot!("postmortem", before);
 }
 

@@ -9,7 +9,10 @@ const LEDGER: &str = ".codelicious/state/specs-work.json";
 const BRANCH: &str = "codelicious/specs-work";
 
 fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Three tasks; the engine waits at the second until the sign `go` is given.
@@ -33,13 +36,20 @@ fn check_refused(ended: &Ended, pid: Option<u32>) {
 
 #[track_caller]
 fn check_all_built(repo: &Repo) {
-    let chunks: Vec<_> = repo.commits(BRANCH).into_iter().filter_map(|(_, c)| c).collect();
+    let chunks: Vec<_> = repo
+        .commits(BRANCH)
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
     assert_eq!(chunks, ["T001", "T002", "T003"]);
     assert_eq!(repo.asked_for(), ["T001", "T002", "T003"]);
 }
 
 fn repairs(repo: &Repo) -> Vec<String> {
-    let what = |e: &Value| (e["kind"] == "repaired").then(|| e["payload"]["what"].as_str().unwrap_or_default().to_owned());
+    let what = |e: &Value| {
+        (e["kind"] == "repaired")
+            .then(|| e["payload"]["what"].as_str().unwrap_or_default().to_owned())
+    };
     repo.events().iter().filter_map(what).collect()
 }
 
@@ -50,7 +60,10 @@ fn of_eight_starts_at_once_one_runs_and_seven_name_it() {
     let mut refused = Vec::new();
     wait_until("seven to be refused while the engine still works", || {
         for slot in &mut children {
-            if slot.as_mut().is_some_and(|c| c.try_wait().unwrap().is_some()) {
+            if slot
+                .as_mut()
+                .is_some_and(|c| c.try_wait().unwrap().is_some())
+            {
                 refused.extend(slot.take().map(finish));
             }
         }
@@ -106,18 +119,35 @@ fn tampered(tamper: impl Fn(&Repo), holder_is_known: bool) -> Repo {
 
 #[test]
 fn an_agent_that_deletes_our_folder_lets_no_second_run_in() {
-    let repo = tampered(|repo| fs::remove_dir_all(repo.root.join(".codelicious")).unwrap(), false);
-    assert!(repairs(&repo).iter().any(|what| what.contains("lock file")), "{:?}", repairs(&repo));
+    let repo = tampered(
+        |repo| fs::remove_dir_all(repo.root.join(".codelicious")).unwrap(),
+        false,
+    );
+    assert!(
+        repairs(&repo).iter().any(|what| what.contains("lock file")),
+        "{:?}",
+        repairs(&repo)
+    );
     let ledger: Value = serde_json::from_str(&repo.read(LEDGER)).unwrap();
-    assert_eq!(ledger["chunks"]["T003"]["status"], "committed", "{ledger:#}");
+    assert_eq!(
+        ledger["chunks"]["T003"]["status"], "committed",
+        "{ledger:#}"
+    );
     assert_eq!(repo.read(".codelicious/.gitignore"), "*\n");
     assert!(repo.read(".codelicious/prs/1.md").contains(BRANCH));
 }
 
 #[test]
 fn an_agent_that_deletes_the_lock_lets_no_second_run_in() {
-    let repo = tampered(|repo| fs::remove_file(repo.root.join(".codelicious/run.lock")).unwrap(), false);
-    assert!(repairs(&repo).iter().any(|what| what.contains("lock file")), "{:?}", repairs(&repo));
+    let repo = tampered(
+        |repo| fs::remove_file(repo.root.join(".codelicious/run.lock")).unwrap(),
+        false,
+    );
+    assert!(
+        repairs(&repo).iter().any(|what| what.contains("lock file")),
+        "{:?}",
+        repairs(&repo)
+    );
 }
 
 #[test]
@@ -126,11 +156,19 @@ fn an_agent_that_replaces_the_lock_lets_no_second_run_in() {
         |repo| {
             let lock = repo.root.join(".codelicious/run.lock");
             fs::rename(&lock, repo.root.join(".codelicious/old.lock")).unwrap();
-            fs::write(&lock, "{\"pid\":1,\"run\":\"mine\",\"start\":\"2020-01-01T00:00:00Z\",\"host\":\"x\"}\n").unwrap();
+            fs::write(
+                &lock,
+                "{\"pid\":1,\"run\":\"mine\",\"start\":\"2020-01-01T00:00:00Z\",\"host\":\"x\"}\n",
+            )
+            .unwrap();
         },
         false,
     );
-    assert!(repairs(&repo).iter().any(|what| what.contains("lock file")), "{:?}", repairs(&repo));
+    assert!(
+        repairs(&repo).iter().any(|what| what.contains("lock file")),
+        "{:?}",
+        repairs(&repo)
+    );
 }
 
 /// The ledger with every chunk committed, as somebody who wants to be done would write it.
@@ -141,7 +179,8 @@ fn all_done(repo: &Repo, text: &str) -> String {
     for (id, title) in [("T001", 1), ("T002", 2), ("T003", 3)] {
         let chunk = &mut ledger["chunks"][id];
         if chunk.is_null() {
-            *chunk = json!({"title": format!("Build piece {title}"), "fingerprint": "", "attempts": []});
+            *chunk =
+                json!({"title": format!("Build piece {title}"), "fingerprint": "", "attempts": []});
         }
         chunk["status"] = json!("committed");
         chunk["commit"] = json!(commit);
@@ -152,8 +191,15 @@ fn all_done(repo: &Repo, text: &str) -> String {
 
 #[test]
 fn an_agent_that_writes_into_the_ledger_that_all_is_done_changes_nothing() {
-    let repo = tampered(|repo| repo.write(LEDGER, all_done(repo, &repo.read(LEDGER))), true);
-    assert!(repairs(&repo).iter().any(|what| what.contains("ledger")), "{:?}", repairs(&repo));
+    let repo = tampered(
+        |repo| repo.write(LEDGER, all_done(repo, &repo.read(LEDGER))),
+        true,
+    );
+    assert!(
+        repairs(&repo).iter().any(|what| what.contains("ledger")),
+        "{:?}",
+        repairs(&repo)
+    );
     let ledger: Value = serde_json::from_str(&repo.read(LEDGER)).unwrap();
     let tip = repo.git(&["rev-parse", BRANCH]);
     assert_eq!(ledger["chunks"]["T003"]["commit"], tip, "{ledger:#}");
@@ -170,7 +216,11 @@ fn a_ledger_that_claims_more_than_git_holds_is_not_believed() {
     assert_eq!(plan["specs"][0]["done"], 1, "{plan:#}");
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.asked_for(), ["T001", "T002", "T002", "T003"]);
-    let chunks: Vec<_> = repo.commits(BRANCH).into_iter().filter_map(|(_, c)| c).collect();
+    let chunks: Vec<_> = repo
+        .commits(BRANCH)
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
     assert_eq!(chunks, ["T001", "T002", "T003"]);
 }
 
@@ -183,7 +233,13 @@ fn a_linked_worktree_and_a_subfolder_share_the_lock() {
     repo.wait_for_sign("waiting");
     for dir in [repo.base().join("linked"), repo.root.join("deep/er")] {
         let output = repo.command(&CLAUDE).current_dir(&dir).output().unwrap();
-        assert_eq!(output.status.code(), Some(75), "{}: {}", dir.display(), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(75),
+            "{}: {}",
+            dir.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     repo.give_sign("go");
     finish(run).expect(0);
@@ -202,6 +258,10 @@ fn a_lock_file_left_by_a_killed_run_is_in_nobodys_way() {
     assert!(status["lock"].is_null(), "{status:#}");
     repo.fake(&json!({}));
     repo.run(&CLAUDE).expect(0);
-    let chunks: Vec<_> = repo.commits(BRANCH).into_iter().filter_map(|(_, c)| c).collect();
+    let chunks: Vec<_> = repo
+        .commits(BRANCH)
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
     assert_eq!(chunks, ["T001", "T002", "T003"]);
 }

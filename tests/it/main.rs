@@ -2,7 +2,9 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "tests start programs and read the environment themselves"
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests start programs and read the environment themselves, and a panic is how they fail"
 )]
 
 mod architecture;

@@ -27,7 +27,11 @@ fn check_complete(repo: &Repo) {
     let branch = "codelicious/specs-work-part-2";
     let commits = repo.commits(branch);
     assert_eq!(commits.len(), 13, "{commits:#?}");
-    assert_eq!(commits[0], ("[specs-work] Sync the spec".to_owned(), None), "{commits:#?}");
+    assert_eq!(
+        commits[0],
+        ("[specs-work] Sync the spec".to_owned(), None),
+        "{commits:#?}"
+    );
     for (i, (subject, chunk)) in commits[1..].iter().enumerate() {
         let n = i + 1;
         assert_eq!(subject, &format!("[specs-work] T{n:03} Build piece {n}"));
@@ -35,9 +39,25 @@ fn check_complete(repo: &Repo) {
         let rev = format!("{branch}~{}", 12 - n);
         let files = repo.git(&["diff-tree", "--no-commit-id", "--name-status", "-r", &rev]);
         assert_eq!(files, format!("M\tspecs/work.md\nA\twork/T{n:03}.txt"));
-        let marks = repo.git(&["diff", "-U0", &format!("{rev}~1"), &rev, "--", "specs/work.md"]);
-        let changed: Vec<&str> = marks.lines().filter(|l| l.starts_with(['+', '-']) && !l.starts_with("+++") && !l.starts_with("---")).collect();
-        assert_eq!(changed, [format!("-- [ ] T{n:03} Build piece {n}"), format!("+- [x] T{n:03} Build piece {n}")]);
+        let marks = repo.git(&[
+            "diff",
+            "-U0",
+            &format!("{rev}~1"),
+            &rev,
+            "--",
+            "specs/work.md",
+        ]);
+        let changed: Vec<&str> = marks
+            .lines()
+            .filter(|l| l.starts_with(['+', '-']) && !l.starts_with("+++") && !l.starts_with("---"))
+            .collect();
+        assert_eq!(
+            changed,
+            [
+                format!("-- [ ] T{n:03} Build piece {n}"),
+                format!("+- [x] T{n:03} Build piece {n}")
+            ]
+        );
     }
     let at_part_1 = repo.commits("codelicious/specs-work");
     assert_eq!(at_part_1.len(), 9, "8 chunks and the sync: {at_part_1:#?}");
@@ -49,11 +69,20 @@ fn check_delivered(repo: &Repo) {
         assert_eq!(remote, repo.git(&["rev-parse", part]));
     }
     let first = repo.read(".codelicious/prs/1.md");
-    assert!(first.contains("head: \"codelicious/specs-work\"\n"), "{first}");
+    assert!(
+        first.contains("head: \"codelicious/specs-work\"\n"),
+        "{first}"
+    );
     assert!(first.contains("base: \"main\"\n"), "{first}");
     let second = repo.read(".codelicious/prs/2.md");
-    assert!(second.contains("head: \"codelicious/specs-work-part-2\"\n"), "{second}");
-    assert!(second.contains("base: \"codelicious/specs-work\"\n"), "{second}");
+    assert!(
+        second.contains("head: \"codelicious/specs-work-part-2\"\n"),
+        "{second}"
+    );
+    assert!(
+        second.contains("base: \"codelicious/specs-work\"\n"),
+        "{second}"
+    );
     assert!(!repo.root.join(".codelicious/prs/3.md").exists());
     for text in [first, second] {
         assert!(text.contains("unsandboxed"), "{text}");
@@ -69,7 +98,11 @@ fn check_fresh_clone(repo: &Repo, name: &str, engine: &[&str]) {
     let ended = clone.run(engine).expect(0);
     assert_eq!(repo.calls().len(), calls, "{}", ended.stderr);
     assert!(ended.stderr.contains("12/12"), "{}", ended.stderr);
-    let heads = clone.git(&["for-each-ref", "--format=%(refname)", "refs/heads/codelicious"]);
+    let heads = clone.git(&[
+        "for-each-ref",
+        "--format=%(refname)",
+        "refs/heads/codelicious",
+    ]);
     assert!(!heads.contains("part-3"), "{heads}");
 }
 
@@ -80,12 +113,25 @@ fn whole_job(engine: &[&str], repo: &Repo) {
     check_delivered(repo);
     assert_eq!(repo.users_things(), before);
 
-    let tips = repo.git(&["for-each-ref", "refs/codelicious/lanes", "refs/codelicious/sync", "refs/heads/codelicious"]);
+    let tips = repo.git(&[
+        "for-each-ref",
+        "refs/codelicious/lanes",
+        "refs/codelicious/sync",
+        "refs/heads/codelicious",
+    ]);
     let calls = repo.calls().len();
     let again = repo.run(engine).expect(0);
     assert_eq!(repo.calls().len(), calls);
     assert!(again.stderr.contains("12/12"), "{}", again.stderr);
-    assert_eq!(repo.git(&["for-each-ref", "refs/codelicious/lanes", "refs/codelicious/sync", "refs/heads/codelicious"]), tips);
+    assert_eq!(
+        repo.git(&[
+            "for-each-ref",
+            "refs/codelicious/lanes",
+            "refs/codelicious/sync",
+            "refs/heads/codelicious"
+        ]),
+        tips
+    );
     assert_eq!(repo.users_things(), before);
 
     check_fresh_clone(repo, "clone-1", engine);
@@ -107,7 +153,10 @@ fn an_untracked_spec_in_a_dirty_tree_becomes_two_pull_requests_with_claude() {
     assert_eq!(calls.len(), 12);
     for call in calls {
         let argv = call["argv"].to_string();
-        assert!(!argv.contains("Build piece"), "the prompt travels as an argument: {argv}");
+        assert!(
+            !argv.contains("Build piece"),
+            "the prompt travels as an argument: {argv}"
+        );
     }
 }
 
@@ -122,7 +171,10 @@ fn an_untracked_spec_in_a_dirty_tree_becomes_two_pull_requests_with_a_cassette()
     let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
     let cassette = repo.base().join("tape.jsonl");
     fs::write(&cassette, text.join("\n")).unwrap();
-    whole_job(&["--engine", &format!("replay:{}", cassette.display())], &repo);
+    whole_job(
+        &["--engine", &format!("replay:{}", cassette.display())],
+        &repo,
+    );
 }
 
 #[test]
@@ -130,11 +182,26 @@ fn the_demo_goes_as_scripted() {
     let repo = Repo::new();
     let ended = repo.run(&["demo", "--dir", "../demo"]).expect(0);
     let at = repo.base().join("demo/greeter");
-    let subjects = repo.git_in(&at, &["log", "--format=%s", "main..codelicious/specs-greeter-part-2"]);
+    let subjects = repo.git_in(
+        &at,
+        &[
+            "log",
+            "--format=%s",
+            "main..codelicious/specs-greeter-part-2",
+        ],
+    );
     assert_eq!(subjects.lines().count(), 5, "{subjects}");
-    for expected in ["T003 Count greetings", ".codelicious/prs/2.md", "codelicious status"] {
+    for expected in [
+        "T003 Count greetings",
+        ".codelicious/prs/2.md",
+        "codelicious status",
+    ] {
         assert!(ended.stdout.contains(expected), "{}", ended.stdout);
     }
     assert!(ended.stderr.contains("fix 1"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("Which mail server"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("Which mail server"),
+        "{}",
+        ended.stderr
+    );
 }

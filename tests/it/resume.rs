@@ -35,13 +35,32 @@ fn check_twelve(repo: &Repo, before: &str) {
 /// The branches are on the remote as they are here, each with one pull request, and nothing else is.
 #[track_caller]
 fn check_delivered(repo: &Repo, branches: &[&str]) {
-    let list = |dir| repo.git_in(dir, &["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/codelicious"]);
+    let list = |dir| {
+        repo.git_in(
+            dir,
+            &[
+                "for-each-ref",
+                "--format=%(refname) %(objectname)",
+                "refs/heads/codelicious",
+            ],
+        )
+    };
     assert_eq!(list(&repo.origin), list(&repo.root));
-    assert_eq!(list(&repo.root).lines().count(), branches.len(), "{}", list(&repo.root));
+    assert_eq!(
+        list(&repo.root).lines().count(),
+        branches.len(),
+        "{}",
+        list(&repo.root)
+    );
     let mut heads: Vec<String> = fs::read_dir(repo.root.join(".codelicious/prs"))
         .unwrap()
         .map(|e| fs::read_to_string(e.unwrap().path()).unwrap())
-        .map(|text| text.lines().find_map(|l| l.strip_prefix("head: ")).unwrap().to_owned())
+        .map(|text| {
+            text.lines()
+                .find_map(|l| l.strip_prefix("head: "))
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     heads.sort();
     let wanted: Vec<String> = branches.iter().map(|b| format!("\"{b}\"")).collect();
@@ -52,14 +71,21 @@ fn check_delivered(repo: &Repo, branches: &[&str]) {
 fn small_repo() -> Repo {
     let repo = Repo::new();
     repo.write("notes.txt", "untracked notes\n");
-    repo.write("codelicious.toml", "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\n");
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\n",
+    );
     repo.write("specs/work.md", spec_of(4, 4));
     repo
 }
 
 #[track_caller]
 fn check_four(repo: &Repo, before: &str) {
-    let chunks: Vec<_> = repo.commits(ALL).into_iter().map(|(_, chunk)| chunk).collect();
+    let chunks: Vec<_> = repo
+        .commits(ALL)
+        .into_iter()
+        .map(|(_, chunk)| chunk)
+        .collect();
     let wanted = [None, Some("T001"), Some("T002"), Some("T003"), Some("T004")];
     assert_eq!(chunks, wanted.map(|c| c.map(str::to_owned)));
     for n in 1..=4 {
@@ -102,32 +128,77 @@ fn dies_and_goes_on(points: &[&str], calls: usize) {
 
 #[test]
 fn a_run_that_dies_while_it_prepares_goes_on() {
-    dies_and_goes_on(&["prepare_lane:before", "prepare_lane:after", "baseline:before", "baseline:after"], 4);
+    dies_and_goes_on(
+        &[
+            "prepare_lane:before",
+            "prepare_lane:after",
+            "baseline:before",
+            "baseline:after",
+        ],
+        4,
+    );
 }
 
 #[test]
 fn a_run_that_dies_around_an_engine_goes_on() {
-    dies_and_goes_on(&["run_engine:before", "run_engine:after", "run_engine:before:3", "run_engine:after:4"], 5);
+    dies_and_goes_on(
+        &[
+            "run_engine:before",
+            "run_engine:after",
+            "run_engine:before:3",
+            "run_engine:after:4",
+        ],
+        5,
+    );
 }
 
 #[test]
 fn a_run_that_dies_around_verification_goes_on() {
-    dies_and_goes_on(&["verify:before:2", "verify:after", "seal:before:3", "seal:after", "seal:after:4"], 5);
+    dies_and_goes_on(
+        &[
+            "verify:before:2",
+            "verify:after",
+            "seal:before:3",
+            "seal:after",
+            "seal:after:4",
+        ],
+        5,
+    );
 }
 
 #[test]
 fn a_run_that_dies_around_landing_pays_for_nothing_twice() {
-    dies_and_goes_on(&["land:before", "land:after", "land:before:3", "land:after:2", "land:after:4"], 4);
+    dies_and_goes_on(
+        &[
+            "land:before",
+            "land:after",
+            "land:before:3",
+            "land:after:2",
+            "land:after:4",
+        ],
+        4,
+    );
 }
 
 #[test]
 fn a_run_that_dies_around_a_push_goes_on() {
-    dies_and_goes_on(&["push:before", "push:after", "push:before:2", "push:after:2"], 5);
+    dies_and_goes_on(
+        &["push:before", "push:after", "push:before:2", "push:after:2"],
+        5,
+    );
 }
 
 #[test]
 fn a_run_that_dies_around_a_pull_request_goes_on() {
-    dies_and_goes_on(&["put_pr:before", "put_pr:after", "put_pr:before:2", "put_pr:after:2"], 5);
+    dies_and_goes_on(
+        &[
+            "put_pr:before",
+            "put_pr:after",
+            "put_pr:before:2",
+            "put_pr:after:2",
+        ],
+        5,
+    );
 }
 
 #[test]
@@ -141,8 +212,15 @@ fn a_run_that_dies_while_failed_work_is_set_aside_goes_on_and_keeps_that_work() 
         repo.run(&CLAUDE).expect(0);
         check_four_tasks_in_any_order(&repo);
         assert_eq!(repo.users_things(), before);
-        let saved = repo.git(&["for-each-ref", "--format=%(refname)", "refs/codelicious/attempts/specs-work/T002"]);
-        assert_eq!(saved, "refs/codelicious/attempts/specs-work/T002/1", "{point}");
+        let saved = repo.git(&[
+            "for-each-ref",
+            "--format=%(refname)",
+            "refs/codelicious/attempts/specs-work/T002",
+        ]);
+        assert_eq!(
+            saved, "refs/codelicious/attempts/specs-work/T002/1",
+            "{point}"
+        );
         assert_eq!(repo.git(&["show", &format!("{saved}:half.txt")]), "half");
         let files = repo.git(&["ls-tree", "-r", "--name-only", ALL]);
         assert!(!files.contains("half.txt"), "{files}");
@@ -151,7 +229,11 @@ fn a_run_that_dies_while_failed_work_is_set_aside_goes_on_and_keeps_that_work() 
 
 #[track_caller]
 fn check_four_tasks_in_any_order(repo: &Repo) {
-    let mut chunks: Vec<String> = repo.commits(ALL).into_iter().filter_map(|(_, chunk)| chunk).collect();
+    let mut chunks: Vec<String> = repo
+        .commits(ALL)
+        .into_iter()
+        .filter_map(|(_, chunk)| chunk)
+        .collect();
     chunks.sort();
     assert_eq!(chunks, ["T001", "T002", "T003", "T004"]);
 }
@@ -160,7 +242,16 @@ fn check_four_tasks_in_any_order(repo: &Repo) {
 fn a_run_that_dies_again_while_it_recovers_goes_on() {
     let repo = small_repo();
     let before = repo.users_things();
-    for point in ["land:before:2", "prepare_lane:before", "prepare_lane:after", "land:before", "land:after", "push:after", "run_engine:after", "put_pr:after"] {
+    for point in [
+        "land:before:2",
+        "prepare_lane:before",
+        "prepare_lane:after",
+        "land:before",
+        "land:after",
+        "push:after",
+        "run_engine:after",
+        "put_pr:after",
+    ] {
         assert_eq!(crash_at(&repo, point).code, KILLED, "{point}");
     }
     repo.run(&CLAUDE).expect(0);
@@ -218,7 +309,11 @@ fn a_run_whose_whole_process_group_is_killed_goes_on() {
         .spawn()
         .unwrap();
     repo.wait_for_sign("hanging");
-    kill_process_group(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::KILL).unwrap();
+    kill_process_group(
+        Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
     assert_eq!(finish(child).code, KILLED);
     repo.run(&CLAUDE).expect(0);
     check_twelve(&repo, &before);
@@ -255,10 +350,19 @@ fn an_engine_of_a_killed_run_is_ended_before_the_next_one_works() {
     assert!(!held.is_held());
     check_four(&repo, &before);
     let events = repo.events();
-    let (last_run, from) = (events.last().unwrap()["run"].clone(), |e: &Value| e["run"].clone());
+    let (last_run, from) = (events.last().unwrap()["run"].clone(), |e: &Value| {
+        e["run"].clone()
+    });
     let kinds: Vec<&Value> = events.iter().filter(|e| from(e) == last_run).collect();
-    let is_ending = |e: &&&Value| e["payload"]["what"].as_str().is_some_and(|w| w.starts_with("ended process"));
-    assert!(kinds.first().is_some_and(|e| is_ending(&e)), "first of all: {kinds:#?}");
+    let is_ending = |e: &&&Value| {
+        e["payload"]["what"]
+            .as_str()
+            .is_some_and(|w| w.starts_with("ended process"))
+    };
+    assert!(
+        kinds.first().is_some_and(|e| is_ending(&e)),
+        "first of all: {kinds:#?}"
+    );
 }
 
 #[test]
@@ -280,7 +384,10 @@ fn a_rate_limit_in_the_middle_is_no_failure_and_the_rerun_completes() {
     let before = repo.users_things();
     repo.fake(&limited_at("T005"));
     repo.run(&CLAUDE).expect(6);
-    let pushed = repo.git_in(&repo.origin, &["rev-list", "--count", "main..codelicious/specs-work"]);
+    let pushed = repo.git_in(
+        &repo.origin,
+        &["rev-list", "--count", "main..codelicious/specs-work"],
+    );
     assert_eq!(pushed, "5", "what was built is delivered");
     assert_eq!(repo.users_things(), before);
     repo.fake(&nothing_special());
@@ -294,10 +401,24 @@ fn a_deadline_cuts_a_long_spec_and_the_rerun_completes() {
     let repo = dirty_repo();
     let before = repo.users_things();
     repo.fake(&json!({"rules": [{"chunk": "T003", "nth": 1, "steps": [{"hang": true}]}]}));
-    repo.run(&["--engine", "claude", "--deadline", "2"]).expect(4);
+    repo.run(&["--engine", "claude", "--deadline", "2"])
+        .expect(4);
     assert_eq!(repo.users_things(), before);
-    let list = |dir| repo.git_in(dir, &["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/codelicious"]);
-    assert_eq!(list(&repo.origin), list(&repo.root), "what was built is delivered");
+    let list = |dir| {
+        repo.git_in(
+            dir,
+            &[
+                "for-each-ref",
+                "--format=%(refname) %(objectname)",
+                "refs/heads/codelicious",
+            ],
+        )
+    };
+    assert_eq!(
+        list(&repo.origin),
+        list(&repo.root),
+        "what was built is delivered"
+    );
     repo.fake(&nothing_special());
     repo.run(&CLAUDE).expect(0);
     check_twelve(&repo, &before);
@@ -313,7 +434,11 @@ fn a_task_added_to_a_finished_spec_is_built_alone() {
     assert_eq!(repo.asked_for(), ["T001", "T002", "T003", "T004", "T005"]);
     let spec = repo.git(&["show", "codelicious/specs-work-part-3:specs/work.md"]);
     assert_eq!(spec.trim_end(), more.trim_end().replace("[ ]", "[x]"));
-    assert_eq!(repo.read("specs/work.md"), more, "the user's copy is left as it is");
+    assert_eq!(
+        repo.read("specs/work.md"),
+        more,
+        "the user's copy is left as it is"
+    );
 }
 
 #[test]
@@ -326,7 +451,14 @@ fn a_task_added_after_everything_was_merged_starts_a_branch_of_its_own() {
     repo.run(&CLAUDE).expect(0);
 
     let merger = repo.fresh_clone("merger");
-    merger.git(&["merge", "-q", "--no-ff", "-m", "Merge", "origin/codelicious/specs-work"]);
+    merger.git(&[
+        "merge",
+        "-q",
+        "--no-ff",
+        "-m",
+        "Merge",
+        "origin/codelicious/specs-work",
+    ]);
     merger.git(&["push", "-q", "origin", "main"]);
     merger.git(&["push", "-q", "origin", "--delete", "codelicious/specs-work"]);
     repo.git(&["pull", "-q", "--ff-only"]);
@@ -335,12 +467,26 @@ fn a_task_added_after_everything_was_merged_starts_a_branch_of_its_own() {
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.asked_for().len(), 2, "nothing is left");
 
-    repo.write("specs/work.md", format!("{merged}- [ ] T003 Build piece 3\n"));
+    repo.write(
+        "specs/work.md",
+        format!("{merged}- [ ] T003 Build piece 3\n"),
+    );
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.asked_for(), ["T001", "T002", "T003"]);
-    let branches = repo.git_in(&repo.origin, &["for-each-ref", "--format=%(refname:short)", "refs/heads/codelicious"]);
+    let branches = repo.git_in(
+        &repo.origin,
+        &[
+            "for-each-ref",
+            "--format=%(refname:short)",
+            "refs/heads/codelicious",
+        ],
+    );
     assert_eq!(branches, "codelicious/specs-work-part-2");
-    let chunks: Vec<_> = repo.commits(&branches).into_iter().filter_map(|(_, c)| c).collect();
+    let chunks: Vec<_> = repo
+        .commits(&branches)
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
     assert_eq!(chunks, ["T003"], "only what the base lacks");
     let second = repo.read(".codelicious/prs/2.md");
     assert!(second.contains("base: \"main\"\n"), "{second}");
@@ -357,7 +503,11 @@ fn a_renamed_spec_goes_on_where_it_was() {
         }
         repo.fake(&limited_at("T003"));
         repo.run(&CLAUDE).expect(6);
-        fs::rename(repo.root.join("specs/work.md"), repo.root.join("specs/piecework.md")).unwrap();
+        fs::rename(
+            repo.root.join("specs/work.md"),
+            repo.root.join("specs/piecework.md"),
+        )
+        .unwrap();
         if committed {
             repo.git(&["add", "-A", "specs"]);
             repo.git(&["commit", "-qm", "Rename"]);
@@ -382,7 +532,10 @@ fn a_renamed_spec_goes_on_where_it_was() {
 fn specs_of_the_same_name_in_different_folders_have_lanes_of_their_own() {
     let repo = Repo::new();
     for side in ["backend", "frontend"] {
-        repo.write(&format!("{side}/specs/01_api.md"), format!("# The {side}\n\n- [ ] T001 Build the {side}\n- [ ] T002 Test the {side}\n"));
+        repo.write(
+            &format!("{side}/specs/01_api.md"),
+            format!("# The {side}\n\n- [ ] T001 Build the {side}\n- [ ] T002 Test the {side}\n"),
+        );
     }
     repo.fake(&json!({"rules": [{"chunk": "T002", "match": "Test the backend", "nth": 1, "steps": [], "end": {"kind": "error", "text": "no idea"}}],
         "default": {"steps": [{"write": {"path": "{spec}-{chunk}.txt", "text": "{title}\n"}}]}}));
@@ -390,10 +543,16 @@ fn specs_of_the_same_name_in_different_folders_have_lanes_of_their_own() {
     repo.run(&CLAUDE).expect(0);
     for side in ["backend", "frontend"] {
         let branch = format!("codelicious/{side}-specs-01_api");
-        let chunks: Vec<_> = repo.commits(&branch).into_iter().filter_map(|(_, c)| c).collect();
+        let chunks: Vec<_> = repo
+            .commits(&branch)
+            .into_iter()
+            .filter_map(|(_, c)| c)
+            .collect();
         assert_eq!(chunks, ["T001", "T002"], "{side}");
         let files = repo.git(&["diff", "--name-only", "main", &branch]);
-        let wanted = format!("{side}-specs-01_api-T001.txt\n{side}-specs-01_api-T002.txt\n{side}/specs/01_api.md");
+        let wanted = format!(
+            "{side}-specs-01_api-T001.txt\n{side}-specs-01_api-T002.txt\n{side}/specs/01_api.md"
+        );
         assert_eq!(files, wanted);
     }
     assert_eq!(repo.calls().len(), 5);
@@ -407,12 +566,27 @@ fn a_fresh_clone_reports_what_is_done_and_builds_only_the_rest() {
     repo.fake(&nothing_special());
     let clone = repo.fresh_clone("elsewhere");
     let plan = clone.run(&["plan", "--json"]).expect(0).json();
-    assert_eq!((&plan["specs"][0]["done"], &plan["specs"][0]["total"]), (&json!(6), &json!(12)), "{plan:#}");
+    assert_eq!(
+        (&plan["specs"][0]["done"], &plan["specs"][0]["total"]),
+        (&json!(6), &json!(12)),
+        "{plan:#}"
+    );
     let status = clone.run(&["status", "--json"]).json();
     assert_eq!(status["specs"][0]["done"], 6, "{status:#}");
     clone.run(&CLAUDE).expect(0);
-    assert_eq!(repo.asked_for()[7..], ["T007", "T008", "T009", "T010", "T011", "T012"]);
-    let chunks = repo.git_in(&repo.origin, &["log", "--reverse", "--format=%(trailers:key=Codelicious-Chunk,valueonly,separator=)", &format!("main..{ALL}")]);
+    assert_eq!(
+        repo.asked_for()[7..],
+        ["T007", "T008", "T009", "T010", "T011", "T012"]
+    );
+    let chunks = repo.git_in(
+        &repo.origin,
+        &[
+            "log",
+            "--reverse",
+            "--format=%(trailers:key=Codelicious-Chunk,valueonly,separator=)",
+            &format!("main..{ALL}"),
+        ],
+    );
     let wanted: Vec<String> = (1..=12).map(|n| format!("T{n:03}")).collect();
     assert_eq!(chunks.split_whitespace().collect::<Vec<_>>(), wanted);
 
@@ -439,10 +613,18 @@ fn a_ledger_that_was_deleted_is_rebuilt_from_git() {
         let repo = half_built();
         let before = repo.users_things();
         let path = repo.root.join(gone);
-        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap()
+        } else {
+            fs::remove_file(path).unwrap()
+        }
         repo.run(&CLAUDE).expect(0);
         check_four(&repo, &before);
-        assert_eq!(repo.asked_for(), ["T001", "T002", "T003", "T003", "T004"], "{gone}");
+        assert_eq!(
+            repo.asked_for(),
+            ["T001", "T002", "T003", "T003", "T004"],
+            "{gone}"
+        );
     }
 }
 
@@ -453,10 +635,16 @@ fn a_damaged_ledger_is_moved_aside_and_rebuilt_from_git() {
         let before = repo.users_things();
         repo.write(LEDGER, damage);
         let ended = repo.run(&CLAUDE).expect(0);
-        assert!(ended.stderr.contains("moved to"), "{damage:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("moved to"),
+            "{damage:?}: {}",
+            ended.stderr
+        );
         check_four(&repo, &before);
         assert_eq!(repo.calls().len(), 5, "{damage:?}");
-        let kept = repo.our_files().iter().any(|(p, bytes)| p.starts_with(repo.root.join(".codelicious/state")) && bytes == damage.as_bytes());
+        let kept = repo.our_files().iter().any(|(p, bytes)| {
+            p.starts_with(repo.root.join(".codelicious/state")) && bytes == damage.as_bytes()
+        });
         assert!(kept, "{damage:?}: the damaged ledger is kept");
     }
 }
@@ -472,7 +660,11 @@ fn a_ledger_of_a_newer_version_is_refused_and_not_rewritten() {
     for restart in [None, Some("--no-resume")] {
         let args: Vec<&str> = CLAUDE.into_iter().chain(restart).collect();
         let ended = repo.run(&args).expect(2);
-        assert!(ended.stderr.contains("upgrade codelicious"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("upgrade codelicious"),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(repo.read(LEDGER), text);
         assert_eq!(repo.calls().len(), 3, "nobody was paid");
     }
@@ -485,7 +677,11 @@ fn no_resume_brings_back_what_waits_for_a_person_but_not_what_is_done() {
     repo.run(&CLAUDE).expect(3);
     repo.fake(&nothing_special());
     repo.run(&CLAUDE).expect(3);
-    assert_eq!(repo.calls().len(), 4, "a plain rerun leaves it to the person");
+    assert_eq!(
+        repo.calls().len(),
+        4,
+        "a plain rerun leaves it to the person"
+    );
     repo.run(&["--engine", "claude", "--no-resume"]).expect(0);
     assert_eq!(repo.asked_for()[4..], ["T002"]);
     check_four_tasks_in_any_order(&repo);
@@ -496,10 +692,14 @@ fn reset_ledger_keeps_the_old_one_aside_and_loses_nothing() {
     let repo = half_built();
     let before = repo.users_things();
     let old = repo.read(LEDGER);
-    repo.run(&["--engine", "claude", "--reset-ledger"]).expect(0);
+    repo.run(&["--engine", "claude", "--reset-ledger"])
+        .expect(0);
     check_four(&repo, &before);
     assert_eq!(repo.asked_for(), ["T001", "T002", "T003", "T003", "T004"]);
-    let aside = repo.our_files().into_iter().any(|(_, bytes)| bytes == old.as_bytes());
+    let aside = repo
+        .our_files()
+        .into_iter()
+        .any(|(_, bytes)| bytes == old.as_bytes());
     assert!(aside, "the old ledger is kept");
 }
 
@@ -509,10 +709,21 @@ fn fresh_starts_again_from_the_base_and_archives_the_old_lane() {
     let before = repo.users_things();
     let old = repo.git(&["rev-parse", "refs/codelicious/lanes/specs-work"]);
     repo.run(&["--engine", "claude", "--fresh"]).expect(0);
-    assert_eq!(repo.asked_for(), ["T001", "T002", "T003", "T001", "T002", "T003", "T004"]);
-    let archived = repo.git(&["for-each-ref", "--format=%(objectname)", "refs/codelicious/archive/specs-work"]);
+    assert_eq!(
+        repo.asked_for(),
+        ["T001", "T002", "T003", "T001", "T002", "T003", "T004"]
+    );
+    let archived = repo.git(&[
+        "for-each-ref",
+        "--format=%(objectname)",
+        "refs/codelicious/archive/specs-work",
+    ]);
     assert_eq!(archived, old);
-    let chunks: Vec<_> = repo.commits("refs/codelicious/lanes/specs-work").into_iter().filter_map(|(_, c)| c).collect();
+    let chunks: Vec<_> = repo
+        .commits("refs/codelicious/lanes/specs-work")
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
     assert_eq!(chunks, ["T001", "T002", "T003", "T004"]);
     assert_eq!(repo.users_things(), before);
     let again = repo.run(&CLAUDE).expect(0);
@@ -535,6 +746,10 @@ fn locks_that_a_killed_run_left_on_our_refs_are_cleared() {
         fs::write(git.join(name), "").unwrap();
     }
     let ended = repo.run(&CLAUDE).expect(0);
-    assert!(ended.stderr.contains("lanes/specs-work.lock"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("lanes/specs-work.lock"),
+        "{}",
+        ended.stderr
+    );
     check_four(&repo, &before);
 }

@@ -13,14 +13,26 @@ use std::path::Path;
 fn shapes() -> Map<String, Value> {
     let diagnostic = json!({"severity": "error or warning", "path": "string", "line": "integer", "message": "string", "remedy": "string"});
     let pr = json!({"part": "integer", "branch": "string", "base": "string", "number": "integer | null", "url": "string | null", "state": "draft, ready, merged or closed"});
-    let usage = json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
+    let usage =
+        json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
     let spent = json!({"attempts": "integer", "usage": usage, "cost": "cost", "silent": "integer"});
     let stopped = json!({"spec": "string", "chunk": "string", "title": "string", "status": "string", "reason": "string", "needs": "string | null", "next": ["string"]});
     let undelivered = json!({"?": "null when all is delivered", "branch": "string", "tip": "string | null", "failure": "string | null", "message": "string", "remote": "string | null"});
-    let counts: Map<String, Value> = ["pending", "in_progress", "verifying", "fixing", "committed", "failed", "needs_review", "blocked", "awaiting_approval", "skipped"]
-        .into_iter()
-        .map(|s| (s.to_owned(), json!("integer")))
-        .collect();
+    let counts: Map<String, Value> = [
+        "pending",
+        "in_progress",
+        "verifying",
+        "fixing",
+        "committed",
+        "failed",
+        "needs_review",
+        "blocked",
+        "awaiting_approval",
+        "skipped",
+    ]
+    .into_iter()
+    .map(|s| (s.to_owned(), json!("integer")))
+    .collect();
     let chunk = json!({"id": "string", "task": "string", "label": "string | null", "title": "string", "line": "integer", "status": "string", "reason": "string | null", "done": "boolean",
         "depends_on": ["string"], "files": ["string"], "tokens": "integer", "part": "integer | null", "split": "[index, of] | null"});
     let shapes = json!({
@@ -46,42 +58,87 @@ fn shapes() -> Map<String, Value> {
         },
         "an event": {"seq": "integer", "ts": "string", "run": "string", "spec": "string, where it is about one", "chunk": "string, where it is about one", "kind": "string", "payload": "object, by kind"},
     });
-    let Value::Object(shapes) = shapes else { unreachable!("it is an object") };
+    let Value::Object(shapes) = shapes else {
+        unreachable!("it is an object")
+    };
     shapes
 }
 
 /// What the payload of each kind of event holds.
 fn payloads() -> Vec<(&'static str, Value)> {
-    let usage = json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
+    let usage =
+        json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
     vec![
-        ("run_started", json!({"version": "string", "root": "string", "engine": "string", "forge": "string", "sandbox": "string"})),
-        ("planned", json!({"specs": "integer", "chunks": "integer", "done": "integer"})),
+        (
+            "run_started",
+            json!({"version": "string", "root": "string", "engine": "string", "forge": "string", "sandbox": "string"}),
+        ),
+        (
+            "planned",
+            json!({"specs": "integer", "chunks": "integer", "done": "integer"}),
+        ),
         ("warning", json!({"message": "string"})),
-        ("spec_rejected", json!({"path": "string", "line": "integer", "message": "string"})),
-        ("spec_started", json!({"path": "string", "title": "string", "branch": "string", "base": "string", "done": "integer", "total": "integer"})),
+        (
+            "spec_rejected",
+            json!({"path": "string", "line": "integer", "message": "string"}),
+        ),
+        (
+            "spec_started",
+            json!({"path": "string", "title": "string", "branch": "string", "base": "string", "done": "integer", "total": "integer"}),
+        ),
         ("spec_synced", json!({"commit": "string"})),
         ("lane_adopted", json!({"branch": "string", "tip": "string"})),
         ("baseline_started", json!({})),
         ("baseline_finished", json!({"verdict": "string"})),
-        ("chunk_started", json!({"title": "string", "attempt": "integer"})),
-        ("engine_started", json!({"engine": "string", "fixes": "integer"})),
+        (
+            "chunk_started",
+            json!({"title": "string", "attempt": "integer"}),
+        ),
+        (
+            "engine_started",
+            json!({"engine": "string", "fixes": "integer"}),
+        ),
         ("engine_step", json!({"step": "string"})),
         ("engine_usage", json!({"usage": usage, "cost": "cost"})),
-        ("engine_ended", json!({"outcome": "string", "usage": usage, "cost": "cost"})),
+        (
+            "engine_ended",
+            json!({"outcome": "string", "usage": usage, "cost": "cost"}),
+        ),
         ("check_started", json!({"name": "string"})),
-        ("check_finished", json!({"name": "string", "verdict": "string", "millis": "integer"})),
-        ("chunk_committed", json!({"commit": "string", "part": "integer", "lines": "integer"})),
-        ("chunk_stopped", json!({"status": "string", "reason": "string"})),
+        (
+            "check_finished",
+            json!({"name": "string", "verdict": "string", "millis": "integer"}),
+        ),
+        (
+            "chunk_committed",
+            json!({"commit": "string", "part": "integer", "lines": "integer"}),
+        ),
+        (
+            "chunk_stopped",
+            json!({"status": "string", "reason": "string"}),
+        ),
         ("chunk_reset", json!({"why": "string"})),
         ("work_saved", json!({"reference": "string"})),
         ("pushed", json!({"branch": "string", "tip": "string"})),
-        ("push_failed", json!({"branch": "string", "message": "string"})),
-        ("pr_put", json!({"part": "integer", "branch": "string", "state": "string", "url": "string | null"})),
+        (
+            "push_failed",
+            json!({"branch": "string", "message": "string"}),
+        ),
+        (
+            "pr_put",
+            json!({"part": "integer", "branch": "string", "state": "string", "url": "string | null"}),
+        ),
         ("pr_failed", json!({"part": "integer", "message": "string"})),
-        ("spec_finished", json!({"done": "integer", "total": "integer"})),
+        (
+            "spec_finished",
+            json!({"done": "integer", "total": "integer"}),
+        ),
         ("repaired", json!({"what": "string"})),
         ("waiting", json!({"until": "time", "why": "string"})),
-        ("run_finished", json!({"exit": "exit", "committed": "integer", "stopped": "integer", "undelivered": "integer"})),
+        (
+            "run_finished",
+            json!({"exit": "exit", "committed": "integer", "stopped": "integer", "undelivered": "integer"}),
+        ),
     ]
 }
 
@@ -93,7 +150,9 @@ fn fits(place: &str, value: &Value, shape: &Value) {
             if value.is_null() && fields.contains_key("?") {
                 return;
             }
-            let object = value.as_object().unwrap_or_else(|| panic!("{place}: {value} is no object"));
+            let object = value
+                .as_object()
+                .unwrap_or_else(|| panic!("{place}: {value} is no object"));
             let known: Vec<&String> = fields.keys().filter(|k| *k != "?").collect();
             assert_eq!(object.keys().collect::<Vec<_>>(), known, "{place}");
             for key in known {
@@ -101,13 +160,17 @@ fn fits(place: &str, value: &Value, shape: &Value) {
             }
         }
         Value::Array(items) => {
-            let list = value.as_array().unwrap_or_else(|| panic!("{place}: {value} is no list"));
+            let list = value
+                .as_array()
+                .unwrap_or_else(|| panic!("{place}: {value} is no list"));
             for (i, item) in list.iter().enumerate() {
                 fits(&format!("{place}[{i}]"), item, &items[0]);
             }
         }
         Value::String(name) => {
-            let (name, optional) = name.strip_suffix(" | null").map_or((name.as_str(), false), |n| (n, true));
+            let (name, optional) = name
+                .strip_suffix(" | null")
+                .map_or((name.as_str(), false), |n| (n, true));
             let good = match name {
                 _ if optional && value.is_null() => true,
                 "integer" => value.is_u64() || value.is_i64(),
@@ -125,7 +188,10 @@ fn fits(place: &str, value: &Value, shape: &Value) {
 #[track_caller]
 fn fits_event(event: &Value) {
     let kind = event["kind"].as_str().expect("it has a kind");
-    let (_, shape) = payloads().into_iter().find(|(k, _)| *k == kind).unwrap_or_else(|| panic!("{kind} is not documented"));
+    let (_, shape) = payloads()
+        .into_iter()
+        .find(|(k, _)| *k == kind)
+        .unwrap_or_else(|| panic!("{kind} is not documented"));
     fits(kind, &event["payload"], &shape);
     serde_json::from_value::<Event>(event.clone()).unwrap_or_else(|e| panic!("{e}: {event}"));
 }
@@ -133,7 +199,11 @@ fn fits_event(event: &Value) {
 /// One value of a shape.
 fn sample(shape: &Value) -> Value {
     match shape {
-        Value::Object(fields) => fields.iter().map(|(k, s)| (k.clone(), sample(s))).collect::<Map<_, _>>().into(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(k, s)| (k.clone(), sample(s)))
+            .collect::<Map<_, _>>()
+            .into(),
         Value::String(name) => match name.as_str() {
             "integer" | "integer | null" => json!(1),
             "cost" => json!("unknown"),
@@ -150,7 +220,10 @@ fn rich() -> Repo {
     let repo = Repo::new();
     repo.write("specs/a.md", spec_of(3, 3));
     repo.write("specs/bad.md", b"# Bad\n\n- [ ] \xff\n");
-    repo.write("specs/later.md", "---\nstatus: draft\n---\n# Later\n\n- [ ] L001 Later\n");
+    repo.write(
+        "specs/later.md",
+        "---\nstatus: draft\n---\n# Later\n\n- [ ] L001 Later\n",
+    );
     repo.fake(&json!({"rules": [{"chunk": "T002", "end": {"kind": "block_chunk", "reason": "unclear", "needs": "which?"}}]}));
     repo
 }
@@ -159,12 +232,32 @@ fn rich() -> Repo {
 fn every_json_has_its_documented_shape() {
     let repo = rich();
     let shapes = shapes();
-    fits("plan", &repo.run(&["plan", "--json"]).expect(2).json(), &shapes["plan --json"]);
-    fits("dry run", &repo.run(&["--dry-run", "--json"]).expect(2).json(), &shapes["plan --json"]);
-    fits("status", &repo.run(&["status", "--json"]).expect(0).json(), &shapes["status --json"]);
-    fits("doctor", &repo.run(&["doctor", "--json"]).expect(0).json(), &shapes["doctor --json"]);
+    fits(
+        "plan",
+        &repo.run(&["plan", "--json"]).expect(2).json(),
+        &shapes["plan --json"],
+    );
+    fits(
+        "dry run",
+        &repo.run(&["--dry-run", "--json"]).expect(2).json(),
+        &shapes["plan --json"],
+    );
+    fits(
+        "status",
+        &repo.run(&["status", "--json"]).expect(0).json(),
+        &shapes["status --json"],
+    );
+    fits(
+        "doctor",
+        &repo.run(&["doctor", "--json"]).expect(0).json(),
+        &shapes["doctor --json"],
+    );
     let run = repo.run(&["--json"]).expect(2);
-    let lines: Vec<Value> = run.stdout.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}"))).collect();
+    let lines: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{e}: {l}")))
+        .collect();
     let (summary, events) = lines.split_last().expect("it said something");
     fits("summary", summary, &shapes["a run's last line"]);
     assert_eq!(summary["code"], 2);
@@ -173,7 +266,11 @@ fn every_json_has_its_documented_shape() {
         fits_event(event);
     }
     let stored = repo.run(&["events", "--json"]).expect(0);
-    let stored: Vec<Value> = stored.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let stored: Vec<Value> = stored
+        .stdout
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     assert_eq!(stored, events, "what is streamed is what is stored");
     let id = events[0]["run"].as_str().unwrap();
     let of_run = repo.run(&["events", "--json", "--run", id]).expect(0);
@@ -181,7 +278,11 @@ fn every_json_has_its_documented_shape() {
     let status = repo.run(&["status", "--json"]).expect(0).json();
     fits("status", &status, &shapes["status --json"]);
     assert_eq!(status["specs"][0]["stopped"][0]["needs"], "which?");
-    fits("plan", &repo.run(&["plan", "--json"]).expect(2).json(), &shapes["plan --json"]);
+    fits(
+        "plan",
+        &repo.run(&["plan", "--json"]).expect(2).json(),
+        &shapes["plan --json"],
+    );
 }
 
 #[test]
@@ -219,13 +320,18 @@ fn the_documented_payloads_are_the_ones_that_are_read() {
 /// Compares a page with what it should be, or writes it.
 #[track_caller]
 fn page(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == text, "docs/{name} is not what the code says; BLESS=1 cargo test --test it shapes writes it anew");
+    assert!(
+        found == text,
+        "docs/{name} is not what the code says; BLESS=1 cargo test --test it shapes writes it anew"
+    );
 }
 
 #[test]
@@ -240,12 +346,25 @@ fn the_json_page_is_what_the_code_says() {
          the one line with a `schema`. `events --json` prints the stored events the same way.\n",
     );
     for (name, shape) in shapes() {
-        let title = if name.ends_with("--json") { format!("`codelicious {name}`") } else { name.clone() };
-        let _ = write!(text, "\n## {}{}\n\n```json\n{shape:#}\n```\n", title[..1].to_uppercase(), &title[1..]);
+        let title = if name.ends_with("--json") {
+            format!("`codelicious {name}`")
+        } else {
+            name.clone()
+        };
+        let _ = write!(
+            text,
+            "\n## {}{}\n\n```json\n{shape:#}\n```\n",
+            title[..1].to_uppercase(),
+            &title[1..]
+        );
     }
     text.push_str("\n## Payloads by kind of event\n\n| kind | payload |\n|---|---|\n");
     for (kind, shape) in payloads() {
-        let _ = writeln!(text, "| `{kind}` | `{}` |", shape.to_string().replace(" | ", " \\| "));
+        let _ = writeln!(
+            text,
+            "| `{kind}` | `{}` |",
+            shape.to_string().replace(" | ", " \\| ")
+        );
     }
     page("json.md", &text);
 }
@@ -260,7 +379,11 @@ fn the_reference_page_is_what_the_code_says() {
     for exit in ExitCode::ALL {
         let _ = writeln!(text, "| {} | {} |", exit.code(), exit.meaning());
     }
-    let _ = write!(text, "\n## Settings\n\nA flag wins over a variable, a variable over `codelicious.toml`, that over `~/.config/codelicious/config.toml`.\n\n{}", config::reference());
+    let _ = write!(
+        text,
+        "\n## Settings\n\nA flag wins over a variable, a variable over `codelicious.toml`, that over `~/.config/codelicious/config.toml`.\n\n{}",
+        config::reference()
+    );
     text.push_str("\n## Commands\n");
     for verb in [None].into_iter().chain(config::VERBS.map(Some)) {
         let help = codelicious::cli::args::help(verb).expect("every verb has help");

@@ -40,7 +40,11 @@ fn check_clean_and_resumable(repo: &Repo, held: &Held, before: &str) {
 
 #[track_caller]
 fn check_built(repo: &Repo) {
-    let chunks: Vec<_> = repo.commits(BRANCH).into_iter().filter_map(|(_, c)| c).collect();
+    let chunks: Vec<_> = repo
+        .commits(BRANCH)
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
     assert_eq!(chunks, ["T001", "T002", "T003"]);
     let files = repo.git(&["ls-tree", "-r", "--name-only", BRANCH]);
     assert!(!files.contains("half.txt"), "{files}");
@@ -93,7 +97,9 @@ fn a_postmortem_says_why_how_far_and_what_to_type() {
     for (signal, code, name) in SIGNALS {
         let (repo, _held, _) = stopped_by(signal, code, false);
         let pages = repo.postmortems();
-        let [page] = pages.as_slice() else { panic!("{pages:#?}") };
+        let [page] = pages.as_slice() else {
+            panic!("{pages:#?}")
+        };
         for wanted in [
             format!("exit {code}"),
             name.to_owned(),
@@ -106,7 +112,10 @@ fn a_postmortem_says_why_how_far_and_what_to_type() {
             assert!(page.contains(&wanted), "{wanted}: {page}");
         }
         let (_, log) = page.split_once("## Last log lines").expect("the log's end");
-        assert!(log.contains("run_finished") || log.contains("RunFinished"), "{log}");
+        assert!(
+            log.contains("run_finished") || log.contains("RunFinished"),
+            "{log}"
+        );
     }
 }
 
@@ -126,10 +135,18 @@ fn the_command_of_a_postmortem_goes_on_when_it_is_typed_anywhere() {
     let typed = format!("'{}'{words}", program.display());
     let mut shell = Command::new("sh");
     let ours = repo.command::<&str>(&[]);
-    shell.args(["-c", &typed]).current_dir(repo.base()).env_clear();
+    shell
+        .args(["-c", &typed])
+        .current_dir(repo.base())
+        .env_clear();
     shell.envs(ours.get_envs().filter_map(|(k, v)| Some((k, v?))));
     let output = shell.output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{typed}: {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{typed}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     check_built(&repo);
     check_clean_and_resumable(&repo, &held, &before);
 }
@@ -154,7 +171,11 @@ fn a_second_signal_does_not_wait_for_the_engine() {
     send(&run, Signal::INT);
     finish(run).expect(130);
     assert!(!held.is_held(), "something of the engine still runs");
-    let ended: Vec<Value> = repo.events().into_iter().filter(|e| e["kind"] == "engine_ended").collect();
+    let ended: Vec<Value> = repo
+        .events()
+        .into_iter()
+        .filter(|e| e["kind"] == "engine_ended")
+        .collect();
     assert!(ended.is_empty(), "it was waited for: {ended:#?}");
     assert_eq!(repo.postmortems().len(), 1);
     let status = repo.run(&["status", "--json"]).json();
@@ -162,7 +183,11 @@ fn a_second_signal_does_not_wait_for_the_engine() {
     assert_eq!(repo.users_things(), before);
 
     std::fs::remove_file(repo.base().join("bin/claude")).unwrap();
-    std::os::unix::fs::symlink(crate::support::fake_claude(), repo.base().join("bin/claude")).unwrap();
+    std::os::unix::fs::symlink(
+        crate::support::fake_claude(),
+        repo.base().join("bin/claude"),
+    )
+    .unwrap();
     repo.run(&CLAUDE).expect(0);
     check_built(&repo);
 }
@@ -175,13 +200,20 @@ fn a_signal_during_a_check_ends_the_check() {
         "[ -e work/T002.txt ] && [ ! -e '{s}' ] || exit 0; : > '{s}'; exec tail -f /dev/null",
         s = repo.sign("checking")
     );
-    repo.write("codelicious.toml", format!("[verify]\ncommands = [{}]\n", json!(check)));
+    repo.write(
+        "codelicious.toml",
+        format!("[verify]\ncommands = [{}]\n", json!(check)),
+    );
     let before = repo.users_things();
     let run = repo.start(&CLAUDE);
     repo.wait_for_sign("checking");
     send(&run, Signal::TERM);
     finish(run).expect(143);
-    assert_eq!(repo.commits(BRANCH).len(), 2, "the sync and the first chunk");
+    assert_eq!(
+        repo.commits(BRANCH).len(),
+        2,
+        "the sync and the first chunk"
+    );
     repo.run(&CLAUDE).expect(0);
     check_built(&repo);
     assert_eq!(repo.users_things(), before);
@@ -192,7 +224,11 @@ fn a_signal_during_a_push_ends_the_push_and_the_next_run_delivers() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(3, 3));
     let before = repo.users_things();
-    let hook = format!("#!/bin/sh\n[ -e '{go}' ] && exit 0\n: > '{pushing}'\nexec tail -f /dev/null\n", go = repo.sign("go"), pushing = repo.sign("pushing"));
+    let hook = format!(
+        "#!/bin/sh\n[ -e '{go}' ] && exit 0\n: > '{pushing}'\nexec tail -f /dev/null\n",
+        go = repo.sign("go"),
+        pushing = repo.sign("pushing")
+    );
     repo.script(&repo.origin.join("hooks/pre-receive"), &hook);
     let run = repo.start(&CLAUDE);
     repo.wait_for_sign("pushing");
@@ -209,8 +245,16 @@ fn a_signal_between_two_looks_of_a_continuous_run_ends_it() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(2, 2));
     repo.fake(&json!({"rules": [{"chunk": "T002", "steps": [], "end": {"kind": "error", "text": "no idea"}}]}));
-    let run = repo.start(&["--engine", "claude", "--continuous", "--cycle-sleep-s", "3600"]);
-    crate::support::wait_until("the pause", || repo.events().iter().any(|e| e["kind"] == "waiting"));
+    let run = repo.start(&[
+        "--engine",
+        "claude",
+        "--continuous",
+        "--cycle-sleep-s",
+        "3600",
+    ]);
+    crate::support::wait_until("the pause", || {
+        repo.events().iter().any(|e| e["kind"] == "waiting")
+    });
     send(&run, Signal::TERM);
     finish(run).expect(143);
     assert_eq!(repo.postmortems().len(), 1);
@@ -220,7 +264,8 @@ fn a_signal_between_two_looks_of_a_continuous_run_ends_it() {
 fn a_deadline_ends_an_engine_that_hangs_and_says_so() {
     let (repo, held) = hanging_repo(false);
     let before = repo.users_things();
-    repo.run(&["--engine", "claude", "--deadline", "2"]).expect(4);
+    repo.run(&["--engine", "claude", "--deadline", "2"])
+        .expect(4);
     let pages = repo.postmortems();
     assert_eq!(pages.len(), 1);
     assert!(pages[0].contains("deadline"), "{}", pages[0]);

@@ -63,7 +63,10 @@ pub fn program() -> PathBuf {
 
 /// The program that plays Claude Code.
 pub fn fake_claude() -> PathBuf {
-    let dir = program().parent().expect("the program is in a folder").to_path_buf();
+    let dir = program()
+        .parent()
+        .expect("the program is in a folder")
+        .to_path_buf();
     let fake = dir.join("examples/fake-claude");
     assert!(
         fake.exists(),
@@ -83,7 +86,10 @@ impl Repo {
             "check.sh",
             "for f in work/*.bad; do [ -e \"$f\" ] && { echo \"$f is bad\"; exit 1; }; done; exit 0\n",
         );
-        repo.write("codelicious.toml", "[verify]\ncommands = [\"sh check.sh\"]\n");
+        repo.write(
+            "codelicious.toml",
+            "[verify]\ncommands = [\"sh check.sh\"]\n",
+        );
         repo.write(".gitignore", "/ignored/\n");
         repo.git(&["add", "-A"]);
         repo.git(&["commit", "-qm", "First commit"]);
@@ -96,7 +102,14 @@ impl Repo {
         let temp = TempDir::new().expect("a temporary folder");
         let base = temp.path().canonicalize().expect("it is there");
         let (root, origin) = (base.join("project"), base.join("origin.git"));
-        for dir in ["project", "home", "cache", "bin", "state", "config/codelicious"] {
+        for dir in [
+            "project",
+            "home",
+            "cache",
+            "bin",
+            "state",
+            "config/codelicious",
+        ] {
             fs::create_dir_all(base.join(dir)).expect("made");
         }
         std::os::unix::fs::symlink(fake_claude(), base.join("bin/claude")).expect("linked");
@@ -106,7 +119,16 @@ impl Repo {
         )
         .expect("written");
         let repo = Self { temp, root, origin };
-        repo.git_in(&base, &["init", "-q", "--bare", "--initial-branch=main", "origin.git"]);
+        repo.git_in(
+            &base,
+            &[
+                "init",
+                "-q",
+                "--bare",
+                "--initial-branch=main",
+                "origin.git",
+            ],
+        );
         repo.git(&["init", "-q", "--initial-branch=main"]);
         repo.git(&["config", "user.name", "Ada"]);
         repo.git(&["config", "user.email", "ada@localhost"]);
@@ -144,7 +166,9 @@ impl Repo {
     /// Calls of the fake `claude` so far.
     pub fn calls(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.base().join("calls.jsonl")).unwrap_or_default();
-        text.lines().map(|l| serde_json::from_str(l).expect("a JSON line")).collect()
+        text.lines()
+            .map(|l| serde_json::from_str(l).expect("a JSON line"))
+            .collect()
     }
 
     /// Chunk ids in the order in which the fake `claude` was asked for them.
@@ -192,7 +216,13 @@ impl Repo {
 
     /// Runs it with more environment.
     pub fn run_with<S: AsRef<OsStr>>(&self, args: &[S], envs: &[(&str, &str)]) -> Ended {
-        Ended::new(&self.command(args).envs(envs.iter().copied()).output().expect("it starts"))
+        Ended::new(
+            &self
+                .command(args)
+                .envs(envs.iter().copied())
+                .output()
+                .expect("it starts"),
+        )
     }
 
     /// Starts it and lets it run.
@@ -240,7 +270,10 @@ impl Repo {
         log.lines()
             .map(|line| {
                 let (subject, chunk) = line.split_once('\t').unwrap_or((line, ""));
-                (subject.to_owned(), (!chunk.is_empty()).then(|| chunk.to_owned()))
+                (
+                    subject.to_owned(),
+                    (!chunk.is_empty()).then(|| chunk.to_owned()),
+                )
             })
             .collect()
     }
@@ -254,16 +287,28 @@ impl Repo {
         for path in files {
             let below = path.strip_prefix(&self.root).expect("below");
             let first = below.components().next().map(|c| c.as_os_str().to_owned());
-            if matches!(first.as_deref().and_then(OsStr::to_str), Some(".codelicious" | ".git")) {
+            if matches!(
+                first.as_deref().and_then(OsStr::to_str),
+                Some(".codelicious" | ".git")
+            ) {
                 continue;
             }
             let meta = path.symlink_metadata().expect("there");
             let content = if meta.is_symlink() {
-                fs::read_link(&path).expect("read").as_os_str().as_bytes().to_vec()
+                fs::read_link(&path)
+                    .expect("read")
+                    .as_os_str()
+                    .as_bytes()
+                    .to_vec()
             } else {
                 fs::read(&path).expect("read")
             };
-            out.push_str(&format!("{} {:o} {}\n", below.display(), meta.permissions().mode(), hash(&content)));
+            out.push_str(&format!(
+                "{} {:o} {}\n",
+                below.display(),
+                meta.permissions().mode(),
+                hash(&content)
+            ));
         }
         let dot_git = self.root.join(".git");
         for name in ["HEAD", "index", "config"] {
@@ -272,7 +317,11 @@ impl Repo {
         }
         let refs = self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]);
         for line in refs.lines() {
-            let ours = ["refs/codelicious/", "refs/heads/codelicious/", "refs/remotes/"];
+            let ours = [
+                "refs/codelicious/",
+                "refs/heads/codelicious/",
+                "refs/remotes/",
+            ];
             if !ours.iter().any(|p| line.starts_with(p)) {
                 out.push_str(line);
                 out.push('\n');
@@ -337,7 +386,10 @@ impl Clone_<'_> {
 pub fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !met() {
-        assert!(start.elapsed().as_secs() < 60, "waited a minute for: {what}");
+        assert!(
+            start.elapsed().as_secs() < 60,
+            "waited a minute for: {what}"
+        );
         std::thread::yield_now();
         let pause = std::time::Duration::from_millis(2);
         std::thread::park_timeout(pause);
@@ -398,13 +450,23 @@ impl Repo {
     /// a pipe that every process it starts inherits.
     pub fn hold_engines(&self, shell: &str) -> Held {
         let pipe = self.base().join("held");
-        let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts");
+        let made = Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .expect("mkfifo starts");
         assert!(made.success());
-        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-        let file = rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty()).expect("opened").into();
+        let flags =
+            rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+        let file = rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty())
+            .expect("opened")
+            .into();
         let claude = self.base().join("bin/claude");
         fs::remove_file(&claude).expect("removed");
-        let text = format!("#!/bin/sh\nexec 9>'{}'\n{shell}\nexec '{}' \"$@\"\n", pipe.display(), fake_claude().display());
+        let text = format!(
+            "#!/bin/sh\nexec 9>'{}'\n{shell}\nexec '{}' \"$@\"\n",
+            pipe.display(),
+            fake_claude().display()
+        );
         self.script(&claude, &text);
         Held { file }
     }
@@ -428,8 +490,11 @@ impl Repo {
 
     /// Recorded events, oldest first.
     pub fn events(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.root.join(".codelicious/events.jsonl")).unwrap_or_default();
-        text.lines().map(|l| serde_json::from_str(l).expect("a JSON line")).collect()
+        let text =
+            fs::read_to_string(self.root.join(".codelicious/events.jsonl")).unwrap_or_default();
+        text.lines()
+            .map(|l| serde_json::from_str(l).expect("a JSON line"))
+            .collect()
     }
 
     /// Postmortems, as text.
@@ -464,7 +529,10 @@ impl Repo {
         let mut out = format!("exit {}\n", ended.code);
         for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
             if !text.is_empty() {
-                out.push_str(&format!("--- {name}\n{}\n", self.normalise(text).trim_end()));
+                out.push_str(&format!(
+                    "--- {name}\n{}\n",
+                    self.normalise(text).trim_end()
+                ));
             }
         }
         out
@@ -477,7 +545,10 @@ impl Repo {
         for (pattern, placeholder) in [
             (r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b", "<run>"),
             (r"\b\d{8}T\d{6}Z\b", "<stamp>"),
-            (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)", "<time>"),
+            (
+                r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)",
+                "<time>",
+            ),
             (r"\b\d\d:\d\d:\d\d\b", "<time>"),
             (r"\b[0-9a-f]{40}\b", "<oid>"),
             (r"\b[0-9a-f]{10}\b", "<short>"),

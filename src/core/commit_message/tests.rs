@@ -140,8 +140,8 @@ fn trailers_are_read_from_the_last_paragraph_only() {
     assert_eq!(parse_trailers("Codelicious-Spec: a"), none);
     assert_eq!(parse_trailers(""), none);
     assert_eq!(
-        parse_trailers("s\n\nCodelicious-Spec: a\n\nLast words."),
-        none
+        parse_trailers("s\n\nCodelicious-Spec: a\n\nWords of a hook.").spec,
+        Some(SpecId::from("a"))
     );
     let found = parse_trailers(
         "s\r\n\r\nx: y\r\ncodelicious-SPEC:a\r\nCodelicious-Spec: b\r\nCodelicious-Part: x\r\n\r\n",
