@@ -18,7 +18,8 @@ use crate::ledger::{EventLog, Loaded, Store};
 use crate::model::ledger::SpecBase;
 use crate::model::report::{PostmortemReport, REPORT_SCHEMA, Spent, StateCounts, SummaryReport};
 use crate::model::{
-    ChunkId, ChunkState, EventKind, ExitCode, Ledger, RunId, Severity, SpecId, SpecPlan,
+    ChunkId, ChunkState, EventKind, ExitCode, Ledger, Oid, PrState, RunId, Severity, SpecId,
+    SpecPlan,
 };
 use crate::ports::Clock;
 use crate::ui::{self, Reporter, UiOptions};
@@ -491,17 +492,49 @@ impl<'w> Session<'w> {
             (None, Some(spec)) => (spec, plan.clone()),
             (None, None) => return Ok(None),
         };
-        let (lane, repairs) = reports::lane(
+        let (lane, mut repairs) = reports::lane(
             self.policy(),
             spec,
             &plan,
             ledgers.get(&plan.id),
             self.resume(),
         )?;
+        repairs.extend(self.catch_up(&lane).await?);
         for what in repairs {
             (self.recorder)(Some(&plan.id), None, EventKind::Repaired { what });
         }
         Ok(Some(lane))
+    }
+
+    /// Branches follow the lane; a crash may have come in between. A lane that is not here yet (a fresh clone)
+    /// has no branches to keep.
+    async fn catch_up(&self, lane: &Lane) -> Result<Vec<String>, AppError> {
+        if lane.start.lane_ref.is_none() {
+            return Ok(Vec::new());
+        }
+        let open = lane
+            .ledger
+            .prs
+            .iter()
+            .filter(|p| !lane.part_is_merged(p.part) && p.state != PrState::Merged);
+        let parts: Vec<(String, Oid)> = open.map(|p| (p.branch.clone(), p.tip.clone())).collect();
+        let caught_up = self
+            .shells
+            .git
+            .call(move |repo| {
+                let mut said = Vec::new();
+                for (branch, tip) in &parts {
+                    if repo.catch_up(branch, tip)? {
+                        said.push(format!(
+                            "the branch {branch} lagged behind the lane; it is at {} now",
+                            tip.short()
+                        ));
+                    }
+                }
+                Ok(said)
+            })
+            .await?;
+        Ok(caught_up)
     }
 
     async fn build(&mut self, lane: &mut Lane) -> Result<(), AppError> {

@@ -178,6 +178,23 @@ impl Repo {
         )
     }
 
+    /// Brings a branch of ours up to `tip` where a crash came between the lane and its branch. Says whether
+    /// there was something to do.
+    ///
+    /// # Errors
+    /// Objects that cannot be read, a ref that cannot be written.
+    pub fn catch_up(&self, branch: &str, tip: &Oid) -> Result<bool, GitError> {
+        let lags = match self.ref_target(&format!("refs/heads/{branch}"))? {
+            Some(now) => now != *tip && self.is_ancestor(&now, tip)?,
+            None => true,
+        };
+        if lags && !self.is_checked_out(branch) {
+            self.follow(branch, tip)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// Writes a commit that changes files on top of `parent` (None: from nothing), for spec syncs; a file
     /// without text is removed. Moves nothing.
     ///

@@ -753,3 +753,21 @@ fn locks_that_a_killed_run_left_on_our_refs_are_cleared() {
     );
     check_four(&repo, &before);
 }
+
+#[test]
+fn a_branch_that_lags_behind_its_lane_catches_up() {
+    let repo = small_repo();
+    repo.run(&CLAUDE).expect(0);
+    let at = repo.git(&["rev-parse", ALL]);
+    // As a kill between the lane's move and the branch's leaves it.
+    repo.git(&[
+        "update-ref",
+        &format!("refs/heads/{ALL}"),
+        &format!("{ALL}~1"),
+    ]);
+    repo.run(&CLAUDE).expect(0);
+    assert_eq!(repo.git(&["rev-parse", ALL]), at);
+    repo.git(&["update-ref", "-d", &format!("refs/heads/{ALL}")]);
+    repo.run(&CLAUDE).expect(0);
+    assert_eq!(repo.git(&["rev-parse", ALL]), at);
+}
