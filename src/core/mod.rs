@@ -2,6 +2,7 @@
 
 pub mod absorb;
 pub mod commit_message;
+pub mod cycle;
 pub mod decide;
 pub mod ending;
 pub mod graph;

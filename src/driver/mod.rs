@@ -3,15 +3,18 @@
 //! Nothing is decided here and nothing is done here: `core` decides, [`perform`] does, and the ledger is
 //! durable before every outside effect.
 
+mod checks;
 mod crash;
+mod engine;
 mod perform;
 mod prepare;
+mod seal;
 mod shells;
 mod signals;
 
 #[cfg(debug_assertions)]
 pub use crash::arm;
-pub use perform::lanes_dir;
+pub use prepare::lanes_dir;
 pub use shells::{LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
 

@@ -94,6 +94,29 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
     })
 }
 
+/// Folder of the repository's lanes: `<cache>/codelicious/<name>-<hash of its path>`.
+pub fn lanes_dir(cache: &Path, root: &Path) -> PathBuf {
+    use sha2::{Digest, Sha256};
+    use std::os::unix::ffi::OsStrExt;
+    let hash = Sha256::digest(root.as_os_str().as_bytes());
+    let hex: String = hash.iter().take(5).map(|b| format!("{b:02x}")).collect();
+    let name = root.file_name().map_or_else(
+        || "repository".to_owned(),
+        |n| n.to_string_lossy().into_owned(),
+    );
+    let safe: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    cache.join("codelicious").join(format!("{safe}-{hex}"))
+}
+
 /// The lane's folder: stable, because agents' sessions belong to paths.
 pub(super) fn lane_dir(shells: &Shells, lane: &Lane) -> PathBuf {
     shells.settings.lanes_dir.join(lane.ledger.spec.as_str())

@@ -1,0 +1,196 @@
+//! Looking at what there is to build, and making lanes of it.
+
+use super::Session;
+use crate::app::error::AppError;
+use crate::app::survey::{Scope, Survey, below_root, survey, survey_one};
+use crate::app::{engine, reports};
+use crate::core::cycle::stacked_base;
+use crate::core::lane::Lane;
+use crate::git::{fetch, resolve_base};
+use crate::ledger::Loaded;
+use crate::model::ledger::SpecBase;
+use crate::model::{EventKind, Ledger, Oid, PrState, SpecId, SpecPlan};
+use std::collections::BTreeMap;
+
+impl Session<'_> {
+    /// Fetches, then surveys.
+    pub(super) async fn look(
+        &mut self,
+    ) -> Result<(Survey, BTreeMap<SpecId, Ledger>, SpecBase), AppError> {
+        let (world, specs) = (self.world, self.specs.clone());
+        let remote = self
+            .shells
+            .git
+            .call(|repo| Ok(repo.default_remote()))
+            .await?;
+        if let Some(remote) = &remote {
+            let (root, vars, stop) = (
+                &self.shells.root,
+                &self.shells.settings.git_env,
+                self.shells.stop_everything.clone(),
+            );
+            if let Err(e) = fetch(root, remote, vars, stop).await {
+                self.say(EventKind::Warning {
+                    message: format!("{e}; going on with what is known of it"),
+                });
+            }
+        }
+        let named = below_root(&world.info.root, self.env.cwd(), &specs)?;
+        self.scope = Scope {
+            named,
+            configured: world.settings.specs.paths.to_vec(),
+            exclude: world.settings.specs.exclude.to_vec(),
+            remote: remote.clone(),
+            budget_tokens: world
+                .settings
+                .budget
+                .chunk_tokens(engine::kind(&world.settings)),
+            max_spec_bytes: *world.settings.budget.max_spec_bytes,
+            fresh: self.restart.fresh,
+        };
+        let ledgers = self.load_ledgers()?;
+        let (scope, wanted, all) = (
+            self.scope.clone(),
+            world.settings.base.clone(),
+            ledgers.clone(),
+        );
+        let found = self
+            .shells
+            .git
+            .call(move |repo| {
+                crate::git::identity(repo)?;
+                crate::git::room_for_branches(repo, remote.as_deref())?;
+                let base = resolve_base(repo, wanted.as_deref(), remote.as_deref())?;
+                survey(repo, &base, &scope, &all)
+            })
+            .await?;
+        // A second cycle must not start the lanes over once more.
+        self.restart.fresh = false;
+        let base = found.base.clone();
+        Ok((found, ledgers, base))
+    }
+
+    fn load_ledgers(&self) -> Result<BTreeMap<SpecId, Ledger>, AppError> {
+        let mut ledgers = BTreeMap::new();
+        for id in self.shells.store.list()? {
+            match self.shells.store.load(&id, self.shells.clock.now())? {
+                Loaded::Absent => {}
+                Loaded::Found(ledger) => {
+                    ledgers.insert(id, *ledger);
+                }
+                Loaded::MovedAside { to, why } => {
+                    let what = format!(
+                        "the ledger of {id} was damaged ({why}); moved to {} and rebuilt from git",
+                        to.display()
+                    );
+                    self.say(EventKind::Repaired { what });
+                }
+            }
+        }
+        Ok(ledgers)
+    }
+
+    /// The lane of one spec, on the tip of the specs it depends on.
+    pub(super) async fn lane(
+        &self,
+        plan: &SpecPlan,
+        found: &Survey,
+        ledgers: &mut BTreeMap<SpecId, Ledger>,
+        base: &SpecBase,
+        before: &[Lane],
+    ) -> Result<Option<Lane>, AppError> {
+        let stacked = match stacked_base(plan, before) {
+            Ok(stacked) => stacked,
+            Err(why) => {
+                let Some(spec) = found.specs.get(&plan.id) else {
+                    return Ok(None);
+                };
+                let plan = SpecPlan {
+                    not_built: Some(why),
+                    ..plan.clone()
+                };
+                let (lane, _) = reports::lane(
+                    self.policy(),
+                    spec,
+                    &plan,
+                    ledgers.get(&plan.id),
+                    self.resume(),
+                )?;
+                return Ok(Some(lane));
+            }
+        };
+        let again = match stacked.filter(|b| b != base) {
+            None => None,
+            Some(on) => {
+                let (scope, id, path) = (
+                    self.scope.clone(),
+                    plan.id.clone(),
+                    found.specs.get(&plan.id).map(|s| s.path.clone()),
+                );
+                let Some(path) = path else { return Ok(None) };
+                let ledger = ledgers.get(&plan.id).cloned();
+                self.shells
+                    .git
+                    .call(move |repo| survey_one(repo, &on, &scope, &id, &path, ledger.as_ref()))
+                    .await?
+                    .map_err(|d| {
+                        AppError::setup(format!("{}:{}: {}", d.path, d.line, d.message), d.remedy)
+                    })?
+            }
+        };
+        let (spec, plan) = match (&again, found.specs.get(&plan.id)) {
+            (Some((spec, alone)), _) => (
+                spec,
+                SpecPlan {
+                    depends_on: plan.depends_on.clone(),
+                    ..alone.clone()
+                },
+            ),
+            (None, Some(spec)) => (spec, plan.clone()),
+            (None, None) => return Ok(None),
+        };
+        let (lane, mut repairs) = reports::lane(
+            self.policy(),
+            spec,
+            &plan,
+            ledgers.get(&plan.id),
+            self.resume(),
+        )?;
+        repairs.extend(self.catch_up(&lane).await?);
+        for what in repairs {
+            (self.recorder)(Some(&plan.id), None, EventKind::Repaired { what });
+        }
+        Ok(Some(lane))
+    }
+
+    /// Branches follow the lane; a crash may have come in between. A lane that is not here yet (a fresh clone)
+    /// has no branches to keep.
+    async fn catch_up(&self, lane: &Lane) -> Result<Vec<String>, AppError> {
+        if lane.start.lane_ref.is_none() {
+            return Ok(Vec::new());
+        }
+        let open = lane
+            .ledger
+            .prs
+            .iter()
+            .filter(|p| !lane.part_is_merged(p.part) && p.state != PrState::Merged);
+        let parts: Vec<(String, Oid)> = open.map(|p| (p.branch.clone(), p.tip.clone())).collect();
+        let caught_up = self
+            .shells
+            .git
+            .call(move |repo| {
+                let mut said = Vec::new();
+                for (branch, tip) in &parts {
+                    if repo.catch_up(branch, tip)? {
+                        said.push(format!(
+                            "the branch {branch} lagged behind the lane; it is at {} now",
+                            tip.short()
+                        ));
+                    }
+                }
+                Ok(said)
+            })
+            .await?;
+        Ok(caught_up)
+    }
+}

@@ -1,0 +1,239 @@
+//! Setting a run up: lock, records, shells.
+
+use super::{Recorder, RunPlan, Session};
+use crate::app::engine::{self, Chosen};
+use crate::app::error::AppError;
+use crate::app::survey::Scope;
+use crate::app::world::{SystemClock, SystemRng, World, new_run_id, ui_options};
+use crate::config::{Environment, Format, Verbosity};
+use crate::core::redact::Redactor;
+use crate::driver::{Control, LaneSettings, Shells, lanes_dir};
+use crate::forge::local::LocalForge;
+use crate::fsx::lock::{LockInfo, RunLock};
+use crate::git::Worker;
+use crate::ledger::{EventLog, Store};
+use crate::model::{EventKind, RunId};
+use crate::ports::Clock;
+use crate::ui::Reporter;
+use crate::verify::{ConfiguredCheck, Verifier, VerifyConfig};
+use crate::{fsx, proc};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+impl<'w> Session<'w> {
+    pub(super) fn open(
+        world: &'w World,
+        env: &'w Environment,
+        plan: RunPlan,
+    ) -> Result<Self, AppError> {
+        let clock = SystemClock;
+        let run = new_run_id(&clock, &SystemRng);
+        let settings = &world.settings;
+        let dir = world.dir();
+        let lock = RunLock::acquire(&dir, &world.info.common_dir, lock_info(&run, &clock))?;
+        fsx::root::ensure_codelicious_dir(&world.info.root)?;
+
+        let redactor = Arc::new(Redactor::new(env.secrets(settings)));
+        let level = if plan.output.verbosity >= Verbosity::Debug {
+            tracing::Level::TRACE
+        } else {
+            tracing::Level::DEBUG
+        };
+        let log = crate::ledger::log::start(&dir, &run, Arc::clone(&redactor), level)
+            .map_err(|e| AppError::setup(e.to_string(), ""))?;
+        let events = EventLog::open(&dir, run.clone(), Arc::clone(&redactor))
+            .map_err(|e| AppError::setup(e.to_string(), ""))?;
+        let options = ui_options(env, plan.output);
+        let reporter = match plan.output.format {
+            Format::Json => Reporter::json(Box::new(std::io::stdout())),
+            Format::Human => Reporter::human(&options, Box::new(std::io::stderr())),
+        };
+        let reporter = Rc::new(RefCell::new(reporter));
+        let recorder = recorder(events, Rc::clone(&reporter));
+        end_orphans(world, &run, &recorder);
+
+        let store = Store::open(&dir);
+        if plan.restart.rebuild_ledger {
+            for moved in store.move_all_aside(clock.now())? {
+                recorder(
+                    None,
+                    None,
+                    EventKind::Repaired {
+                        what: format!("moved the ledger aside to {}", moved.display()),
+                    },
+                );
+            }
+        }
+        let (control, stop_engines, stop_everything) = Control::new(*settings.deadline)
+            .map_err(|e| AppError::setup(format!("cannot listen for signals: {e}"), ""))?;
+        let git = Worker::start(world.info.root.clone())?;
+        let lane_settings = lane_settings(world, env, &run, &plan.engine)?;
+        let shells = Rc::new(Shells {
+            root: world.info.root.clone(),
+            git,
+            store,
+            engine: plan.engine.engine,
+            forge: Box::new(LocalForge::new(&world.info.root)),
+            verifier: verifier(world, &lane_settings.env)?,
+            clock: Box::new(SystemClock),
+            redactor,
+            settings: lane_settings,
+            stop_engines,
+            stop_everything,
+            events: RefCell::new(Box::new({
+                let recorder = Rc::clone(&recorder);
+                move |spec, chunk, kind| recorder(spec, chunk, kind)
+            })),
+            baseline: RefCell::new(None),
+            lock_guard: lock_guard(lock, Rc::clone(&recorder)),
+        });
+        Ok(Self {
+            world,
+            env,
+            run,
+            engine_label: plan.engine.label,
+            shells,
+            control,
+            recorder,
+            reporter,
+            options,
+            output: plan.output,
+            scope: Scope::default(),
+            specs: plan.specs,
+            restart: plan.restart,
+            log,
+            started: tokio::time::Instant::now(),
+        })
+    }
+}
+
+fn recorder(events: EventLog, reporter: Rc<RefCell<Reporter>>) -> Recorder {
+    Rc::new(move |spec, chunk, kind| {
+        match events.record(spec, chunk.as_ref(), kind, SystemClock.now()) {
+            Ok(event) => {
+                tracing::info!(kind = ?event.kind, spec = ?event.spec, chunk = ?event.chunk);
+                reporter.borrow_mut().event(&event);
+            }
+            // Events are for people; a run does not end because one could not be written.
+            Err(e) => tracing::error!("event not recorded: {e}"),
+        }
+    })
+}
+
+fn lock_guard(lock: RunLock, recorder: Recorder) -> Box<dyn Fn()> {
+    let lock = RefCell::new(lock);
+    Box::new(move || match lock.borrow_mut().restore() {
+        Ok(false) => {}
+        Ok(true) => {
+            let what = "something removed or replaced the lock file; it is ours again".to_owned();
+            recorder(None, None, EventKind::Repaired { what });
+        }
+        Err(e) => recorder(
+            None,
+            None,
+            EventKind::Warning {
+                message: e.to_string(),
+            },
+        ),
+    })
+}
+
+/// Ends what a killed run left running and clears what that left locked, before anything else happens.
+fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) {
+    for pid in proc::end_foreign(&token(world), run.as_str()) {
+        let what = format!("ended process {pid}, which an earlier run had left behind");
+        recorder(None, None, EventKind::Repaired { what });
+    }
+    for path in crate::git::remove_stale_locks(&world.info.common_dir) {
+        let what = format!(
+            "removed {}, a lock that an earlier run had left behind",
+            path.display()
+        );
+        recorder(None, None, EventKind::Repaired { what });
+    }
+}
+
+/// Marks this repository's processes, whichever path it was opened through.
+fn token(world: &World) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(world.info.common_dir.as_os_str().as_encoded_bytes());
+    hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+fn lock_info(run: &RunId, clock: &dyn Clock) -> LockInfo {
+    LockInfo {
+        pid: std::process::id(),
+        run: run.clone(),
+        start: clock.now(),
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+    }
+}
+
+fn lane_settings(
+    world: &World,
+    env: &Environment,
+    run: &RunId,
+    chosen: &Chosen,
+) -> Result<LaneSettings, AppError> {
+    let settings = &world.settings;
+    let dir = match &*settings.worktree.dir {
+        Some(dir) => dir.clone(),
+        None => {
+            let cache = env.cache_dir().ok_or_else(|| {
+                AppError::setup(
+                    "there is no cache folder: neither HOME nor XDG_CACHE_HOME is set",
+                    "set HOME, or `[worktree] dir` in your user configuration",
+                )
+            })?;
+            lanes_dir(&cache, &world.info.root)
+        }
+    };
+    let marked = |mut vars: Vec<(String, String)>| {
+        vars.push((
+            proc::RUN_TOKEN.to_owned(),
+            format!("{}/{run}", token(world)),
+        ));
+        vars
+    };
+    Ok(LaneSettings {
+        lanes_dir: dir,
+        env: marked(env.children(settings)),
+        git_env: marked(env.git_env(settings)),
+        engine_env: marked(env.engine_env(settings, chosen.kind)),
+        setup: settings.worktree.setup.to_vec(),
+        copy: settings.worktree.copy.to_vec(),
+        link: settings.worktree.link.to_vec(),
+        agent_timeout: *settings.agent_timeout,
+        stall_timeout: *settings.stall_timeout,
+        model: (*settings.model).clone(),
+        system_prompt: engine::system_prompt(chosen.kind),
+        commit_template: settings
+            .commit
+            .template
+            .as_ref()
+            .map(|t| t.as_str().to_owned()),
+        max_fixes: *settings.max_fix_attempts,
+    })
+}
+
+fn verifier(world: &World, env: &[(String, String)]) -> Result<Verifier, AppError> {
+    let verify = &world.settings.verify;
+    let commands = verify.commands.iter().map(|c| ConfiguredCheck {
+        name: c.name.clone(),
+        run: c.run.clone(),
+        dir: c.dir.clone(),
+        when: c.when.clone(),
+        timeout: c.timeout,
+    });
+    Ok(Verifier::new(VerifyConfig {
+        commands: commands.collect(),
+        detect: *verify.detect,
+        timeout: *verify.timeout,
+        allow_unverified: *verify.allow_unverified,
+        env: env.to_vec(),
+    })?)
+}

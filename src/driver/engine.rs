@@ -1,0 +1,156 @@
+//! Running the engine at a chunk, and undoing what it did beside its work.
+
+use super::perform::{Failure, tip_of};
+use super::prepare::lane_dir;
+use super::shells::Shells;
+use crate::core::lane::Lane;
+use crate::core::prompt;
+use crate::git::ATTEMPTS;
+use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Usage};
+use crate::ports::{EngineJob, EngineProgress};
+use crate::verify::feedback;
+
+pub(super) async fn run_engine(
+    shells: &Shells,
+    lane: &Lane,
+    id: &ChunkId,
+    attempt: u32,
+    fixes: u32,
+) -> Result<EffectResult, Failure> {
+    let chunk = lane
+        .chunk(id)
+        .ok_or_else(|| Failure::bug(format!("there is no chunk {id}")))?;
+    let record = lane.record(id);
+    let settings = &shells.settings;
+    let prompt = if fixes == 0 {
+        let checks = lane
+            .baseline()
+            .map(|b| check_list(&b.evidence))
+            .unwrap_or_default();
+        prompt::build(&settings.system_prompt, &lane.plan, chunk, &checks, None)
+    } else {
+        let output = lane
+            .verified
+            .as_ref()
+            .map(|v| feedback(&v.evidence))
+            .unwrap_or_default();
+        prompt::fix(
+            &settings.system_prompt,
+            &lane.plan,
+            chunk,
+            &output,
+            fixes,
+            settings.max_fixes,
+        )
+    };
+    let job = EngineJob {
+        spec: lane.ledger.spec.clone(),
+        chunk: id.clone(),
+        title: chunk.title.clone(),
+        lane: lane_dir(shells, lane),
+        spec_path: lane.ledger.path.clone(),
+        prompt,
+        attempt,
+        fixes,
+        session: record
+            .and_then(|r| r.attempts.last())
+            .filter(|_| fixes > 0)
+            .and_then(|a| a.session.clone()),
+        model: settings.model.clone(),
+        timeout: settings.agent_timeout,
+        stall: settings.stall_timeout,
+        env: settings.engine_env.clone(),
+        policy: crate::sandbox::untrusted(),
+    };
+    let before = shells.git.call(|repo| repo.snapshot()).await?;
+    let progress = Progress {
+        shells,
+        lane,
+        chunk: id,
+    };
+    let mut report = shells
+        .engine
+        .run(&job, &progress, shells.stop_engines.clone())
+        .await;
+    // What it says goes into the ledger, commits and pull requests, and onto the screen.
+    for text in report.outcome.texts_mut() {
+        *text = shells.redactor.redact(text).into_owned();
+    }
+    crate::proc::end_leftovers();
+    let tip = tip_of(lane)?;
+    let reference = format!("{ATTEMPTS}{}/{id}/{attempt}", lane.ledger.spec);
+    let spec = lane.ledger.path.clone();
+    let undone = shells
+        .git
+        .call(move |repo| {
+            let (head, _) = repo.lane_head()?;
+            let elsewhere = head.clone().filter(|h| *h != tip && repo.has_commit(h));
+            let mut undone = repo.restore(&before, &tip)?;
+            if let Some(own) = head.filter(|h| *h != tip && repo.has_commit(h)) {
+                repo.set_ref(&reference, &own, "codelicious: the engine's own commits")?;
+                undone.push(format!("the engine committed by itself; its commits are kept at {reference} and folded into one"));
+            }
+            repo.detach_lane(&tip)?;
+            if let Some(left_at) = elsewhere
+                && repo.carry_back(&left_at, &tip, &spec)? {
+                    undone.push("the engine worked on another commit than the lane's tip; its changes were put on top of the tip".to_owned());
+                }
+            Ok(undone)
+        })
+        .await?;
+    Ok(EffectResult::EngineEnded {
+        chunk: id.clone(),
+        report: Box::new(report),
+        undone,
+    })
+}
+
+/// The checks that will judge the work, one a line, for the prompt.
+fn check_list(evidence: &Evidence) -> String {
+    let lines: Vec<String> = evidence
+        .checks
+        .iter()
+        .map(|c| {
+            if c.dir.is_empty() {
+                c.command.clone()
+            } else {
+                format!("{} (in {})", c.command, c.dir)
+            }
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// Turns an engine's reports into events and log lines.
+struct Progress<'a> {
+    shells: &'a Shells,
+    lane: &'a Lane,
+    chunk: &'a ChunkId,
+}
+
+impl EngineProgress for Progress<'_> {
+    fn step(&self, text: &str) {
+        let step = EventKind::EngineStep {
+            step: text.to_owned(),
+        };
+        self.shells.emit(
+            &self.lane.ledger.spec,
+            vec![(Some(self.chunk.clone()), step)],
+        );
+    }
+
+    fn usage(&self, usage: Usage) {
+        let kind = EventKind::EngineUsage {
+            usage,
+            cost: crate::model::Cost::Unknown,
+        };
+        self.shells.emit(
+            &self.lane.ledger.spec,
+            vec![(Some(self.chunk.clone()), kind)],
+        );
+    }
+
+    fn log(&self, line: &str) {
+        tracing::debug!(chunk = %self.chunk, "engine: {line}");
+    }
+}

@@ -1,0 +1,186 @@
+//! Making a chunk's commit and landing it.
+
+use super::perform::{Failure, tip_of};
+use super::prepare::lane_dir;
+use super::shells::Shells;
+use crate::core::commit_message::{MessageInput, message};
+use crate::core::lane::Lane;
+use crate::git::{GitError, LANES, LaneDir, SealMethod, SealRequest, commit_with_command};
+use crate::model::{ChunkId, EffectResult, Oid};
+use crate::spec::{self, ParseOptions};
+
+pub(super) async fn seal(
+    shells: &Shells,
+    lane: &Lane,
+    id: &ChunkId,
+    part: u32,
+) -> Result<EffectResult, Failure> {
+    let chunk = lane
+        .chunk(id)
+        .cloned()
+        .ok_or_else(|| Failure::bug(format!("there is no chunk {id}")))?;
+    let summary = lane
+        .record(id)
+        .and_then(|r| r.completion.as_ref())
+        .map(|c| shells.redactor.redact(&c.summary).into_owned());
+    let text = message(&MessageInput {
+        spec: &lane.ledger.spec,
+        chunk: id,
+        label: chunk.label.as_deref(),
+        title: &chunk.title,
+        summary: summary.as_deref().unwrap_or_default(),
+        part,
+        template: shells.settings.commit_template.as_deref(),
+    });
+    let (tip, path, spec_id, prose) = (
+        tip_of(lane)?,
+        lane.ledger.path.clone(),
+        lane.ledger.spec.clone(),
+        lane.start.prose,
+    );
+    let request = shells
+        .git
+        .call(move |repo| {
+            let what = || format!("marking {} in {path}", chunk.id);
+            let bytes = repo.read_file(&tip, &path)?.ok_or_else(|| {
+                GitError::new(
+                    what(),
+                    "the spec is not there",
+                    "run again: specs are read anew",
+                )
+            })?;
+            let marked = mark(spec_id, &path, &bytes, &chunk, prose)
+                .map_err(|why| GitError::new(what(), why, "run again: specs are read anew"))?;
+            Ok(SealRequest {
+                tip,
+                spec: path,
+                spec_text: marked,
+                message: text,
+            })
+        })
+        .await?;
+
+    let method = shells.git.call(|repo| Ok(repo.seal_method())).await?;
+    let commit = match method {
+        SealMethod::InProcess => shells.git.call(move |repo| repo.seal(&request)).await?,
+        SealMethod::Command { signs } => {
+            return seal_with_command(shells, lane, id, part, request, signs).await;
+        }
+    };
+    Ok(EffectResult::Sealed {
+        chunk: id.clone(),
+        part,
+        commit,
+        warning: None,
+    })
+}
+
+async fn seal_with_command(
+    shells: &Shells,
+    lane: &Lane,
+    id: &ChunkId,
+    part: u32,
+    request: SealRequest,
+    signs: bool,
+) -> Result<EffectResult, Failure> {
+    let (dir, text, tip) = (
+        lane_dir(shells, lane),
+        request.message.clone(),
+        request.tip.clone(),
+    );
+    let (wanted, found) = shells
+        .git
+        .call(move |repo| Ok((repo.stage_for_command(&request)?, repo.find_lane(&dir)?)))
+        .await?;
+    let LaneDir::Ready(paths) = found else {
+        return Err(Failure::new(
+            "the lane's worktree is gone",
+            "run again: it is made anew",
+        ));
+    };
+    let policy = crate::sandbox::untrusted();
+    let stop = shells.stop_engines.clone();
+    let ran =
+        commit_with_command(&paths, &text, signs, &shells.settings.git_env, policy, stop).await?;
+    let back = async || {
+        let tip = tip.clone();
+        shells.git.call(move |repo| repo.detach_lane(&tip)).await
+    };
+    match ran {
+        Err(output) => {
+            back().await?;
+            Ok(EffectResult::SealRefused {
+                chunk: id.clone(),
+                output: shells.redactor.redact(&output).into_owned(),
+            })
+        }
+        Ok(warning) => {
+            let (commit, tree) = shells.git.call(|repo| repo.read_seal()).await?;
+            if tree == wanted {
+                return Ok(EffectResult::Sealed {
+                    chunk: id.clone(),
+                    part,
+                    commit,
+                    warning,
+                });
+            }
+            back().await?;
+            Ok(EffectResult::SealChanged { chunk: id.clone() })
+        }
+    }
+}
+
+/// The spec's text with the chunk's mark set. `Err` says why the task cannot be found.
+fn mark(
+    spec: crate::model::SpecId,
+    path: &str,
+    bytes: &[u8],
+    chunk: &crate::model::Chunk,
+    prose: bool,
+) -> Result<Vec<u8>, String> {
+    let parsed = spec::parse(spec, path, bytes, ParseOptions { prose }).map_err(|d| d.message)?;
+    let task = parsed
+        .tasks
+        .iter()
+        .find(|t| t.id == chunk.task)
+        .ok_or("the task is no longer in the spec")?;
+    let splice = match &chunk.part {
+        Some(part) if part.index < part.of => {
+            spec::mark_partial(bytes, task, part.index, part.of, &part.bounds)
+                .map_err(|e| e.to_string())?
+        }
+        _ => spec::mark_done(bytes, task),
+    };
+    Ok(spec::apply(bytes, &splice))
+}
+
+pub(super) async fn land(
+    shells: &Shells,
+    lane: &Lane,
+    id: &ChunkId,
+    part: u32,
+    old: &Oid,
+    new: &Oid,
+) -> Result<EffectResult, Failure> {
+    let lane_ref = format!("{LANES}{}", lane.ledger.spec);
+    let (branch, spec) = (lane.branch(part), lane.ledger.path.clone());
+    let (old, commit) = (old.clone(), new.clone());
+    // After a crash the work is in the commit only; otherwise it stands in the worktree already.
+    let in_worktree = lane.verified.is_some();
+    shells
+        .git
+        .call(move |repo| {
+            repo.land(&lane_ref, &branch, &old, &commit, &spec)?;
+            if in_worktree {
+                Ok(())
+            } else {
+                repo.reset_lane(&commit)
+            }
+        })
+        .await?;
+    Ok(EffectResult::Landed {
+        chunk: id.clone(),
+        part,
+        commit: new.clone(),
+    })
+}
