@@ -171,7 +171,7 @@ struct VerificationArgs {
     /// Fix turns per attempt, 0 to 10 [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
     max_fix_attempts: Option<u32>,
-    /// Commit chunks that no check could look at
+    /// Build although a check cannot start; the work is then unverified
     #[arg(long)]
     allow_unverified: bool,
 }

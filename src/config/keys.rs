@@ -260,7 +260,7 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("verify.timeout_s", Kind::Seconds { min: 1, max: 86_400 }, "900", env::VERIFY_TIMEOUT_S,
         "Bound on one check."),
     KeyDoc::new("verify.allow_unverified", Kind::Bool, "false", env::VERIFY_ALLOW_UNVERIFIED,
-        "Commit chunks that no check could look at; their pull requests say so.")
+        "Build although a check cannot start; what it did not look at is said to be unverified.")
         .flag("--allow-unverified"),
     KeyDoc::new("commit.template", Kind::Template, "", env::COMMIT_TEMPLATE,
         "Text of commit messages, trailers excepted, with {spec}, {id}, {title} and {body}.")

@@ -167,25 +167,15 @@ const PURE_REASON: &str = "a decision that looks at the world cannot be tested b
 const LONG: usize = 500;
 const LONG_FILES: &[(&str, usize, &str)] = &[
     (
-        "src/app/run.rs",
-        1000,
-        "one run from lock to summary; wiring that reads in order",
-    ),
-    (
         "src/app/survey.rs",
         800,
         "one look at tree, base, lanes and ledgers; the steps share what they found",
     ),
-    ("src/cli/args.rs", 700, "the flags as one table"),
+    ("src/cli/args.rs", 600, "the flags as one table"),
     (
         "src/core/absorb.rs",
         900,
         "every result of every effect, in one exhaustive match and its helpers",
-    ),
-    (
-        "src/driver/perform.rs",
-        800,
-        "every effect, performed in one place",
     ),
     (
         "src/git/lane.rs",
@@ -205,7 +195,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
 ];
 
 /// Packages in Cargo.lock, ourselves included. A new one earns its place by this number going up.
-const PACKAGES: usize = 166;
+const PACKAGES: usize = 165;
 
 fn rules() -> Rules {
     DIRECTIONS
