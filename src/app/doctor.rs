@@ -53,6 +53,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.push(who(&repo));
     findings.push(remote(&repo));
     findings.push(base(&world, &repo));
+    findings.extend(lanes(&repo));
     findings.extend(checks(&world, &repo));
     findings.push(the_engine(&world, env));
     findings.push(sandbox());
@@ -160,6 +161,15 @@ fn base(world: &World, repo: &Repo) -> Finding {
             remedy: e.remedy,
         },
     }
+}
+
+fn lanes(repo: &Repo) -> Option<Finding> {
+    repo.can_have_lanes().err().map(|e| Finding {
+        what: "lanes",
+        verdict: Verdict::Missing,
+        found: e.message,
+        remedy: e.remedy,
+    })
 }
 
 fn checks(world: &World, repo: &Repo) -> Vec<Finding> {

@@ -501,12 +501,18 @@ impl OpenLane {
                 0
             };
             let tracked = delta.status() != Delta::Untracked;
+            let filter = if kind == ChangeKind::Present {
+                self.external_filter(path)
+            } else {
+                None
+            };
             match judge(
                 &Change {
                     path: bytes,
                     kind,
                     size,
                     tracked,
+                    filter,
                 },
                 spec,
                 &self.links,
@@ -517,6 +523,19 @@ impl OpenLane {
             }
         }
         Ok((taken, refused))
+    }
+
+    /// The configured filter program that the path's attributes name (gitattributes(5), `filter`).
+    fn external_filter(&self, path: &Path) -> Option<String> {
+        let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
+        let name = self.git.get_attr(path, "filter", flags).ok()??.to_owned();
+        let config = self.git.config().ok()?;
+        let runs = |key: &str| {
+            config
+                .get_string(&format!("filter.{name}.{key}"))
+                .is_ok_and(|v| !v.is_empty())
+        };
+        (runs("clean") || runs("process")).then_some(name)
     }
 
     fn measure(&self, tip: &Oid, tree: git2::Oid) -> Result<(u32, Vec<AddedLine>), GitError> {

@@ -52,6 +52,12 @@ impl RepoInfo {
                     path.display()
                 ),
             ),
+            // libgit2 has words for this and no code.
+            _ if e.message().contains("unsupported extension") => GitError::new(
+                what(),
+                e.message(),
+                "partial clones and newer repository formats cannot be read: run in a plain clone, made without --filter",
+            ),
             _ => GitError::new(what(), e.message(), ""),
         })?;
         if git.is_bare() {
@@ -267,6 +273,21 @@ impl Repo {
         heads
             .filter_map(|p| std::fs::read_to_string(p).ok())
             .any(|text| text.trim_end() == line)
+    }
+
+    /// Fails early where a lane would not be what the repository is.
+    ///
+    /// # Errors
+    /// A sparse checkout, with what to do instead.
+    pub fn can_have_lanes(&self) -> Result<(), GitError> {
+        if self.config_bool("core.sparseCheckout") {
+            return Err(GitError::new(
+                "making lanes",
+                "the repository is a sparse checkout, which this version cannot build in",
+                "git sparse-checkout disable, or run codelicious in a clone with all files",
+            ));
+        }
+        Ok(())
     }
 
     /// A configuration value as git resolves it.

@@ -24,6 +24,8 @@ pub(super) struct Change<'a> {
     pub size: u64,
     /// It is in the tip's tree.
     pub tracked: bool,
+    /// The program of the user's that git would pass it through (git-lfs and its kind).
+    pub filter: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +86,13 @@ pub(super) fn judge(change: &Change<'_>, spec: &str, links: &[String]) -> Verdic
             change.size >> 20,
             MAX_FILE >> 20
         )),
-        ChangeKind::Present => Verdict::Take,
+        ChangeKind::Present => match &change.filter {
+            // Committed as it is, a file of git-lfs would be in history for ever.
+            Some(filter) => Verdict::Refuse(format!(
+                "{path}: goes through git's filter `{filter}`, which this version does not run; commit such files yourself"
+            )),
+            None => Verdict::Take,
+        },
     }
 }
 
@@ -111,6 +119,7 @@ mod tests {
                 kind,
                 size,
                 tracked,
+                filter: None,
             },
             "specs/a.md",
             &["data/big".to_owned()],

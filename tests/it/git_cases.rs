@@ -1066,3 +1066,46 @@ fn every_spec_has_a_series_of_its_own() {
         "nothing of the other spec is in it"
     );
 }
+
+#[test]
+fn a_file_of_an_external_filter_is_refused_by_name_and_not_committed_raw() {
+    let repo = Repo::new();
+    repo.git(&["config", "filter.big.clean", "sed s/^/pointer:/"]);
+    repo.git(&["config", "filter.big.smudge", "cat"]);
+    repo.write(".gitattributes", "*.bin filter=big\n");
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "Attributes"]);
+    repo.git(&["push", "-q"]);
+    repo.write("specs/work.md", spec_of(2, 2));
+    repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [{"write": {"path": "model.bin", "text": "weights\n"}}]}]}));
+    let ended = repo.run(&["--engine", "claude"]).expect(3);
+    assert!(
+        ended
+            .stderr
+            .contains("model.bin: goes through git's filter `big`"),
+        "{}",
+        ended.stderr
+    );
+    let chunks: Vec<_> = repo
+        .commits("codelicious/specs-work")
+        .into_iter()
+        .filter_map(|(_, c)| c)
+        .collect();
+    assert_eq!(chunks, ["T002"], "what goes through no filter is built");
+}
+
+#[test]
+fn sparse_checkouts_and_partial_clones_are_refused_before_anything_is_paid() {
+    for (key, value, words) in [
+        ("core.sparseCheckout", "true", "git sparse-checkout disable"),
+        ("extensions.partialClone", "origin", "without --filter"),
+    ] {
+        let repo = Repo::new();
+        repo.write("specs/work.md", spec_of(1, 1));
+        repo.git(&["config", "core.repositoryFormatVersion", "1"]);
+        repo.git(&["config", key, value]);
+        let ended = repo.run(&["--engine", "claude"]).expect(2);
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+        assert!(repo.calls().is_empty());
+    }
+}
