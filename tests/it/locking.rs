@@ -120,7 +120,13 @@ fn tampered(tamper: impl Fn(&Repo), holder_is_known: bool) -> Repo {
 #[test]
 fn an_agent_that_deletes_our_folder_lets_no_second_run_in() {
     let repo = tampered(
-        |repo| fs::remove_dir_all(repo.root.join(".codelicious")).unwrap(),
+        // The run writes there meanwhile (a push or a pull request in flight).
+        |repo| {
+            let ours = repo.root.join(".codelicious");
+            wait_until("our folder is gone", || {
+                fs::remove_dir_all(&ours).is_ok() || !ours.exists()
+            });
+        },
         false,
     );
     assert!(
