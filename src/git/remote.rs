@@ -151,6 +151,7 @@ pub fn classify_push(done: &Finished) -> PushFailure {
     ]) {
         PushFailureKind::Auth
     } else if has(&[
+        "cannot lock ref",
         "Could not resolve host",
         "Connection refused",
         "Connection timed out",

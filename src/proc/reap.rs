@@ -110,40 +110,56 @@ pub fn end_foreign(repository: &str, own_run: &str) -> Vec<i32> {
 #[cfg(target_os = "linux")]
 mod foreign {
     use super::{Pid, Signal, kill_process};
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    /// What processes of a killed run get between SIGTERM and SIGKILL, all together.
+    const GRACE_MILLIS: u32 = 1_500;
 
     pub(super) fn end(repository: &str, own_run: &str) -> Vec<i32> {
         let Some(own_start) = start_time(Path::new("/proc/self")) else {
             return Vec::new();
         };
-        let Ok(entries) = std::fs::read_dir("/proc") else {
-            return Vec::new();
-        };
-        let mut ended = Vec::new();
-        for entry in entries.flatten() {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|n| n.parse::<i32>().ok())
-            else {
-                continue;
-            };
-            let path = entry.path();
-            let is_foreign = token(&path).is_some_and(|t| {
-                t.split_once('/')
-                    .is_some_and(|(repo, run)| repo == repository && run != own_run)
-            });
-            let is_older = is_foreign && start_time(&path).is_some_and(|t| t <= own_start);
-            if let Some(p) = Pid::from_raw(pid).filter(|_| is_older) {
-                // Asked first: a push cut off in the middle takes its locks on the remote away with it.
-                for signal in [Signal::TERM, Signal::KILL] {
-                    let _ = kill_process(p, signal);
-                    wait_gone(&path);
-                }
-                ended.push(pid);
+        let older: Vec<(Pid, PathBuf)> = processes()
+            .filter(|(_, path)| is_foreign(path, repository, own_run))
+            .filter(|(_, path)| start_time(path).is_some_and(|t| t <= own_start))
+            .collect();
+        // Asked first, and all at once: a push cut off in the middle takes its locks on the remote away with
+        // it, if it is given the time.
+        for (pid, _) in &older {
+            let _ = kill_process(*pid, Signal::TERM);
+        }
+        let mut patience = GRACE_MILLIS;
+        for (pid, path) in &older {
+            while patience > 0 && is_running(path) {
+                std::thread::park_timeout(Duration::from_millis(1));
+                patience -= 1;
+            }
+            // Looked at again: the number may be somebody else's by now.
+            if is_foreign(path, repository, own_run) {
+                let _ = kill_process(*pid, Signal::KILL);
+                wait_gone(path);
             }
         }
-        ended
+        older
+            .iter()
+            .map(|(pid, _)| pid.as_raw_nonzero().get())
+            .collect()
+    }
+
+    fn processes() -> impl Iterator<Item = (Pid, PathBuf)> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries.filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse::<i32>().ok()?;
+            Some((Pid::from_raw(pid)?, entry.path()))
+        })
+    }
+
+    fn is_foreign(process: &Path, repository: &str, own_run: &str) -> bool {
+        token(process).is_some_and(|t| {
+            t.split_once('/')
+                .is_some_and(|(repo, run)| repo == repository && run != own_run)
+        })
     }
 
     fn token(process: &Path) -> Option<String> {
@@ -166,14 +182,18 @@ mod foreign {
     /// A killed process is gone, or a zombie that holds nothing, within a moment; bounded all the same.
     fn wait_gone(process: &Path) {
         for _ in 0..2_000 {
-            let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
-            let state = stat
-                .rsplit_once(')')
-                .map(|(_, r)| r.trim_start().chars().next());
-            if matches!(state, None | Some(Some('Z' | 'X'))) {
+            if !is_running(process) {
                 return;
             }
             std::thread::yield_now();
         }
+    }
+
+    fn is_running(process: &Path) -> bool {
+        let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+        let state = stat
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.trim_start().chars().next());
+        !matches!(state, None | Some(None | Some('Z' | 'X')))
     }
 }
