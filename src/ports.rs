@@ -221,8 +221,6 @@ pub trait Clock {
 
 /// The one source of randomness.
 pub trait Rng {
-    /// Uniform in [0, 1).
-    fn unit(&self) -> f64;
     /// Random bytes for ids and tokens.
     fn bytes(&self) -> [u8; 16];
 }

@@ -152,14 +152,6 @@ impl Rng for SystemRng {
         clippy::disallowed_methods,
         reason = "this is the one source of randomness"
     )]
-    fn unit(&self) -> f64 {
-        rand::random()
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one source of randomness"
-    )]
     fn bytes(&self) -> [u8; 16] {
         rand::random()
     }

@@ -7,7 +7,6 @@
 use super::safe::{cell_code, code, inline, link, plain};
 use crate::model::report::{BodyChunk, BodyInput, BodyLink, Spent};
 use crate::model::{ChunkState, Cost};
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 /// First line of what is ours in a body.
@@ -312,22 +311,6 @@ fn marked(body: &str) -> String {
     let body = body.strip_suffix(END).unwrap_or(body);
     let inner = body.replace("<!-- codelicious:", "<\u{200b}!-- codelicious:");
     format!("{BEGIN}\n{}\n{END}", inner.trim())
-}
-
-/// What [`crate::model::PrRecord::content`] holds: SHA-256 in hex over title and body, so that a pull
-/// request that already says this is not written again.
-pub fn content_hash(title: &str, body: &str) -> String {
-    let mut hash = Sha256::new();
-    // The length keeps "ab" + "c" apart from "a" + "bc".
-    hash.update((title.len() as u64).to_le_bytes());
-    hash.update(title.as_bytes());
-    hash.update(body.as_bytes());
-    hash.finalize()
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }
 
 #[cfg(test)]

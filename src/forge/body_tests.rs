@@ -367,12 +367,6 @@ fn splicing() {
     assert_eq!(splice("", &format!("x {END} y")).matches(END).count(), 1);
 }
 
-#[test]
-fn hashes_tell_apart() {
-    assert_eq!(content_hash("a", "b").len(), 64);
-    assert_ne!(content_hash("ab", "c"), content_hash("a", "bc"));
-}
-
 proptest! {
     #[test]
     fn words_around_survive(above in "[a-z\n ]{0,20}", below in "[a-z\n ]{0,20}", body in any::<String>(), next in any::<String>()) {

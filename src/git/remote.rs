@@ -179,11 +179,6 @@ pub fn classify_push(done: &Finished) -> PushFailure {
     PushFailure { kind, message }
 }
 
-/// True when the repository has a pre-push hook: pushes are then slow and are sent in order.
-pub fn has_pre_push_hook(repo: &super::Repo) -> bool {
-    repo.has_hook("pre-push")
-}
-
 /// The remote's push address, for messages; credentials in it are left out.
 pub fn remote_url(repo: &super::Repo, remote: &str) -> Option<String> {
     let url = repo

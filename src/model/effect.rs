@@ -1,6 +1,6 @@
 //! Everything the driver may do to the world, as one closed set, and what comes back.
 
-use super::id::{ChunkId, Oid, SpecId};
+use super::id::{ChunkId, Oid};
 use super::ledger::{PrRecord, SpecBase};
 use super::outcome::EngineReport;
 use super::verify::Evidence;
@@ -182,11 +182,4 @@ pub enum PushFailureKind {
     /// Worth another try: network, timeouts, 5xx.
     Transient,
     Other,
-}
-
-/// The effect belongs to this lane.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LaneEffect {
-    pub spec: SpecId,
-    pub effect: Effect,
 }

@@ -128,7 +128,7 @@ pub struct PrRecord {
     pub number: Option<u64>,
     pub url: Option<String>,
     pub state: PrState,
-    /// Hash of the body and title last written, so that nothing is written twice.
+    /// What the text last written depended on (`core::decide::pr_key`), so that nothing is written twice.
     pub content: Option<String>,
 }
 
