@@ -113,7 +113,7 @@ pub fn plan(
             .plan
             .chunks
             .iter()
-            .map(|c| (c.id.clone(), lane.state(&c.id)))
+            .map(|c| (c.id.clone(), lane.state(&c.id).clone()))
             .collect();
         let next_part = choose_part(&lane, 0);
         let parts = parts_preview(
@@ -233,7 +233,7 @@ fn still_stopped(lane: &Lane, id: &ChunkId, record: &ChunkRecord) -> bool {
     matches!(
         record.state,
         ChunkState::Failed { .. } | ChunkState::Skipped { .. }
-    ) && lane.state(id) == ChunkState::Pending
+    ) && *lane.state(id) == ChunkState::Pending
         && lane
             .chunk(id)
             .is_some_and(|c| c.fingerprint == record.fingerprint)
@@ -256,13 +256,7 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>) -> SummarySpec {
             .iter()
             .filter_map(|c| {
                 let state = lane.state(&c.id);
-                StoppedChunk::of(
-                    &lane.ledger.spec,
-                    &lane.ledger.path,
-                    &c.id,
-                    &c.title,
-                    &state,
-                )
+                StoppedChunk::of(&lane.ledger.spec, &lane.ledger.path, &c.id, &c.title, state)
             })
             .collect(),
         undelivered: undelivered_work(lane, remote),
@@ -309,8 +303,7 @@ fn undelivered_work(lane: &Lane, remote: Option<&str>) -> Option<Undelivered> {
 
 /// Chunks by state.
 pub fn counts(lane: &Lane) -> StateCounts {
-    let states: Vec<ChunkState> = lane.plan.chunks.iter().map(|c| lane.state(&c.id)).collect();
-    states.iter().collect()
+    lane.plan.chunks.iter().map(|c| lane.state(&c.id)).collect()
 }
 
 /// What attempts used; of one run, or of all.

@@ -246,7 +246,7 @@ impl<'w> Session<'w> {
             if let Some(halt) = halted.or_else(|| self.stopped()) {
                 lane.halt = Some(halt);
             } else if plan.not_built.is_none() && has_work(&lane, self.shells.clock.now()) {
-                self.build(&mut lane).await?;
+                lane = self.build(lane).await?;
             }
             if lane.plan.not_built.is_none() {
                 exit = exit.max(lane_exit(&lane));
@@ -262,7 +262,7 @@ impl<'w> Session<'w> {
         })
     }
 
-    async fn build(&mut self, lane: &mut Lane) -> Result<(), AppError> {
+    async fn build(&mut self, lane: Lane) -> Result<Lane, AppError> {
         let (done, total) = lane.progress();
         let started = EventKind::SpecStarted {
             path: lane.ledger.path.clone(),
@@ -278,8 +278,7 @@ impl<'w> Session<'w> {
             total,
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
-        run_lane(lane, &self.shells, &mut self.control).await?;
-        Ok(())
+        Ok(run_lane(lane, &self.shells, &mut self.control).await?)
     }
 
     fn policy(&self) -> crate::core::lane::Policy {

@@ -611,7 +611,7 @@ fn fix_or_fail(
     now: DateTime<Utc>,
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
-    let ChunkState::Verifying { attempt, fixes } = lane.state(chunk) else {
+    let &ChunkState::Verifying { attempt, fixes } = lane.state(chunk) else {
         return lane.step(chunk, ChunkInput::FixNeeded);
     };
     if fixes < lane.policy.max_fixes {

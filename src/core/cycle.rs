@@ -136,7 +136,8 @@ mod tests {
         done.done = true;
         let mut lane = lane(vec![done]);
         lane.ledger.spec = SpecId::from(id);
-        lane.plan.depends_on = depends_on.iter().map(|d| SpecId::from(*d)).collect();
+        std::sync::Arc::make_mut(&mut lane.plan).depends_on =
+            depends_on.iter().map(|d| SpecId::from(*d)).collect();
         let record = lane.record_mut(&ChunkId::from("a"));
         record.state = ChunkState::Committed { commit: oid(tip) };
         record.part = Some(1);
@@ -160,7 +161,8 @@ mod tests {
 
     fn on(depends_on: &[&str], before: &[Lane]) -> Result<Option<String>, String> {
         let mut plan = lane(Vec::new()).plan;
-        plan.depends_on = depends_on.iter().map(|d| SpecId::from(*d)).collect();
+        std::sync::Arc::make_mut(&mut plan).depends_on =
+            depends_on.iter().map(|d| SpecId::from(*d)).collect();
         stacked_base(&plan, before).map(|b| b.map(|b| b.branch))
     }
 
@@ -172,7 +174,9 @@ mod tests {
             built("c", &[], 3),
         );
         let mut open = built("d", &[], 4);
-        open.plan.chunks.push(chunk("x", &[]));
+        std::sync::Arc::make_mut(&mut open.plan)
+            .chunks
+            .push(chunk("x", &[]));
         let all = [a.clone(), b.clone(), c.clone(), open];
         let branch = |id: &str| Ok(Some(format!("codelicious/{id}")));
         assert_eq!(on(&[], &all), Ok(None));

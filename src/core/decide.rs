@@ -124,10 +124,12 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
     let ready = is_ready(lane, part);
     let settled = ready || lane.halt.is_some() || is_built_out(lane);
     let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
-    let commits = lane.part_chunks(part).into_iter().filter(|_| settled);
-    let commits: Vec<String> = commits
-        .map(|(c, _, oid)| format!("{}={}", c.id, oid.short()))
-        .collect();
+    // A part is one line of history: its tip and how many of its commits count say which they are.
+    let tip = lane.ledger.prs.iter().find(|p| p.part == part);
+    let held = match tip.filter(|_| settled) {
+        Some(p) => format!("{}:{}", p.tip.short(), lane.part_size(part)),
+        None => String::new(),
+    };
     let open = lane
         .plan
         .chunks
@@ -137,10 +139,9 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
         .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
         .collect();
     format!(
-        "{}|{}|{}|next={}|{}",
+        "{}|{}|{held}|next={}|{}",
         if ready { "ready" } else { "draft" },
         pr_base(lane, part),
-        commits.join(","),
         lane.ledger.prs.iter().any(|p| p.part == part + 1),
         open.join(",")
     )

@@ -381,7 +381,7 @@ fn the_fix_budget_is_spent_and_the_rest_goes_on() {
         },
     );
     assert_eq!(
-        lane.state(&id),
+        *lane.state(&id),
         ChunkState::Failed {
             why: "checks fail: test, after 2 fix turns".to_owned()
         }
@@ -407,7 +407,7 @@ fn the_fix_budget_is_spent_and_the_rest_goes_on() {
     );
     build(&mut lane, "c", 1, oid(3));
     assert_eq!(
-        lane.state(&ChunkId::from("b")),
+        *lane.state(&ChunkId::from("b")),
         ChunkState::Skipped {
             because: "a is failed".to_owned()
         }
@@ -806,7 +806,7 @@ fn what_breaks_off_because_of_a_stop_does_not_change_why_the_run_ends() {
             },
         );
         assert_eq!(lane_exit(&lane), exit, "{halted:?}");
-        assert_eq!(lane.state(&id), ChunkState::Pending);
+        assert_eq!(*lane.state(&id), ChunkState::Pending);
         assert!(matches!(
             turn(&mut lane, &[])[..],
             [Effect::SetAside { .. }]

@@ -7,6 +7,7 @@ use crate::model::{
     Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, RunId, SpecPlan,
 };
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// Bounds and facts of the run that decisions depend on.
 #[derive(Clone, Debug)]
@@ -95,7 +96,8 @@ pub struct LaneStart {
 pub struct Lane {
     pub policy: Policy,
     pub ledger: Ledger,
-    pub plan: SpecPlan,
+    /// What is to be built, which does not change while the lane is.
+    pub plan: Arc<SpecPlan>,
     pub stage: Stage,
     pub tip: Option<Oid>,
     pub start: LaneStart,
@@ -126,7 +128,7 @@ impl Lane {
         Self {
             policy,
             ledger,
-            plan,
+            plan: Arc::new(plan),
             stage: Stage::Unprepared,
             tip: None,
             start: LaneStart::default(),
@@ -151,15 +153,17 @@ impl Lane {
         self.ledger.chunks.get(id)
     }
 
-    pub fn state(&self, id: &ChunkId) -> ChunkState {
-        self.record(id)
-            .map_or(ChunkState::Pending, |r| r.state.clone())
+    pub fn state(&self, id: &ChunkId) -> &ChunkState {
+        self.record(id).map_or(&ChunkState::Pending, |r| &r.state)
     }
 
     /// True when the chunk's mark stands.
     pub fn is_done(&self, id: &ChunkId) -> bool {
+        self.is_committed(id) || self.chunk(id).is_some_and(|c| c.done)
+    }
+
+    fn is_committed(&self, id: &ChunkId) -> bool {
         matches!(self.state(id), ChunkState::Committed { .. })
-            || self.chunk(id).is_some_and(|c| c.done)
     }
 
     /// Chunks done and chunks in all.
@@ -168,7 +172,7 @@ impl Lane {
             .plan
             .chunks
             .iter()
-            .filter(|c| self.is_done(&c.id))
+            .filter(|c| c.done || self.is_committed(&c.id))
             .count();
         (done, self.plan.chunks.len())
     }
@@ -178,7 +182,7 @@ impl Lane {
     /// # Errors
     /// [`IllegalTransition`], with nothing changed.
     pub fn step(&mut self, id: &ChunkId, input: ChunkInput) -> Result<(), IllegalTransition> {
-        let next = transition(&self.state(id), input)?;
+        let next = transition(self.state(id), input)?;
         self.record_mut(id).state = next;
         Ok(())
     }
@@ -238,6 +242,14 @@ impl Lane {
             .collect()
     }
 
+    /// Number of committed chunks of a part.
+    pub fn part_size(&self, part: u32) -> usize {
+        let held = |r: &&ChunkRecord| {
+            r.part == Some(part) && matches!(r.state, ChunkState::Committed { .. })
+        };
+        self.ledger.chunks.values().filter(held).count()
+    }
+
     /// Numbers of the parts that hold commits, in order.
     pub fn parts(&self) -> Vec<u32> {
         let mut parts: Vec<u32> = self
@@ -254,6 +266,10 @@ impl Lane {
 
     /// True when every commit of the part is on the base already (merged, squashed or rebased).
     pub fn part_is_merged(&self, part: u32) -> bool {
+        // Asked for every part at every decision, and nothing is merged in most runs.
+        if self.on_base.is_empty() {
+            return false;
+        }
         let chunks = self.part_chunks(part);
         !chunks.is_empty() && chunks.iter().all(|(c, _, _)| self.on_base.contains(&c.id))
     }

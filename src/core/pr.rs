@@ -33,7 +33,7 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
                     id: c.id.clone(),
                     label: c.label.clone(),
                     title: c.title.clone(),
-                    state: lane.state(&c.id),
+                    state: lane.state(&c.id).clone(),
                     verdict: None,
                     lines: 0,
                 }),
@@ -116,13 +116,7 @@ fn questions(lane: &Lane) -> Vec<StoppedChunk> {
         .map(|c| (c, lane.state(&c.id)))
         .filter(|(_, state)| matches!(state, ChunkState::Blocked { .. }))
         .filter_map(|(c, state)| {
-            StoppedChunk::of(
-                &lane.ledger.spec,
-                &lane.ledger.path,
-                &c.id,
-                &c.title,
-                &state,
-            )
+            StoppedChunk::of(&lane.ledger.spec, &lane.ledger.path, &c.id, &c.title, state)
         })
         .collect()
 }

@@ -298,7 +298,7 @@ fn a_trailer_without_its_mark_was_undone_and_is_said() {
     let mut facts = facts(5);
     facts.commits.push(commit(5, "a", 1));
     let after = recovered(ledger(), vec![chunk("a", &[])], &facts, Resume::Remembered);
-    assert_eq!(after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
+    assert_eq!(*after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
     assert!(
         after.repairs[0].contains("its mark was taken away"),
         "{:?}",
@@ -360,7 +360,7 @@ fn a_sealed_commit_is_landed_without_buying_the_work_again() {
             Resume::Remembered,
         );
         assert_eq!(after.lane.resume_landing, None);
-        assert_eq!(after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
+        assert_eq!(*after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
     }
 }
 

@@ -43,19 +43,23 @@ pub enum DriverError {
     Lost(String),
 }
 
-/// Runs one lane until nothing is left that this run may do in it.
+/// Runs one lane until nothing is left that this run may do in it, and gives it back as it ended.
 ///
 /// # Errors
 /// The ledger cannot be written, or a bug. The lane's work so far is in git either way.
 pub async fn run_lane(
-    lane: &mut Lane,
+    lane: Lane,
     shells: &Rc<Shells>,
     control: &mut Control,
-) -> Result<(), DriverError> {
+) -> Result<Lane, DriverError> {
+    // Effects in flight look at the lane as it was when they were decided: it is copied only when one of
+    // them still looks while the next result is taken in.
+    let mut shared = Rc::new(lane);
     let mut in_flight: JoinSet<(EffectKey, EffectResult)> = JoinSet::new();
     let mut busy: BTreeSet<EffectKey> = BTreeSet::new();
     loop {
-        let due = decide(lane, &busy, shells.clock.now());
+        let due = decide(&shared, &busy, shells.clock.now());
+        let lane = Rc::make_mut(&mut shared);
         for effect in &due {
             let events = begin(lane, effect, shells.clock.now())?;
             shells.emit(&lane.ledger.spec, events);
@@ -67,7 +71,7 @@ pub async fn run_lane(
         for effect in due {
             let key = effect.key();
             busy.insert(key);
-            let (shells, view) = (Rc::clone(shells), lane.clone());
+            let (shells, view) = (Rc::clone(shells), Rc::clone(&shared));
             in_flight.spawn_local(async move {
                 crash::come_by(&effect, Place::Before);
                 let result = perform::perform(&shells, &view, effect.clone()).await;
@@ -75,14 +79,14 @@ pub async fn run_lane(
                 (key, result)
             });
         }
-        let wake = next_wake(lane);
-        if busy.is_empty() && (wake.is_none() || lane.halt.is_some()) {
+        let wake = next_wake(&shared);
+        if busy.is_empty() && (wake.is_none() || shared.halt.is_some()) {
             break;
         }
         tokio::select! {
             biased;
             heard = control.next() => match heard {
-                Heard::Stop(stop) => halt(lane, stop),
+                Heard::Stop(stop) => halt(Rc::make_mut(&mut shared), stop),
                 Heard::Again => {
                     // Dropping the effects kills what they started; git and the intents say how far they came.
                     in_flight.shutdown().await;
@@ -94,6 +98,7 @@ pub async fn run_lane(
                     .ok_or_else(|| DriverError::Lost("an effect".to_owned()))?
                     .map_err(|e| DriverError::Lost(e.to_string()))?;
                 busy.remove(&key);
+                let lane = Rc::make_mut(&mut shared);
                 let events = absorb(lane, result, shells.clock.now())?;
                 shells.emit(&lane.ledger.spec, events);
                 shells.guard_lock();
@@ -101,13 +106,14 @@ pub async fn run_lane(
             () = shells.sleep_until(wake), if busy.is_empty() => {}
         }
     }
+    let mut lane = Rc::unwrap_or_clone(shared);
     shells.save(&mut lane.ledger)?;
     let (done, total) = lane.progress();
     shells.emit(
         &lane.ledger.spec,
         vec![(None, EventKind::SpecFinished { done, total })] as Vec<LaneEvent>,
     );
-    Ok(())
+    Ok(lane)
 }
 
 fn halt(lane: &mut Lane, stop: Stop) {

@@ -38,7 +38,8 @@ pub(super) async fn seal(
         lane.ledger.spec.clone(),
         lane.start.prose,
     );
-    let request = shells
+    // One visit to the git thread where nothing of the repository's has a say.
+    let begun = shells
         .git
         .call(move |repo| {
             let what = || format!("marking {} in {path}", chunk.id);
@@ -51,28 +52,34 @@ pub(super) async fn seal(
             })?;
             let marked = mark(spec_id, &path, &bytes, &chunk, prose)
                 .map_err(|why| GitError::new(what(), why, "run again: specs are read anew"))?;
-            Ok(SealRequest {
+            let request = SealRequest {
                 tip,
                 spec: path,
                 spec_text: marked,
                 message: text,
+            };
+            Ok(match repo.seal_method() {
+                SealMethod::InProcess => Begun::Sealed(repo.seal(&request)?),
+                SealMethod::Command { signs } => Begun::NeedsCommand { request, signs },
             })
         })
         .await?;
-
-    let method = shells.git.call(|repo| Ok(repo.seal_method())).await?;
-    let commit = match method {
-        SealMethod::InProcess => shells.git.call(move |repo| repo.seal(&request)).await?,
-        SealMethod::Command { signs } => {
-            return seal_with_command(shells, lane, id, part, request, signs).await;
+    match begun {
+        Begun::Sealed(commit) => Ok(EffectResult::Sealed {
+            chunk: id.clone(),
+            part,
+            commit,
+            warning: None,
+        }),
+        Begun::NeedsCommand { request, signs } => {
+            seal_with_command(shells, lane, id, part, request, signs).await
         }
-    };
-    Ok(EffectResult::Sealed {
-        chunk: id.clone(),
-        part,
-        commit,
-        warning: None,
-    })
+    }
+}
+
+enum Begun {
+    Sealed(Oid),
+    NeedsCommand { request: SealRequest, signs: bool },
 }
 
 async fn seal_with_command(

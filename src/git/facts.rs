@@ -1,8 +1,8 @@
 //! What git knows about specs and lanes: the input of recovery.
 
 use super::error::{Context, GitError};
-use super::lane::commit_lines;
 use super::repo::{Repo, from_oid, to_oid};
+use super::work::commit_lines;
 use super::{BRANCHES, LANES, SYNC};
 use crate::core::commit_message::parse_trailers;
 use crate::core::recover::LaneCommit;

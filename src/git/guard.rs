@@ -5,16 +5,19 @@
 
 use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid, to_oid};
+use super::watch::{self, Held};
 use crate::model::Oid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The repository around the lane before an engine run.
 pub struct Snapshot {
     /// Hooks and files beside them, by path; None for a file that was not there.
-    files: BTreeMap<PathBuf, Option<Vec<u8>>>,
-    config: Vec<u8>,
-    runs_things: BTreeSet<(String, String)>,
+    files: BTreeMap<PathBuf, Option<Held>>,
+    config: Held,
+    runs_things: Arc<Things>,
     hooks: BTreeSet<PathBuf>,
     branches: BTreeMap<String, Oid>,
     /// Our own refs. One lane is built at a time, so nothing of ours moves beside an engine.
@@ -22,9 +25,12 @@ pub struct Snapshot {
     stash: Option<git2::Oid>,
     /// Git's list of stashes, newest last.
     stash_log: Option<Vec<u8>>,
-    /// Entries in the lane's log of HEAD.
+    /// Bytes in the lane's log of HEAD.
     head_log: usize,
 }
+
+/// Configuration that starts programs or sends work elsewhere, with its values.
+pub(super) type Things = BTreeSet<(String, String)>;
 
 /// Refs that only the program moves.
 const OURS: &str = "refs/codelicious/";
@@ -34,8 +40,8 @@ impl Repo {
     ///
     /// # Errors
     /// Refs that cannot be listed.
-    pub fn snapshot(&self) -> Result<Snapshot, GitError> {
-        let common = &self.info.common_dir;
+    pub fn snapshot(&mut self) -> Result<Snapshot, GitError> {
+        let common = self.info.common_dir.clone();
         let hooks = files_in(&common.join("hooks"));
         let fixed = [
             "config.worktree",
@@ -53,22 +59,59 @@ impl Repo {
             .map(|f| common.join(f))
             .chain(of_lane)
             .chain(hooks.iter().cloned());
-        let config = common.join("config");
+        let paths: Vec<PathBuf> = paths.collect();
+        // Our index was written last, when the lane was stood at its tip.
+        let written = self
+            .lane
+            .as_ref()
+            .and_then(|l| watch::changed(&l.paths.index()));
+        let held = |watch: &mut watch::Watch, p: PathBuf| {
+            let held = watch.read(&p, written);
+            (p, held)
+        };
+        let files = paths
+            .into_iter()
+            .map(|p| held(&mut self.watch, p))
+            .collect();
+        let path = common.join("config");
+        let (path, config) = held(&mut self.watch, path);
+        let config = config.ok_or_else(|| {
+            GitError::new(
+                format!("reading {}", path.display()),
+                "it cannot be read",
+                "make it readable",
+            )
+        })?;
         Ok(Snapshot {
-            files: paths.map(|p| (p.clone(), std::fs::read(&p).ok())).collect(),
-            config: std::fs::read(&config).doing(|| format!("reading {}", config.display()))?,
-            runs_things: runs_things(&config),
+            files,
+            runs_things: self.runs_things(&config),
+            config,
             hooks,
             branches: self.refs_below("refs/heads/")?.into_iter().collect(),
             ours: self.refs_below(OURS)?.into_iter().collect(),
             stash: self.git.refname_to_id("refs/stash").ok(),
             stash_log: std::fs::read(self.stash_log()).ok(),
             head_log: self
-                .lane
-                .as_ref()
-                .and_then(|l| l.git.reflog("HEAD").ok())
-                .map_or(0, |log| log.len()),
+                .head_log()
+                .and_then(|p| p.metadata().ok())
+                .map_or(0, |m| m.len() as usize),
         })
+    }
+
+    /// What of git's configuration, last read as `config`, starts programs.
+    fn runs_things(&mut self, config: &Held) -> Arc<Things> {
+        if let Some((of, things)) = &self.things
+            && *of == config.bytes
+        {
+            return Arc::clone(things);
+        }
+        let things = Arc::new(runs_things(&self.info.common_dir.join("config")));
+        self.things = Some((Arc::clone(&config.bytes), Arc::clone(&things)));
+        things
+    }
+
+    fn head_log(&self) -> Option<PathBuf> {
+        self.lane.as_ref().map(|l| l.paths.admin.join("logs/HEAD"))
     }
 
     fn stash_log(&self) -> PathBuf {
@@ -91,7 +134,7 @@ impl Repo {
         Ok(undone)
     }
 
-    fn restore_files(&self, before: &Snapshot) -> Result<Vec<String>, GitError> {
+    fn restore_files(&mut self, before: &Snapshot) -> Result<Vec<String>, GitError> {
         let common = &self.info.common_dir;
         let mut undone = Vec::new();
         for path in files_in(&common.join("hooks")).difference(&before.hooks) {
@@ -104,25 +147,23 @@ impl Repo {
         }
         // A person may set an upstream while we run; only what starts programs or redirects is undone.
         let config = common.join("config");
-        let unchanged = std::fs::read(&config).is_ok_and(|now| now == before.config);
-        if !unchanged && runs_things(&config) != before.runs_things {
-            crate::fsx::atomic::write(&config, &before.config)
+        let unchanged = self.watch.read(&config, None).as_ref() == Some(&before.config);
+        if !unchanged && runs_things(&config) != *before.runs_things {
+            crate::fsx::atomic::write(&config, &before.config.bytes)
                 .map_err(|e| GitError::new("restoring git's configuration", e.to_string(), ""))?;
             undone.push("restored git's configuration, which the engine had changed".to_owned());
         }
-        for (path, bytes) in &before.files {
-            if std::fs::read(path).ok() == *bytes {
+        for (path, held) in &before.files {
+            if self.watch.read(path, None) == *held {
                 continue;
             }
             let what = || format!("restoring {}", path.display());
-            match bytes {
-                Some(bytes) => {
-                    let mode = path.metadata().ok().map(|m| m.permissions());
-                    crate::fsx::atomic::write(path, bytes)
+            match held {
+                Some(held) => {
+                    crate::fsx::atomic::write(path, &held.bytes)
                         .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
-                    if let Some(mode) = mode {
-                        std::fs::set_permissions(path, mode).doing(what)?;
-                    }
+                    let mode = std::fs::Permissions::from_mode(held.mode);
+                    std::fs::set_permissions(path, mode).doing(what)?;
                 }
                 None => std::fs::remove_file(path).doing(what)?,
             }
@@ -201,18 +242,15 @@ impl Repo {
 
     /// Commits at which the lane's HEAD stood since the snapshot.
     fn commits_made_in_lane(&mut self, before: &Snapshot) -> Result<BTreeSet<Oid>, GitError> {
-        let lane = self.opened()?;
-        let log = lane
-            .git
-            .reflog("HEAD")
-            .doing(|| "reading the lane's log of HEAD".to_owned())?;
-        // Newest first. A log that became shorter was cut: all of it counts.
-        let new = log.len().checked_sub(before.head_log);
-        Ok(log
-            .iter()
-            .take(new.unwrap_or(log.len()))
-            .map(|entry| to_oid(entry.id_new()))
-            .collect())
+        let Some(path) = self.head_log() else {
+            return Ok(BTreeSet::new());
+        };
+        let log = match std::fs::read(&path) {
+            Ok(log) => log,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(e).doing(|| format!("reading {}", path.display())),
+        };
+        Ok(moved_to(&log, before.head_log))
     }
 
     /// The stash is shared too. An entry on top of a commit of the lane, made off every branch that stood
@@ -283,8 +321,19 @@ impl Repo {
     }
 }
 
-/// Configuration that starts programs or sends work elsewhere, with its values.
-fn runs_things(config: &std::path::Path) -> BTreeSet<(String, String)> {
+/// Commits that the log of a ref's moves names from byte `from` on. A log that was cut or written anew counts
+/// whole. The format is git's (refs/files-backend.c): `<old> <new> <who> <when>\t<why>`, oldest first.
+fn moved_to(log: &[u8], from: usize) -> BTreeSet<Oid> {
+    let is_as_it_was = from == 0 || log.get(from - 1) == Some(&b'\n');
+    let new = log.get(from..).filter(|_| is_as_it_was).unwrap_or(log);
+    new.split(|b| *b == b'\n')
+        .filter_map(|line| std::str::from_utf8(line.split(|b| *b == b' ').nth(1)?).ok())
+        .filter_map(|id| git2::Oid::from_str(id).ok())
+        .map(to_oid)
+        .collect()
+}
+
+fn runs_things(config: &Path) -> Things {
     const KEYS: [&str; 13] = [
         "core.hookspath",
         "core.fsmonitor",
@@ -329,14 +378,53 @@ fn runs_things(config: &std::path::Path) -> BTreeSet<(String, String)> {
     found
 }
 
-fn files_in(dir: &std::path::Path) -> BTreeSet<PathBuf> {
+fn files_in(dir: &Path) -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|e| e.path()).filter(|p| !p.is_dir()).collect()
+    entries
+        .filter(|e| match e.file_type() {
+            Ok(kind) if !kind.is_symlink() => !kind.is_dir(),
+            _ => !e.path().is_dir(),
+        })
+        .map(|e| e.path())
+        .collect()
 }
 
-fn shown(common: &std::path::Path, path: &std::path::Path) -> String {
+fn shown(common: &Path, path: &Path) -> String {
     path.strip_prefix(common)
         .unwrap_or(path)
         .display()
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_of_head_since_a_point_are_read_from_its_log() {
+        let line = |new: char| {
+            let (old, new) = ("a".repeat(40), new.to_string().repeat(40));
+            format!("{old} {new} Ada <ada@localhost> 1700000000 +0000\tcommit: a line\n")
+        };
+        let (one, two) = (line('1'), line('2'));
+        let log = format!("{one}{two}");
+        let ids = |digits: &[char]| -> BTreeSet<Oid> {
+            let oid = |d: &char| Oid::new(d.to_string().repeat(40));
+            digits.iter().map(oid).collect()
+        };
+        assert_eq!(moved_to(log.as_bytes(), 0), ids(&['1', '2']));
+        assert_eq!(moved_to(log.as_bytes(), one.len()), ids(&['2']));
+        assert_eq!(moved_to(log.as_bytes(), log.len()), ids(&[]));
+        assert_eq!(
+            moved_to(log.as_bytes(), log.len() + 1),
+            ids(&['1', '2']),
+            "a log that became shorter counts whole"
+        );
+        assert_eq!(
+            moved_to(log.as_bytes(), one.len() + 7),
+            ids(&['1', '2']),
+            "and so does one that was written anew"
+        );
+        assert_eq!(moved_to(b"torn", 0), ids(&[]));
+    }
 }

@@ -1,15 +1,19 @@
-//! A lane's worktree: what changed in it, saving that, and standing it back at its tip.
+//! A lane's worktree: finding it, opening it, and standing it at its tip.
 //!
 //! The index used here is our own, beside the worktree's: whatever an engine does to the worktree's index,
 //! HEAD or commits counts for nothing. Between commits our index equals the tip's tree.
 
+use super::durable::unsynced;
 use super::error::{Context, GitError};
-use super::repo::{Repo, from_oid, to_oid};
-use super::sweep::{Change, ChangeKind, Verdict, judge, walk_rules};
+use super::repo::{Repo, from_oid};
+use super::staging::Staging;
 use crate::model::Oid;
 use git2::build::CheckoutBuilder;
-use git2::{Delta, DiffOptions, FileMode, Index, Repository, Signature};
+use git2::{Delta, DiffOptions, Index, IndexTime, Repository, RepositoryState, Signature};
+use std::fs::File;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where a lane is on disk.
@@ -46,30 +50,20 @@ pub enum LaneDir {
 pub(super) struct OpenLane {
     pub paths: LanePaths,
     pub git: Repository,
+    /// Where `git` writes objects; None: to the repository.
+    pub staging: Option<Staging>,
     pub index: Index,
+    /// The tree that our index equals, while that is known.
+    pub holds: Option<git2::Oid>,
     pub links: Vec<String>,
 }
 
-/// A line that the work added, for the scan before a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddedLine {
-    pub path: String,
-    /// 1-based.
-    pub line: usize,
-    pub text: String,
-}
-
-/// A lane's changes as a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capture {
-    pub tree: Oid,
-    /// Changed paths, lossily decoded where they are not UTF-8.
-    pub files: Vec<String>,
-    /// Added plus removed lines; a binary file counts as one.
-    pub lines: u32,
-    /// Changes that may not be committed, each with its reason.
-    pub refused: Vec<String>,
-    pub added: Vec<AddedLine>,
+/// Where a worktree's HEAD stands.
+enum Head {
+    Detached(Oid),
+    /// On a branch, by full ref name.
+    Branch(String),
+    Unreadable,
 }
 
 impl Repo {
@@ -90,12 +84,10 @@ impl Repo {
                     .is_ok_and(|text| text.trim_ascii_end() == wanted.as_os_str().as_bytes())
             });
         match admin {
-            Some(admin) if dir.is_dir() && admin.join("index").is_file() => {
-                Ok(LaneDir::Ready(LanePaths {
-                    dir: dir.to_path_buf(),
-                    admin,
-                }))
-            }
+            Some(admin) if dir.is_dir() && has_index(&admin) => Ok(LaneDir::Ready(LanePaths {
+                dir: dir.to_path_buf(),
+                admin,
+            })),
             Some(_) | None => {
                 if dir.exists() {
                     std::fs::remove_dir_all(dir)
@@ -114,16 +106,31 @@ impl Repo {
         let what = || format!("opening the lane {}", paths.dir.display());
         restore_dot_git(paths)?;
         paths.clear_locks();
-        if !paths.index().exists() {
-            std::fs::copy(paths.admin.join("index"), paths.index()).doing(what)?;
+        let theirs = paths.admin.join("index");
+        match (paths.index().exists(), theirs.exists()) {
+            (true, true) => {}
+            (true, false) => drop(std::fs::copy(paths.index(), theirs).doing(what)?),
+            (false, _) => drop(std::fs::copy(theirs, paths.index()).doing(what)?),
         }
-        let git = Repository::open(&paths.dir).doing(what)?;
+        // A power cut may have left it short; then it is made anew, and files are read instead of looked at.
+        if Index::open(&paths.index()).is_err() {
+            std::fs::remove_file(paths.index()).doing(what)?;
+        }
+        // Branches that follow the lane are written through this handle. libgit2 decides when it first looks at
+        // refs whether those that it writes are synced.
+        let git = unsynced(|| {
+            Repository::open(&paths.dir).inspect(|git| drop(git.refname_to_id("HEAD")))
+        })
+        .doing(what)?;
         let mut index = Index::open(&paths.index()).doing(what)?;
         git.set_index(&mut index).doing(what)?;
+        let staging = Staging::open(&paths.admin, &self.info.common_dir, &git)?;
         self.lane = Some(OpenLane {
             paths: paths.clone(),
             git,
+            staging,
             index,
+            holds: None,
             links: links.to_vec(),
         });
         Ok(())
@@ -144,16 +151,11 @@ impl Repo {
     /// # Errors
     /// No lane is open.
     pub fn lane_head(&mut self) -> Result<(Option<Oid>, Option<String>), GitError> {
-        let lane = self.opened()?;
-        let head = lane.git.head().ok();
-        let commit = head
-            .as_ref()
-            .and_then(|h| h.peel_to_commit().ok())
-            .map(|c| to_oid(c.id()));
-        let branch = head
-            .filter(git2::Reference::is_branch)
-            .and_then(|h| h.name().ok().map(str::to_owned));
-        Ok((commit, branch))
+        Ok(match self.opened()?.head() {
+            Head::Detached(commit) => (Some(commit), None),
+            Head::Branch(name) => (self.ref_target(&name).unwrap_or(None), Some(name)),
+            Head::Unreadable => (None, None),
+        })
     }
 
     /// Stands the lane's HEAD at `tip`, detached, and ends whatever operation an engine left half done.
@@ -162,100 +164,12 @@ impl Repo {
     /// Files of the worktree that cannot be written.
     pub fn detach_lane(&mut self, tip: &Oid) -> Result<(), GitError> {
         let lane = self.opened()?;
-        let target = from_oid(tip)?;
-        if lane.git.head_detached().unwrap_or(false)
-            && lane.git.head().ok().and_then(|h| h.target()) == Some(target)
-        {
-            return Ok(());
+        if lane.git.state() != RepositoryState::Clean {
+            lane.git
+                .cleanup_state()
+                .doing(|| "ending what was half done in the lane".to_owned())?;
         }
-        // Refuses in the middle of a merge or rebase, so that is ended first.
-        let _ = lane.git.cleanup_state();
-        lane.git
-            .set_head_detached(target)
-            .doing(|| "detaching the lane's HEAD".to_owned())
-    }
-
-    /// Captures what the work changed since `tip` as a tree. Leaves it staged in our index.
-    ///
-    /// # Errors
-    /// Files or objects that cannot be read or written.
-    pub fn capture(&mut self, tip: &Oid, spec: &str) -> Result<Capture, GitError> {
-        let lane = self.opened()?;
-        restore_dot_git(&lane.paths)?;
-        lane.stand_index_at(tip)?;
-        let (taken, refused) = lane.sweep(spec)?;
-        for (path, kind) in &taken {
-            let what = || format!("staging {}", path.display());
-            match kind {
-                ChangeKind::Deleted => lane.index.remove_path(path).doing(what)?,
-                _ => lane.index.add_path(path).doing(what)?,
-            }
-        }
-        let tree = lane
-            .index
-            .write_tree()
-            .doing(|| "writing the work's tree".to_owned())?;
-        let (lines, added) = lane.measure(tip, tree)?;
-        Ok(Capture {
-            tree: to_oid(tree),
-            files: taken
-                .iter()
-                .map(|(p, _)| p.to_string_lossy().into_owned())
-                .collect(),
-            lines,
-            refused,
-            added,
-        })
-    }
-
-    /// Paths in our index: after [`Repo::capture`], the files of the work's tree.
-    ///
-    /// # Errors
-    /// No lane is open.
-    pub fn staged_files(&mut self) -> Result<Vec<String>, GitError> {
-        let lane = self.opened()?;
-        Ok(lane
-            .index
-            .iter()
-            .map(|e| String::from_utf8_lossy(&e.path).into_owned())
-            .collect())
-    }
-
-    /// Saves the lane's changes, and commits an engine made by itself, under `reference`. None when there
-    /// was nothing to save.
-    ///
-    /// # Errors
-    /// Files or objects that cannot be read or written.
-    pub fn save_work(
-        &mut self,
-        tip: &Oid,
-        spec: &str,
-        reference: &str,
-        why: &str,
-    ) -> Result<Option<Oid>, GitError> {
-        let (head, _) = self.lane_head()?;
-        let capture = self.capture(tip, spec)?;
-        let what = || format!("saving work under {reference}");
-        let git = &self.git;
-        let parent = git.find_commit(from_oid(tip)?).doing(what)?;
-        let own = head.filter(|h| h != tip);
-        if own.is_none() && parent.tree_id() == from_oid(&capture.tree)? {
-            return Ok(None);
-        }
-        let tree = git.find_tree(from_oid(&capture.tree)?).doing(what)?;
-        let own = match own {
-            Some(h) => git.find_commit(from_oid(&h)?).ok(),
-            None => None,
-        };
-        let mut parents = vec![&parent];
-        parents.extend(own.as_ref());
-        let author = signature(git)?;
-        let saved = to_oid(
-            git.commit(None, &author, &author, why, &tree, &parents)
-                .doing(what)?,
-        );
-        self.set_ref(reference, &saved, "codelicious: set work aside")?;
-        Ok(Some(saved))
+        lane.stand_head_at(tip)
     }
 
     /// Stands worktree, index and HEAD at `tip`: changes are undone, new files removed, ignored ones kept.
@@ -274,42 +188,6 @@ impl Repo {
         lane.publish_index()
     }
 
-    /// Takes an engine that went elsewhere in history (to another branch, or to before the tip) back to
-    /// `tip`: what it changed since it left the lane's history is put on top of the tip. True when the
-    /// worktree was changed for that; a change that does not fit is left as it stands.
-    ///
-    /// # Errors
-    /// Files or objects that cannot be read or written.
-    pub fn carry_back(&mut self, head: &Oid, tip: &Oid, spec: &str) -> Result<bool, GitError> {
-        let Ok(left_at) = self.git.merge_base(from_oid(head)?, from_oid(tip)?) else {
-            return Ok(false);
-        };
-        if left_at == from_oid(tip)? {
-            return Ok(false);
-        }
-        let capture = self.capture(tip, spec)?;
-        if !capture.refused.is_empty() {
-            return Ok(false);
-        }
-        let what = || "carrying the engine's work back to the lane".to_owned();
-        let tree_of = |id: git2::Oid| self.git.find_commit(id).and_then(|c| c.tree());
-        let mut merged = self
-            .git
-            .merge_trees(
-                &tree_of(left_at).doing(what)?,
-                &tree_of(from_oid(tip)?).doing(what)?,
-                &self.git.find_tree(from_oid(&capture.tree)?).doing(what)?,
-                None,
-            )
-            .doing(what)?;
-        if merged.has_conflicts() {
-            return Ok(false);
-        }
-        let tree = to_oid(merged.write_tree_to(&self.git).doing(what)?);
-        self.hold_tree(&tree)?;
-        Ok(true)
-    }
-
     /// Stands the worktree at a captured tree: what checks left behind or changed since is undone.
     ///
     /// # Errors
@@ -321,57 +199,118 @@ impl Repo {
             .doing(|| "undoing what checks left behind".to_owned())
     }
 
-    /// Paths that differ between two trees.
-    ///
-    /// # Errors
-    /// Objects that cannot be read.
-    pub fn changed_between(&self, old: &Oid, new: &Oid) -> Result<Vec<String>, GitError> {
-        let what = || "comparing trees".to_owned();
-        let (old, new) = (
-            self.git.find_tree(from_oid(old)?).doing(what)?,
-            self.git.find_tree(from_oid(new)?).doing(what)?,
-        );
-        let diff = self
-            .git
-            .diff_tree_to_tree(Some(&old), Some(&new), None)
-            .doing(what)?;
-        Ok(diff
-            .deltas()
-            .filter_map(|d| {
-                d.new_file()
-                    .path()
-                    .or(d.old_file().path())
-                    .map(|p| p.to_string_lossy().into_owned())
-            })
-            .collect())
-    }
-
     /// Moves the lane to a commit that our index already holds: HEAD, index and the spec's file follow.
     ///
     /// # Errors
     /// Files of the worktree that cannot be written.
     pub fn settle_lane(&mut self, commit: &Oid, spec: &str) -> Result<(), GitError> {
-        self.detach_lane(commit)?;
         let lane = self.opened()?;
+        lane.stand_head_at(commit)?;
         lane.stand_index_at(commit)?;
-        let what = || format!("writing {spec} in the lane");
         lane.clear_way_to(spec)?;
-        let mut checkout = CheckoutBuilder::new();
-        checkout
-            .force()
-            .path(spec.as_bytes())
-            .disable_pathspec_match(true)
-            .update_index(true);
-        lane.git
-            .checkout_index(Some(&mut lane.index), Some(&mut checkout))
-            .doing(what)?;
+        if !lane.write_as_it_is(from_oid(commit)?, spec)? {
+            let mut checkout = CheckoutBuilder::new();
+            checkout
+                .force()
+                .path(spec.as_bytes())
+                .disable_pathspec_match(true)
+                .update_index(true);
+            lane.git
+                .checkout_index(Some(&mut lane.index), Some(&mut checkout))
+                .doing(|| format!("writing {spec} in the lane"))?;
+        }
         lane.publish_index()
     }
 }
 
 impl OpenLane {
+    fn head(&self) -> Head {
+        let text = std::fs::read_to_string(self.paths.admin.join("HEAD")).unwrap_or_default();
+        let text = text.trim_end();
+        match text.strip_prefix("ref: ") {
+            Some(name) => Head::Branch(name.trim().to_owned()),
+            None if git2::Oid::from_str(text).is_ok() => Head::Detached(Oid::new(text)),
+            None => Head::Unreadable,
+        }
+    }
+
+    /// Writes the lane's HEAD, without an entry in its log, which is there to tell what an engine did. Not
+    /// synced: preparing a lane stands it at its tip whatever a power cut left of it.
+    fn stand_head_at(&self, tip: &Oid) -> Result<(), GitError> {
+        if matches!(self.head(), Head::Detached(now) if now == *tip) {
+            return Ok(());
+        }
+        let temp = self.paths.admin.join("HEAD.codelicious");
+        File::create(&temp)
+            .and_then(|mut file| writeln!(file, "{tip}"))
+            .and_then(|()| std::fs::rename(&temp, self.paths.admin.join("HEAD")))
+            .doing(|| format!("standing the lane's HEAD at {}", tip.short()))
+    }
+
+    /// Writes the spec's file as it is in our index, where nothing converts it on its way: where it stands on
+    /// disk as the commit before has it. False when that cannot be told; then git has to write it.
+    fn write_as_it_is(&mut self, commit: git2::Oid, spec: &str) -> Result<bool, GitError> {
+        let path = Path::new(spec);
+        let what = || format!("writing {spec} in the lane");
+        let before = self
+            .git
+            .find_commit(commit)
+            .and_then(|c| c.parent(0)?.tree()?.get_path(path))
+            .and_then(|entry| self.git.find_blob(entry.id()));
+        let file = self.paths.dir.join(path);
+        let is_plain = before.is_ok_and(|blob| {
+            let is_file = file.symlink_metadata().is_ok_and(|m| m.is_file());
+            is_file && std::fs::read(&file).is_ok_and(|now| now == blob.content())
+        });
+        let Some(mut entry) = self.index.get_path(path, 0).filter(|_| is_plain) else {
+            return Ok(false);
+        };
+        let blob = self.git.find_blob(entry.id).doing(what)?;
+        let meta = File::options()
+            .write(true)
+            .truncate(true)
+            .open(&file)
+            .and_then(|mut f| {
+                f.write_all(blob.content())?;
+                f.metadata()
+            })
+            .doing(what)?;
+        (entry.dev, entry.ino) = (meta.dev() as u32, meta.ino() as u32);
+        (entry.uid, entry.gid) = (meta.uid(), meta.gid());
+        entry.file_size = meta.size() as u32;
+        entry.ctime = IndexTime::new(meta.ctime() as i32, meta.ctime_nsec() as u32);
+        entry.mtime = IndexTime::new(meta.mtime() as i32, meta.mtime_nsec() as u32);
+        self.index.add(&entry).doing(what)?;
+        Ok(true)
+    }
+
+    /// Runs `act`, whose objects count only once they are kept, without waiting for the disk.
+    pub(super) fn unsynced<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        if self.staging.is_some() {
+            unsynced(|| act(self))
+        } else {
+            act(self)
+        }
+    }
+
+    /// Makes an object of the lane's last, with all it needs; see [`Staging::keep`].
+    pub(super) fn keep(&self, id: git2::Oid, known: Option<git2::Oid>) -> Result<(), GitError> {
+        match &self.staging {
+            Some(staging) => staging.keep(id, known),
+            None => Ok(()),
+        }
+    }
+
+    /// Our index as a tree.
+    pub(super) fn write_tree(&mut self, what: &str) -> Result<git2::Oid, GitError> {
+        let tree = self.index.write_tree().doing(|| what.to_owned())?;
+        self.holds = Some(tree);
+        Ok(tree)
+    }
+
     /// Checks a commit or tree out over whatever stands in the worktree; ignored files are kept.
-    fn check_out(&self, treeish: git2::Oid) -> Result<(), git2::Error> {
+    fn check_out(&mut self, treeish: git2::Oid) -> Result<(), git2::Error> {
+        self.holds = None;
         let tree = self.git.find_object(treeish, None)?.peel_to_tree()?;
         let mut checkout = CheckoutBuilder::new();
         checkout.force().remove_untracked(true);
@@ -427,7 +366,12 @@ impl OpenLane {
             .find_commit(from_oid(commit)?)
             .and_then(|c| c.tree())
             .doing(what)?;
-        self.index.read_tree(&tree).doing(what)
+        if self.holds == Some(tree.id()) {
+            return Ok(());
+        }
+        self.index.read_tree(&tree).doing(what)?;
+        self.holds = Some(tree.id());
+        Ok(())
     }
 
     /// Writes our index and gives the worktree's own index the same content, for `git status` in the lane.
@@ -435,184 +379,19 @@ impl OpenLane {
         let what = || "writing the lane's index".to_owned();
         self.index.write().doing(what)?;
         let temp = self.paths.admin.join("index.codelicious");
+        let theirs = self.paths.admin.join("index");
         std::fs::copy(self.paths.index(), &temp).doing(what)?;
-        std::fs::rename(&temp, self.paths.admin.join("index")).doing(what)
-    }
-
-    fn set_walk_rules(&self) -> Result<(), GitError> {
-        // A folder with a cache tag (https://bford.info/cachedir/) is a build cache, not work.
-        let cache_dirs: Vec<String> = std::fs::read_dir(&self.paths.dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|e| e.path().join("CACHEDIR.TAG").is_file())
-            .filter_map(|e| e.file_name().into_string().ok())
-            .collect();
-        let what = || "setting ignore rules".to_owned();
-        self.git.clear_ignore_rules().doing(what)?;
-        self.git
-            .add_ignore_rule(&walk_rules(&self.links, &cache_dirs))
-            .doing(what)
-    }
-
-    #[allow(
-        clippy::type_complexity,
-        reason = "taken paths, and the reasons of refused ones"
-    )]
-    fn sweep(&mut self, spec: &str) -> Result<(Vec<(PathBuf, ChangeKind)>, Vec<String>), GitError> {
-        self.set_walk_rules()?;
-        let what = || "looking for changes in the lane".to_owned();
-        let mut options = DiffOptions::new();
-        options
-            .include_untracked(true)
-            .recurse_untracked_dirs(true)
-            .include_typechange(true)
-            .include_unreadable(true)
-            .update_index(true);
-        let diff = self
-            .git
-            .diff_index_to_workdir(Some(&self.index), Some(&mut options))
-            .doing(what)?;
-        let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        for delta in diff.deltas() {
-            let file = if delta.status() == Delta::Deleted {
-                delta.old_file()
-            } else {
-                delta.new_file()
-            };
-            let Some(bytes) = file.path_bytes() else {
-                continue;
-            };
-            let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
-            let is_repository = bytes.ends_with(b"/") || file.mode() == FileMode::Commit;
-            let kind = match delta.status() {
-                Delta::Deleted => ChangeKind::Deleted,
-                Delta::Unreadable => ChangeKind::Unreadable,
-                _ if is_repository => ChangeKind::Repository,
-                _ => ChangeKind::Present,
-            };
-            let size = if kind == ChangeKind::Present {
-                self.paths
-                    .dir
-                    .join(path)
-                    .symlink_metadata()
-                    .map_or(0, |m| m.len())
-            } else {
-                0
-            };
-            let tracked = delta.status() != Delta::Untracked;
-            let filter = if kind == ChangeKind::Present {
-                self.external_filter(path)
-            } else {
-                None
-            };
-            match judge(
-                &Change {
-                    path: bytes,
-                    kind,
-                    size,
-                    tracked,
-                    filter,
-                },
-                spec,
-                &self.links,
-            ) {
-                Verdict::Take => taken.push((path.to_path_buf(), kind)),
-                Verdict::Drop => {}
-                Verdict::Refuse(why) => refused.push(why),
-            }
-        }
-        Ok((taken, refused))
-    }
-
-    /// The configured filter program that the path's attributes name (gitattributes(5), `filter`).
-    fn external_filter(&self, path: &Path) -> Option<String> {
-        let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
-        let name = self.git.get_attr(path, "filter", flags).ok()??.to_owned();
-        let config = self.git.config().ok()?;
-        let runs = |key: &str| {
-            config
-                .get_string(&format!("filter.{name}.{key}"))
-                .is_ok_and(|v| !v.is_empty())
-        };
-        (runs("clean") || runs("process")).then_some(name)
-    }
-
-    fn measure(&self, tip: &Oid, tree: git2::Oid) -> Result<(u32, Vec<AddedLine>), GitError> {
-        let what = || "comparing the work with the lane's tip".to_owned();
-        let old = self
-            .git
-            .find_commit(from_oid(tip)?)
-            .and_then(|c| c.tree())
-            .doing(what)?;
-        let new = self.git.find_tree(tree).doing(what)?;
-        if old.id() == new.id() {
-            return Ok((0, Vec::new()));
-        }
-        let mut options = DiffOptions::new();
-        options.context_lines(0).max_size(4 << 20);
-        let diff = self
-            .git
-            .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
-            .doing(what)?;
-        let mut added = Vec::new();
-        let lines = tally(&diff, None, &mut |line| added.push(line)).doing(what)?;
-        Ok((lines, added))
+        // Nobody looks at this moment, and some file systems make a rename over a file wait for the disk.
+        let _ = std::fs::remove_file(&theirs);
+        std::fs::rename(&temp, &theirs).doing(what)
     }
 }
 
-/// Lines that a commit changed against its first parent, the spec's own file not counted.
-pub(super) fn commit_lines(
-    git: &Repository,
-    commit: &git2::Commit<'_>,
-    spec: &str,
-) -> Result<u32, git2::Error> {
-    let new = commit.tree()?;
-    let old = commit.parent(0).ok().map(|p| p.tree()).transpose()?;
-    let mut options = DiffOptions::new();
-    options.context_lines(0).max_size(4 << 20);
-    let diff = git.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options))?;
-    tally(&diff, Some(spec), &mut |_| ())
-}
-
-/// Added plus removed lines of a diff, a binary file counted as one; `skip` is not counted.
-fn tally(
-    diff: &git2::Diff<'_>,
-    skip: Option<&str>,
-    added: &mut dyn FnMut(AddedLine),
-) -> Result<u32, git2::Error> {
-    let lines = std::cell::Cell::new(0u32);
-    let count = || lines.set(lines.get().saturating_add(1));
-    diff.foreach(
-        &mut |_, _| true,
-        Some(&mut |_, _| {
-            count();
-            true
-        }),
-        None,
-        Some(&mut |delta, _, line| {
-            let path = delta.new_file().path();
-            if skip.is_some_and(|s| path == Some(Path::new(s))) {
-                return true;
-            }
-            if matches!(line.origin(), '+' | '-') {
-                count();
-            }
-            if line.origin() == '+' {
-                added(AddedLine {
-                    path: path
-                        .map(|p| p.to_string_lossy().into_owned())
-                        .unwrap_or_default(),
-                    line: line.new_lineno().unwrap_or(0) as usize,
-                    text: String::from_utf8_lossy(line.content())
-                        .trim_end()
-                        .to_owned(),
-                });
-            }
-            true
-        }),
-    )?;
-    Ok(lines.get())
+/// True when git finished making the worktree: it has an index, its own or ours.
+fn has_index(admin: &Path) -> bool {
+    ["index", "codelicious-index"]
+        .iter()
+        .any(|name| admin.join(name).is_file())
 }
 
 /// The lane's `.git` file points to its admin folder, whatever stood there.

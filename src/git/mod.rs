@@ -4,6 +4,7 @@
 //! network, hooks, signing or external filters goes through the git command. Only this module moves refs,
 //! and only below `refs/codelicious/` and `refs/heads/codelicious/`.
 
+mod durable;
 mod error;
 mod facts;
 mod guard;
@@ -11,18 +12,22 @@ mod lane;
 mod remote;
 mod repo;
 mod seal;
+mod staging;
 mod stale;
 mod sweep;
+mod watch;
+mod work;
 mod worker;
 
 pub use error::GitError;
 pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
 pub use guard::Snapshot;
-pub use lane::{AddedLine, Capture, LaneDir, LanePaths, identity};
+pub use lane::{LaneDir, LanePaths, identity};
 pub use remote::{add_worktree, classify_push, fetch, push, remote_url};
 pub use repo::{Repo, RepoInfo, files_of_tree, resolve_base, room_for_branches};
 pub use seal::{SealMethod, SealRequest, commit_with_command};
-pub use stale::remove_stale_locks;
+pub use stale::remove_stale;
+pub use work::{AddedLine, Capture};
 pub use worker::Worker;
 
 /// Where tips of lanes stand.

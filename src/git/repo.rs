@@ -5,6 +5,7 @@ use crate::model::Oid;
 use crate::model::ledger::SpecBase;
 use git2::{BranchType, ObjectType, Repository, TreeWalkMode, TreeWalkResult};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An open repository, on the git thread.
 pub struct Repo {
@@ -13,6 +14,10 @@ pub struct Repo {
     pub(super) lane: Option<super::lane::OpenLane>,
     /// How commits are made: as the repository stood when the run first asked.
     pub(super) method: Option<super::seal::SealMethod>,
+    /// What stands in files that engines must not change.
+    pub(super) watch: super::watch::Watch,
+    /// What the configuration with these bytes starts.
+    pub(super) things: Option<(Arc<[u8]>, Arc<super::guard::Things>)>,
 }
 
 /// Where a repository is.
@@ -101,7 +106,7 @@ impl Repo {
     /// # Errors
     /// As [`RepoInfo::discover`].
     pub fn open(root: &Path) -> Result<Self, GitError> {
-        durable_objects();
+        super::durable::set_up();
         let info = RepoInfo::discover(root)?;
         let git =
             Repository::open(&info.root).doing(|| format!("opening {}", info.root.display()))?;
@@ -110,6 +115,8 @@ impl Repo {
             info,
             lane: None,
             method: None,
+            watch: super::watch::Watch::default(),
+            things: None,
         })
     }
 
@@ -461,30 +468,6 @@ impl Repo {
             .or_else(|| (names.len() == 1).then(|| names[0].clone()))
     }
 }
-
-/// Loose objects and refs are synced to disk before they count: a chunk's commit survives a power cut.
-#[allow(
-    unsafe_code,
-    reason = "the option has no safe wrapper in git2; it sets one global flag"
-)]
-fn durable_objects() {
-    use std::sync::Once;
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        git2::opts::enable_caching(true);
-        // SAFETY: the option takes one int and is documented as callable at any time after libgit2's
-        // initialisation, which the call above made.
-        unsafe {
-            libgit2_sys::git_libgit2_opts(
-                libgit2_sys::GIT_OPT_ENABLE_FSYNC_GITDIR as libc_int,
-                1 as libc_int,
-            );
-        }
-    });
-}
-
-#[allow(non_camel_case_types, reason = "C's name for it")]
-type libc_int = std::os::raw::c_int;
 
 pub(super) fn to_oid(id: git2::Oid) -> Oid {
     Oid::new(id.to_string())

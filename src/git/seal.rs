@@ -4,7 +4,7 @@
 //! the git command where a hook or a signer does.
 
 use super::error::{Context, GitError};
-use super::lane::{LanePaths, signature};
+use super::lane::{LanePaths, OpenLane, signature};
 use super::repo::{Repo, from_oid, to_oid};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
@@ -76,17 +76,23 @@ impl Repo {
     /// # Errors
     /// No identity, or objects that cannot be written.
     pub fn seal(&mut self, request: &SealRequest) -> Result<Oid, GitError> {
-        self.stage_spec(&request.spec, &request.spec_text)?;
         let lane = self.opened()?;
         let what = || "writing the commit".to_owned();
-        let tree = lane.index.write_tree().doing(what)?;
-        let tree = lane.git.find_tree(tree).doing(what)?;
-        let parent = lane.git.find_commit(from_oid(&request.tip)?).doing(what)?;
-        let author = signature(&lane.git)?;
-        lane.git
-            .commit(None, &author, &author, &request.message, &tree, &[&parent])
-            .map(to_oid)
-            .doing(what)
+        let parent = from_oid(&request.tip)?;
+        let (commit, known) = lane.unsynced(|lane| {
+            lane.stage_spec(&request.spec, &request.spec_text)?;
+            let tree = lane.write_tree("writing the commit's tree")?;
+            let tree = lane.git.find_tree(tree).doing(what)?;
+            let parent = lane.git.find_commit(parent).doing(what)?;
+            let author = signature(&lane.git)?;
+            let commit = lane
+                .git
+                .commit(None, &author, &author, &request.message, &tree, &[&parent])
+                .doing(what)?;
+            Ok((commit, parent.tree_id()))
+        })?;
+        lane.keep(commit, Some(known))?;
+        Ok(to_oid(commit))
     }
 
     /// Stages the spec with its mark and writes our index out, for the git command.
@@ -94,40 +100,20 @@ impl Repo {
     /// # Errors
     /// Objects or files that cannot be written.
     pub fn stage_for_command(&mut self, request: &SealRequest) -> Result<Oid, GitError> {
-        self.stage_spec(&request.spec, &request.spec_text)?;
         self.detach_lane(&request.tip)?;
         let lane = self.opened()?;
         let what = || "staging the commit".to_owned();
-        let tree = lane.index.write_tree().doing(what)?;
+        let tree = lane.unsynced(|lane| {
+            lane.stage_spec(&request.spec, &request.spec_text)?;
+            lane.write_tree("writing the commit's tree")
+        })?;
+        lane.keep(tree, None)?;
         lane.index.write().doing(what)?;
         lane.clear_way_to(&request.spec)?;
         let file = lane.paths.dir.join(&request.spec);
         crate::fsx::atomic::write(&file, &request.spec_text)
             .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
         Ok(to_oid(tree))
-    }
-
-    fn stage_spec(&mut self, spec: &str, text: &[u8]) -> Result<(), GitError> {
-        let lane = self.opened()?;
-        let path = Path::new(spec);
-        let mode = lane.index.get_path(path, 0).map_or(0o100_644, |e| e.mode);
-        let entry = IndexEntry {
-            ctime: IndexTime::new(0, 0),
-            mtime: IndexTime::new(0, 0),
-            dev: 0,
-            ino: 0,
-            mode,
-            uid: 0,
-            gid: 0,
-            file_size: 0,
-            id: git2::Oid::ZERO_SHA1,
-            flags: 0,
-            flags_extended: 0,
-            path: spec.as_bytes().to_vec(),
-        };
-        lane.index
-            .add_frombuffer(&entry, text)
-            .doing(|| format!("staging {spec}"))
     }
 
     /// Reads what `git commit` made: the lane's new HEAD and its tree.
@@ -137,6 +123,7 @@ impl Repo {
     pub fn read_seal(&mut self) -> Result<(Oid, Oid), GitError> {
         let lane = self.opened()?;
         let what = || "reading the commit that git made".to_owned();
+        lane.holds = None;
         lane.index.read(true).doing(what)?;
         let commit = lane
             .git
@@ -163,7 +150,8 @@ impl Repo {
         self.settle_lane(new, spec)
     }
 
-    /// Moves a branch of ours to `tip` unless somebody works on it.
+    /// Moves a branch of ours to `tip` unless somebody works on it. Not synced beside an open lane: the lane's
+    /// tip is what counts, and [`Repo::catch_up`] repairs a branch that a power cut left behind.
     ///
     /// # Errors
     /// The ref cannot be written.
@@ -171,11 +159,11 @@ impl Repo {
         if self.is_checked_out(branch) {
             return Ok(());
         }
-        self.set_ref(
-            &format!("refs/heads/{branch}"),
-            tip,
-            "codelicious: follow the lane",
-        )
+        let name = format!("refs/heads/{branch}");
+        let git = self.lane.as_ref().map_or(&self.git, |l| &l.git);
+        git.reference(&name, from_oid(tip)?, true, "codelicious: follow the lane")
+            .map(drop)
+            .doing(|| format!("setting {name}"))
     }
 
     /// Brings a branch of ours up to `tip` where a crash came between the lane and its branch. Says whether
@@ -245,6 +233,32 @@ impl Repo {
             .commit(None, &author, &author, message, &tree, &parents)
             .map(to_oid)
             .doing(what)
+    }
+}
+
+impl OpenLane {
+    /// Puts the spec's text into our index.
+    fn stage_spec(&mut self, spec: &str, text: &[u8]) -> Result<(), GitError> {
+        let path = Path::new(spec);
+        let mode = self.index.get_path(path, 0).map_or(0o100_644, |e| e.mode);
+        let entry = IndexEntry {
+            ctime: IndexTime::new(0, 0),
+            mtime: IndexTime::new(0, 0),
+            dev: 0,
+            ino: 0,
+            mode,
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id: git2::Oid::ZERO_SHA1,
+            flags: 0,
+            flags_extended: 0,
+            path: spec.as_bytes().to_vec(),
+        };
+        self.holds = None;
+        self.index
+            .add_frombuffer(&entry, text)
+            .doing(|| format!("staging {spec}"))
     }
 }
 

@@ -1,15 +1,16 @@
-//! Lock files that a killed process left on our refs.
+//! What a killed process, or a power cut, left on our refs.
 //!
 //! Git writes a ref by way of `<ref>.lock` and removes that file itself, unless it is killed in between; from
 //! then on the ref cannot be moved. Only runs move our refs, and there is one run at a time, so that a lock
-//! found when a run starts is nobody's.
+//! found when a run starts is nobody's. A ref whose file is empty was named before its content reached the
+//! disk; git refuses to read or write it, and what it said is known from the lane's tip.
 
 use std::path::{Path, PathBuf};
 
-/// Removes locks on refs of ours below the common folder `git_dir`, and returns what was removed. To be
-/// called with the run lock held and nothing of an earlier run alive. What cannot be removed is reported by
+/// Removes locks on refs of ours below the common folder `git_dir`, and refs without content, and returns what
+/// was removed. To be called with the run lock held and nothing of an earlier run alive. What cannot be removed is reported by
 /// whoever wants to move that ref.
-pub fn remove_stale_locks(git_dir: &Path) -> Vec<PathBuf> {
+pub fn remove_stale(git_dir: &Path) -> Vec<PathBuf> {
     let refs = git_dir.join("refs");
     let mut folders = vec![refs.join("codelicious"), refs.join("heads/codelicious")];
     let remotes = std::fs::read_dir(refs.join("remotes"));
@@ -26,8 +27,7 @@ pub fn remove_stale_locks(git_dir: &Path) -> Vec<PathBuf> {
             let path = entry.path();
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(path),
-                // No ref's name ends so (git-check-ref-format(1)).
-                Ok(_) if path.extension().is_some_and(|e| e == "lock") => {
+                Ok(_) if is_lock(&path) || is_torn(&path) => {
                     if std::fs::remove_file(&path).is_ok() {
                         removed.push(path);
                     }
@@ -40,17 +40,28 @@ pub fn remove_stale_locks(git_dir: &Path) -> Vec<PathBuf> {
     removed
 }
 
+/// No ref's name ends so (git-check-ref-format(1)).
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "lock")
+}
+
+/// A file that a power cut left empty, or with the zeros that were there before.
+fn is_torn(path: &Path) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.iter().all(|b| matches!(b, 0 | b'\n')))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
 
     #[test]
-    fn only_locks_on_our_own_refs_are_removed() {
+    fn only_locks_and_torn_files_of_our_own_refs_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let ours = [
             "refs/codelicious/attempts/a/T001/1.lock",
             "refs/codelicious/lanes/a.lock",
+            "refs/heads/codelicious/a-part-2",
             "refs/heads/codelicious/a.lock",
             "refs/remotes/origin/codelicious/a.lock",
         ];
@@ -65,13 +76,18 @@ mod tests {
         for name in ours.iter().chain(&others) {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::File::create(path).unwrap();
+            let text = if name.ends_with("/a") {
+                "a commit\n"
+            } else {
+                ""
+            };
+            crate::fsx::atomic::write(&path, text.as_bytes()).unwrap();
         }
-        let removed = remove_stale_locks(dir.path());
+        let removed = remove_stale(dir.path());
         assert_eq!(removed, ours.map(|n| dir.path().join(n)));
         for name in others {
             assert!(dir.path().join(name).exists(), "{name}");
         }
-        assert!(remove_stale_locks(dir.path()).is_empty());
+        assert!(remove_stale(dir.path()).is_empty());
     }
 }

@@ -178,11 +178,6 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
         "every result of every effect, in one exhaustive match and its helpers",
     ),
     (
-        "src/git/lane.rs",
-        700,
-        "one worktree and the index that belongs to it",
-    ),
-    (
         "src/ledger/wire.rs",
         900,
         "the durable shape, field by field, both ways",

@@ -771,3 +771,24 @@ fn a_branch_that_lags_behind_its_lane_catches_up() {
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.git(&["rev-parse", ALL]), at);
 }
+
+/// A lane's branch, HEAD and indexes are not synced, because each is repaired from the lane's tip: as a file
+/// system may leave them when the power goes, short of their content.
+#[test]
+fn files_that_a_power_cut_left_empty_are_repaired_from_the_lane() {
+    let repo = half_built();
+    let before = repo.users_things();
+    let admin = repo.root.join(".git/worktrees/specs-work");
+    let branch = repo.root.join(".git/refs/heads/codelicious/specs-work");
+    for file in [
+        branch,
+        admin.join("HEAD"),
+        admin.join("index"),
+        admin.join("codelicious-index"),
+    ] {
+        assert!(file.is_file(), "{}", file.display());
+        fs::write(&file, "").unwrap();
+    }
+    repo.run(&CLAUDE).expect(0);
+    check_four(&repo, &before);
+}

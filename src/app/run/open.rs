@@ -145,9 +145,9 @@ fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) {
         let what = format!("ended process {pid}, which an earlier run had left behind");
         recorder(None, None, EventKind::Repaired { what });
     }
-    for path in crate::git::remove_stale_locks(&world.info.common_dir) {
+    for path in crate::git::remove_stale(&world.info.common_dir) {
         let what = format!(
-            "removed {}, a lock that an earlier run had left behind",
+            "removed {}, a lock or an empty ref that an earlier run had left behind",
             path.display()
         );
         recorder(None, None, EventKind::Repaired { what });

@@ -25,7 +25,7 @@ impl Session<'_> {
             lane.plan
                 .chunks
                 .iter()
-                .for_each(|c| counts.add(&lane.state(&c.id)));
+                .for_each(|c| counts.add(lane.state(&c.id)));
         }
         let report = PostmortemReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),

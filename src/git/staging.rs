@@ -1,0 +1,216 @@
+//! Objects of a lane before they count.
+//!
+//! Work is captured as blobs and trees several times before it is committed, and most of those are never
+//! needed again. They are written, unsynced, to a small object store of the lane's own, which looks into the
+//! repository's for everything else. What a commit needs is then moved over in one go: every file synced
+//! before it gets its name, every folder after. So a power cut leaves no torn object in the repository, and
+//! no commit in it without its trees and blobs.
+//!
+//! The same idea as git's quarantine of received objects (gitglossary, `git-receive-pack`).
+
+use super::durable::unsynced;
+use super::error::{Context, GitError};
+use crate::fsx::atomic::sync_dir;
+use git2::{ObjectType, Repository, RepositoryInitOptions};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Name of the store's folder in the lane's own git folder.
+const FOLDER: &str = "codelicious-objects";
+
+/// A lane's store, empty when it is opened.
+pub(super) struct Staging {
+    store: Repository,
+    /// Loose objects of the store.
+    from: PathBuf,
+    /// Loose objects of the repository.
+    to: PathBuf,
+}
+
+impl Staging {
+    /// Makes `lane` write its objects to a store in `admin`. None where the repository's path is not UTF-8,
+    /// which libgit2's interface wants: the lane then writes to the repository at once.
+    ///
+    /// # Errors
+    /// The store cannot be made.
+    pub(super) fn open(
+        admin: &Path,
+        common_dir: &Path,
+        lane: &Repository,
+    ) -> Result<Option<Self>, GitError> {
+        let dir = admin.join(FOLDER);
+        let what = || format!("making {}", dir.display());
+        match std::fs::remove_dir_all(&dir) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e).doing(what),
+            _ => {}
+        }
+        let to = common_dir.join("objects");
+        let Some(path) = to.to_str() else {
+            return Ok(None);
+        };
+        let mut options = RepositoryInitOptions::new();
+        options.bare(true).external_template(false);
+        let store = unsynced(|| Repository::init_opts(&dir, &options)).doing(what)?;
+        {
+            let objects = store.odb().doing(what)?;
+            objects.add_disk_alternate(path).doing(what)?;
+            lane.set_odb(&objects).doing(what)?;
+        }
+        Ok(Some(Self {
+            from: dir.join("objects"),
+            store,
+            to,
+        }))
+    }
+
+    /// Moves an object (a commit or a tree) to the repository with everything it needs that is not there yet.
+    /// `known` is a tree that is there in full, which saves looking at what it has in common with the new one.
+    ///
+    /// # Errors
+    /// Objects that cannot be read, synced or moved. What was moved by then does no harm.
+    pub(super) fn keep(&self, id: git2::Oid, known: Option<git2::Oid>) -> Result<(), GitError> {
+        let what = || "moving objects to the repository".to_owned();
+        let mut needed = Vec::new();
+        self.collect(id, known, &mut needed).doing(what)?;
+        for id in &needed {
+            let synced = File::open(loose(&self.from, *id)).and_then(|f| f.sync_all());
+            synced.doing(what)?;
+        }
+        let mut folders = BTreeSet::new();
+        // What others refer to comes first.
+        for id in &needed {
+            let (from, to) = (loose(&self.from, *id), loose(&self.to, *id));
+            let folder = to.parent().unwrap_or(&self.to).to_path_buf();
+            match std::fs::create_dir(&folder) {
+                Ok(()) => drop(folders.insert(self.to.clone())),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e).doing(|| format!("making {}", folder.display())),
+            }
+            rename_or_copy(&from, &to).doing(|| format!("writing {}", to.display()))?;
+            folders.insert(folder);
+        }
+        for folder in &folders {
+            sync_dir(folder).map_err(|e| GitError::new(what(), e.to_string(), ""))?;
+        }
+        Ok(())
+    }
+
+    /// The objects that `id` needs and only the store has, each after those it refers to.
+    fn collect(
+        &self,
+        id: git2::Oid,
+        known: Option<git2::Oid>,
+        needed: &mut Vec<git2::Oid>,
+    ) -> Result<(), git2::Error> {
+        if needed.contains(&id) || !loose(&self.from, id).exists() {
+            return Ok(());
+        }
+        match self.store.odb()?.read_header(id)?.1 {
+            ObjectType::Commit => {
+                self.collect(self.store.find_commit(id)?.tree_id(), known, needed)?;
+            }
+            ObjectType::Tree => {
+                let known = known.and_then(|k| self.store.find_tree(k).ok());
+                for entry in &self.store.find_tree(id)? {
+                    let was = known
+                        .as_ref()
+                        .and_then(|k| k.get_name_bytes(entry.name_bytes()).map(|e| e.id()));
+                    if was != Some(entry.id()) {
+                        self.collect(entry.id(), was, needed)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        needed.push(id);
+        Ok(())
+    }
+}
+
+/// Where a loose object is (gitrepository-layout(5)).
+fn loose(objects: &Path, id: git2::Oid) -> PathBuf {
+    let hex = id.to_string();
+    objects.join(&hex[..2]).join(&hex[2..])
+}
+
+fn rename_or_copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    match std::fs::rename(from, to) {
+        // The repository's objects are on another disk than the rest of it.
+        Err(e) if e.kind() == ErrorKind::CrossesDevices => {
+            let temp = to.with_extension("codelicious");
+            std::fs::copy(from, &temp)?;
+            File::open(&temp)?.sync_all()?;
+            std::fs::rename(&temp, to)
+        }
+        done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use git2::Signature;
+
+    #[test]
+    fn only_what_a_commit_needs_is_moved() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let main = Repository::init(dir.path().join("main")).expect("made");
+        let lane = Repository::open(main.path()).expect("opened");
+        let admin = dir.path().join("admin");
+        let staging = Staging::open(&admin, main.path(), &lane)
+            .expect("made")
+            .expect("the path is UTF-8");
+
+        let blob = |text: &str| lane.blob(text.as_bytes()).expect("written");
+        let tree = |entries: &[(&str, git2::Oid, i32)]| {
+            let mut builder = lane.treebuilder(None).expect("made");
+            for (name, id, mode) in entries {
+                builder.insert(name, *id, *mode).expect("inserted");
+            }
+            builder.write().expect("written")
+        };
+        let dropped = blob("never committed");
+        let inner = tree(&[("a", blob("one"), 0o100_644)]);
+        let outer = tree(&[("dir", inner, 0o040_000), ("b", blob("two"), 0o100_644)]);
+        let who = Signature::now("Ada", "ada@localhost").expect("valid");
+        let first = lane
+            .commit(
+                None,
+                &who,
+                &who,
+                "one",
+                &lane.find_tree(outer).expect("there"),
+                &[],
+            )
+            .expect("written");
+        let is_there = |id: git2::Oid| {
+            Repository::open(main.path()).is_ok_and(|r| r.find_object(id, None).is_ok())
+        };
+        assert!(!is_there(first) && !is_there(inner));
+
+        staging.keep(first, None).expect("moved");
+        for id in [first, outer, inner, blob("one"), blob("two")] {
+            assert!(is_there(id), "{id}");
+        }
+        assert!(!is_there(dropped));
+        assert!(
+            lane.find_commit(first).is_ok(),
+            "and the lane still sees it"
+        );
+
+        // Against a tree that is there, only the difference is looked at; a store that lost its objects to a
+        // crash starts empty.
+        let next = tree(&[("dir", inner, 0o040_000), ("c", blob("three"), 0o100_644)]);
+        staging.keep(next, Some(outer)).expect("moved");
+        assert!(is_there(next) && is_there(blob("three")));
+        staging
+            .keep(next, Some(outer))
+            .expect("nothing is left to do");
+        drop(staging);
+        assert!(loose(&admin.join(FOLDER).join("objects"), dropped).exists());
+        Staging::open(&admin, main.path(), &lane).expect("made");
+        assert!(!loose(&admin.join(FOLDER).join("objects"), dropped).exists());
+    }
+}

@@ -1,0 +1,361 @@
+//! What an engine changed in a lane: taken as a tree, measured, saved, carried back.
+
+use super::error::{Context, GitError};
+use super::lane::{OpenLane, restore_dot_git, signature};
+use super::repo::{Repo, from_oid, to_oid};
+use super::sweep::{Change, ChangeKind, Verdict, judge, walk_rules};
+use crate::model::Oid;
+use git2::{Delta, DiffOptions, FileMode, Repository};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A line that the work added, for the scan before a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedLine {
+    pub path: String,
+    /// 1-based.
+    pub line: usize,
+    pub text: String,
+}
+
+/// A lane's changes as a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    pub tree: Oid,
+    /// Changed paths, lossily decoded where they are not UTF-8.
+    pub files: Vec<String>,
+    /// Added plus removed lines; a binary file counts as one.
+    pub lines: u32,
+    /// Changes that may not be committed, each with its reason.
+    pub refused: Vec<String>,
+    pub added: Vec<AddedLine>,
+}
+
+impl Repo {
+    /// Captures what the work changed since `tip` as a tree. Leaves it staged in our index.
+    ///
+    /// # Errors
+    /// Files or objects that cannot be read or written.
+    pub fn capture(&mut self, tip: &Oid, spec: &str) -> Result<Capture, GitError> {
+        let lane = self.opened()?;
+        restore_dot_git(&lane.paths)?;
+        lane.stand_index_at(tip)?;
+        let (taken, refused) = lane.sweep(spec)?;
+        if !taken.is_empty() {
+            lane.holds = None;
+        }
+        let tree = lane.unsynced(|lane| {
+            for (path, kind) in &taken {
+                let what = || format!("staging {}", path.display());
+                match kind {
+                    ChangeKind::Deleted => lane.index.remove_path(path).doing(what)?,
+                    _ => lane.index.add_path(path).doing(what)?,
+                }
+            }
+            lane.write_tree("writing the work's tree")
+        })?;
+        let (lines, added) = lane.measure(tip, tree)?;
+        Ok(Capture {
+            tree: to_oid(tree),
+            files: taken
+                .iter()
+                .map(|(p, _)| p.to_string_lossy().into_owned())
+                .collect(),
+            lines,
+            refused,
+            added,
+        })
+    }
+
+    /// Paths in our index: after [`Repo::capture`], the files of the work's tree.
+    ///
+    /// # Errors
+    /// No lane is open.
+    pub fn staged_files(&mut self) -> Result<Vec<String>, GitError> {
+        let lane = self.opened()?;
+        Ok(lane
+            .index
+            .iter()
+            .map(|e| String::from_utf8_lossy(&e.path).into_owned())
+            .collect())
+    }
+
+    /// Saves the lane's changes, and commits an engine made by itself, under `reference`. None when there
+    /// was nothing to save.
+    ///
+    /// # Errors
+    /// Files or objects that cannot be read or written.
+    pub fn save_work(
+        &mut self,
+        tip: &Oid,
+        spec: &str,
+        reference: &str,
+        why: &str,
+    ) -> Result<Option<Oid>, GitError> {
+        let (head, _) = self.lane_head()?;
+        let capture = self.capture(tip, spec)?;
+        let what = || format!("saving work under {reference}");
+        let saved = {
+            let lane = self.opened()?;
+            let git = &lane.git;
+            let parent = git.find_commit(from_oid(tip)?).doing(what)?;
+            let own = head.filter(|h| h != tip);
+            if own.is_none() && parent.tree_id() == from_oid(&capture.tree)? {
+                return Ok(None);
+            }
+            let tree = git.find_tree(from_oid(&capture.tree)?).doing(what)?;
+            let own = match own {
+                Some(h) => git.find_commit(from_oid(&h)?).ok(),
+                None => None,
+            };
+            let mut parents = vec![&parent];
+            parents.extend(own.as_ref());
+            let author = signature(git)?;
+            let saved = git
+                .commit(None, &author, &author, why, &tree, &parents)
+                .doing(what)?;
+            lane.keep(saved, Some(parent.tree_id()))?;
+            to_oid(saved)
+        };
+        self.set_ref(reference, &saved, "codelicious: set work aside")?;
+        Ok(Some(saved))
+    }
+
+    /// Takes an engine that went elsewhere in history (to another branch, or to before the tip) back to
+    /// `tip`: what it changed since it left the lane's history is put on top of the tip. True when the
+    /// worktree was changed for that; a change that does not fit is left as it stands.
+    ///
+    /// # Errors
+    /// Files or objects that cannot be read or written.
+    pub fn carry_back(&mut self, head: &Oid, tip: &Oid, spec: &str) -> Result<bool, GitError> {
+        let Ok(left_at) = self.git.merge_base(from_oid(head)?, from_oid(tip)?) else {
+            return Ok(false);
+        };
+        if left_at == from_oid(tip)? {
+            return Ok(false);
+        }
+        let capture = self.capture(tip, spec)?;
+        if !capture.refused.is_empty() {
+            return Ok(false);
+        }
+        let what = || "carrying the engine's work back to the lane".to_owned();
+        let git = &self.opened()?.git;
+        let tree_of = |id: git2::Oid| git.find_commit(id).and_then(|c| c.tree());
+        let mut merged = git
+            .merge_trees(
+                &tree_of(left_at).doing(what)?,
+                &tree_of(from_oid(tip)?).doing(what)?,
+                &git.find_tree(from_oid(&capture.tree)?).doing(what)?,
+                None,
+            )
+            .doing(what)?;
+        if merged.has_conflicts() {
+            return Ok(false);
+        }
+        let tree = to_oid(merged.write_tree_to(git).doing(what)?);
+        self.hold_tree(&tree)?;
+        Ok(true)
+    }
+
+    /// Paths that differ between two trees of the lane's.
+    ///
+    /// # Errors
+    /// Objects that cannot be read.
+    pub fn changed_between(&mut self, old: &Oid, new: &Oid) -> Result<Vec<String>, GitError> {
+        let what = || "comparing trees".to_owned();
+        let git = &self.opened()?.git;
+        let (old, new) = (
+            git.find_tree(from_oid(old)?).doing(what)?,
+            git.find_tree(from_oid(new)?).doing(what)?,
+        );
+        let diff = git
+            .diff_tree_to_tree(Some(&old), Some(&new), None)
+            .doing(what)?;
+        Ok(diff
+            .deltas()
+            .filter_map(|d| {
+                d.new_file()
+                    .path()
+                    .or(d.old_file().path())
+                    .map(|p| p.to_string_lossy().into_owned())
+            })
+            .collect())
+    }
+}
+
+impl OpenLane {
+    pub(super) fn set_walk_rules(&self) -> Result<(), GitError> {
+        // A folder with a cache tag (https://bford.info/cachedir/) is a build cache, not work.
+        let cache_dirs: Vec<String> = std::fs::read_dir(&self.paths.dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|e| e.path().join("CACHEDIR.TAG").is_file())
+            .filter_map(|e| e.file_name().into_string().ok())
+            .collect();
+        let what = || "setting ignore rules".to_owned();
+        self.git.clear_ignore_rules().doing(what)?;
+        self.git
+            .add_ignore_rule(&walk_rules(&self.links, &cache_dirs))
+            .doing(what)
+    }
+
+    #[allow(
+        clippy::type_complexity,
+        reason = "taken paths, and the reasons of refused ones"
+    )]
+    fn sweep(&mut self, spec: &str) -> Result<(Vec<(PathBuf, ChangeKind)>, Vec<String>), GitError> {
+        self.set_walk_rules()?;
+        let what = || "looking for changes in the lane".to_owned();
+        let mut options = DiffOptions::new();
+        options
+            .include_untracked(true)
+            .recurse_untracked_dirs(true)
+            .include_typechange(true)
+            .include_unreadable(true)
+            .update_index(true);
+        let diff = self
+            .git
+            .diff_index_to_workdir(Some(&self.index), Some(&mut options))
+            .doing(what)?;
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        for delta in diff.deltas() {
+            let file = if delta.status() == Delta::Deleted {
+                delta.old_file()
+            } else {
+                delta.new_file()
+            };
+            let Some(bytes) = file.path_bytes() else {
+                continue;
+            };
+            let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+            let is_repository = bytes.ends_with(b"/") || file.mode() == FileMode::Commit;
+            let kind = match delta.status() {
+                Delta::Deleted => ChangeKind::Deleted,
+                Delta::Unreadable => ChangeKind::Unreadable,
+                _ if is_repository => ChangeKind::Repository,
+                _ => ChangeKind::Present,
+            };
+            let size = if kind == ChangeKind::Present {
+                self.paths
+                    .dir
+                    .join(path)
+                    .symlink_metadata()
+                    .map_or(0, |m| m.len())
+            } else {
+                0
+            };
+            let tracked = delta.status() != Delta::Untracked;
+            let filter = if kind == ChangeKind::Present {
+                self.external_filter(path)
+            } else {
+                None
+            };
+            match judge(
+                &Change {
+                    path: bytes,
+                    kind,
+                    size,
+                    tracked,
+                    filter,
+                },
+                spec,
+                &self.links,
+            ) {
+                Verdict::Take => taken.push((path.to_path_buf(), kind)),
+                Verdict::Drop => {}
+                Verdict::Refuse(why) => refused.push(why),
+            }
+        }
+        Ok((taken, refused))
+    }
+
+    /// The configured filter program that the path's attributes name (gitattributes(5), `filter`).
+    fn external_filter(&self, path: &Path) -> Option<String> {
+        let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
+        let name = self.git.get_attr(path, "filter", flags).ok()??.to_owned();
+        let config = self.git.config().ok()?;
+        let runs = |key: &str| {
+            config
+                .get_string(&format!("filter.{name}.{key}"))
+                .is_ok_and(|v| !v.is_empty())
+        };
+        (runs("clean") || runs("process")).then_some(name)
+    }
+
+    fn measure(&self, tip: &Oid, tree: git2::Oid) -> Result<(u32, Vec<AddedLine>), GitError> {
+        let what = || "comparing the work with the lane's tip".to_owned();
+        let old = self
+            .git
+            .find_commit(from_oid(tip)?)
+            .and_then(|c| c.tree())
+            .doing(what)?;
+        let new = self.git.find_tree(tree).doing(what)?;
+        if old.id() == new.id() {
+            return Ok((0, Vec::new()));
+        }
+        let mut options = DiffOptions::new();
+        options.context_lines(0).max_size(4 << 20);
+        let diff = self
+            .git
+            .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
+            .doing(what)?;
+        let mut added = Vec::new();
+        let lines = tally(&diff, None, &mut |line| added.push(line)).doing(what)?;
+        Ok((lines, added))
+    }
+}
+
+/// Lines that a commit changed against its first parent, the spec's own file not counted.
+pub(super) fn commit_lines(
+    git: &Repository,
+    commit: &git2::Commit<'_>,
+    spec: &str,
+) -> Result<u32, git2::Error> {
+    let new = commit.tree()?;
+    let old = commit.parent(0).ok().map(|p| p.tree()).transpose()?;
+    let mut options = DiffOptions::new();
+    options.context_lines(0).max_size(4 << 20);
+    let diff = git.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options))?;
+    tally(&diff, Some(spec), &mut |_| ())
+}
+
+/// Added plus removed lines of a diff, a binary file counted as one; `skip` is not counted.
+fn tally(
+    diff: &git2::Diff<'_>,
+    skip: Option<&str>,
+    added: &mut dyn FnMut(AddedLine),
+) -> Result<u32, git2::Error> {
+    let lines = std::cell::Cell::new(0u32);
+    let count = || lines.set(lines.get().saturating_add(1));
+    diff.foreach(
+        &mut |_, _| true,
+        Some(&mut |_, _| {
+            count();
+            true
+        }),
+        None,
+        Some(&mut |delta, _, line| {
+            let path = delta.new_file().path();
+            if skip.is_some_and(|s| path == Some(Path::new(s))) {
+                return true;
+            }
+            if matches!(line.origin(), '+' | '-') {
+                count();
+            }
+            if line.origin() == '+' {
+                added(AddedLine {
+                    path: path
+                        .map(|p| p.to_string_lossy().into_owned())
+                        .unwrap_or_default(),
+                    line: line.new_lineno().unwrap_or(0) as usize,
+                    text: String::from_utf8_lossy(line.content())
+                        .trim_end()
+                        .to_owned(),
+                });
+            }
+            true
+        }),
+    )?;
+    Ok(lines.get())
+}
