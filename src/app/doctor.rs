@@ -42,7 +42,7 @@ enum Verdict {
 
 pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, request.flags.clone(), env)?;
-    let repo = Repo::open(&world.info.root)?;
+    let repo = world.repo(env)?;
     let mut findings = vec![Finding {
         what: "repository",
         verdict: Verdict::Ok,
@@ -53,7 +53,6 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.push(who(&repo));
     findings.push(remote(&repo));
     findings.push(base(&world, &repo));
-    findings.extend(lanes(&repo));
     findings.extend(checks(&world, &repo));
     findings.push(the_engine(&world, env));
     findings.push(sandbox());
@@ -161,15 +160,6 @@ fn base(world: &World, repo: &Repo) -> Finding {
             remedy: e.remedy,
         },
     }
-}
-
-fn lanes(repo: &Repo) -> Option<Finding> {
-    repo.can_have_lanes().err().map(|e| Finding {
-        what: "lanes",
-        verdict: Verdict::Missing,
-        found: e.message,
-        remedy: e.remedy,
-    })
 }
 
 fn checks(world: &World, repo: &Repo) -> Vec<Finding> {

@@ -4,13 +4,12 @@ use super::error::AppError;
 use super::world::{World, print, print_json, ui_options};
 use super::{engine, reports};
 use crate::config::{Environment, Format, PlanRequest};
-use crate::git::Repo;
 use crate::model::{ExitCode, Severity};
 use crate::ui;
 
 pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, request.flags.clone(), env)?;
-    let repo = Repo::open(&world.info.root)?;
+    let repo = world.repo(env)?;
     let scope = world.scope(&repo, &request.specs, engine::kind(&world.settings), env)?;
     let (found, ledgers) = world.look(&repo, &scope)?;
     let report = reports::plan(&world, &found, &ledgers, &request.specs)?;

@@ -5,14 +5,13 @@ use super::world::{World, print, print_json, ui_options};
 use super::{engine, reports};
 use crate::config::{Environment, Flags, Format, StatusRequest};
 use crate::fsx::lock::peek;
-use crate::git::Repo;
 use crate::model::report::LockHolder;
 use crate::model::{ExitCode, RunId};
 use crate::ui;
 
 pub fn run(request: &StatusRequest, env: &Environment) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, Flags::default(), env)?;
-    let repo = Repo::open(&world.info.root)?;
+    let repo = world.repo(env)?;
     let scope = world.scope(&repo, &[], engine::kind(&world.settings), env)?;
     let lock = peek(&world.dir(), &world.info.common_dir)?.map(|holder| match holder.info() {
         Some(info) => LockHolder {

@@ -3,10 +3,10 @@
 use super::error::AppError;
 use super::survey::{Scope, Survey, below_root, survey};
 use crate::config::{self, Color, EngineKind, Environment, Flags, Output, Settings, Verbosity};
-use crate::git::{Repo, RepoInfo, resolve_base};
+use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
 use crate::ledger::Store;
 use crate::model::{Ledger, RunId, SpecId};
-use crate::ports::{Clock, Rng};
+use crate::ports::{Clock, Rng, StopSignal};
 use crate::ui::UiOptions;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -42,6 +42,20 @@ impl World {
             settings,
             started_in,
         })
+    }
+
+    /// The repository, to look at. What a partial clone lacks is fetched while it is looked at.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn repo(&self, env: &Environment) -> Result<Repo, AppError> {
+        let mut repo = Repo::open(&self.info.root)?;
+        let (_, stop) = StopSignal::new();
+        repo.set_command(CommandSettings {
+            env: env.git_env(&self.settings),
+            stop,
+        });
+        Ok(repo)
     }
 
     /// Our folder in the repository. May not exist.

@@ -13,7 +13,19 @@ pub(super) fn set_up() {
         // again costs an access(2) for every file of every folder that changed.
         git2::opts::strict_object_creation(false);
         sync_writes(true);
+        know_partial_clones();
     });
+}
+
+#[allow(
+    unsafe_code,
+    reason = "git2 marks the option unsafe because it sets a global"
+)]
+fn know_partial_clones() {
+    // SAFETY: called once, before any repository is opened and by one thread (`Once`).
+    let known = unsafe { git2::opts::set_extensions(&["partialclone"]) };
+    // Without it such a clone is refused when it is opened, with libgit2's words.
+    drop(known);
 }
 
 /// Runs `act`, whose writes can be repeated, without waiting for the disk.

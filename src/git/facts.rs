@@ -103,7 +103,11 @@ pub fn lane_facts(
         let ours = trailers.spec.as_ref() == Some(id);
         let chunk = trailers.chunk.filter(|_| ours);
         let lines = if chunk.is_some() {
-            commit_lines(&repo.git, &commit, spec).doing(what)?
+            let name = commit.id().to_string();
+            repo.with_fetched(&["diff-tree", "-p", "-r", "--root", &name], || {
+                commit_lines(&repo.git, &commit, spec)
+            })
+            .doing(what)?
         } else {
             0
         };

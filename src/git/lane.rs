@@ -3,17 +3,17 @@
 //! The index used here is our own, beside the worktree's: whatever an engine does to the worktree's index,
 //! HEAD or commits counts for nothing. Between commits our index equals the tip's tree.
 
+use super::command::{entry_of, is_skipped, skip};
 use super::durable::unsynced;
 use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid};
 use super::staging::Staging;
 use crate::model::Oid;
 use git2::build::CheckoutBuilder;
-use git2::{Delta, DiffOptions, Index, IndexTime, Repository, RepositoryState, Signature};
+use git2::{Delta, DiffOptions, Index, IndexEntry, Repository, RepositoryState, Signature};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Where a lane is on disk.
@@ -56,6 +56,8 @@ pub(super) struct OpenLane {
     /// The tree that our index equals, while that is known.
     pub holds: Option<git2::Oid>,
     pub links: Vec<String>,
+    /// It has only some of the repository's files, as the user's worktree does.
+    pub is_sparse: bool,
 }
 
 /// Where a worktree's HEAD stands.
@@ -112,6 +114,12 @@ impl Repo {
             (true, false) => drop(std::fs::copy(paths.index(), theirs).doing(what)?),
             (false, _) => drop(std::fs::copy(theirs, paths.index()).doing(what)?),
         }
+        let is_sparse = Repository::open(&paths.dir)
+            .and_then(|g| g.config()?.get_bool("core.sparseCheckout"))
+            .unwrap_or(false);
+        if is_sparse {
+            self.spell_out_index(&paths.dir, &paths.index())?;
+        }
         // A power cut may have left it short; then it is made anew, and files are read instead of looked at.
         if Index::open(&paths.index()).is_err() {
             std::fs::remove_file(paths.index()).doing(what)?;
@@ -132,6 +140,7 @@ impl Repo {
             index,
             holds: None,
             links: links.to_vec(),
+            is_sparse,
         });
         Ok(())
     }
@@ -178,11 +187,16 @@ impl Repo {
     /// Files of the worktree that cannot be written.
     pub fn reset_lane(&mut self, tip: &Oid) -> Result<(), GitError> {
         self.detach_lane(tip)?;
-        let lane = self.opened()?;
         let what = || format!("resetting the lane to {}", tip.short());
-        restore_dot_git(&lane.paths)?;
-        lane.set_walk_rules()?;
-        lane.check_out(from_oid(tip)?).doing(what)?;
+        restore_dot_git(&self.opened()?.paths)?;
+        let tree = self
+            .git
+            .find_commit(from_oid(tip)?)
+            .and_then(|c| c.tree())
+            .doing(what)?
+            .id();
+        self.stand_files_at(tree)?;
+        let lane = self.opened()?;
         lane.stand_index_at(tip)?;
         lane.remove_repositories().doing(what)?;
         lane.publish_index()
@@ -193,10 +207,18 @@ impl Repo {
     /// # Errors
     /// Files of the worktree that cannot be written.
     pub fn hold_tree(&mut self, tree: &Oid) -> Result<(), GitError> {
+        self.stand_files_at(from_oid(tree)?)
+    }
+
+    /// Stands the worktree's files at a tree.
+    fn stand_files_at(&mut self, tree: git2::Oid) -> Result<(), GitError> {
+        if self.git_writes_files()? {
+            return self.check_out_with_git(tree);
+        }
         let lane = self.opened()?;
         lane.set_walk_rules()?;
-        lane.check_out(from_oid(tree)?)
-            .doing(|| "undoing what checks left behind".to_owned())
+        lane.check_out(tree)
+            .doing(|| format!("writing the files of {tree} in the lane"))
     }
 
     /// Moves the lane to a commit that our index already holds: HEAD, index and the spec's file follow.
@@ -262,7 +284,7 @@ impl OpenLane {
             let is_file = file.symlink_metadata().is_ok_and(|m| m.is_file());
             is_file && std::fs::read(&file).is_ok_and(|now| now == blob.content())
         });
-        let Some(mut entry) = self.index.get_path(path, 0).filter(|_| is_plain) else {
+        let Some(entry) = self.index.get_path(path, 0).filter(|_| is_plain) else {
             return Ok(false);
         };
         let blob = self.git.find_blob(entry.id).doing(what)?;
@@ -275,11 +297,10 @@ impl OpenLane {
                 f.metadata()
             })
             .doing(what)?;
-        (entry.dev, entry.ino) = (meta.dev() as u32, meta.ino() as u32);
-        (entry.uid, entry.gid) = (meta.uid(), meta.gid());
-        entry.file_size = meta.size() as u32;
-        entry.ctime = IndexTime::new(meta.ctime() as i32, meta.ctime_nsec() as u32);
-        entry.mtime = IndexTime::new(meta.mtime() as i32, meta.mtime_nsec() as u32);
+        let entry = IndexEntry {
+            mode: entry.mode,
+            ..entry_of(path, entry.id, &meta)
+        };
         self.index.add(&entry).doing(what)?;
         Ok(true)
     }
@@ -308,10 +329,10 @@ impl OpenLane {
         Ok(tree)
     }
 
-    /// Checks a commit or tree out over whatever stands in the worktree; ignored files are kept.
-    fn check_out(&mut self, treeish: git2::Oid) -> Result<(), git2::Error> {
+    /// Checks a tree out over whatever stands in the worktree; ignored files are kept.
+    fn check_out(&mut self, tree: git2::Oid) -> Result<(), git2::Error> {
         self.holds = None;
-        let tree = self.git.find_object(treeish, None)?.peel_to_tree()?;
+        let tree = self.git.find_tree(tree)?;
         let mut checkout = CheckoutBuilder::new();
         checkout.force().remove_untracked(true);
         self.git
@@ -369,7 +390,15 @@ impl OpenLane {
         if self.holds == Some(tree.id()) {
             return Ok(());
         }
+        let left_out: Vec<Vec<u8>> = if self.is_sparse {
+            let skipped = self.index.iter().filter(is_skipped);
+            skipped.map(|e| e.path).collect()
+        } else {
+            Vec::new()
+        };
         self.index.read_tree(&tree).doing(what)?;
+        // Which forgets that a sparse checkout leaves them out.
+        skip(&mut self.index, &left_out).doing(what)?;
         self.holds = Some(tree.id());
         Ok(())
     }

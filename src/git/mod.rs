@@ -4,6 +4,7 @@
 //! network, hooks, signing or external filters goes through the git command. Only this module moves refs,
 //! and only below `refs/codelicious/` and `refs/heads/codelicious/`.
 
+mod command;
 mod durable;
 mod error;
 mod facts;
@@ -19,6 +20,7 @@ mod watch;
 mod work;
 mod worker;
 
+pub use command::CommandSettings;
 pub use error::GitError;
 pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
 pub use guard::Snapshot;

@@ -1,5 +1,6 @@
 //! The repository as it stands: where it is, what it is based on, what its trees hold.
 
+use super::command::is_missing_object;
 use super::error::{Context, GitError};
 use crate::model::Oid;
 use crate::model::ledger::SpecBase;
@@ -14,6 +15,7 @@ pub struct Repo {
     pub(super) lane: Option<super::lane::OpenLane>,
     /// How commits are made: as the repository stood when the run first asked.
     pub(super) method: Option<super::seal::SealMethod>,
+    pub(super) command: Option<super::command::CommandSettings>,
     /// What stands in files that engines must not change.
     pub(super) watch: super::watch::Watch,
     /// What the configuration with these bytes starts.
@@ -43,6 +45,7 @@ impl RepoInfo {
                 "give the path of a git repository",
             ));
         }
+        super::durable::set_up();
         let git = Repository::discover(path).map_err(|e| match e.code() {
             git2::ErrorCode::NotFound => GitError::new(
                 what(),
@@ -61,7 +64,7 @@ impl RepoInfo {
             _ if e.message().contains("unsupported extension") => GitError::new(
                 what(),
                 e.message(),
-                "partial clones and newer repository formats cannot be read: run in a plain clone, made without --filter",
+                "this version cannot read such a repository: run in a plain clone, made with git's defaults",
             ),
             _ => GitError::new(what(), e.message(), ""),
         })?;
@@ -106,7 +109,6 @@ impl Repo {
     /// # Errors
     /// As [`RepoInfo::discover`].
     pub fn open(root: &Path) -> Result<Self, GitError> {
-        super::durable::set_up();
         let info = RepoInfo::discover(root)?;
         let git =
             Repository::open(&info.root).doing(|| format!("opening {}", info.root.display()))?;
@@ -115,6 +117,7 @@ impl Repo {
             info,
             lane: None,
             method: None,
+            command: None,
             watch: super::watch::Watch::default(),
             things: None,
         })
@@ -144,21 +147,21 @@ impl Repo {
     /// # Errors
     /// Objects that cannot be read.
     pub fn read_file(&self, commit: &Oid, path: &str) -> Result<Option<Vec<u8>>, GitError> {
-        let what = || format!("reading {path} in {}", commit.short());
-        let tree = self
-            .git
-            .find_commit(from_oid(commit)?)
-            .and_then(|c| c.tree())
-            .doing(what)?;
-        match tree.get_path(Path::new(path)) {
-            Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
-                let blob = self.git.find_blob(entry.id()).doing(what)?;
-                Ok(Some(blob.content().to_vec()))
+        let id = from_oid(commit)?;
+        let name = format!("{commit}:{path}");
+        self.with_fetched(&["cat-file", "blob", &name], || {
+            let tree = self.git.find_commit(id)?.tree()?;
+            match tree.get_path(Path::new(path)) {
+                Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
+                    Ok(Some(self.git.find_blob(entry.id())?.content().to_vec()))
+                }
+                Ok(_) => Ok(None),
+                Err(e) if is_missing_object(&e) => Err(e),
+                Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
+                Err(e) => Err(e),
             }
-            Ok(_) => Ok(None),
-            Err(e) if e.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(e) => Err(e).doing(what),
-        }
+        })
+        .doing(|| format!("reading {path} in {}", commit.short()))
     }
 
     /// Names and targets of refs below a prefix, in name order.
@@ -282,21 +285,6 @@ impl Repo {
             .any(|text| text.trim_end() == line)
     }
 
-    /// Fails early where a lane would not be what the repository is.
-    ///
-    /// # Errors
-    /// A sparse checkout, with what to do instead.
-    pub fn can_have_lanes(&self) -> Result<(), GitError> {
-        if self.config_bool("core.sparseCheckout") {
-            return Err(GitError::new(
-                "making lanes",
-                "the repository is a sparse checkout, which this version cannot build in",
-                "git sparse-checkout disable, or run codelicious in a clone with all files",
-            ));
-        }
-        Ok(())
-    }
-
     /// A configuration value as git resolves it.
     pub fn config(&self, key: &str) -> Option<String> {
         self.git.config().ok()?.get_string(key).ok()
@@ -413,22 +401,21 @@ pub fn room_for_branches(repo: &Repo, remote: Option<&str>) -> Result<(), GitErr
 /// Objects that cannot be read.
 pub fn files_of_tree(repo: &Repo, commit: &Oid) -> Result<Vec<String>, GitError> {
     let what = || format!("listing the files of {}", commit.short());
-    let tree = repo
-        .git
-        .find_commit(from_oid(commit)?)
-        .and_then(|c| c.tree())
-        .doing(what)?;
-    let mut files = Vec::new();
-    tree.walk(TreeWalkMode::PreOrder, |dir, entry| {
-        if entry.kind() == Some(ObjectType::Blob)
-            && let (Ok(dir), Ok(name)) = (std::str::from_utf8(dir.as_ref()), entry.name())
-        {
-            files.push(format!("{dir}{name}"));
-        }
-        TreeWalkResult::Ok
+    let id = from_oid(commit)?;
+    repo.with_fetched(&["ls-tree", "-r", "--name-only", commit.as_str()], || {
+        let mut files = Vec::new();
+        let tree = repo.git.find_commit(id)?.tree()?;
+        tree.walk(TreeWalkMode::PreOrder, |dir, entry| {
+            if entry.kind() == Some(ObjectType::Blob)
+                && let (Ok(dir), Ok(name)) = (std::str::from_utf8(dir.as_ref()), entry.name())
+            {
+                files.push(format!("{dir}{name}"));
+            }
+            TreeWalkResult::Ok
+        })?;
+        Ok(files)
     })
-    .doing(what)?;
-    Ok(files)
+    .doing(what)
 }
 
 impl Repo {

@@ -24,8 +24,9 @@ pub(super) struct Change<'a> {
     pub size: u64,
     /// It is in the tip's tree.
     pub tracked: bool,
-    /// The program of the user's that git would pass it through (git-lfs and its kind).
-    pub filter: Option<String>,
+    /// Git passes it through a program of the user's (git-lfs and its kind): what is committed is not what
+    /// stands on disk.
+    pub filtered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,18 +82,14 @@ pub(super) fn judge(change: &Change<'_>, spec: &str, links: &[String]) -> Verdic
             "{path}: a repository inside the repository cannot be committed"
         )),
         ChangeKind::Unreadable => Verdict::Refuse(format!("{path}: cannot be read")),
-        ChangeKind::Present if change.size > MAX_FILE => Verdict::Refuse(format!(
-            "{path}: {} MB is over the bound of {} MB for one file",
-            change.size >> 20,
-            MAX_FILE >> 20
-        )),
-        ChangeKind::Present => match &change.filter {
-            // Committed as it is, a file of git-lfs would be in history for ever.
-            Some(filter) => Verdict::Refuse(format!(
-                "{path}: goes through git's filter `{filter}`, which this version does not run; commit such files yourself"
-            )),
-            None => Verdict::Take,
-        },
+        ChangeKind::Present if change.size > MAX_FILE && !change.filtered => {
+            Verdict::Refuse(format!(
+                "{path}: {} MB is over the bound of {} MB for one file",
+                change.size >> 20,
+                MAX_FILE >> 20
+            ))
+        }
+        ChangeKind::Present => Verdict::Take,
     }
 }
 
@@ -119,7 +116,7 @@ mod tests {
                 kind,
                 size,
                 tracked,
-                filter: None,
+                filtered: false,
             },
             "specs/a.md",
             &["data/big".to_owned()],

@@ -1,5 +1,6 @@
 //! What an engine changed in a lane: taken as a tree, measured, saved, carried back.
 
+use super::command::{is_skipped, notice_present};
 use super::error::{Context, GitError};
 use super::lane::{OpenLane, restore_dot_git, signature};
 use super::repo::{Repo, from_oid, to_oid};
@@ -31,6 +32,16 @@ pub struct Capture {
     pub added: Vec<AddedLine>,
 }
 
+/// Changes in a worktree.
+#[derive(Default)]
+struct Swept {
+    taken: Vec<(PathBuf, ChangeKind)>,
+    /// Of these, the files that git passes through a program.
+    filtered: Vec<PathBuf>,
+    /// Why others may not be committed.
+    refused: Vec<String>,
+}
+
 impl Repo {
     /// Captures what the work changed since `tip` as a tree. Leaves it staged in our index.
     ///
@@ -40,12 +51,22 @@ impl Repo {
         let lane = self.opened()?;
         restore_dot_git(&lane.paths)?;
         lane.stand_index_at(tip)?;
-        let (taken, refused) = lane.sweep(spec)?;
+        if lane.is_sparse {
+            notice_present(&mut lane.index, &lane.paths.dir)
+                .doing(|| "looking for files outside the sparse checkout".to_owned())?;
+        }
+        let Swept {
+            taken,
+            filtered,
+            refused,
+        } = lane.sweep(spec)?;
         if !taken.is_empty() {
             lane.holds = None;
         }
+        let only_touched = self.stage_filtered(&filtered)?;
+        let lane = self.opened()?;
         let tree = lane.unsynced(|lane| {
-            for (path, kind) in &taken {
+            for (path, kind) in taken.iter().filter(|(p, _)| !filtered.contains(p)) {
                 let what = || format!("staging {}", path.display());
                 match kind {
                     ChangeKind::Deleted => lane.index.remove_path(path).doing(what)?,
@@ -59,6 +80,7 @@ impl Repo {
             tree: to_oid(tree),
             files: taken
                 .iter()
+                .filter(|(p, _)| !only_touched.contains(p))
                 .map(|(p, _)| p.to_string_lossy().into_owned())
                 .collect(),
             lines,
@@ -184,27 +206,27 @@ impl Repo {
 }
 
 impl OpenLane {
-    pub(super) fn set_walk_rules(&self) -> Result<(), GitError> {
-        // A folder with a cache tag (https://bford.info/cachedir/) is a build cache, not work.
-        let cache_dirs: Vec<String> = std::fs::read_dir(&self.paths.dir)
+    /// Folders with a cache tag (<https://bford.info/cachedir/>): a build's cache, not work.
+    pub(super) fn cache_dirs(&self) -> Vec<String> {
+        std::fs::read_dir(&self.paths.dir)
             .into_iter()
             .flatten()
             .flatten()
             .filter(|e| e.path().join("CACHEDIR.TAG").is_file())
             .filter_map(|e| e.file_name().into_string().ok())
-            .collect();
+            .collect()
+    }
+
+    pub(super) fn set_walk_rules(&self) -> Result<(), GitError> {
         let what = || "setting ignore rules".to_owned();
         self.git.clear_ignore_rules().doing(what)?;
         self.git
-            .add_ignore_rule(&walk_rules(&self.links, &cache_dirs))
+            .add_ignore_rule(&walk_rules(&self.links, &self.cache_dirs()))
             .doing(what)
     }
 
-    #[allow(
-        clippy::type_complexity,
-        reason = "taken paths, and the reasons of refused ones"
-    )]
-    fn sweep(&mut self, spec: &str) -> Result<(Vec<(PathBuf, ChangeKind)>, Vec<String>), GitError> {
+    /// What changed since the tip, judged.
+    fn sweep(&mut self, spec: &str) -> Result<Swept, GitError> {
         self.set_walk_rules()?;
         let what = || "looking for changes in the lane".to_owned();
         let mut options = DiffOptions::new();
@@ -218,7 +240,7 @@ impl OpenLane {
             .git
             .diff_index_to_workdir(Some(&self.index), Some(&mut options))
             .doing(what)?;
-        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        let mut swept = Swept::default();
         for delta in diff.deltas() {
             let file = if delta.status() == Delta::Deleted {
                 delta.old_file()
@@ -229,6 +251,10 @@ impl OpenLane {
                 continue;
             };
             let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+            let entry = self.index.get_path(path, 0);
+            if delta.status() == Delta::Deleted && entry.is_some_and(|e| is_skipped(&e)) {
+                continue;
+            }
             let is_repository = bytes.ends_with(b"/") || file.mode() == FileMode::Commit;
             let kind = match delta.status() {
                 Delta::Deleted => ChangeKind::Deleted,
@@ -236,51 +262,45 @@ impl OpenLane {
                 _ if is_repository => ChangeKind::Repository,
                 _ => ChangeKind::Present,
             };
-            let size = if kind == ChangeKind::Present {
-                self.paths
-                    .dir
-                    .join(path)
-                    .symlink_metadata()
-                    .map_or(0, |m| m.len())
-            } else {
-                0
+            let meta = self.paths.dir.join(path).symlink_metadata().ok();
+            let meta = meta.filter(|_| kind == ChangeKind::Present);
+            let filtered =
+                meta.as_ref().is_some_and(|m| m.is_file()) && self.has_external_filter(path);
+            let change = Change {
+                path: bytes,
+                kind,
+                size: meta.map_or(0, |m| m.len()),
+                tracked: delta.status() != Delta::Untracked,
+                filtered,
             };
-            let tracked = delta.status() != Delta::Untracked;
-            let filter = if kind == ChangeKind::Present {
-                self.external_filter(path)
-            } else {
-                None
-            };
-            match judge(
-                &Change {
-                    path: bytes,
-                    kind,
-                    size,
-                    tracked,
-                    filter,
-                },
-                spec,
-                &self.links,
-            ) {
-                Verdict::Take => taken.push((path.to_path_buf(), kind)),
+            match judge(&change, spec, &self.links) {
+                Verdict::Take => {
+                    swept.taken.push((path.to_path_buf(), kind));
+                    if filtered {
+                        swept.filtered.push(path.to_path_buf());
+                    }
+                }
                 Verdict::Drop => {}
-                Verdict::Refuse(why) => refused.push(why),
+                Verdict::Refuse(why) => swept.refused.push(why),
             }
         }
-        Ok((taken, refused))
+        Ok(swept)
     }
 
-    /// The configured filter program that the path's attributes name (gitattributes(5), `filter`).
-    fn external_filter(&self, path: &Path) -> Option<String> {
+    /// True when the path's attributes name a filter program that is configured (gitattributes(5), `filter`).
+    fn has_external_filter(&self, path: &Path) -> bool {
         let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
-        let name = self.git.get_attr(path, "filter", flags).ok()??.to_owned();
-        let config = self.git.config().ok()?;
+        let (Ok(Some(name)), Ok(config)) =
+            (self.git.get_attr(path, "filter", flags), self.git.config())
+        else {
+            return false;
+        };
         let runs = |key: &str| {
             config
                 .get_string(&format!("filter.{name}.{key}"))
                 .is_ok_and(|v| !v.is_empty())
         };
-        (runs("clean") || runs("process")).then_some(name)
+        runs("clean") || runs("process")
     }
 
     fn measure(&self, tip: &Oid, tree: git2::Oid) -> Result<(u32, Vec<AddedLine>), GitError> {

@@ -1,5 +1,6 @@
 //! The thread that blocking git work runs on, so that the runtime's thread never waits for a disk.
 
+use super::command::CommandSettings;
 use super::error::GitError;
 use super::repo::Repo;
 use std::path::PathBuf;
@@ -15,17 +16,19 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Opens the repository at `root` on a thread of its own.
+    /// Opens the repository at `root` on a thread of its own. `command` says how the git command is started
+    /// there.
     ///
     /// # Errors
     /// When it cannot be opened or the thread cannot be started.
-    pub fn start(root: PathBuf) -> Result<Self, GitError> {
+    pub fn start(root: PathBuf, command: CommandSettings) -> Result<Self, GitError> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (opened, is_open) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("git".to_owned())
             .spawn(move || match Repo::open(&root) {
                 Ok(mut repo) => {
+                    repo.set_command(command);
                     let _ = opened.send(Ok(()));
                     while let Ok(job) = inbox.recv() {
                         job(&mut repo);

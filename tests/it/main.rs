@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bad_input;
+mod checkouts;
 mod engines;
 mod file_names;
 mod flags;

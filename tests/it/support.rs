@@ -260,8 +260,15 @@ impl Repo {
 
     /// Clones the origin beside the repository, as somebody else's machine would have it.
     pub fn fresh_clone(&self, name: &str) -> Clone_<'_> {
+        self.clone_with(name, &[])
+    }
+
+    /// The same with more options of `git clone`.
+    pub fn clone_with(&self, name: &str, options: &[&str]) -> Clone_<'_> {
         let base = self.base();
-        self.git_in(&base, &["clone", "-q", "origin.git", name]);
+        let url = format!("file://{}", self.origin.display());
+        let args = [&["clone", "-q"], options, &[&url, name]].concat();
+        self.git_in(&base, &args);
         let root = base.join(name);
         self.git_in(&root, &["config", "user.name", "Ada"]);
         self.git_in(&root, &["config", "user.email", "ada@localhost"]);

@@ -59,7 +59,6 @@ impl Session<'_> {
             .git
             .call(move |repo| {
                 crate::git::identity(repo)?;
-                repo.can_have_lanes()?;
                 crate::git::room_for_branches(repo, remote.as_deref())?;
                 let base = resolve_base(repo, wanted.as_deref(), remote.as_deref())?;
                 survey(repo, &base, &scope, &all)

@@ -10,7 +10,7 @@ use crate::core::redact::Redactor;
 use crate::driver::{Control, LaneSettings, Shells, lanes_dir};
 use crate::forge::local::LocalForge;
 use crate::fsx::lock::{LockInfo, RunLock};
-use crate::git::Worker;
+use crate::git::{CommandSettings, Worker};
 use crate::ledger::{EventLog, Store};
 use crate::model::{EventKind, RunId};
 use crate::ports::Clock;
@@ -67,8 +67,12 @@ impl<'w> Session<'w> {
         }
         let (control, stop_engines, stop_everything) = Control::new(*settings.deadline)
             .map_err(|e| AppError::setup(format!("cannot listen for signals: {e}"), ""))?;
-        let git = Worker::start(world.info.root.clone())?;
         let lane_settings = lane_settings(world, env, &run, &plan.engine)?;
+        let command = CommandSettings {
+            env: lane_settings.git_env.clone(),
+            stop: stop_everything.clone(),
+        };
+        let git = Worker::start(world.info.root.clone(), command)?;
         let shells = Rc::new(Shells {
             root: world.info.root.clone(),
             git,
