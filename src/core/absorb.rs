@@ -372,6 +372,7 @@ fn settle(lane: &mut Lane, events: &mut Vec<LaneEvent>) -> Result<(), IllegalTra
         })
         .collect();
     for (id, because) in open {
+        let title = lane.title(&id);
         lane.step(
             &id,
             ChunkInput::Skipped {
@@ -381,6 +382,7 @@ fn settle(lane: &mut Lane, events: &mut Vec<LaneEvent>) -> Result<(), IllegalTra
         events.push((
             Some(id),
             EventKind::ChunkStopped {
+                title,
                 status: "skipped".to_owned(),
                 reason: because,
             },
@@ -680,6 +682,7 @@ fn stop(
     events.push((
         Some(chunk.clone()),
         EventKind::ChunkStopped {
+            title: lane.title(chunk),
             status: state.word().to_owned(),
             reason: state.reason().unwrap_or_default().to_owned(),
         },
@@ -744,6 +747,7 @@ fn landed(
     events.push((
         Some(chunk.clone()),
         EventKind::ChunkCommitted {
+            title: lane.title(chunk),
             commit,
             part,
             lines,

@@ -149,6 +149,13 @@ impl Lane {
         self.plan.chunks.iter().find(|c| c.id == *id)
     }
 
+    /// The chunk's title; empty when nothing is known of it.
+    pub fn title(&self, id: &ChunkId) -> String {
+        let planned = self.chunk(id).map(|c| &c.title);
+        let known = planned.or_else(|| self.record(id).map(|r| &r.title));
+        known.cloned().unwrap_or_default()
+    }
+
     pub fn record(&self, id: &ChunkId) -> Option<&ChunkRecord> {
         self.ledger.chunks.get(id)
     }

@@ -153,11 +153,15 @@ pub enum EventKind {
         millis: u64,
     },
     ChunkCommitted {
+        #[serde(default)]
+        title: String,
         commit: Oid,
         part: u32,
         lines: u32,
     },
     ChunkStopped {
+        #[serde(default)]
+        title: String,
         status: String,
         reason: String,
     },
@@ -260,13 +264,17 @@ impl EventKind {
             } => vec![path, title, branch, base],
             Self::LaneAdopted { branch, .. } => vec![branch],
             Self::BaselineFinished { verdict } => vec![verdict],
-            Self::ChunkStarted { title, .. } => vec![title],
+            Self::ChunkStarted { title, .. } | Self::ChunkCommitted { title, .. } => vec![title],
             Self::EngineStarted { engine, .. } => vec![engine],
             Self::EngineStep { step } => vec![step],
             Self::EngineEnded { outcome, .. } => vec![outcome],
             Self::CheckStarted { name } => vec![name],
             Self::CheckFinished { name, verdict, .. } => vec![name, verdict],
-            Self::ChunkStopped { status, reason } => vec![status, reason],
+            Self::ChunkStopped {
+                title,
+                status,
+                reason,
+            } => vec![title, status, reason],
             Self::ChunkReset { why } => vec![why],
             Self::WorkSaved { reference } => vec![reference],
             Self::Pushed { branch, .. } => vec![branch],
@@ -281,7 +289,6 @@ impl EventKind {
             | Self::SpecSynced { .. }
             | Self::BaselineStarted { .. }
             | Self::EngineUsage { .. }
-            | Self::ChunkCommitted { .. }
             | Self::SpecFinished { .. }
             | Self::RunFinished { .. } => Vec::new(),
         }
@@ -392,11 +399,13 @@ mod tests {
                 millis: 1,
             },
             EventKind::ChunkCommitted {
+                title: "t".into(),
                 commit: "abc".into(),
                 part: 1,
                 lines: 1,
             },
             EventKind::ChunkStopped {
+                title: "t".into(),
                 status: "t".into(),
                 reason: "t".into(),
             },

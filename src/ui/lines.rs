@@ -133,6 +133,7 @@ impl Narrator {
                 plain(weight, format!("{name}: {verdict} ({})", duration(*millis)))
             }
             K::ChunkCommitted {
+                title,
                 commit,
                 part,
                 lines,
@@ -140,16 +141,20 @@ impl Narrator {
                 Normal,
                 Paint::Good,
                 format!(
-                    "committed {}  ({} {}, part {part})",
+                    "committed {}: {title}  ({} {}, part {part})",
                     commit.short(),
                     count(u64::from(*lines)),
                     if *lines == 1 { "line" } else { "lines" }
                 ),
             )),
-            K::ChunkStopped { status, reason } => Some((
+            K::ChunkStopped {
+                title,
+                status,
+                reason,
+            } => Some((
                 Problem,
                 Paint::Bad,
-                format!("{}: {reason}", status.replace('_', " ")),
+                format!("{}: {title}: {reason}", status.replace('_', " ")),
             )),
             K::ChunkReset { why } => plain(Normal, format!("open again: {why}")),
             K::WorkSaved { reference } => plain(Normal, format!("work kept at {reference}")),

@@ -154,6 +154,7 @@ fn story(sandbox: &str) -> Vec<Event> {
             todo,
             t3,
             EventKind::ChunkCommitted {
+                title: s("Add login"),
                 commit: oid(),
                 part: 1,
                 lines: 42,
@@ -179,6 +180,7 @@ fn story(sandbox: &str) -> Vec<Event> {
             todo,
             Some("T004"),
             EventKind::ChunkStopped {
+                title: s("Add logout"),
                 status: s("needs_review"),
                 reason: s("tests\n::set-output name=x::y"),
             },
@@ -239,10 +241,10 @@ fn plain_lines() {
     specs/todo.md  Todo: 0/2 done, on codelicious/todo from main
     specs/todo.md  checks on the base: passed
     specs/todo.md  T003  started: Add login␛[2J
-    specs/todo.md  T003  committed 1a2b3c4d5e  (42 lines, part 1)
+    specs/todo.md  T003  committed 1a2b3c4d5e: Add login  (42 lines, part 1)
     specs/todo.md  T004  started, attempt 2: Add logout
     specs/todo.md  T004  fix 1 with claude
-    specs/todo.md  T004  needs review: tests ::set-output name=x::y
+    specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
     specs/todo.md  T004  work kept at refs/codelicious/attempts/todo/T004/2
     specs/todo.md  not pushed codelicious/todo: no remote
     specs/todo.md  pull request, part 1: draft .codelicious/prs/1.md
@@ -264,7 +266,7 @@ fn verbose_and_quiet() {
     insta::assert_snapshot!(told(&with(0, 1), &story("unsandboxed")), @r"
     codelicious 0.1.0  engine claude  forge local  unsandboxed
     specs/bad.md:3  rejected: not UTF-8
-    specs/todo.md  T004  needs review: tests ::set-output name=x::y
+    specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
     specs/todo.md  not pushed codelicious/todo: no remote
     ");
     assert_eq!(told(&with(2, 2), &story("unsandboxed")), "");
@@ -346,8 +348,8 @@ fn live_draws_and_cleans_up() {
     specs/bad.md:3  rejected: not UTF-8
     specs/todo.md  Todo: 0/2 done, on codelicious/todo from main
     specs/todo.md  checks on the base: passed
-    specs/todo.md  T003  committed 1a2b3c4d5e  (42 lines, part 1)
-    specs/todo.md  T004  needs review: tests ::set-output name=x::y
+    specs/todo.md  T003  committed 1a2b3c4d5e: Add login  (42 lines, part 1)
+    specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
     specs/todo.md  T004  work kept at refs/codelicious/attempts/todo/T004/2
     specs/todo.md  not pushed codelicious/todo: no remote
     specs/todo.md  pull request, part 1: draft .codelicious/prs/1.md

@@ -64,6 +64,9 @@ pub fn render(report: &StatusReport, options: &UiOptions) -> String {
     match &report.next {
         Some(next) => out.push_str(&format!("next: {}\n", one_line(next))),
         None if report.specs.is_empty() => {}
+        None if report.specs.iter().any(|s| s.undelivered.is_some()) => {
+            out.push_str("everything is done\n");
+        }
         None => out.push_str("everything is done and delivered\n"),
     }
     out
@@ -105,7 +108,8 @@ pub(super) fn heading(
 
 pub(super) fn branch_and_prs(branch: &str, prs: &[PrReport]) -> String {
     let mut out = String::new();
-    if !branch.is_empty() {
+    // The branch is made with its first commit.
+    if !branch.is_empty() && !prs.is_empty() {
         out.push_str(&format!("  branch {}\n", one_line(branch)));
     }
     for pr in prs {

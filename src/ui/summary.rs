@@ -71,7 +71,15 @@ pub fn render(report: &SummaryReport, options: &UiOptions) -> String {
         | ExitCode::Interrupted
         | ExitCode::Terminated => Paint::Bad,
     };
-    let exit = format!("exit {}: {}", report.exit.code(), report.exit.meaning());
+    let nowhere = report.specs.iter().any(|s| {
+        let work = s.undelivered.as_ref();
+        work.is_some_and(|u| u.remote.is_none())
+    });
+    let meaning = match report.exit {
+        ExitCode::Done if nowhere => "everything asked for is done; there is no remote to push to",
+        other => other.meaning(),
+    };
+    let exit = format!("exit {}: {meaning}", report.exit.code());
     out.push_str(&format!("{}\n", paint.on(options.color, &exit)));
     if let Some(path) = &report.postmortem {
         out.push_str(&format!("postmortem: {}\n", one_line(path)));
