@@ -28,61 +28,73 @@ pub fn is_unsafe_char(c: char) -> bool {
 }
 
 /// What `plan` and `--dry-run` say.
+///
+/// Fields of this and of what it holds stand in the order of their names, the order in which JSON shows them:
+/// so the plan of a big repository is written as it is, and never made a tree of values to be sorted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanReport {
-    pub schema: u32,
     /// None in a repository without commits.
     pub base: Option<SpecBase>,
-    pub specs: Vec<PlanSpec>,
+    #[serde(serialize_with = "by_name")]
     pub diagnostics: Vec<Diagnostic>,
-    pub warnings: Vec<PlanWarning>,
     /// The command that builds this plan; None when nothing is left to build.
     pub next: Option<String>,
+    pub schema: u32,
+    pub specs: Vec<PlanSpec>,
+    #[serde(serialize_with = "by_name")]
+    pub warnings: Vec<PlanWarning>,
 }
 
 /// One spec in [`PlanReport`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanSpec {
-    pub id: SpecId,
-    pub path: String,
-    pub title: String,
-    pub status: SpecStatus,
-    pub priority: Option<i64>,
-    pub depends_on: Vec<SpecId>,
-    /// Why nothing of this spec is built; None when it may be built.
-    pub not_built: Option<String>,
     /// First part's branch.
     pub branch: String,
-    pub done: usize,
-    pub total: usize,
     /// In build order.
     pub chunks: Vec<PlanChunk>,
+    pub depends_on: Vec<SpecId>,
+    pub done: usize,
+    pub id: SpecId,
+    /// Why nothing of this spec is built; None when it may be built.
+    pub not_built: Option<String>,
     /// Predicted pull requests: the open chunks of each, in order.
     pub parts: Vec<Vec<ChunkId>>,
+    pub path: String,
+    pub priority: Option<i64>,
+    pub status: SpecStatus,
+    pub title: String,
+    pub total: usize,
 }
 
 /// One chunk in [`PlanSpec`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanChunk {
+    pub depends_on: Vec<ChunkId>,
+    pub done: bool,
+    pub files: Vec<String>,
     pub id: ChunkId,
-    pub task: ChunkId,
     pub label: Option<String>,
-    pub title: String,
     /// 1-based line of the task in the spec.
     pub line: usize,
-    /// The state's word ([`ChunkState::word`]); `done` where the mark stands in the spec.
-    pub status: String,
-    /// Why it is not built, where it is not and that is known.
-    pub reason: Option<String>,
-    pub done: bool,
-    pub depends_on: Vec<ChunkId>,
-    pub files: Vec<String>,
-    /// Estimated prompt tokens.
-    pub tokens: u64,
     /// Predicted part of the pull request series, from 1.
     pub part: Option<u32>,
+    /// Why it is not built, where it is not and that is known.
+    pub reason: Option<String>,
     /// Which piece of a split task this is: index from 1, and how many.
     pub split: Option<(usize, usize)>,
+    /// The state's word ([`ChunkState::word`]); `done` where the mark stands in the spec.
+    pub status: String,
+    pub task: ChunkId,
+    pub title: String,
+    /// Estimated prompt tokens.
+    pub tokens: u64,
+}
+
+/// Shapes that others keep in another order, sorted on their way out. There are few of them.
+fn by_name<T: Serialize, S: serde::Serializer>(value: &T, out: S) -> Result<S::Ok, S::Error> {
+    serde_json::to_value(value)
+        .map_err(serde::ser::Error::custom)?
+        .serialize(out)
 }
 
 /// How many chunks stand in each state.

@@ -3,13 +3,12 @@
 use super::UiOptions;
 use super::error;
 use super::lines::place;
-use super::text::{Paint, count, cut, one_line, pad, plural, width, wrap};
+use super::text::{Paint, count, cut, one_line, pad, plural, report_text, width, wrap};
 use crate::model::ledger::SpecBase;
 use crate::model::report::{PlanChunk, PlanReport, PlanSpec, REPORT_SCHEMA};
 use crate::model::{
     Chunk, ChunkId, ChunkState, Diagnostic, Plan, PlanWarning, Severity, SpecId, SpecPlan,
 };
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What a plan alone does not know about a spec.
@@ -109,9 +108,9 @@ fn chunk_report(
     }
 }
 
-/// The documented JSON of `plan --json`: [`PlanReport`] with every field present.
-pub fn json(report: &PlanReport) -> Value {
-    super::status::value(report)
+/// The documented JSON of `plan --json`: [`PlanReport`] with every field present, as text.
+pub fn json(report: &PlanReport) -> String {
+    report_text(report)
 }
 
 /// The plan for people.

@@ -159,7 +159,7 @@ fn the_documented_shape() {
     report.specs.truncate(1);
     report.specs[0].chunks.drain(..3);
     report.specs[0].chunks.truncate(1);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&report)).unwrap(), @r#"
+    insta::assert_snapshot!(json(&report), @r#"
     {
       "base": {
         "branch": "main",
@@ -230,6 +230,14 @@ fn the_documented_shape() {
       ]
     }
     "#);
+}
+
+/// Fields that stood in another order than that of their names would be written so.
+#[test]
+fn names_stand_in_order() {
+    let report = sample();
+    let value = serde_json::to_value(&report).unwrap();
+    assert_eq!(json(&report), crate::ui::json_text(&value));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::model::report::{Spent, is_unsafe_char};
 use crate::model::{Cost, Usage};
+use serde::Serialize;
 use std::borrow::Cow;
 
 /// Invisible and harmless, and enough to break a marker that a machine looks for.
@@ -151,6 +152,14 @@ pub fn json_text(value: &serde_json::Value) -> String {
     escape_unsafe(format!("{value:#}\n"))
 }
 
+/// The same of a report whose fields stand in the order of their names.
+pub(super) fn report_text(report: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(report)
+        .expect("reports hold strings, numbers and string keys only");
+    text.push('\n');
+    escape_unsafe(text)
+}
+
 /// The same on one line, for streams of JSON lines.
 pub fn json_line(value: &serde_json::Value) -> String {
     escape_unsafe(value.to_string())
@@ -160,6 +169,12 @@ pub fn json_line(value: &serde_json::Value) -> String {
 /// inside strings only, but for the line feeds between its lines.
 pub(super) fn escape_unsafe(json: String) -> String {
     let unsafe_here = |c: char| is_unsafe_char(c) && c != '\n';
+    // Most is plain ASCII, which is told block by block much sooner than character by character.
+    let plain = |b: &u8| matches!(b, b'\n' | b' '..=b'~');
+    let mut blocks = json.as_bytes().chunks(1024);
+    if blocks.all(|block| block.iter().fold(true, |all, b| all & plain(b))) {
+        return json;
+    }
     if !json.contains(unsafe_here) {
         return json;
     }
