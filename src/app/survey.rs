@@ -1,6 +1,8 @@
 //! Looking at everything that says what there is to build: the user's tree, the base, the lanes and the
 //! ledgers. Changes nothing.
 
+mod copies;
+
 use crate::core::lane::LaneStart;
 use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
@@ -12,6 +14,7 @@ use crate::model::{
     ChunkId, Diagnostic, Intent, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
+use copies::{Looked, UserCopy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +34,15 @@ pub struct Scope {
     pub max_spec_bytes: u64,
     /// Start lanes again from the base.
     pub fresh: bool,
+}
+
+impl Scope {
+    /// True for a path that the command line or the configuration names: it is built even without boxes.
+    fn names(&self, path: &str) -> bool {
+        [&self.named, &self.configured]
+            .into_iter()
+            .any(|l| l.iter().any(|p| p == path))
+    }
 }
 
 /// Everything that was found.
@@ -72,24 +84,27 @@ pub fn survey(
     let root = repo.info().root.clone();
     let refs = spec_refs(repo, scope.remote.as_deref())?;
     let mut diagnostics = Vec::new();
-    let paths = find_paths(repo, &root, base, scope, &mut diagnostics)?;
+    let head = repo.head_commit();
+    let is_head = head.as_ref() == Some(&base.commit);
+    let paths = find_paths(repo, &root, base, is_head, scope, &mut diagnostics)?;
     let known = known_paths(repo, &refs, ledgers)?;
     let found = name_specs(repo, base, &paths, &known, &refs, scope)?;
 
+    let looked = copies::look_at_all(&root, scope, &found);
     let mut specs = BTreeMap::new();
-    for (id, place) in found {
+    for ((id, place), looked) in found.into_iter().zip(looked) {
         let no_refs = SpecRefs::default();
         let survey = SpecSurvey {
             repo,
-            root: &root,
             base,
+            head: head.as_ref(),
             scope,
             id: &id,
             place: &place,
             refs: refs.get(&id).unwrap_or(&no_refs),
             ledger: ledgers.get(&id),
         };
-        match survey.run()? {
+        match survey.run(looked)? {
             Ok(Some(found)) => {
                 specs.insert(id, found);
             }
@@ -127,17 +142,19 @@ pub fn survey_one(
         path: path.to_owned(),
         renamed_from: None,
     };
+    let head = repo.head_commit();
     let survey = SpecSurvey {
         repo,
-        root: &root,
         base,
+        head: head.as_ref(),
         scope,
         id,
         place: &place,
         refs: refs.get(id).unwrap_or(&no_refs),
         ledger,
     };
-    Ok(survey.run()?.map(|found| {
+    let looked = copies::look(&root, scope, id, path);
+    Ok(survey.run(looked)?.map(|found| {
         found.and_then(|found| {
             let plan = plan_specs(&root, std::iter::once(&found), scope.budget_tokens);
             plan.specs.into_iter().next().map(|p| (found, p))
@@ -177,6 +194,7 @@ fn find_paths(
     repo: &Repo,
     root: &Path,
     base: &SpecBase,
+    base_is_head: bool,
     scope: &Scope,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Vec<String>, GitError> {
@@ -213,7 +231,7 @@ fn find_paths(
         .into_iter()
         .filter(|p| spec::classify(p).is_some())
         .collect();
-    if repo.head_commit().as_ref() != Some(&base.commit) {
+    if !base_is_head {
         // The base may know specs that the user's checkout does not have yet.
         paths.extend(
             files_of_tree(repo, &base.commit)?
@@ -392,8 +410,9 @@ fn best_tip(
 
 struct SpecSurvey<'a> {
     repo: &'a Repo,
-    root: &'a Path,
     base: &'a SpecBase,
+    /// The user's HEAD.
+    head: Option<&'a Oid>,
     scope: &'a Scope,
     id: &'a SpecId,
     place: &'a Place,
@@ -414,17 +433,18 @@ struct Texts {
 }
 
 impl SpecSurvey<'_> {
-    fn run(&self) -> Result<Result<Option<Surveyed>, Diagnostic>, GitError> {
+    fn run(&self, looked: Looked) -> Result<Result<Option<Surveyed>, Diagnostic>, GitError> {
         let path = &self.place.path;
         let mut tip = best_tip(self.repo, self.id, self.refs, self.base)?;
         let mut archive = None;
         if self.scope.fresh {
             archive = tip.take();
         }
-        let texts = match self.texts(tip.as_ref())? {
-            Ok(texts) => texts,
+        let copy = match looked {
+            Ok(copy) => copy,
             Err(diagnostic) => return Ok(Err(diagnostic)),
         };
+        let texts = self.texts(tip.as_ref(), copy.as_ref())?;
         let text = match merged(&texts, tip.is_some()) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Ok(None)),
@@ -440,25 +460,31 @@ impl SpecSurvey<'_> {
                 }));
             }
         };
-        let prose = self.scope.named.contains(path) || self.scope.configured.contains(path);
-        let spec = match spec::parse(self.id.clone(), path, &text, ParseOptions { prose }) {
+        let prose = self.scope.names(path);
+        let parsed = match copy {
+            Some(copy) if copy.text == text => copy.spec,
+            _ => spec::parse(self.id.clone(), path, &text, ParseOptions { prose }),
+        };
+        let spec = match parsed {
             Ok(spec) => spec,
             Err(diagnostic) => return Ok(Err(diagnostic)),
         };
         if spec.tasks.is_empty() && spec.diagnostics.is_empty() && tip.is_none() {
             return Ok(Ok(None));
         }
-        let on_base = texts
-            .base
-            .as_deref()
-            .map(|b| done_tasks(self.id, path, b, prose))
-            .unwrap_or_default();
+        // One text is parsed once, wherever it stands.
+        let done_in = |other: &[u8]| {
+            if other == text {
+                done_tasks(&spec)
+            } else {
+                spec::parse(self.id.clone(), path, other, ParseOptions { prose })
+                    .map_or_else(|_| BTreeSet::new(), |other| done_tasks(&other))
+            }
+        };
+        let on_base = texts.base.as_deref().map(done_in).unwrap_or_default();
 
         // A lane whose work is all on the base has nothing left to give: new tasks start from the base.
-        let lane_done = tip
-            .as_ref()
-            .and(texts.lane.as_deref())
-            .map(|t| done_tasks(self.id, path, t, prose));
+        let lane_done = tip.as_ref().and(texts.lane.as_deref()).map(done_in);
         let is_merged = lane_done
             .as_ref()
             .is_some_and(|done| !done.is_empty() && done.is_subset(&on_base));
@@ -560,42 +586,27 @@ impl SpecSurvey<'_> {
         Ok(spent)
     }
 
-    fn texts(&self, tip: Option<&Oid>) -> Result<Result<Texts, Diagnostic>, GitError> {
+    fn texts(&self, tip: Option<&Oid>, copy: Option<&UserCopy>) -> Result<Texts, GitError> {
         let path = self.place.path.as_str();
         let old_path = self.place.renamed_from.as_deref().unwrap_or(path);
+        let user = copy.map(|c| c.text.as_slice());
         let in_lane = |tip: &Oid| -> Result<Option<Vec<u8>>, GitError> {
-            match self.repo.read_file(tip, path)? {
+            match self.repo.read_file_like(tip, path, user)? {
                 Some(text) => Ok(Some(text)),
                 None => self.repo.read_file(tip, old_path),
             }
         };
-        let file = self.root.join(path);
-        let user = match file.symlink_metadata() {
-            Ok(meta) if meta.is_file() => match read_bounded(&file, self.scope.max_spec_bytes) {
-                Ok(bytes) => Some(bytes),
-                Err(e) => {
-                    return Ok(Err(problem(
-                        path,
-                        &e.to_string(),
-                        "leave it out with `[specs] exclude` if it is no spec",
-                    )));
-                }
-            },
-            Ok(_) if !self.scope.named.is_empty() => {
-                return Ok(Err(problem(
-                    path,
-                    "it is not a regular file",
-                    "name a markdown file with --spec",
-                )));
-            }
-            _ => None,
-        };
-        let head = match self.repo.head_commit() {
-            Some(head) => self.repo.read_file(&head, path)?,
+        let head = match self.head {
+            Some(head) => self.repo.read_file_like(head, path, user)?,
             None => None,
         };
+        let base = if self.head == Some(&self.base.commit) {
+            head.clone()
+        } else {
+            self.repo.read_file_like(&self.base.commit, path, user)?
+        };
         let same_as_head =
-            matches!((&user, &head), (Some(u), Some(h)) if without_cr(u) == without_cr(h));
+            matches!((user, &head), (Some(u), Some(h)) if u == h || without_cr(u) == without_cr(h));
         let synced = |side: &str| -> Result<Option<Vec<u8>>, GitError> {
             match &self.refs.sync {
                 Some(sync) => match self.repo.read_file(sync, &format!("{side}/{path}"))? {
@@ -605,17 +616,17 @@ impl SpecSurvey<'_> {
                 None => Ok(None),
             }
         };
-        Ok(Ok(Texts {
+        Ok(Texts {
             lane: match tip {
                 Some(tip) => in_lane(tip)?,
                 None => None,
             },
-            base: self.repo.read_file(&self.base.commit, path)?,
-            user: user.filter(|_| !same_as_head),
+            base,
+            user: user.filter(|_| !same_as_head).map(<[u8]>::to_vec),
             head,
             synced_user: synced("user")?,
             synced_base: synced("base")?,
-        }))
+        })
     }
 }
 
@@ -639,13 +650,11 @@ fn merged(texts: &Texts, has_lane: bool) -> Result<Option<Vec<u8>>, spec::MergeC
     }
 }
 
-fn done_tasks(id: &SpecId, path: &str, text: &[u8], prose: bool) -> BTreeSet<ChunkId> {
-    let parsed = spec::parse(id.clone(), path, text, ParseOptions { prose });
-    let tasks = parsed.map(|s| s.tasks).unwrap_or_default();
-    tasks
-        .into_iter()
+fn done_tasks(spec: &Spec) -> BTreeSet<ChunkId> {
+    spec.tasks
+        .iter()
         .filter(|t| t.mark == TaskMark::Done && t.children.is_empty())
-        .map(|t| t.id)
+        .map(|t| t.id.clone())
         .collect()
 }
 

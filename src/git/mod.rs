@@ -10,6 +10,7 @@ mod error;
 mod facts;
 mod guard;
 mod lane;
+mod read;
 mod remote;
 mod repo;
 mod seal;

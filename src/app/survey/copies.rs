@@ -1,0 +1,93 @@
+//! The user's copies of specs, read and parsed on all cores before git is asked about any of them.
+//!
+//! Mostly what the user has is what is built: then this parse is the only one.
+
+use super::{Place, Scope, problem};
+use crate::fsx::read_bounded;
+use crate::model::{Diagnostic, Spec, SpecId};
+use crate::spec::{self, ParseOptions};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Threads at most.
+const MAX_THREADS: usize = 8;
+
+/// Specs that one thread has read and parsed before another one has started.
+const WORTH_A_THREAD: usize = 16;
+
+/// What stands at a spec's path in the user's tree.
+#[derive(Debug)]
+pub(super) struct UserCopy {
+    pub text: Vec<u8>,
+    /// What `text` says.
+    pub spec: Result<Spec, Diagnostic>,
+}
+
+/// A copy, or that there is none, or why it cannot be read.
+pub(super) type Looked = Result<Option<UserCopy>, Diagnostic>;
+
+/// Reads the copies of all of `places`, in their order.
+pub(super) fn look_at_all(
+    root: &Path,
+    scope: &Scope,
+    places: &BTreeMap<SpecId, Place>,
+) -> Vec<Looked> {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads = cores
+        .min(MAX_THREADS)
+        .min(places.len().div_ceil(WORTH_A_THREAD));
+    let places: Vec<(&SpecId, &Place)> = places.iter().collect();
+    // Specs differ in size, so that each thread takes the next one when it is done with one.
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::with_capacity(places.len() / threads.max(1) + 1);
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((id, place)) = places.get(at) else {
+                return found;
+            };
+            found.push((at, look(root, scope, id, &place.path)));
+        }
+    };
+    let mut found = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut found = work();
+        for helper in helpers {
+            match helper.join() {
+                Ok(part) => found.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        found
+    });
+    found.sort_unstable_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, looked)| looked).collect()
+}
+
+/// Reads the copy at `path`.
+pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looked {
+    let file = root.join(path);
+    match file.symlink_metadata() {
+        Ok(meta) if meta.is_file() => {
+            let text = read_bounded(&file, scope.max_spec_bytes).map_err(|e| {
+                problem(
+                    path,
+                    &e.to_string(),
+                    "leave it out with `[specs] exclude` if it is no spec",
+                )
+            })?;
+            let options = ParseOptions {
+                prose: scope.names(path),
+            };
+            let spec = spec::parse(id.clone(), path, &text, options);
+            Ok(Some(UserCopy { text, spec }))
+        }
+        Ok(_) if !scope.named.is_empty() => Err(problem(
+            path,
+            "it is not a regular file",
+            "name a markdown file with --spec",
+        )),
+        _ => Ok(None),
+    }
+}
