@@ -105,35 +105,34 @@ pub fn plan(
     ledgers: &BTreeMap<SpecId, Ledger>,
     named: &[PathBuf],
 ) -> Result<PlanReport, AppError> {
+    let most = usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX);
+    let policy = policy(world, RunId::new("none"), "", None);
     let mut facts = BTreeMap::new();
     let mut open = 0;
-    for lane in lanes(world, found, ledgers, None)? {
-        let id = lane.plan.id.clone();
-        let states = lane
-            .plan
-            .chunks
-            .iter()
-            .map(|c| (c.id.clone(), lane.state(&c.id).clone()))
-            .collect();
-        let next_part = choose_part(&lane, 0);
-        let parts = parts_preview(
-            &lane.plan,
-            usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX),
-        );
-        open += if lane.plan.not_built.is_none() {
-            lane.plan.chunks.iter().filter(|c| !c.done).count()
-        } else {
-            0
+    for plan in &found.plan.specs {
+        let Some(spec) = found.specs.get(&plan.id) else {
+            continue;
         };
-        facts.insert(
-            id,
-            ui::plan::SpecFacts {
-                branch: lane.ledger.branch.clone(),
-                states,
-                parts,
-                first_part: next_part,
-            },
-        );
+        let ledger = ledgers.get(&plan.id);
+        let mut known = ui::plan::SpecFacts {
+            branch: spec.branch.clone(),
+            parts: parts_preview(plan, most),
+            ..Default::default()
+        };
+        // Where nobody built yet, recovery has nothing to say, and most specs of a big plan are such.
+        if ledger.is_some() || is_begun(spec) {
+            let lane = lane(policy.clone(), spec, plan, ledger, Resume::Remembered)?.0;
+            let states = lane.plan.chunks.iter();
+            known.states = states
+                .map(|c| (c.id.clone(), lane.state(&c.id).clone()))
+                .collect();
+            known.first_part = choose_part(&lane, 0);
+            known.branch = lane.ledger.branch;
+        }
+        if plan.not_built.is_none() {
+            open += plan.chunks.iter().filter(|c| !c.done).count();
+        }
+        facts.insert(plan.id.clone(), known);
     }
     let next = (open > 0).then(|| command(world, named));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
@@ -145,6 +144,11 @@ pub fn plan(
         }),
     );
     Ok(report)
+}
+
+/// True for a spec of which git knows work.
+fn is_begun(spec: &Surveyed) -> bool {
+    spec.facts.tip.is_some() || !spec.facts.merged_parts.is_empty()
 }
 
 /// Says so when the user has commits that are not built upon.
