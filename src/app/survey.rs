@@ -8,7 +8,9 @@ use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
 use crate::core::tokens;
 use crate::fsx::{read_bounded, walk};
-use crate::git::{BRANCHES, GitError, Repo, SpecRefs, files_of_tree, lane_facts, spec_refs};
+use crate::git::{
+    BRANCHES, GitError, RefNames, Repo, SpecRefs, files_of_tree, lane_facts, spec_refs,
+};
 use crate::model::ledger::SpecBase;
 use crate::model::{
     ChunkId, Diagnostic, Intent, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
@@ -90,6 +92,7 @@ pub fn survey(
     let known = known_paths(repo, &refs, ledgers)?;
     let found = name_specs(repo, base, &paths, &known, &refs, scope)?;
 
+    let taken = TakenNames::new(repo, scope)?;
     let looked = copies::look_at_all(&root, scope, &found);
     let mut specs = BTreeMap::new();
     for ((id, place), looked) in found.into_iter().zip(looked) {
@@ -101,6 +104,7 @@ pub fn survey(
             scope,
             id: &id,
             place: &place,
+            taken: &taken,
             refs: refs.get(&id).unwrap_or(&no_refs),
             ledger: ledgers.get(&id),
         };
@@ -150,6 +154,7 @@ pub fn survey_one(
         scope,
         id,
         place: &place,
+        taken: &TakenNames::new(repo, scope)?,
         refs: refs.get(id).unwrap_or(&no_refs),
         ledger,
     };
@@ -408,6 +413,24 @@ fn best_tip(
     Ok(best)
 }
 
+/// Where branches of our names may stand, ours and others'.
+struct TakenNames {
+    local: RefNames,
+    remote: RefNames,
+}
+
+impl TakenNames {
+    fn new(repo: &Repo, scope: &Scope) -> Result<Self, GitError> {
+        Ok(Self {
+            local: repo.names_below(&format!("refs/heads/{BRANCHES}"))?,
+            remote: match &scope.remote {
+                Some(r) => repo.names_below(&format!("refs/remotes/{r}/{BRANCHES}"))?,
+                None => RefNames::default(),
+            },
+        })
+    }
+}
+
 struct SpecSurvey<'a> {
     repo: &'a Repo,
     base: &'a SpecBase,
@@ -416,6 +439,7 @@ struct SpecSurvey<'a> {
     scope: &'a Scope,
     id: &'a SpecId,
     place: &'a Place,
+    taken: &'a TakenNames,
     refs: &'a SpecRefs,
     ledger: Option<&'a Ledger>,
 }
@@ -551,13 +575,12 @@ impl SpecSurvey<'_> {
             return Ok(ledger.branch.clone());
         }
         let plain = format!("{BRANCHES}{}", self.id);
-        let remote = self
-            .scope
-            .remote
-            .as_deref()
-            .map(|r| format!("refs/remotes/{r}/{plain}"));
-        for name in std::iter::once(format!("refs/heads/{plain}")).chain(remote) {
-            if let Some(tip) = self.repo.ref_target(&name)?
+        let remote = self.scope.remote.as_deref();
+        let local = (&self.taken.local, format!("refs/heads/{plain}"));
+        let remote = remote.map(|r| (&self.taken.remote, format!("refs/remotes/{r}/{plain}")));
+        for (taken, name) in std::iter::once(local).chain(remote) {
+            if taken.may_hold(self.id.as_str())
+                && let Some(tip) = self.repo.ref_target(&name)?
                 && self.refs.lane.is_none()
                 && !self.is_own(&tip)?
             {
