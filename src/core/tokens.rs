@@ -33,6 +33,13 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
+        // Most text is, and that is told many bytes at a time.
+        if bytes.is_ascii() {
+            return Self {
+                ascii: bytes.len() as u64,
+                other: 0,
+            };
+        }
         Self {
             ascii: bytes.iter().filter(|b| b.is_ascii()).count() as u64,
             // Lead bytes of multi-byte sequences; continuation bytes are below 0xC0.
