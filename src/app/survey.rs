@@ -6,6 +6,7 @@ mod copies;
 use crate::core::lane::LaneStart;
 use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
+use crate::core::rename::renamed_to;
 use crate::core::tokens;
 use crate::fsx::{read_bounded, walk};
 use crate::git::{
@@ -311,7 +312,8 @@ fn name_specs(
 ) -> Result<BTreeMap<SpecId, Place>, GitError> {
     let present: BTreeSet<&String> = paths.iter().collect();
     let owned: BTreeSet<&String> = known.values().collect();
-    let unowned: Vec<&String> = paths.iter().filter(|p| !owned.contains(p)).collect();
+    // Parsed when the first spec turns out to have vanished.
+    let mut unowned: Option<Vec<(String, Spec)>> = None;
     let mut owners: BTreeMap<String, SpecId> = known
         .iter()
         .map(|(id, p)| (p.clone(), id.clone()))
@@ -327,16 +329,21 @@ fn name_specs(
         let Some(text) = repo.read_file(&tip, path)? else {
             continue;
         };
-        let Some(new) = unowned
-            .iter()
-            .find(|p| same_tasks(&repo.info().root, id, path, &text, p))
-        else {
+        let candidates = unowned.get_or_insert_with(|| {
+            let unowned = paths.iter().filter(|p| !owned.contains(p));
+            parsed(&repo.info().root, unowned.cloned().collect())
+        });
+        let new = spec::parse(id.clone(), path, &text, ParseOptions::default())
+            .ok()
+            .and_then(|old| renamed_to(&old, candidates).map(str::to_owned));
+        let Some(new) = new else {
             orphans.insert(id.clone(), path.clone());
             continue;
         };
+        candidates.retain(|(p, _)| *p != new);
         owners.remove(path);
-        owners.insert((*new).clone(), id.clone());
-        renamed.insert((*new).clone(), path.clone());
+        owners.insert(new.clone(), id.clone());
+        renamed.insert(new, path.clone());
     }
     // Lanes that only the remote or git knows: a fresh clone.
     if scope.named.is_empty() {
@@ -375,19 +382,16 @@ fn name_specs(
     Ok(specs)
 }
 
-/// True when at least half of the tasks of `text` stand in the file at `new`.
-fn same_tasks(root: &Path, id: &SpecId, path: &str, text: &[u8], new: &str) -> bool {
-    let ids = |path: &str, bytes: &[u8]| -> BTreeSet<ChunkId> {
-        spec::parse(id.clone(), path, bytes, ParseOptions::default())
-            .map(|s| s.tasks.into_iter().map(|t| t.id).collect())
-            .unwrap_or_default()
-    };
-    let old = ids(path, text);
-    let Ok(bytes) = read_bounded(&root.join(new), MAX_SPEC_BYTES as u64) else {
-        return false;
-    };
-    let found = ids(new, &bytes);
-    !old.is_empty() && old.intersection(&found).count() * 2 >= old.len()
+/// Specs among the user's files, parsed. What cannot be read is told where it is surveyed.
+fn parsed(root: &Path, paths: Vec<String>) -> Vec<(String, Spec)> {
+    paths
+        .into_iter()
+        .filter_map(|path| {
+            let bytes = read_bounded(&root.join(&path), MAX_SPEC_BYTES as u64).ok()?;
+            let spec = spec::parse(SpecId::new(""), &path, &bytes, ParseOptions::default());
+            Some((path, spec.ok()?))
+        })
+        .collect()
 }
 
 /// The furthest tip that is known for a spec and is its own: the lane, or branches that others pushed.

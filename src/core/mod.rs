@@ -12,6 +12,7 @@ pub mod pr;
 pub mod prompt;
 pub mod recover;
 pub mod redact;
+pub mod rename;
 pub mod split;
 pub mod tokens;
 pub mod transition;

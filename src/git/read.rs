@@ -23,21 +23,15 @@ impl Repo {
             return self.read_file(commit, path);
         };
         let what = || format!("reading {path} in {}", commit.short());
-        let tree = self
+        let id = git2::Oid::hash_object(ObjectType::Blob, likely).doing(what)?;
+        let entry = self
             .git
             .find_commit(from_oid(commit)?)
-            .and_then(|c| c.tree())
-            .doing(what)?;
-        match tree.get_path(Path::new(path)) {
-            Ok(entry)
-                if entry.kind() == Some(ObjectType::Blob)
-                    && entry.id()
-                        == git2::Oid::hash_object(ObjectType::Blob, likely).doing(what)? =>
-            {
-                Ok(Some(likely.to_vec()))
-            }
-            _ => self.read_file(commit, path),
+            .and_then(|c| c.tree()?.get_path(Path::new(path)));
+        if entry.is_ok_and(|e| e.kind() == Some(ObjectType::Blob) && e.id() == id) {
+            return Ok(Some(likely.to_vec()));
         }
+        self.read_file(commit, path)
     }
 
     /// What stands below a ref prefix that ends in `/`, to know of hundreds of refs that they do not exist.

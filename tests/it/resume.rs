@@ -528,6 +528,26 @@ fn a_renamed_spec_goes_on_where_it_was() {
     }
 }
 
+/// `T001` stands in every other spec: only the same task is the same task.
+#[test]
+fn a_new_spec_does_not_inherit_the_lane_of_one_that_is_gone() {
+    let repo = small_repo();
+    repo.run(&CLAUDE).expect(0);
+    fs::remove_file(repo.root.join("specs/work.md")).unwrap();
+    let text =
+        "# Pictures\n\n- [ ] T001 Draw\n- [ ] T002 Paint\n- [ ] T003 Print\n- [ ] T004 Frame\n";
+    repo.write("specs/pictures.md", text);
+    let plan = repo.run(&["plan", "--json"]).expect(0).json();
+    let specs = plan["specs"].as_array().expect("specs");
+    let pictures = specs.iter().find(|s| s["path"] == "specs/pictures.md");
+    let pictures = pictures.expect("it is planned");
+    assert_eq!(pictures["done"], 0, "{plan:#}");
+    assert_eq!(pictures["id"], "specs-pictures", "{plan:#}");
+    repo.run(&CLAUDE).expect(0);
+    assert_eq!(repo.commits("codelicious/specs-pictures-part-2").len(), 5);
+    assert_eq!(repo.calls().len(), 8);
+}
+
 #[test]
 fn specs_of_the_same_name_in_different_folders_have_lanes_of_their_own() {
     let repo = Repo::new();
