@@ -59,7 +59,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     file.sync_all().context("write", path)?;
     drop(file);
     fs::rename(&temp.path, path).context("write", path)?;
-    sync_dir(dir)
+    sync(dir)
 }
 
 /// Makes `path` a folder, with its parents, each of them durable. Fine if it is one already.
@@ -70,7 +70,7 @@ pub fn create_dir_all_durable(path: &Path) -> Result<(), FsError> {
         .collect();
     for dir in missing.into_iter().rev() {
         match fs::create_dir(dir) {
-            Ok(()) => sync_dir(parent(dir))?,
+            Ok(()) => sync(parent(dir))?,
             Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => {}
             Err(e) => return Err(FsError::new("create the folder", dir, e)),
         }
@@ -92,9 +92,9 @@ pub fn swap_symlink(target: &Path, link: &Path) -> Result<(), FsError> {
 pub fn move_aside(from: &Path, to: &Path) -> Result<PathBuf, FsError> {
     let goal = free_name(to);
     fs::rename(from, &goal).context("move aside", from)?;
-    sync_dir(parent(&goal))?;
+    sync(parent(&goal))?;
     if parent(from) != parent(&goal) {
-        sync_dir(parent(from))?;
+        sync(parent(from))?;
     }
     Ok(goal)
 }
@@ -140,12 +140,13 @@ pub fn remove_stale_temps(dir: &Path) -> Result<Vec<PathBuf>, FsError> {
     Ok(removed)
 }
 
-/// Syncs a folder, so that names made or changed in it last. Quiet where the file system cannot.
-pub(crate) fn sync_dir(dir: &Path) -> Result<(), FsError> {
-    match File::open(dir).and_then(|d| d.sync_all()) {
+/// Syncs a folder, so that names made or changed in it last, or a file's content. Quiet where the file system
+/// cannot.
+pub(crate) fn sync(path: &Path) -> Result<(), FsError> {
+    match File::open(path).and_then(|d| d.sync_all()) {
         // fsync(2): EINVAL where the file does not support it, as folders of some network file systems.
         Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        other => other.context("sync the folder", dir),
+        other => other.context("sync", path),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one folder that is ours in the repository's root.
 
-use super::atomic::{create_dir_all_durable, sync_dir, write};
+use super::atomic::{create_dir_all_durable, sync, write};
 use super::error::{Context, FsError};
 use super::read::read_bounded;
 use std::fs;
@@ -43,7 +43,7 @@ pub fn ensure_layout(dir: &Path) -> Result<(), FsError> {
         ensure_real_dir(&dir.join(name))?;
     }
     match dir.parent() {
-        Some(root) if is_new => sync_dir(root),
+        Some(root) if is_new => sync(root),
         _ => Ok(()),
     }
 }

@@ -381,6 +381,8 @@ fn runs_things(config: &Path) -> Things {
 fn files_in(dir: &Path) -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries
+        // Git's templates, which it does not run under these names.
+        .filter(|e| !e.file_name().as_encoded_bytes().ends_with(b".sample"))
         .filter(|e| match e.file_type() {
             Ok(kind) if !kind.is_symlink() => !kind.is_dir(),
             _ => !e.path().is_dir(),

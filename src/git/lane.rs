@@ -262,11 +262,18 @@ impl OpenLane {
         if matches!(self.head(), Head::Detached(now) if now == *tip) {
             return Ok(());
         }
-        let temp = self.paths.admin.join("HEAD.codelicious");
-        File::create(&temp)
-            .and_then(|mut file| writeln!(file, "{tip}"))
-            .and_then(|()| std::fs::rename(&temp, self.paths.admin.join("HEAD")))
-            .doing(|| format!("standing the lane's HEAD at {}", tip.short()))
+        let (head, text) = (self.paths.admin.join("HEAD"), format!("{tip}\n"));
+        let is_as_long = matches!(self.head(), Head::Detached(_));
+        let written = if is_as_long {
+            let file = File::options().write(true).open(&head);
+            file.and_then(|mut file| file.write_all(text.as_bytes()))
+        } else {
+            let temp = self.paths.admin.join("HEAD.codelicious");
+            File::create(&temp)
+                .and_then(|mut file| file.write_all(text.as_bytes()))
+                .and_then(|()| std::fs::rename(&temp, &head))
+        };
+        written.doing(|| format!("standing the lane's HEAD at {}", tip.short()))
     }
 
     /// Writes the spec's file as it is in our index, where nothing converts it on its way: where it stands on

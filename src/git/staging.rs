@@ -10,7 +10,7 @@
 
 use super::durable::unsynced;
 use super::error::{Context, GitError};
-use crate::fsx::atomic::sync_dir;
+use crate::fsx::atomic::sync;
 use git2::{ObjectType, Repository, RepositoryInitOptions};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 
 /// Name of the store's folder in the lane's own git folder.
 const FOLDER: &str = "codelicious-objects";
+
+/// Files synced at a time.
+const SYNCS: usize = 4;
 
 /// A lane's store, empty when it is opened.
 pub(super) struct Staging {
@@ -74,10 +77,8 @@ impl Staging {
         let what = || "moving objects to the repository".to_owned();
         let mut needed = Vec::new();
         self.collect(id, known, &mut needed).doing(what)?;
-        for id in &needed {
-            let synced = File::open(loose(&self.from, *id)).and_then(|f| f.sync_all());
-            synced.doing(what)?;
-        }
+        let files: Vec<PathBuf> = needed.iter().map(|id| loose(&self.from, *id)).collect();
+        sync_together(&files)?;
         let mut folders = BTreeSet::new();
         // What others refer to comes first.
         for id in &needed {
@@ -91,10 +92,7 @@ impl Staging {
             rename_or_copy(&from, &to).doing(|| format!("writing {}", to.display()))?;
             folders.insert(folder);
         }
-        for folder in &folders {
-            sync_dir(folder).map_err(|e| GitError::new(what(), e.to_string(), ""))?;
-        }
-        Ok(())
+        sync_together(&folders.into_iter().collect::<Vec<_>>())
     }
 
     /// The objects that `id` needs and only the store has, each after those it refers to.
@@ -127,6 +125,29 @@ impl Staging {
         needed.push(id);
         Ok(())
     }
+}
+
+/// Syncs files or folders, several at a time: the disk's caches are then flushed fewer times.
+fn sync_together(paths: &[PathBuf]) -> Result<(), GitError> {
+    let sync = |paths: &[PathBuf]| paths.iter().try_for_each(|p| sync(p));
+    let done = std::thread::scope(|threads| {
+        let share = paths.len().div_ceil(SYNCS).max(1);
+        let mut shares = paths.chunks(share);
+        let ours = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|some| threads.spawn(move || sync(some)))
+            .collect();
+        let mut done = sync(ours);
+        for other in others {
+            // A panic is passed on.
+            let one = other
+                .join()
+                .unwrap_or_else(|e| std::panic::resume_unwind(e));
+            done = done.and(one);
+        }
+        done
+    });
+    done.map_err(|e| GitError::new("writing objects", e.to_string(), "look at the disk's space"))
 }
 
 /// Where a loose object is (gitrepository-layout(5)).

@@ -234,8 +234,7 @@ impl OpenLane {
             .include_untracked(true)
             .recurse_untracked_dirs(true)
             .include_typechange(true)
-            .include_unreadable(true)
-            .update_index(true);
+            .include_unreadable(true);
         let diff = self
             .git
             .diff_index_to_workdir(Some(&self.index), Some(&mut options))

@@ -111,11 +111,11 @@ fn payloads() -> Vec<(&'static str, Value)> {
         ),
         (
             "chunk_committed",
-            json!({"commit": "string", "part": "integer", "lines": "integer"}),
+            json!({"title": "string", "commit": "string", "part": "integer", "lines": "integer"}),
         ),
         (
             "chunk_stopped",
-            json!({"status": "string", "reason": "string"}),
+            json!({"title": "string", "status": "string", "reason": "string"}),
         ),
         ("chunk_reset", json!({"why": "string"})),
         ("work_saved", json!({"reference": "string"})),
