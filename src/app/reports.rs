@@ -164,7 +164,8 @@ pub fn unbuilt_upon(found: &Survey) -> Option<String> {
     ))
 }
 
-/// The command that goes on with these specs.
+/// The command that goes on with these specs and the settings that were typed. What a run was told to forget
+/// is not forgotten again.
 pub fn command(world: &World, named: &[PathBuf]) -> String {
     let mut words = vec!["codelicious".to_owned()];
     words.extend(named.iter().flat_map(|p| {
@@ -173,6 +174,7 @@ pub fn command(world: &World, named: &[PathBuf]) -> String {
             ui::shell_quote(&p.display().to_string()),
         ]
     }));
+    words.extend(world.flags.words().iter().map(|w| ui::shell_quote(w)));
     // `components` leaves out the `.` of a typed path.
     let folder: PathBuf = world.started_in.components().collect();
     words.push(ui::shell_quote(&folder.display().to_string()));

@@ -19,6 +19,8 @@ pub struct World {
     pub settings: Settings,
     /// The folder the command was typed for.
     pub started_in: PathBuf,
+    /// Settings typed with it.
+    pub flags: Flags,
 }
 
 impl World {
@@ -36,11 +38,12 @@ impl World {
                 None => e.into(),
             }
         })?;
-        let settings = config::load(&info.root, flags, env)?;
+        let settings = config::load(&info.root, flags.clone(), env)?;
         Ok(Self {
             info,
             settings,
             started_in,
+            flags,
         })
     }
 

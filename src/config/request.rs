@@ -148,6 +148,56 @@ pub struct Flags {
     pub allow_unverified: Option<bool>,
 }
 
+impl Flags {
+    /// The words that give these settings again, for the command that a report offers.
+    pub fn words(&self) -> Vec<String> {
+        // Every field by name, so that a new flag is not forgotten here.
+        let Self {
+            engine,
+            model,
+            agent_timeout,
+            stall_timeout,
+            deadline,
+            base,
+            continuous,
+            cycle_sleep,
+            max_fix_attempts,
+            sandbox,
+            max_commits,
+            max_lines,
+            platform,
+            allow_unverified,
+        } = self;
+        let seconds = |d: &Option<Duration>| d.map(|d| d.as_secs().to_string());
+        let number = |n: &Option<u32>| n.map(|n| n.to_string());
+        let valued = [
+            ("--engine", engine.as_ref().map(ToString::to_string)),
+            ("--model", model.clone()),
+            ("--agent-timeout", seconds(agent_timeout)),
+            ("--stall-timeout", seconds(stall_timeout)),
+            ("--sandbox", sandbox.clone()),
+            ("--max-fix-attempts", number(max_fix_attempts)),
+            ("--max-commits-per-pr", number(max_commits)),
+            ("--max-loc-per-pr", number(max_lines)),
+            ("--platform", platform.clone()),
+            ("--base", base.clone()),
+            ("--deadline", seconds(deadline)),
+            ("--cycle-sleep-s", seconds(cycle_sleep)),
+        ];
+        let plain = [
+            ("--allow-unverified", *allow_unverified),
+            ("--continuous", *continuous),
+        ];
+        let mut words = Vec::new();
+        for (name, value) in valued {
+            words.extend(value.into_iter().flat_map(|v| [name.to_owned(), v]));
+        }
+        let given = plain.iter().filter(|(_, on)| *on == Some(true));
+        words.extend(given.map(|(name, _)| (*name).to_owned()));
+        words
+    }
+}
+
 /// An engine this version can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineKind {

@@ -117,6 +117,11 @@ fn every_flag_arrives_in_its_field() {
             },
         }
     );
+    // The command that a report offers gives the same settings again.
+    let words = request.flags.words();
+    let again: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(built(&again).flags, request.flags);
+    assert_eq!(Flags::default().words(), Vec::<String>::new());
 }
 
 #[test]
