@@ -2,7 +2,7 @@
 
 use super::engine;
 use super::error::AppError;
-use super::world::{World, print, print_json, ui_options};
+use super::world::{World, ui_options};
 use crate::config::{DoctorRequest, EngineKind, Environment, Format};
 use crate::engines::claude_code;
 use crate::git::{Repo, files_of_tree, identity, remote_url, resolve_base};
@@ -71,10 +71,15 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
         findings,
     };
     match request.output.format {
-        Format::Json => print_json(
-            &serde_json::to_value(&report).map_err(|e| AppError::setup(e.to_string(), ""))?,
-        ),
-        Format::Human => print(&render(&report, ui_options(env, request.output).color)),
+        Format::Json => {
+            let value = serde_json::to_value(&report);
+            let value = value.map_err(|e| AppError::setup(e.to_string(), ""))?;
+            world.print(env, &crate::ui::json_text(&value));
+        }
+        Format::Human => {
+            let text = render(&report, ui_options(env, request.output).color);
+            world.print(env, &text);
+        }
     }
     Ok(if missing {
         ExitCode::Setup

@@ -1,7 +1,7 @@
 //! `plan` and `--dry-run`: what a run would do. Changes nothing, not even a folder.
 
 use super::error::AppError;
-use super::world::{World, print, ui_options};
+use super::world::{World, ui_options};
 use super::{engine, reports};
 use crate::config::{Environment, Format, PlanRequest};
 use crate::model::{ExitCode, Severity};
@@ -14,8 +14,11 @@ pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppErro
     let (found, ledgers) = world.look(&repo, &scope)?;
     let report = reports::plan(&world, &found, &ledgers, &request.specs)?;
     match request.output.format {
-        Format::Json => print(&ui::plan::json(&report)),
-        Format::Human => print(&ui::plan::render(&report, &ui_options(env, request.output))),
+        Format::Json => world.print(env, &ui::plan::json(&report)),
+        Format::Human => {
+            let text = ui::plan::render(&report, &ui_options(env, request.output));
+            world.print(env, &text);
+        }
     }
     let broken = report
         .diagnostics

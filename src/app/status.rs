@@ -1,7 +1,7 @@
 //! `status`: how far the specs are, also while a run goes on.
 
 use super::error::AppError;
-use super::world::{World, print, print_json, ui_options};
+use super::world::{World, ui_options};
 use super::{engine, reports};
 use crate::config::{Environment, Flags, Format, StatusRequest};
 use crate::fsx::lock::peek;
@@ -30,11 +30,11 @@ pub fn run(request: &StatusRequest, env: &Environment) -> Result<ExitCode, AppEr
     let (found, ledgers) = world.look(&repo, &scope)?;
     let report = reports::status(&world, &found, &ledgers, lock, scope.remote.as_deref())?;
     match request.output.format {
-        Format::Json => print_json(&ui::status::json(&report)),
-        Format::Human => print(&ui::status::render(
-            &report,
-            &ui_options(env, request.output),
-        )),
+        Format::Json => world.print(env, &ui::json_text(&ui::status::json(&report))),
+        Format::Human => {
+            let text = ui::status::render(&report, &ui_options(env, request.output));
+            world.print(env, &text);
+        }
     }
     Ok(ExitCode::Done)
 }

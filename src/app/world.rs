@@ -3,6 +3,7 @@
 use super::error::AppError;
 use super::survey::{Scope, Survey, below_root, survey};
 use crate::config::{self, Color, EngineKind, Environment, Flags, Output, Settings, Verbosity};
+use crate::core::redact::Redactor;
 use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
 use crate::ledger::Store;
 use crate::model::{Ledger, RunId, SpecId};
@@ -59,6 +60,13 @@ impl World {
             stop,
         });
         Ok(repo)
+    }
+
+    /// Writes a result that repeats what stands in specs, ledgers or configuration to stdout, without the secrets
+    /// that are known.
+    pub fn print(&self, env: &Environment, text: &str) {
+        let redactor = Redactor::new(env.secrets(&self.settings));
+        print(&redactor.redact(text));
     }
 
     /// Our folder in the repository. May not exist.
@@ -144,11 +152,6 @@ pub fn print(text: &str) {
     if !text.ends_with('\n') {
         let _ = out.write_all(b"\n");
     }
-}
-
-/// Writes a JSON result to stdout.
-pub fn print_json(value: &serde_json::Value) {
-    print(&crate::ui::json_text(value));
 }
 
 /// The system's clock.

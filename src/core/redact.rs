@@ -13,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+mod plan;
 mod spellings;
 mod stream;
 

@@ -594,6 +594,42 @@ fn a_secret_that_the_engine_says_reaches_no_output_of_ours() {
 }
 
 #[test]
+fn a_secret_that_stands_in_a_spec_is_not_repeated() {
+    for end in ["complete_chunk", "block_chunk"] {
+        let repo = repo_where(json!([]), json!(end));
+        let text = format!(
+            "# Log in with {CANARY}\n\n## Key {CANARY}\n\n- [ ] T001 Use {CANARY}\n\n  As {CANARY}.\n"
+        );
+        repo.write("specs/work.md", text);
+        let env = [("CANARY_TOKEN", CANARY)];
+        let mut ended = Vec::new();
+        for args in [
+            &["plan"][..],
+            &["plan", "--json"],
+            &["--engine", "claude", "--deadline", "1h"],
+            &["--engine", "claude", "--json", "--no-resume"],
+            &["status"],
+            &["status", "--json"],
+            &["events"],
+        ] {
+            ended.push(repo.run_with(args, &env));
+        }
+        for e in &ended {
+            check_no_canary("stdout", e.stdout.as_bytes());
+            check_no_canary("stderr", e.stderr.as_bytes());
+        }
+        for (path, bytes) in repo.our_files() {
+            check_no_canary(&path.display().to_string(), &bytes);
+        }
+        let messages = repo.git(&["log", "--all", "--format=%s %b"]);
+        check_no_canary("commit messages", messages.as_bytes());
+        for call in repo.calls() {
+            check_no_canary("a prompt", call["prompt"].to_string().as_bytes());
+        }
+    }
+}
+
+#[test]
 fn a_variable_named_in_the_configuration_is_a_secret_too() {
     let repo = leaky_repo();
     let toml = repo

@@ -54,7 +54,7 @@ impl Session<'_> {
             world.settings.base.clone(),
             ledgers.clone(),
         );
-        let found = self
+        let mut found = self
             .shells
             .git
             .call(move |repo| {
@@ -64,6 +64,7 @@ impl Session<'_> {
                 survey(repo, &base, &scope, &all)
             })
             .await?;
+        self.shells.redactor.redact_plan(&mut found.plan);
         // A second cycle must not start the lanes over once more.
         self.restart.fresh = false;
         let base = found.base.clone();

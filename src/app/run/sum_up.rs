@@ -48,6 +48,7 @@ impl Session<'_> {
         };
         let name = format!("postmortem-{}.md", now.format("%Y%m%dT%H%M%SZ"));
         let text = ui::postmortem::render(&report);
+        let text = self.shells.redactor.redact(&text);
         match fsx::atomic::write(&self.world.dir().join(&name), text.as_bytes()) {
             Ok(()) => Some(format!(".codelicious/{name}")),
             Err(e) => {
@@ -87,14 +88,17 @@ impl Session<'_> {
             next: (cycle.exit != ExitCode::Done).then(|| reports::command(self.world, &self.specs)),
         };
         match self.output.format {
-            Format::Json => print(&ui::json_line(&ui::summary::json(&report))),
+            Format::Json => {
+                let line = ui::json_line(&ui::summary::json(&report));
+                print(&self.shells.redactor.redact(&line));
+            }
             Format::Human
                 if self.output.verbosity > Verbosity::Quiet || cycle.exit != ExitCode::Done =>
             {
                 use std::io::Write;
-                let _ = std::io::stderr()
-                    .lock()
-                    .write_all(ui::summary::render(&report, &self.options).as_bytes());
+                let text = ui::summary::render(&report, &self.options);
+                let text = self.shells.redactor.redact(&text);
+                let _ = std::io::stderr().lock().write_all(text.as_bytes());
             }
             Format::Human => {}
         }

@@ -1,0 +1,35 @@
+//! Secrets that stand in specs.
+
+use super::Redactor;
+use crate::model::Plan;
+use std::borrow::Cow;
+
+impl Redactor {
+    /// Takes secrets out of everything that a plan repeats of its specs. Prompts, ledgers, commit messages and
+    /// pull requests are made of the plan; the specs themselves stay as people wrote them.
+    pub fn redact_plan(&self, plan: &mut Plan) {
+        for spec in &mut plan.specs {
+            self.redact_in(&mut spec.title);
+            self.redact_in(&mut spec.outline);
+            spec.not_built.iter_mut().for_each(|s| self.redact_in(s));
+            for chunk in &mut spec.chunks {
+                self.redact_in(&mut chunk.title);
+                self.redact_in(&mut chunk.text);
+                self.redact_in(&mut chunk.context);
+                chunk.headings.iter_mut().for_each(|s| self.redact_in(s));
+            }
+        }
+        for warning in &mut plan.warnings {
+            self.redact_in(&mut warning.message);
+        }
+        for diagnostic in &mut plan.diagnostics {
+            self.redact_in(&mut diagnostic.message);
+        }
+    }
+
+    fn redact_in(&self, text: &mut String) {
+        if let Cow::Owned(redacted) = self.redact(text) {
+            *text = redacted;
+        }
+    }
+}
