@@ -50,6 +50,7 @@ pub fn lane(
         policy,
         Ledger {
             path: found.path.clone(),
+            user_copy: ledger.user_copy || found.in_tree,
             ..ledger
         },
         plan.clone(),

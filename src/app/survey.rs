@@ -68,6 +68,10 @@ pub struct Surveyed {
     pub text: Vec<u8>,
     pub facts: LaneFacts,
     pub start: LaneStart,
+    /// It is among the user's files.
+    pub in_tree: bool,
+    /// It was, and neither they nor the base have it any more.
+    pub withdrawn: bool,
 }
 
 /// Room in a prompt for the system text, the list of checks and a person's answer.
@@ -178,6 +182,7 @@ fn plan_specs<'a>(
             spec: &s.spec,
             bytes: &s.text,
             done: &s.facts.on_base,
+            withdrawn: s.withdrawn,
         })
         .collect();
     let file_tokens = |path: &str| {
@@ -473,6 +478,9 @@ impl SpecSurvey<'_> {
             Err(diagnostic) => return Ok(Err(diagnostic)),
         };
         let texts = self.texts(tip.as_ref(), copy.as_ref())?;
+        let in_tree = copy.is_some();
+        let was_in_tree = self.ledger.is_some_and(|l| l.user_copy);
+        let withdrawn = was_in_tree && !in_tree && texts.base.is_none();
         let text = match merged(&texts, tip.is_some()) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Ok(None)),
@@ -570,6 +578,8 @@ impl SpecSurvey<'_> {
             text,
             facts,
             start,
+            in_tree,
+            withdrawn,
         })))
     }
 

@@ -38,6 +38,8 @@ pub struct SpecInput<'a> {
     pub bytes: &'a [u8],
     /// Tasks, and parts of tasks, that are done elsewhere: their mark stands on the base.
     pub done: &'a BTreeSet<ChunkId>,
+    /// A person took the file away; what is left of it stands in its lane.
+    pub withdrawn: bool,
 }
 
 /// Plans all specs. The same input gives the same plan.

@@ -406,12 +406,14 @@ proptest! {
         chunks in collection::btree_map(text().prop_map(|t| t.as_str().into()), record(), 0..4),
         pushed in collection::btree_map(text(), oid(), 0..3),
         baseline in option::of((oid(), evidence())),
+        user_copy: bool,
     ) {
         let mut ledger = fixture();
         ledger.version = version;
         ledger.path = path;
         ledger.chunks = chunks;
         ledger.pushed = pushed;
+        ledger.user_copy = user_copy;
         ledger.baseline = baseline.map(|(commit, evidence)| Baseline { commit, evidence });
         prop_assert_eq!(decode(&encode(&ledger)).unwrap(), ledger);
     }

@@ -30,6 +30,8 @@ pub(super) struct LedgerWire {
     pushed: BTreeMap<String, Oid>,
     undelivered: Option<FailureWire>,
     baseline: Option<BaselineWire>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    user_copy: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -249,6 +251,7 @@ impl From<&Ledger> for LedgerWire {
             pushed,
             undelivered,
             baseline,
+            user_copy,
         } = ledger;
         Self {
             schema: LEDGER_SCHEMA,
@@ -279,6 +282,7 @@ impl From<&Ledger> for LedgerWire {
                     commit: commit.clone(),
                     evidence: evidence.into(),
                 }),
+            user_copy: *user_copy,
         }
     }
 }
@@ -594,6 +598,7 @@ impl TryFrom<LedgerWire> for Ledger {
                 message: f.message,
             }),
             baseline: baseline.transpose()?,
+            user_copy: wire.user_copy,
         })
     }
 }

@@ -39,6 +39,8 @@ pub struct Ledger {
     pub undelivered: Option<PushFailure>,
     /// Checks on the base, by base commit.
     pub baseline: Option<Baseline>,
+    /// The spec was among the user's files here: when it is gone, a person took it away.
+    pub user_copy: bool,
 }
 
 /// Where a lane starts.
@@ -181,6 +183,7 @@ impl Ledger {
             pushed: BTreeMap::new(),
             undelivered: None,
             baseline: None,
+            user_copy: false,
         }
     }
 }

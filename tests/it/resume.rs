@@ -528,6 +528,29 @@ fn a_renamed_spec_goes_on_where_it_was() {
     }
 }
 
+#[test]
+fn a_spec_that_a_person_takes_away_is_not_built_further() {
+    let repo = half_built();
+    let before = repo.users_things();
+    let (path, calls) = (repo.root.join("specs/work.md"), repo.calls().len());
+    let text = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let plan = repo.run(&["plan"]).expect(0);
+    assert!(
+        plan.stdout.contains("its file was taken away"),
+        "{}",
+        plan.stdout
+    );
+    // Nor by a second run.
+    for _ in 0..2 {
+        repo.run(&CLAUDE).expect(0);
+        assert_eq!(repo.calls().len(), calls);
+    }
+    fs::write(&path, text).unwrap();
+    repo.run(&CLAUDE).expect(0);
+    check_four(&repo, &before);
+}
+
 /// `T001` stands in every other spec: only the same task is the same task.
 #[test]
 fn a_new_spec_does_not_inherit_the_lane_of_one_that_is_gone() {

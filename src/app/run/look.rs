@@ -120,7 +120,7 @@ impl Session<'_> {
                 return Ok(Some(lane));
             }
         };
-        let again = match stacked.filter(|b| b != base) {
+        let mut again = match stacked.filter(|b| b != base) {
             None => None,
             Some(on) => {
                 let (scope, id, path) = (
@@ -139,6 +139,9 @@ impl Session<'_> {
                     })?
             }
         };
+        if let Some((_, alone)) = &mut again {
+            self.shells.redactor.redact_spec(alone);
+        }
         let (spec, plan) = match (&again, found.specs.get(&plan.id)) {
             (Some((spec, alone)), _) => (
                 spec,

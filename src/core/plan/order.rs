@@ -94,6 +94,10 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
 
 fn own_reason(input: &SpecInput<'_>) -> Option<String> {
     let spec = input.spec;
+    if input.withdrawn {
+        let why = "its file was taken away; what was built stays on its branch, and goes on when the file is back";
+        return Some(why.to_owned());
+    }
     if let Some(error) = spec
         .diagnostics
         .iter()

@@ -20,6 +20,7 @@ fn planned_with(
             spec: &d.spec,
             bytes: d.bytes(),
             done: &done,
+            withdrawn: false,
         })
         .collect();
     plan(&PlanInput {
@@ -644,6 +645,7 @@ fn a_split_survives_its_spec_file() {
                 spec,
                 bytes,
                 done: &none,
+                withdrawn: false,
             }];
             let input = PlanInput {
                 specs: &specs,

@@ -10,6 +10,7 @@ fn planned(doc: &Document) -> SpecPlan {
         spec: &doc.spec,
         bytes: doc.bytes(),
         done: &done,
+        withdrawn: false,
     }];
     let input = PlanInput {
         specs: &specs,

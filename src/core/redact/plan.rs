@@ -1,7 +1,7 @@
 //! Secrets that stand in specs.
 
 use super::Redactor;
-use crate::model::Plan;
+use crate::model::{Plan, SpecPlan};
 use std::borrow::Cow;
 
 impl Redactor {
@@ -9,21 +9,26 @@ impl Redactor {
     /// pull requests are made of the plan; the specs themselves stay as people wrote them.
     pub fn redact_plan(&self, plan: &mut Plan) {
         for spec in &mut plan.specs {
-            self.redact_in(&mut spec.title);
-            self.redact_in(&mut spec.outline);
-            spec.not_built.iter_mut().for_each(|s| self.redact_in(s));
-            for chunk in &mut spec.chunks {
-                self.redact_in(&mut chunk.title);
-                self.redact_in(&mut chunk.text);
-                self.redact_in(&mut chunk.context);
-                chunk.headings.iter_mut().for_each(|s| self.redact_in(s));
-            }
+            self.redact_spec(spec);
         }
         for warning in &mut plan.warnings {
             self.redact_in(&mut warning.message);
         }
         for diagnostic in &mut plan.diagnostics {
             self.redact_in(&mut diagnostic.message);
+        }
+    }
+
+    /// The same for one spec's part of a plan.
+    pub fn redact_spec(&self, spec: &mut SpecPlan) {
+        self.redact_in(&mut spec.title);
+        self.redact_in(&mut spec.outline);
+        spec.not_built.iter_mut().for_each(|s| self.redact_in(s));
+        for chunk in &mut spec.chunks {
+            self.redact_in(&mut chunk.title);
+            self.redact_in(&mut chunk.text);
+            self.redact_in(&mut chunk.context);
+            chunk.headings.iter_mut().for_each(|s| self.redact_in(s));
         }
     }
 
