@@ -27,7 +27,7 @@ pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
 pub use guard::Snapshot;
 pub use lane::{LaneDir, LanePaths, identity};
 pub use read::RefNames;
-pub use remote::{add_worktree, classify_push, fetch, push, remote_url};
+pub use remote::{add_worktree, fetch, push, remote_url};
 pub use repo::{Repo, RepoInfo, files_of_tree, resolve_base, room_for_branches};
 pub use seal::{SealMethod, SealRequest, commit_with_command};
 pub use stale::remove_stale;

@@ -116,56 +116,16 @@ pub async fn push(
     }
 }
 
-/// What a failed push means. Git says it in words only, in the C locale, so words are what there is to
-/// read; the porcelain status of a ref is preferred where there is one (git-push(1), OUTPUT).
-pub fn classify_push(done: &Finished) -> PushFailure {
+/// Why a push failed, from git's exit, its porcelain lines and its own words (git-push(1), "OUTPUT").
+fn classify_push(done: &Finished) -> PushFailure {
     let out = done.stdout.text();
     let err = done.stderr.text();
-    let rejected = out
-        .lines()
-        .find(|l| l.starts_with('!'))
-        .unwrap_or_default()
-        .to_owned();
-    let has = |needles: &[&str]| needles.iter().any(|n| err.contains(n));
-    let kind = if done.ended != Ended::Itself {
-        PushFailureKind::Transient
-    } else if rejected.contains("hook declined")
-        || has(&["pre-push hook declined", "hook declined"])
-    {
-        PushFailureKind::HookDeclined
-    } else if ["non-fast-forward", "fetch first", "protected", "stale info"]
-        .iter()
-        .any(|n| rejected.contains(n))
-        || has(&["protected branch"])
-    {
-        PushFailureKind::Conflict
-    } else if has(&[
-        "Authentication failed",
-        "could not read Username",
-        "could not read Password",
-        "Permission denied",
-        "The requested URL returned error: 401",
-        "The requested URL returned error: 403",
-        "Invalid username or password",
-        "terminal prompts disabled",
-    ]) {
-        PushFailureKind::Auth
-    } else if has(&[
-        "cannot lock ref",
-        "Could not resolve host",
-        "Connection refused",
-        "Connection timed out",
-        "Connection reset",
-        "Operation timed out",
-        "The remote end hung up unexpectedly",
-        "early EOF",
-        "RPC failed",
-        "The requested URL returned error: 5",
-        "Temporary failure in name resolution",
-    ]) {
-        PushFailureKind::Transient
+    let rejected = out.lines().find(|l| l.starts_with('!'));
+    let rejected = rejected.unwrap_or_default().to_owned();
+    let kind = if done.ended == Ended::Itself {
+        push_failure_kind(&rejected, &err)
     } else {
-        PushFailureKind::Other
+        PushFailureKind::Transient
     };
     let words: Vec<&str> = [rejected.trim(), err.trim()]
         .into_iter()
@@ -177,6 +137,56 @@ pub fn classify_push(done: &Finished) -> PushFailure {
         words.join("\n")
     };
     PushFailure { kind, message }
+}
+
+/// `rejected` is the porcelain line of the ref that was refused, `err` what git wrote to standard error. In
+/// order: what the server decided, what another try may cure, who we are.
+fn push_failure_kind(rejected: &str, err: &str) -> PushFailureKind {
+    const HOOK: [&str; 1] = ["hook declined"];
+    const CONFLICT: [&str; 4] = ["non-fast-forward", "fetch first", "protected", "stale info"];
+    // Another push was there at the same moment, perhaps that of a run that was killed.
+    const RACE: [&str; 4] = [
+        "cannot lock ref",
+        "failed to update ref",
+        "incorrect old value",
+        "reference already exists",
+    ];
+    const AUTH: [&str; 8] = [
+        "Authentication failed",
+        "could not read Username",
+        "could not read Password",
+        "Permission denied",
+        "The requested URL returned error: 401",
+        "The requested URL returned error: 403",
+        "Invalid username or password",
+        "terminal prompts disabled",
+    ];
+    const NETWORK: [&str; 10] = [
+        "Could not resolve host",
+        "Connection refused",
+        "Connection timed out",
+        "Connection reset",
+        "Operation timed out",
+        "The remote end hung up unexpectedly",
+        "early EOF",
+        "RPC failed",
+        "The requested URL returned error: 5",
+        "Temporary failure in name resolution",
+    ];
+    let says = |text: &str, needles: &[&str]| needles.iter().any(|n| text.contains(n));
+    if says(rejected, &CONFLICT) || err.contains("protected branch") {
+        PushFailureKind::Conflict
+    } else if says(rejected, &HOOK) || says(err, &HOOK) {
+        PushFailureKind::HookDeclined
+    } else if says(rejected, &RACE) {
+        PushFailureKind::Transient
+    } else if says(err, &AUTH) {
+        PushFailureKind::Auth
+    } else if says(err, &RACE) || says(err, &NETWORK) {
+        PushFailureKind::Transient
+    } else {
+        PushFailureKind::Other
+    }
 }
 
 /// The remote's push address, for messages; credentials in it are left out.
@@ -236,4 +246,81 @@ pub async fn add_worktree(
         done.stderr.text().trim(),
         "look at the disk's space, or move lanes elsewhere with `[worktree] dir`",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_a_push_are_told_apart() {
+        use PushFailureKind::{Auth, Conflict, HookDeclined, Other, Transient};
+        let line = |why: &str| format!("!\tabc:refs/heads/x\t{why}");
+        for (rejected, err, kind) in [
+            (
+                "[remote rejected] (pre-receive hook declined)",
+                "",
+                HookDeclined,
+            ),
+            (
+                "",
+                "error: failed to push some refs: pre-push hook declined",
+                HookDeclined,
+            ),
+            (
+                "[rejected] (non-fast-forward)",
+                "hint: Updates were rejected",
+                Conflict,
+            ),
+            ("[rejected] (fetch first)", "", Conflict),
+            (
+                "[remote rejected] (protected branch hook declined)",
+                "",
+                Conflict,
+            ),
+            (
+                "",
+                "remote: GitLab: You are not allowed to push to a protected branch",
+                Conflict,
+            ),
+            (
+                "[remote rejected] (incorrect old value provided)",
+                "",
+                Transient,
+            ),
+            (
+                "[remote rejected] (reference already exists)",
+                "",
+                Transient,
+            ),
+            (
+                "[remote rejected] (failed to update ref)",
+                "remote: error: cannot lock ref",
+                Transient,
+            ),
+            (
+                "",
+                "fatal: Authentication failed for 'https://localhost/x'",
+                Auth,
+            ),
+            ("", "git@localhost: Permission denied (publickey).", Auth),
+            (
+                "",
+                "fatal: unable to access: Could not resolve host: localhost",
+                Transient,
+            ),
+            ("", "error: RPC failed; HTTP 500", Transient),
+            (
+                "",
+                "fatal: '/gone.git' does not appear to be a git repository",
+                Other,
+            ),
+        ] {
+            assert_eq!(
+                push_failure_kind(&line(rejected), err),
+                kind,
+                "{rejected} {err}"
+            );
+        }
+    }
 }
