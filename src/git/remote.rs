@@ -104,6 +104,7 @@ pub async fn push(
     let mut refspecs = vec![format!("{tip}:refs/heads/{branch}")];
     refspecs.extend(sync_ref.map(|r| format!("+{r}:{r}")));
     let command = git(root, env)
+        .env([(proc::PUSH_MARK.to_owned(), "1".to_owned())])
         .args(["push", "--quiet", "--porcelain", "--no-follow-tags", remote])
         .args(refspecs);
     match proc::output(&command, limits(), stop).await {

@@ -31,6 +31,10 @@ const DRAIN: Duration = Duration::from_millis(250);
 /// Name of the variable that marks everything a run starts: `<repository>/<run id>`.
 pub const RUN_TOKEN: &str = "CODELICIOUS_RUN";
 
+/// Name of the variable that marks a push. One that a killed run left behind is given time to end by itself: cut
+/// off at the wrong moment, it leaves a lock on the remote that nobody here can remove.
+pub const PUSH_MARK: &str = "CODELICIOUS_PUSH";
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct Command {

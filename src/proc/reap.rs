@@ -115,26 +115,30 @@ mod foreign {
 
     /// What processes of a killed run get between SIGTERM and SIGKILL, all together.
     const GRACE_MILLIS: u32 = 1_500;
+    /// What its pushes get before that, all together.
+    const PUSH_MILLIS: u32 = 10_000;
 
     pub(super) fn end(repository: &str, own_run: &str) -> Vec<i32> {
         let Some(own_start) = start_time(Path::new("/proc/self")) else {
             return Vec::new();
         };
-        let older: Vec<(Pid, PathBuf)> = processes()
+        let mut older: Vec<(Pid, PathBuf)> = processes()
             .filter(|(_, path)| is_foreign(path, repository, own_run))
             .filter(|(_, path)| start_time(path).is_some_and(|t| t <= own_start))
             .collect();
-        // Asked first, and all at once: a push cut off in the middle takes its locks on the remote away with
-        // it, if it is given the time.
+        let mut patience = PUSH_MILLIS;
+        older.retain(|(_, path)| {
+            let is_push = variable(path, super::super::PUSH_MARK).is_some();
+            !is_push || wait(path, &mut patience)
+        });
+        // Asked first, and all at once: what is cut off in the middle takes its locks away with it, if it is
+        // given the time.
         for (pid, _) in &older {
             let _ = kill_process(*pid, Signal::TERM);
         }
         let mut patience = GRACE_MILLIS;
         for (pid, path) in &older {
-            while patience > 0 && is_running(path) {
-                std::thread::park_timeout(Duration::from_millis(1));
-                patience -= 1;
-            }
+            wait(path, &mut patience);
             // Looked at again: the number may be somebody else's by now.
             if is_foreign(path, repository, own_run) {
                 let _ = kill_process(*pid, Signal::KILL);
@@ -147,6 +151,15 @@ mod foreign {
             .collect()
     }
 
+    /// Waits while a process runs and patience lasts; true when it still runs.
+    fn wait(process: &Path, patience: &mut u32) -> bool {
+        while *patience > 0 && is_running(process) {
+            std::thread::park_timeout(Duration::from_millis(1));
+            *patience -= 1;
+        }
+        is_running(process)
+    }
+
     fn processes() -> impl Iterator<Item = (Pid, PathBuf)> {
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         entries.filter_map(|entry| {
@@ -156,15 +169,15 @@ mod foreign {
     }
 
     fn is_foreign(process: &Path, repository: &str, own_run: &str) -> bool {
-        token(process).is_some_and(|t| {
+        variable(process, super::super::RUN_TOKEN).is_some_and(|t| {
             t.split_once('/')
                 .is_some_and(|(repo, run)| repo == repository && run != own_run)
         })
     }
 
-    fn token(process: &Path) -> Option<String> {
+    fn variable(process: &Path, name: &str) -> Option<String> {
         let environ = std::fs::read(process.join("environ")).ok()?;
-        let prefix = format!("{}=", super::super::RUN_TOKEN);
+        let prefix = format!("{name}=");
         environ
             .split(|b| *b == 0)
             .find_map(|v| v.strip_prefix(prefix.as_bytes()))

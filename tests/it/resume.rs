@@ -1,7 +1,7 @@
 //! Whatever ends a run, the next one goes on: nothing lost, nothing twice.
 
 use crate::main_job::dirty_repo;
-use crate::support::{Ended, Repo, finish, send, spec_of};
+use crate::support::{Ended, Repo, finish, send, spec_of, wait_until};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::fs;
@@ -282,6 +282,44 @@ fn a_run_killed_inside_the_remotes_hook_after_its_push_goes_on() {
     assert_eq!(ended.code, KILLED, "{}", ended.stderr);
     repo.run(&CLAUDE).expect(0);
     check_twelve(&repo, &before);
+}
+
+/// A push that is cut off may leave a lock on the remote, which nobody here can remove.
+#[test]
+fn a_push_that_a_killed_run_left_behind_ends_by_itself() {
+    let repo = small_repo();
+    let before = repo.users_things();
+    let sign = |name: &str| repo.base().join(name);
+    let hook = format!(
+        "#!/bin/sh\necho $$ >> {}\nuntil [ -e {} ]; do sleep 0.01; done\necho $$ >> {}\n",
+        sign("began").display(),
+        sign("go").display(),
+        sign("ended").display()
+    );
+    repo.script(&repo.origin.join("hooks/pre-receive"), &hook);
+    let mut first = repo.start(&CLAUDE);
+    wait_until("the push is in the remote's hook", || {
+        sign("began").exists()
+    });
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let second = repo.start(&CLAUDE);
+    let holder = repo.root.join(".codelicious/run.lock");
+    let pid = format!("\"pid\":{}", second.id());
+    wait_until("the second run holds the lock", || {
+        let text = fs::read_to_string(&holder).unwrap_or_default();
+        text.replace(' ', "").contains(&pid)
+    });
+    fs::write(sign("go"), "").unwrap();
+    let ended = finish(second).expect(0);
+    let pids = |name: &str| fs::read_to_string(sign(name)).unwrap();
+    let cut_off = pids("began").lines().next().map(str::to_owned).unwrap();
+    assert!(
+        pids("ended").lines().any(|l| l == cut_off),
+        "{}",
+        ended.stderr
+    );
+    check_four(&repo, &before);
 }
 
 #[test]
