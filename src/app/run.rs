@@ -278,7 +278,13 @@ impl<'w> Session<'w> {
             total,
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
-        Ok(run_lane(lane, &self.shells, &mut self.control).await?)
+        let lane = run_lane(lane, &self.shells, &mut self.control).await?;
+        let close = |repo: &mut crate::git::Repo| {
+            repo.close_lane();
+            Ok(())
+        };
+        self.shells.git.call(close).await?;
+        Ok(lane)
     }
 
     fn policy(&self) -> crate::core::lane::Policy {

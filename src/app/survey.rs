@@ -325,7 +325,11 @@ fn name_specs(
         .collect();
     let mut renamed: BTreeMap<String, String> = BTreeMap::new();
     let mut orphans: BTreeMap<SpecId, String> = BTreeMap::new();
-    for (id, path) in known.iter().filter(|(_, p)| !present.contains(p)) {
+    // What was only not named or is left out is still there.
+    let vanished = known
+        .iter()
+        .filter(|(_, p)| !present.contains(p) && !repo.info().root.join(p).is_file());
+    for (id, path) in vanished {
         let tip = refs
             .get(id)
             .and_then(|r| best_tip(repo, id, r, base).transpose())

@@ -7,7 +7,12 @@ use super::sweep::walk_rules;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Finished, Limits};
-use git2::{ErrorClass, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexTime};
+use crate::sandbox::untrusted;
+use git2::{
+    ErrorClass, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexTime, TreeWalkMode,
+    TreeWalkResult,
+};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +23,18 @@ const TOTAL: Duration = Duration::from_secs(1800);
 const IDLE: Duration = Duration::from_secs(300);
 /// Paths that one command gets as arguments.
 const PATHS: usize = 100;
+
+/// Options of git that keep out of our index what libgit2 cannot read.
+pub(super) const PLAIN_INDEX: [&str; 8] = [
+    "-c",
+    "index.sparse=false",
+    "-c",
+    "index.skipHash=false",
+    "-c",
+    "core.splitIndex=false",
+    "-c",
+    "core.fsmonitor=false",
+];
 
 /// How the git command is started.
 #[derive(Clone)]
@@ -54,7 +71,13 @@ impl Repo {
             Err(e) if is_missing_object(&e) && self.is_partial() => e,
             done => return done,
         };
-        let fetched = self.command(&self.info.root, fetch, Vec::new(), None);
+        let fetched = self.command(
+            &self.info.root,
+            fetch,
+            Vec::new(),
+            None,
+            SandboxPolicy::Trusted,
+        );
         self.git.odb()?.refresh()?;
         // The command may end with an error and have fetched all the same: what is not there has no content.
         act().map_err(|_| match fetched {
@@ -73,17 +96,16 @@ impl Repo {
         args: &[&str],
         more: Vec<&Path>,
         index: Option<&Path>,
+        policy: SandboxPolicy,
     ) -> Result<Finished, GitError> {
         let what = || format!("git {}", args.first().unwrap_or(&"command"));
         let settings = self.command.clone().ok_or_else(|| {
             GitError::new(what(), "it was not set up", "this is a bug in codelicious")
         })?;
-        let mut command = Command::new("git", dir, SandboxPolicy::Trusted)
+        let mut command = Command::new("git", dir, policy)
             .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsync=all"])
             .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
-            // libgit2 reads our index: nothing in it that only git knows.
-            .args(["-c", "index.sparse=false", "-c", "index.skipHash=false"])
-            .args(["-c", "core.splitIndex=false", "-c", "core.fsmonitor=false"])
+            .args(PLAIN_INDEX)
             .args(args)
             .args(more)
             .env(settings.env)
@@ -126,10 +148,13 @@ impl Repo {
     /// The program fails.
     pub(super) fn stage_filtered(&mut self, paths: &[PathBuf]) -> Result<Vec<PathBuf>, GitError> {
         let mut unchanged = Vec::new();
+        let config = self.git.config();
+        let trusts_modes = config.is_ok_and(|c| c.get_bool("core.fileMode").unwrap_or(true));
         let dir = self.opened()?.paths.dir.clone();
         for some in paths.chunks(PATHS) {
             let names = some.iter().map(PathBuf::as_path).collect();
-            let done = self.command(&dir, &["hash-object", "-w", "--"], names, None)?;
+            let done =
+                self.command(&dir, &["hash-object", "-w", "--"], names, None, untrusted())?;
             let out = done.stdout.text();
             let ids: Vec<git2::Oid> = out
                 .lines()
@@ -146,41 +171,80 @@ impl Repo {
             for (path, id) in some.iter().zip(ids) {
                 let what = || format!("staging {}", path.display());
                 let meta = dir.join(path).symlink_metadata().doing(what)?;
-                let was = lane.index.get_path(path, 0).map(|e| e.id);
-                unchanged.extend((was == Some(id)).then(|| path.clone()));
-                lane.index.add(&entry_of(path, id, &meta)).doing(what)?;
+                let was = lane.index.get_path(path, 0);
+                let same = was.as_ref().is_some_and(|w| w.id == id);
+                unchanged.extend(same.then(|| path.clone()));
+                let mut entry = entry_of(path, id, &meta);
+                if !trusts_modes {
+                    entry.mode = was.map_or(0o100_644, |w| w.mode);
+                }
+                lane.index.add(&entry).doing(what)?;
             }
         }
         Ok(unchanged)
     }
 
-    /// Whether git itself has to write the lane's files: in a sparse or partial checkout, and where an
-    /// attribute names a filter program that is configured.
-    pub(super) fn git_writes_files(&mut self) -> Result<bool, GitError> {
+    /// Whether git itself has to write the files of `tree` in the lane: in a sparse or partial checkout, and where
+    /// an attribute names a filter and filter programs are configured.
+    pub(super) fn git_writes_files(&mut self, tree: git2::Oid) -> Result<bool, GitError> {
         if self.is_partial() || self.opened()?.is_sparse {
             return Ok(true);
         }
         if !self.has_filter_programs() {
             return Ok(false);
         }
-        let common = self.info.common_dir.join("info/attributes");
-        let lane = self.opened()?;
-        let named = lane
-            .index
+        let names_filter = |text: &[u8]| text.windows(7).any(|w| w == b"filter=");
+        let mut beside = vec![
+            self.info.common_dir.join("info/attributes"),
+            PathBuf::from("/etc/gitattributes"),
+        ];
+        beside.extend(self.global_attributes());
+        if beside
             .iter()
-            .filter(|e| e.path.ends_with(b".gitattributes"));
-        let in_tree: Vec<PathBuf> = named
-            .map(|e| lane.paths.dir.join(std::ffi::OsStr::from_bytes(&e.path)))
-            .collect();
-        let global = lane
+            .filter_map(|f| std::fs::read(f).ok())
+            .any(|text| names_filter(&text))
+        {
+            return Ok(true);
+        }
+        // In the tree, and as an engine left them.
+        let lane = self.opened()?;
+        let mut named = false;
+        let walked = lane.git.find_tree(tree).and_then(|tree| {
+            tree.walk(TreeWalkMode::PreOrder, |_, entry| {
+                let is_attributes = entry.name_bytes() == b".gitattributes";
+                let blob = is_attributes.then(|| lane.git.find_blob(entry.id()));
+                named |= matches!(blob, Some(Ok(blob)) if names_filter(blob.content()));
+                TreeWalkResult::Ok
+            })
+        });
+        walked.doing(|| format!("reading the tree {tree}"))?;
+        let mut on_disk = lane.index.iter().filter(|e| {
+            let file = lane.paths.dir.join(OsStr::from_bytes(&e.path));
+            e.path.ends_with(b".gitattributes")
+                && std::fs::read(file).is_ok_and(|text| names_filter(&text))
+        });
+        Ok(named || on_disk.next().is_some())
+    }
+
+    /// The user's own file of attributes (gitattributes(5)): as configured, else in the configuration folder.
+    fn global_attributes(&self) -> Option<PathBuf> {
+        let configured = self
             .git
             .config()
-            .and_then(|c| c.get_path("core.attributesFile"))
-            .ok();
-        let files = in_tree.into_iter().chain([common]).chain(global);
-        Ok(files
-            .filter_map(|f| std::fs::read(f).ok())
-            .any(|text| text.windows(7).any(|w| w == b"filter=")))
+            .and_then(|c| c.get_path("core.attributesFile"));
+        if let Ok(path) = configured {
+            return Some(path);
+        }
+        let settings = self.command.as_ref()?;
+        let var = |name: &str| {
+            let found = settings
+                .env
+                .iter()
+                .find(|(k, v)| k == name && !v.is_empty());
+            found.map(|(_, v)| PathBuf::from(v))
+        };
+        let folder = var("XDG_CONFIG_HOME").or_else(|| Some(var("HOME")?.join(".config")));
+        Some(folder?.join("git/attributes"))
     }
 
     fn has_filter_programs(&self) -> bool {
@@ -196,34 +260,38 @@ impl Repo {
     /// Makes our index of a sparse lane one that libgit2 can read: every file by name.
     pub(super) fn spell_out_index(&self, dir: &Path, index: &Path) -> Result<(), GitError> {
         let args = ["update-index", "--force-write-index"];
-        self.command(dir, &args, Vec::new(), Some(index)).map(drop)
+        self.command(dir, &args, Vec::new(), Some(index), untrusted())
+            .map(drop)
     }
 
     /// Stands the lane's files at a tree, through git: filters run, files outside a sparse checkout stay away,
     /// missing objects are fetched. New files are removed, ignored ones kept.
     pub(super) fn check_out_with_git(&mut self, tree: git2::Oid) -> Result<(), GitError> {
         let lane = self.opened()?;
-        lane.keep(tree, None)?;
+        lane.keep(tree, lane.tip_tree())?;
         lane.holds = None;
         let what = || "handing our index to git".to_owned();
         lane.index.write().doing(what)?;
         let (dir, index) = (lane.paths.dir.clone(), lane.paths.index());
         let rules = walk_rules(&lane.links, &lane.cache_dirs());
         let id = tree.to_string();
-        self.command(
-            &dir,
-            &["read-tree", "--reset", "-u", &id],
-            Vec::new(),
-            Some(&index),
-        )?;
+        // A partial clone fetches what it has to write.
+        let policy = if self.is_partial() {
+            SandboxPolicy::Trusted
+        } else {
+            untrusted()
+        };
+        let write = ["read-tree", "--reset", "-u", &id];
+        self.command(&dir, &write, Vec::new(), Some(&index), policy)?;
         let mut clean = vec!["clean", "-ffdq"];
         for rule in rules.lines() {
             clean.extend(["-e", rule]);
         }
-        self.command(&dir, &clean, Vec::new(), Some(&index))?;
+        self.command(&dir, &clean, Vec::new(), Some(&index), untrusted())?;
         let lane = self.opened()?;
         lane.index.read(true).doing(what)?;
         lane.holds = Some(tree);
+        lane.note_left_out();
         Ok(())
     }
 }
@@ -234,27 +302,29 @@ pub(super) fn is_missing_object(e: &git2::Error) -> bool {
 }
 
 /// Files outside a sparse checkout that an engine wrote all the same are work like any other, as git sees it
-/// (git-sparse-checkout(1), "present despite skipped").
-pub(super) fn notice_present(index: &mut Index, dir: &Path) -> Result<(), git2::Error> {
+/// (git-sparse-checkout(1), "present despite skipped"). Returns their objects as they were.
+pub(super) fn notice_present(index: &mut Index, dir: &Path) -> Result<Vec<git2::Oid>, git2::Error> {
     let present: Vec<IndexEntry> = index
         .iter()
         .filter(is_skipped)
         .filter(|e| {
-            let path = dir.join(std::ffi::OsStr::from_bytes(&e.path));
+            let path = dir.join(OsStr::from_bytes(&e.path));
             path.symlink_metadata().is_ok()
         })
         .collect();
+    let mut were = Vec::new();
     for mut entry in present {
         entry.flags_extended &= !IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
         index.add(&entry)?;
+        were.push(entry.id);
     }
-    Ok(())
+    Ok(were)
 }
 
 /// Notes that a sparse checkout leaves these files out, those of them that the index has.
 pub(super) fn skip(index: &mut Index, paths: &[Vec<u8>]) -> Result<(), git2::Error> {
     for path in paths {
-        let path = Path::new(std::ffi::OsStr::from_bytes(path));
+        let path = Path::new(OsStr::from_bytes(path));
         if let Some(mut entry) = index.get_path(path, 0) {
             entry.flags_extended |= IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
             index.add(&entry)?;
@@ -290,7 +360,8 @@ pub(super) fn entry_of(path: &Path, id: git2::Oid, meta: &std::fs::Metadata) -> 
     }
 }
 
-/// Runs a command from a thread that has no runtime of its own, or whose runtime is busy.
+/// Runs a command from a thread that has no runtime of its own, or whose runtime is busy. Never while leftovers
+/// of an engine are being ended: nobody asks the git thread for anything then.
 fn blocking(command: &Command, limits: Limits, stop: StopSignal) -> Result<Finished, String> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,5 @@
-//! Which of libgit2's writes wait for the disk. All do, but where a writer says that they can be repeated.
+//! Which of libgit2's writes wait for the disk: objects and refs do, but where a writer says that they can be
+//! repeated; indexes never do.
 
 use std::os::raw::c_int;
 use std::sync::Once;

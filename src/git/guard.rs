@@ -106,7 +106,11 @@ impl Repo {
             return Arc::clone(things);
         }
         let things = Arc::new(runs_things(&self.info.common_dir.join("config")));
-        self.things = Some((Arc::clone(&config.bytes), Arc::clone(&things)));
+        // What is included may change by itself.
+        let is_whole = !things
+            .iter()
+            .any(|(k, _)| k.to_lowercase().starts_with("include"));
+        self.things = is_whole.then(|| (Arc::clone(&config.bytes), Arc::clone(&things)));
         things
     }
 

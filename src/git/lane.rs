@@ -58,6 +58,8 @@ pub(super) struct OpenLane {
     pub links: Vec<String>,
     /// It has only some of the repository's files, as the user's worktree does.
     pub is_sparse: bool,
+    /// Paths that a sparse checkout leaves out, whatever an engine put there since.
+    pub left_out: Vec<Vec<u8>>,
 }
 
 /// Where a worktree's HEAD stands.
@@ -109,6 +111,10 @@ impl Repo {
         restore_dot_git(paths)?;
         paths.clear_locks();
         let theirs = paths.admin.join("index");
+        // A power cut may have left ours short.
+        if paths.index().exists() && Index::open(&paths.index()).is_err() {
+            std::fs::remove_file(paths.index()).doing(what)?;
+        }
         match (paths.index().exists(), theirs.exists()) {
             (true, true) => {}
             (true, false) => drop(std::fs::copy(paths.index(), theirs).doing(what)?),
@@ -120,7 +126,7 @@ impl Repo {
         if is_sparse {
             self.spell_out_index(&paths.dir, &paths.index())?;
         }
-        // A power cut may have left it short; then it is made anew, and files are read instead of looked at.
+        // Git's own was short too: ours is made anew, and files are read instead of looked at.
         if Index::open(&paths.index()).is_err() {
             std::fs::remove_file(paths.index()).doing(what)?;
         }
@@ -141,8 +147,17 @@ impl Repo {
             holds: None,
             links: links.to_vec(),
             is_sparse,
+            left_out: Vec::new(),
         });
+        self.opened()?.note_left_out();
         Ok(())
+    }
+
+    /// Lets go of the lane that is open; what was captured in it and not kept is forgotten.
+    pub fn close_lane(&mut self) {
+        if let Some(staging) = self.lane.take().and_then(|lane| lane.staging) {
+            staging.discard();
+        }
     }
 
     pub(super) fn opened(&mut self) -> Result<&mut OpenLane, GitError> {
@@ -212,7 +227,7 @@ impl Repo {
 
     /// Stands the worktree's files at a tree.
     fn stand_files_at(&mut self, tree: git2::Oid) -> Result<(), GitError> {
-        if self.git_writes_files()? {
+        if self.git_writes_files(tree)? {
             return self.check_out_with_git(tree);
         }
         let lane = self.opened()?;
@@ -312,6 +327,23 @@ impl OpenLane {
         Ok(true)
     }
 
+    /// Remembers what a sparse checkout leaves out, as git left our index.
+    pub(super) fn note_left_out(&mut self) {
+        if self.is_sparse {
+            let skipped = self.index.iter().filter(is_skipped);
+            self.left_out = skipped.map(|e| e.path).collect();
+        }
+    }
+
+    /// The tree of the commit that the lane stands at.
+    pub(super) fn tip_tree(&self) -> Option<git2::Oid> {
+        let Head::Detached(tip) = self.head() else {
+            return None;
+        };
+        let tip = git2::Oid::from_str(tip.as_str()).ok()?;
+        Some(self.git.find_commit(tip).ok()?.tree_id())
+    }
+
     /// Runs `act`, whose objects count only once they are kept, without waiting for the disk.
     pub(super) fn unsynced<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
         if self.staging.is_some() {
@@ -397,15 +429,9 @@ impl OpenLane {
         if self.holds == Some(tree.id()) {
             return Ok(());
         }
-        let left_out: Vec<Vec<u8>> = if self.is_sparse {
-            let skipped = self.index.iter().filter(is_skipped);
-            skipped.map(|e| e.path).collect()
-        } else {
-            Vec::new()
-        };
         self.index.read_tree(&tree).doing(what)?;
         // Which forgets that a sparse checkout leaves them out.
-        skip(&mut self.index, &left_out).doing(what)?;
+        skip(&mut self.index, &self.left_out).doing(what)?;
         self.holds = Some(tree.id());
         Ok(())
     }
@@ -423,11 +449,13 @@ impl OpenLane {
     }
 }
 
-/// True when git finished making the worktree: it has an index, its own or ours.
+/// True when git finished making the worktree and no power cut undid it: it has an index, its own or ours, with
+/// at least a header and a checksum (gitformat-index(5)).
 fn has_index(admin: &Path) -> bool {
-    ["index", "codelicious-index"]
-        .iter()
-        .any(|name| admin.join(name).is_file())
+    ["index", "codelicious-index"].iter().any(|name| {
+        let meta = admin.join(name).metadata();
+        meta.is_ok_and(|m| m.is_file() && m.len() >= 32)
+    })
 }
 
 /// The lane's `.git` file points to its admin folder, whatever stood there.

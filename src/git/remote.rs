@@ -22,7 +22,9 @@ fn git(root: &Path, env: &[(String, String)]) -> Command {
             ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
         ])
         // A repack in the background would outlive the command; it is the user's own git's to do.
-        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
+        // Chunks are built on what is fetched.
+        .args(["-c", "core.fsync=all"]);
     // Nobody is there to type a passphrase.
     if !env
         .iter()

@@ -107,7 +107,7 @@ impl Repo {
             lane.stage_spec(&request.spec, &request.spec_text)?;
             lane.write_tree("writing the commit's tree")
         })?;
-        lane.keep(tree, None)?;
+        lane.keep(tree, lane.tip_tree())?;
         lane.index.write().doing(what)?;
         lane.clear_way_to(&request.spec)?;
         let file = lane.paths.dir.join(&request.spec);
@@ -277,6 +277,7 @@ pub async fn commit_with_command(
 ) -> Result<Result<Option<String>, String>, GitError> {
     let run = async |extra: &[&str]| {
         let command = Command::new("git", &paths.dir, policy.clone())
+            .args(super::command::PLAIN_INDEX)
             .args([
                 "-c",
                 "gc.auto=0",

@@ -12,7 +12,7 @@ use super::durable::unsynced;
 use super::error::{Context, GitError};
 use crate::fsx::atomic::sync;
 use git2::{ObjectType, Repository, RepositoryInitOptions};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -68,43 +68,62 @@ impl Staging {
         }))
     }
 
-    /// Moves an object (a commit or a tree) to the repository with everything it needs that is not there yet.
-    /// `known` is a tree that is there in full, which saves looking at what it has in common with the new one.
+    /// Makes an object (a commit or a tree) that was written here last in the repository, with everything it
+    /// needs. `known` is a tree that does already, which saves looking at what it has in common with the new one.
+    ///
+    /// What an engine added to the repository by itself (`git add`) is part of that: git does not sync it.
     ///
     /// # Errors
     /// Objects that cannot be read, synced or moved. What was moved by then does no harm.
     pub(super) fn keep(&self, id: git2::Oid, known: Option<git2::Oid>) -> Result<(), GitError> {
         let what = || "moving objects to the repository".to_owned();
-        let mut needed = Vec::new();
+        if !loose(&self.from, id).exists() {
+            return Ok(());
+        }
+        let mut needed = Needed::default();
         self.collect(id, known, &mut needed).doing(what)?;
-        let files: Vec<PathBuf> = needed.iter().map(|id| loose(&self.from, *id)).collect();
-        sync_together(&files)?;
+        sync_together(&needed.files)?;
         let mut folders = BTreeSet::new();
         // What others refer to comes first.
-        for id in &needed {
+        for id in &needed.order {
             let (from, to) = (loose(&self.from, *id), loose(&self.to, *id));
             let folder = to.parent().unwrap_or(&self.to).to_path_buf();
-            match std::fs::create_dir(&folder) {
-                Ok(()) => drop(folders.insert(self.to.clone())),
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(e).doing(|| format!("making {}", folder.display())),
+            if !needed.here.contains(id) {
+                let made = make(&folder)?;
+                folders.extend(made.then(|| self.to.clone()));
+                let moved = rename_or_copy(&from, &to).or_else(|e| {
+                    // Empty folders may be tidied away beside us (`git gc`).
+                    if e.kind() == ErrorKind::NotFound {
+                        std::fs::create_dir(&folder)?;
+                    }
+                    rename_or_copy(&from, &to)
+                });
+                moved.doing(|| format!("writing {}", to.display()))?;
             }
-            rename_or_copy(&from, &to).doing(|| format!("writing {}", to.display()))?;
             folders.insert(folder);
         }
         sync_together(&folders.into_iter().collect::<Vec<_>>())
     }
 
-    /// The objects that `id` needs and only the store has, each after those it refers to.
+    /// The loose objects that `id` needs, each after those it refers to. What is packed was synced with its pack.
     fn collect(
         &self,
         id: git2::Oid,
         known: Option<git2::Oid>,
-        needed: &mut Vec<git2::Oid>,
+        needed: &mut Needed,
     ) -> Result<(), git2::Error> {
-        if needed.contains(&id) || !loose(&self.from, id).exists() {
+        if !needed.seen.insert(id) {
             return Ok(());
         }
+        let (from, to) = (loose(&self.from, id), loose(&self.to, id));
+        let file = if from.exists() {
+            from
+        } else if to.exists() {
+            needed.here.insert(id);
+            to
+        } else {
+            return Ok(());
+        };
         match self.store.odb()?.read_header(id)?.1 {
             ObjectType::Commit => {
                 self.collect(self.store.find_commit(id)?.tree_id(), known, needed)?;
@@ -122,8 +141,40 @@ impl Staging {
             }
             _ => {}
         }
-        needed.push(id);
+        needed.files.push(file);
+        needed.order.push(id);
         Ok(())
+    }
+
+    /// Empties the store: nothing in it is needed any more.
+    pub(super) fn discard(self) {
+        let dir = self.from.parent().map(Path::to_path_buf);
+        drop(self.store);
+        if let Some(dir) = dir {
+            // What is left is emptied when the lane is opened again.
+            let _ = std::fs::remove_dir_all(dir);
+        }
+    }
+}
+
+/// Objects of a commit that are to last.
+#[derive(Default)]
+struct Needed {
+    seen: HashSet<git2::Oid>,
+    /// Each after those it refers to.
+    order: Vec<git2::Oid>,
+    /// Their files as they stand.
+    files: Vec<PathBuf>,
+    /// Those that are in the repository already.
+    here: HashSet<git2::Oid>,
+}
+
+/// Makes a folder; false when it is there.
+fn make(folder: &Path) -> Result<bool, GitError> {
+    match std::fs::create_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e).doing(|| format!("making {}", folder.display())),
     }
 }
 
@@ -229,8 +280,22 @@ mod tests {
         staging
             .keep(next, Some(outer))
             .expect("nothing is left to do");
-        drop(staging);
-        assert!(loose(&admin.join(FOLDER).join("objects"), dropped).exists());
+
+        // What stands in the repository already does not end the search: a tree may have got there without its
+        // blobs, and both unsynced.
+        let (late, early) = (blob("late"), main.blob(b"early").expect("written"));
+        let half = tree(&[("l", late, 0o100_644), ("e", early, 0o100_644)]);
+        let moved = loose(&staging.to, half);
+        std::fs::create_dir_all(moved.parent().expect("a folder")).expect("made");
+        std::fs::rename(loose(&staging.from, half), &moved).expect("moved");
+        let top = tree(&[("dir", half, 0o040_000)]);
+        let mut needed = Needed::default();
+        staging.collect(top, None, &mut needed).expect("read");
+        assert_eq!(needed.files.len(), 4, "all of it is synced");
+        staging.keep(top, Some(outer)).expect("moved");
+        assert!(is_there(top) && is_there(half) && is_there(late) && is_there(early));
+
+        assert!(loose(&staging.from, dropped).exists());
         Staging::open(&admin, main.path(), &lane).expect("made");
         assert!(!loose(&admin.join(FOLDER).join("objects"), dropped).exists());
     }

@@ -160,6 +160,15 @@ mod tests {
             "a tracked file is the repository's own"
         );
         assert_eq!(verdict("sub", Repository, 0, true), Verdict::Drop);
+        let large = Change {
+            path: b"model.bin",
+            kind: Present,
+            size: 120 << 20,
+            tracked: false,
+            filtered: true,
+        };
+        let kept_elsewhere = judge(&large, "specs/a.md", &[]);
+        assert_eq!(kept_elsewhere, Verdict::Take, "what is committed is small");
         for (path, kind, size) in [
             ("nested/", Repository, 0),
             ("blob.bin", Present, 120 << 20),

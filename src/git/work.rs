@@ -52,9 +52,18 @@ impl Repo {
         restore_dot_git(&lane.paths)?;
         lane.stand_index_at(tip)?;
         if lane.is_sparse {
-            notice_present(&mut lane.index, &lane.paths.dir)
-                .doing(|| "looking for files outside the sparse checkout".to_owned())?;
+            let what = || "looking for files outside the sparse checkout".to_owned();
+            let were = notice_present(&mut lane.index, &lane.paths.dir).doing(what)?;
+            for id in were {
+                // A partial clone may not have them, and they are compared with what is there now.
+                let name = id.to_string();
+                self.with_fetched(&["cat-file", "blob", &name], || {
+                    self.git.find_blob(id).map(drop)
+                })
+                .doing(what)?;
+            }
         }
+        let lane = self.opened()?;
         let Swept {
             taken,
             filtered,

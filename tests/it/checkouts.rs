@@ -259,3 +259,109 @@ fn a_partial_clone_is_built_in_and_fetches_what_it_needs() {
         );
     }
 }
+
+#[test]
+fn a_hook_goes_with_every_kind_of_index() {
+    for sparse in [true, false] {
+        let repo = Repo::new();
+        repo.write("big/one.txt", "one\n");
+        repo.write("src/lib.txt", "lib\n");
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-qm", "Many files"]);
+        repo.git(&["push", "-q"]);
+        if sparse {
+            let cone = ["--cone", "--sparse-index", "src", "specs", "work"];
+            repo.git(&[&["sparse-checkout", "set"], &cone[..]].concat());
+        } else {
+            repo.git(&["config", "core.splitIndex", "true"]);
+        }
+        let hook = repo.root.join(".git/hooks/pre-commit");
+        repo.script(&hook, "#!/bin/sh\nexit 0\n");
+        repo.write("specs/work.md", spec_of(2, 2));
+        repo.run(&CLAUDE).expect(0);
+        assert_eq!(
+            repo.git(&["diff", "--name-status", "main", BRANCH]),
+            "A\tspecs/work.md\nA\twork/T001.txt\nA\twork/T002.txt"
+        );
+    }
+}
+
+#[test]
+fn work_outside_a_sparse_checkout_that_is_taken_back_deletes_nothing() {
+    let repo = Repo::new();
+    repo.write("big/one.txt", "one\n");
+    repo.write("src/lib.txt", "lib\n");
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"test ! -e bad\"]\n",
+    );
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "Many files"]);
+    repo.git(&["push", "-q"]);
+    repo.git(&["sparse-checkout", "set", "--cone", "src", "specs"]);
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.fake(&json!({"rules": [
+        {"chunk": "T001", "fix": false, "steps": [
+            {"write": {"path": "big/one.txt", "text": "other\n"}},
+            {"write": {"path": "bad", "text": "\n"}},
+        ]},
+        {"chunk": "T001", "fix": true, "steps": [
+            {"delete": "big/one.txt"},
+            {"delete": "bad"},
+            {"write": {"path": "src/more.txt", "text": "more\n"}},
+        ]},
+    ]}));
+    repo.run(&CLAUDE).expect(0);
+    assert_eq!(
+        repo.git(&["diff", "--name-status", "main", BRANCH]),
+        "A\tspecs/work.md\nA\tsrc/more.txt"
+    );
+}
+
+#[test]
+fn attributes_that_an_engine_removes_still_tell_how_files_are_put_back() {
+    let repo = with_filter(2);
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"test ! -e bad\"]\n",
+    );
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "A check"]);
+    repo.git(&["push", "-q"]);
+    repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
+        {"delete": ".gitattributes"},
+        {"write": {"path": "changed.rot", "text": "other\n"}},
+        {"write": {"path": "bad", "text": "\n"}},
+    ]}]}));
+    repo.run(&["--engine", "claude", "--max-fix-attempts", "0"])
+        .expect(1);
+    let dir = lane(&repo);
+    let text = fs::read_to_string(dir.join("changed.rot")).expect("read");
+    assert_eq!(text, "old\n");
+    assert_eq!(repo.git_in(&dir, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_partial_clone_may_be_sparse() {
+    let repo = Repo::new();
+    repo.write("big/one.txt", "one\n");
+    repo.write("specs/work.md", spec_of(2, 2));
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "A spec"]);
+    repo.git(&["push", "-q"]);
+    repo.git_in(&repo.origin, &["config", "uploadpack.allowFilter", "true"]);
+    repo.git_in(
+        &repo.origin,
+        &["config", "uploadpack.allowAnySHA1InWant", "true"],
+    );
+    let clone = repo.clone_with("sparse", &["--filter=blob:none", "--sparse"]);
+    clone.git(&["sparse-checkout", "add", "specs"]);
+    repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
+        {"write": {"path": "big/one.txt", "text": "two\n"}},
+    ]}]}));
+    clone.run(&CLAUDE).expect(0);
+    assert_eq!(
+        clone.git(&["diff", "--name-status", "main", BRANCH]),
+        "M\tbig/one.txt\nM\tspecs/work.md\nA\twork/T002.txt"
+    );
+}

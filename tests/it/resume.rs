@@ -567,6 +567,18 @@ fn a_renamed_spec_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_spec_that_was_only_not_named_is_not_taken_for_a_renamed_one() {
+    let repo = half_built();
+    let text = fs::read(repo.root.join("specs/work.md")).unwrap();
+    fs::write(repo.root.join("specs/copy.md"), text).unwrap();
+    repo.run(&["--engine", "claude", "--spec", "specs/copy.md"])
+        .expect(0);
+    assert_eq!(repo.commits("codelicious/specs-copy-part-2").len(), 5);
+    let files = repo.git(&["ls-tree", "--name-only", "codelicious/specs-work", "specs/"]);
+    assert_eq!(files, "specs/work.md", "its own lane is as it was");
+}
+
+#[test]
 fn a_spec_that_a_person_takes_away_is_not_built_further() {
     let repo = half_built();
     let before = repo.users_things();

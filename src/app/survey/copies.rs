@@ -50,8 +50,8 @@ pub(super) fn look_at_all(
             found.push((at, look(root, scope, id, &place.path)));
         }
     };
-    let mut found = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+    let mut found = std::thread::scope(|spawner| {
+        let helpers: Vec<_> = (1..threads).map(|_| spawner.spawn(work)).collect();
         let mut found = work();
         for helper in helpers {
             match helper.join() {
