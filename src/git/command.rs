@@ -2,6 +2,7 @@
 //! partial clone left on its remote. Runs on the git thread and waits there.
 
 use super::error::{Context, GitError};
+use super::remote::git;
 use super::repo::Repo;
 use super::sweep::walk_rules;
 use crate::model::policy::SandboxPolicy;
@@ -102,17 +103,11 @@ impl Repo {
         let settings = self.command.clone().ok_or_else(|| {
             GitError::new(what(), "it was not set up", "this is a bug in codelicious")
         })?;
-        let mut command = Command::new("git", dir, policy)
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsync=all"])
-            .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
+        let mut command = git(dir, &settings.env, policy)
+            .args(["-c", "core.hooksPath=/dev/null"])
             .args(PLAIN_INDEX)
             .args(args)
-            .args(more)
-            .env(settings.env)
-            .env([
-                ("LC_ALL".to_owned(), "C".to_owned()),
-                ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
-            ]);
+            .args(more);
         if let Some(index) = index {
             command.env.push((
                 "GIT_INDEX_FILE".to_owned(),

@@ -12,6 +12,32 @@ const BRANCH: &str = "codelicious/specs-work";
 /// Letters are turned by thirteen on their way into the repository and out of it.
 const TURN: &str = "tr a-zA-Z n-za-mN-ZA-M";
 
+/// Commits what stands in the user's tree, for lanes to start from.
+fn publish(repo: &Repo) {
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "Files"]);
+    repo.git(&["push", "-q"]);
+}
+
+/// A check that fails while there is a file called `bad`.
+fn check_for_bad(repo: &Repo) {
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"test ! -e bad\"]\n",
+    );
+}
+
+/// A checkout of `src` and `specs` alone, of a repository that has `big` as well, with the check.
+fn sparse() -> Repo {
+    let repo = Repo::new();
+    repo.write("big/one.txt", "one\n");
+    repo.write("src/lib.txt", "lib\n");
+    check_for_bad(&repo);
+    publish(&repo);
+    repo.git(&["sparse-checkout", "set", "--cone", "src", "specs"]);
+    repo
+}
+
 fn with_filter(tasks: usize) -> Repo {
     let repo = Repo::new();
     for key in ["clean", "smudge"] {
@@ -21,9 +47,7 @@ fn with_filter(tasks: usize) -> Repo {
     repo.write(".gitattributes", "*.rot filter=turn\n");
     repo.write("kept.rot", "hello\n");
     repo.write("changed.rot", "old\n");
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "Files of a filter"]);
-    repo.git(&["push", "-q"]);
+    publish(&repo);
     repo.write("specs/work.md", spec_of(tasks, tasks));
     repo
 }
@@ -69,13 +93,8 @@ fn what_a_filter_makes_of_a_file_is_committed() {
 #[test]
 fn files_of_a_filter_that_are_put_back_go_through_it_too() {
     let repo = with_filter(2);
-    repo.write(
-        "codelicious.toml",
-        "[verify]\ncommands = [\"test ! -e bad\"]\n",
-    );
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "A check"]);
-    repo.git(&["push", "-q"]);
+    check_for_bad(&repo);
+    publish(&repo);
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
         {"write": {"path": "changed.rot", "text": "other\n"}},
         {"delete": "kept.rot"},
@@ -147,9 +166,7 @@ fn builds_sparsely(sparse: &[&str]) {
     for path in files {
         repo.write(path, format!("{path}\n"));
     }
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "Many files"]);
-    repo.git(&["push", "-q"]);
+    publish(&repo);
     repo.git(&[&["sparse-checkout", "set"], sparse].concat());
     repo.write("specs/work.md", spec_of(3, 3));
     let before = repo.users_things();
@@ -183,17 +200,7 @@ fn builds_sparsely(sparse: &[&str]) {
 
 #[test]
 fn failed_work_in_a_sparse_lane_is_put_back() {
-    let repo = Repo::new();
-    repo.write("big/one.txt", "one\n");
-    repo.write("src/lib.txt", "lib\n");
-    repo.write(
-        "codelicious.toml",
-        "[verify]\ncommands = [\"test ! -e bad\"]\n",
-    );
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "Many files"]);
-    repo.git(&["push", "-q"]);
-    repo.git(&["sparse-checkout", "set", "--cone", "src", "specs"]);
+    let repo = sparse();
     repo.write("specs/work.md", spec_of(2, 2));
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
         {"write": {"path": "src/lib.txt", "text": "other\n"}},
@@ -216,9 +223,7 @@ fn a_partial_clone_is_built_in_and_fetches_what_it_needs() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(3, 3));
     repo.write("src/lib.txt", "one\n");
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "A spec"]);
-    repo.git(&["push", "-q"]);
+    publish(&repo);
     repo.git_in(&repo.origin, &["config", "uploadpack.allowFilter", "true"]);
     repo.git_in(
         &repo.origin,
@@ -266,9 +271,7 @@ fn a_hook_goes_with_every_kind_of_index() {
         let repo = Repo::new();
         repo.write("big/one.txt", "one\n");
         repo.write("src/lib.txt", "lib\n");
-        repo.git(&["add", "-A"]);
-        repo.git(&["commit", "-qm", "Many files"]);
-        repo.git(&["push", "-q"]);
+        publish(&repo);
         if sparse {
             let cone = ["--cone", "--sparse-index", "src", "specs", "work"];
             repo.git(&[&["sparse-checkout", "set"], &cone[..]].concat());
@@ -288,17 +291,7 @@ fn a_hook_goes_with_every_kind_of_index() {
 
 #[test]
 fn work_outside_a_sparse_checkout_that_is_taken_back_deletes_nothing() {
-    let repo = Repo::new();
-    repo.write("big/one.txt", "one\n");
-    repo.write("src/lib.txt", "lib\n");
-    repo.write(
-        "codelicious.toml",
-        "[verify]\ncommands = [\"test ! -e bad\"]\n",
-    );
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "Many files"]);
-    repo.git(&["push", "-q"]);
-    repo.git(&["sparse-checkout", "set", "--cone", "src", "specs"]);
+    let repo = sparse();
     repo.write("specs/work.md", spec_of(1, 1));
     repo.fake(&json!({"rules": [
         {"chunk": "T001", "fix": false, "steps": [
@@ -321,13 +314,8 @@ fn work_outside_a_sparse_checkout_that_is_taken_back_deletes_nothing() {
 #[test]
 fn attributes_that_an_engine_removes_still_tell_how_files_are_put_back() {
     let repo = with_filter(2);
-    repo.write(
-        "codelicious.toml",
-        "[verify]\ncommands = [\"test ! -e bad\"]\n",
-    );
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "A check"]);
-    repo.git(&["push", "-q"]);
+    check_for_bad(&repo);
+    publish(&repo);
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
         {"delete": ".gitattributes"},
         {"write": {"path": "changed.rot", "text": "other\n"}},
@@ -346,9 +334,7 @@ fn a_partial_clone_may_be_sparse() {
     let repo = Repo::new();
     repo.write("big/one.txt", "one\n");
     repo.write("specs/work.md", spec_of(2, 2));
-    repo.git(&["add", "-A"]);
-    repo.git(&["commit", "-qm", "A spec"]);
-    repo.git(&["push", "-q"]);
+    publish(&repo);
     repo.git_in(&repo.origin, &["config", "uploadpack.allowFilter", "true"]);
     repo.git_in(
         &repo.origin,
