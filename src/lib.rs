@@ -6,6 +6,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod core;
+pub mod crash;
 pub mod driver;
 pub mod engines;
 pub mod forge;

@@ -47,6 +47,12 @@ impl From<FsError> for AppError {
     }
 }
 
+impl From<std::io::Error> for AppError {
+    fn from(e: std::io::Error) -> Self {
+        Self::setup(e.to_string(), "run again")
+    }
+}
+
 impl From<StoreError> for AppError {
     fn from(e: StoreError) -> Self {
         Self::setup(e.to_string(), "")

@@ -14,6 +14,7 @@ use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{lane_exit, undelivered};
 use crate::core::lane::{Halt, Lane};
 use crate::core::recover::Resume;
+use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
 use crate::model::{ChunkId, EventKind, ExitCode, RunId, Severity, SpecId};
 use crate::ui::{Reporter, UiOptions};
@@ -40,7 +41,7 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, 
     proc::adopt_orphans();
     #[cfg(debug_assertions)]
     if let Some(point) = env.get(crate::config::env_names::CRASH) {
-        crate::driver::arm(point);
+        crate::crash::arm(point).map_err(|why| AppError::setup(why, ""))?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -92,6 +93,8 @@ impl<'w> Session<'w> {
             sandbox: sandbox::word().to_owned(),
         });
         let done = self.cycles().await;
+        // Only an end can come here: there is nothing left to fail.
+        let _ = crash::point(Point::RunEnded);
         let exit = match &done {
             Ok(cycle) => cycle.exit,
             Err(error) => error.exit,
@@ -243,6 +246,7 @@ impl<'w> Session<'w> {
             let Some(mut lane) = self.lane(plan, &found, &mut ledgers, &base, &lanes).await? else {
                 continue;
             };
+            crash::point(Point::RunRecovered)?;
             if let Some(halt) = halted.or_else(|| self.stopped()) {
                 lane.halt = Some(halt);
             } else if plan.not_built.is_none() && has_work(&lane, self.shells.clock.now()) {
@@ -278,13 +282,13 @@ impl<'w> Session<'w> {
             total,
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
-        let lane = run_lane(lane, &self.shells, &mut self.control).await?;
+        let ran = run_lane(lane, &self.shells, &mut self.control).await;
         let close = |repo: &mut crate::git::Repo| {
             repo.close_lane();
             Ok(())
         };
         self.shells.git.call(close).await?;
-        Ok(lane)
+        Ok(ran?)
     }
 
     fn policy(&self) -> crate::core::lane::Policy {

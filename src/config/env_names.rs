@@ -76,10 +76,15 @@ pub const CLAUDE_MAX_BUDGET_USD: &str = "CODELICIOUS_CLAUDE_MAX_BUDGET_USD";
 /// Set for every process that a run starts: the token by which it is told from a stranger with the same
 /// pid after a crash.
 pub const RUN: &str = "CODELICIOUS_RUN";
-/// Where a debug build kills itself, for tests; a release build ignores it.
+/// Where a debug build dies or fails, for tests (see `crate::crash`).
+#[cfg(debug_assertions)]
 pub const CRASH: &str = "CODELICIOUS_CRASH";
 /// Ours but no settings: ignored when they are set for us, as happens when an engine runs codelicious.
-pub const INTERNAL: [&str; 2] = [RUN, CRASH];
+pub const INTERNAL: &[&str] = &[
+    RUN,
+    #[cfg(debug_assertions)]
+    CRASH,
+];
 
 /// The user's home folder.
 pub const HOME: &str = "HOME";

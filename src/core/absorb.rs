@@ -253,7 +253,8 @@ pub fn absorb(
             chunk,
             part,
             commit,
-        } => landed(lane, &chunk, part, commit, now, &mut events)?,
+            lines,
+        } => landed(lane, &chunk, (part, lines), commit, now, &mut events)?,
         EffectResult::SetAside { chunk, saved } => {
             if let Some(reference) = saved {
                 events.push((Some(chunk), EventKind::WorkSaved { reference }));
@@ -719,7 +720,7 @@ fn end_attempt(lane: &mut Lane, chunk: &ChunkId, end: AttemptEnd, now: DateTime<
 fn landed(
     lane: &mut Lane,
     chunk: &ChunkId,
-    part: u32,
+    (part, lines): (u32, u32),
     commit: Oid,
     now: DateTime<Utc>,
     events: &mut Vec<LaneEvent>,
@@ -733,7 +734,7 @@ fn landed(
             commit: commit.clone(),
         },
     )?;
-    let lines = lane.verified.take().map_or(0, |v| v.lines);
+    lane.verified = None;
     let record = lane.record_mut(chunk);
     record.part = Some(part);
     record.lines = lines;

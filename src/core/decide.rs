@@ -139,12 +139,22 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
         .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
         .collect();
     format!(
-        "{}|{}|{held}|next={}|{}",
+        "{}|{}|{held}|previous={}|next={}|{}",
         if ready { "ready" } else { "draft" },
         pr_base(lane, part),
-        lane.ledger.prs.iter().any(|p| p.part == part + 1),
+        neighbour(lane.ledger.prs.iter().rfind(|p| p.part < part)),
+        neighbour(lane.ledger.prs.iter().find(|p| p.part > part)),
         open.join(",")
     )
+}
+
+/// What a body says of the part before or after: its branch, and its pull request once there is one.
+fn neighbour(pr: Option<&PrRecord>) -> String {
+    let number = |p: &PrRecord| {
+        p.number
+            .map_or_else(|| "there".to_owned(), |n| n.to_string())
+    };
+    pr.map_or_else(|| "none".to_owned(), number)
 }
 
 fn is_retryable(lane: &Lane, chunk: &crate::model::Chunk) -> bool {

@@ -136,6 +136,7 @@ fn build(lane: &mut Lane, id: &str, lines: u32, commit: Oid) -> u32 {
             chunk,
             part,
             commit,
+            lines,
         },
     );
     part
@@ -719,6 +720,7 @@ fn a_halt_takes_no_new_work_and_a_landing_is_carried_to_its_end() {
             chunk: id,
             part: 1,
             commit: oid(3),
+            lines: 1,
         },
     );
     assert!(

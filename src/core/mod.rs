@@ -18,4 +18,6 @@ pub mod tokens;
 pub mod transition;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod testkit;

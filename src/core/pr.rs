@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 /// The facts of part `part`. `unsandboxed`: what a model or a check ran had no wall.
 pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
-    let (done, total) = lane.progress();
     let committed = lane.part_chunks(part);
     let last = lane.ledger.prs.iter().all(|p| p.part <= part);
     let mut chunks: Vec<BodyChunk> = committed
@@ -53,8 +52,8 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
         title: lane.plan.title.clone(),
         intro: None,
         part,
-        done,
-        total,
+        held: committed.len(),
+        total: lane.plan.chunks.len(),
         head: lane.branch(part),
         base: pr_base(lane, part),
         checks: checks(lane, part),

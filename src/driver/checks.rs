@@ -4,6 +4,7 @@ use super::perform::{Failure, base_of, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
 use crate::core::lane::Lane;
+use crate::crash::{self, Point};
 use crate::git::{Capture, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
@@ -86,6 +87,7 @@ pub(super) async fn verify(
             ..Evidence::default()
         }
     };
+    crash::point(Point::ChecksRan)?;
     let (tree, files, lines) = if evidence.checks.is_empty() {
         (capture.tree, capture.files, capture.lines)
     } else {

@@ -5,7 +5,8 @@ use super::prepare::lane_dir;
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::core::prompt;
-use crate::git::ATTEMPTS;
+use crate::crash::{self, Point};
+use crate::git::{ATTEMPTS, GitError};
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Usage};
 use crate::ports::{EngineJob, EngineProgress};
 use crate::verify::feedback;
@@ -63,6 +64,7 @@ pub(super) async fn run_engine(
         policy: crate::sandbox::untrusted(),
     };
     let before = shells.git.call(|repo| repo.snapshot()).await?;
+    crash::point(Point::EngineWatched)?;
     let progress = Progress {
         shells,
         lane,
@@ -77,6 +79,7 @@ pub(super) async fn run_engine(
         *text = shells.redactor.redact(text).into_owned();
     }
     crate::proc::end_leftovers();
+    crash::point(Point::EngineEnded)?;
     let tip = tip_of(lane)?;
     let reference = format!("{ATTEMPTS}{}/{id}/{attempt}", lane.ledger.spec);
     let spec = lane.ledger.path.clone();
@@ -86,6 +89,8 @@ pub(super) async fn run_engine(
             let (head, _) = repo.lane_head()?;
             let elsewhere = head.clone().filter(|h| *h != tip && repo.has_commit(h));
             let mut undone = repo.restore(&before, &tip)?;
+            crash::point(Point::EngineUndone)
+                .map_err(|e| GitError::new("undoing what the engine did", e.to_string(), "run again"))?;
             if let Some(own) = head.filter(|h| *h != tip && repo.has_commit(h)) {
                 repo.set_ref(&reference, &own, "codelicious: the engine's own commits")?;
                 undone.push(format!("the engine committed by itself; its commits are kept at {reference} and folded into one"));

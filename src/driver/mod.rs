@@ -4,7 +4,6 @@
 //! durable before every outside effect.
 
 mod checks;
-mod crash;
 mod engine;
 mod perform;
 mod prepare;
@@ -12,8 +11,6 @@ mod seal;
 mod shells;
 mod signals;
 
-#[cfg(debug_assertions)]
-pub use crash::arm;
 pub use prepare::lanes_dir;
 pub use shells::{LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
@@ -22,10 +19,10 @@ use crate::core::absorb::{LaneEvent, absorb, begin};
 use crate::core::decide::{decide, next_wake};
 use crate::core::lane::{Halt, Lane};
 use crate::core::transition::IllegalTransition;
+use crate::crash::{self, Around};
 use crate::ledger::store::StoreError;
 use crate::model::effect::EffectKey;
 use crate::model::{Effect, EffectResult, EventKind, ExitCode};
-use crash::Place;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use tokio::task::JoinSet;
@@ -43,6 +40,9 @@ pub enum DriverError {
     Lost(String),
 }
 
+/// Effects in flight, by the name of what they are.
+type InFlight = JoinSet<(EffectKey, &'static str, EffectResult)>;
+
 /// Runs one lane until nothing is left that this run may do in it, and gives it back as it ended.
 ///
 /// # Errors
@@ -52,31 +52,66 @@ pub async fn run_lane(
     shells: &Rc<Shells>,
     control: &mut Control,
 ) -> Result<Lane, DriverError> {
+    let mut in_flight = InFlight::new();
+    let ran = go_through(lane, shells, control, &mut in_flight).await;
+    if ran.is_err() {
+        end_in_flight(&mut in_flight, control).await;
+    }
+    ran
+}
+
+/// Lets what is in flight come to its end when nothing more is decided: engines and checks are told to stop, a push
+/// that is cut off may leave a lock on the remote. What it came to is read from git and the forge by the next run.
+async fn end_in_flight(in_flight: &mut InFlight, control: &mut Control) {
+    control.stop_engines();
+    loop {
+        tokio::select! {
+            biased;
+            heard = control.next() => if heard == Heard::Again {
+                in_flight.shutdown().await;
+            },
+            done = in_flight.join_next() => if done.is_none() {
+                return;
+            },
+        }
+    }
+}
+
+async fn go_through(
+    lane: Lane,
+    shells: &Rc<Shells>,
+    control: &mut Control,
+    in_flight: &mut InFlight,
+) -> Result<Lane, DriverError> {
     // Effects in flight look at the lane as it was when they were decided: it is copied only when one of
     // them still looks while the next result is taken in.
     let mut shared = Rc::new(lane);
-    let mut in_flight: JoinSet<(EffectKey, EffectResult)> = JoinSet::new();
     let mut busy: BTreeSet<EffectKey> = BTreeSet::new();
+    // Effects whose results the ledger on disk does not have yet.
+    let mut unrecorded: Vec<&'static str> = Vec::new();
     loop {
         let due = decide(&shared, &busy, shells.clock.now());
         let lane = Rc::make_mut(&mut shared);
         for effect in &due {
             let events = begin(lane, effect, shells.clock.now())?;
+            if matches!(effect, Effect::RunEngine { fixes: 0, .. }) {
+                crash::chunk_begun();
+            }
             shells.emit(&lane.ledger.spec, events);
         }
-        if due.iter().any(has_intent) {
+        if due.iter().any(Effect::has_intent) {
+            for effect in &due {
+                come_by(shells, effect.name(), Around::BeforeIntent)?;
+            }
             // One durable write holds the results since the last one and the intents of what comes now.
-            shells.save(&mut lane.ledger)?;
+            record(shells, lane, &mut unrecorded)?;
         }
         for effect in due {
-            let key = effect.key();
+            let (key, name) = (effect.key(), effect.name());
             busy.insert(key);
             let (shells, view) = (Rc::clone(shells), Rc::clone(&shared));
             in_flight.spawn_local(async move {
-                crash::come_by(&effect, Place::Before);
-                let result = perform::perform(&shells, &view, effect.clone()).await;
-                crash::come_by(&effect, Place::After);
-                (key, result)
+                (key, name, perform::perform(&shells, &view, effect).await)
             });
         }
         let wake = next_wake(&shared);
@@ -94,26 +129,47 @@ pub async fn run_lane(
                 }
             },
             done = in_flight.join_next(), if !busy.is_empty() => {
-                let (key, result) = done
+                let (key, name, result) = done
                     .ok_or_else(|| DriverError::Lost("an effect".to_owned()))?
                     .map_err(|e| DriverError::Lost(e.to_string()))?;
                 busy.remove(&key);
                 let lane = Rc::make_mut(&mut shared);
                 let events = absorb(lane, result, shells.clock.now())?;
                 shells.emit(&lane.ledger.spec, events);
+                unrecorded.push(name);
                 shells.guard_lock();
             }
             () = shells.sleep_until(wake), if busy.is_empty() => {}
         }
     }
     let mut lane = Rc::unwrap_or_clone(shared);
-    shells.save(&mut lane.ledger)?;
+    record(shells, &mut lane, &mut unrecorded)?;
     let (done, total) = lane.progress();
     shells.emit(
         &lane.ledger.spec,
         vec![(None, EventKind::SpecFinished { done, total })] as Vec<LaneEvent>,
     );
     Ok(lane)
+}
+
+/// Makes the ledger durable as it is in memory.
+fn record(
+    shells: &Shells,
+    lane: &mut Lane,
+    unrecorded: &mut Vec<&'static str>,
+) -> Result<(), DriverError> {
+    shells.save(&mut lane.ledger)?;
+    for name in unrecorded.drain(..) {
+        come_by(shells, name, Around::AfterRecord)?;
+    }
+    Ok(())
+}
+
+fn come_by(shells: &Shells, effect: &str, around: Around) -> Result<(), DriverError> {
+    crash::effect(effect, around).map_err(|e| {
+        let place = shells.root.join(crate::fsx::root::DIR_NAME);
+        StoreError::from(crate::fsx::FsError::new("write the ledger in", &place, e)).into()
+    })
 }
 
 fn halt(lane: &mut Lane, stop: Stop) {
@@ -131,21 +187,5 @@ fn halt(lane: &mut Lane, stop: Stop) {
     };
     if lane.halt.as_ref().is_none_or(|h| h.exit < exit) {
         lane.halt = Some(halt);
-    }
-}
-
-/// True for effects that a crash must not leave unexplained.
-fn has_intent(effect: &Effect) -> bool {
-    match effect {
-        Effect::RunEngine { .. }
-        | Effect::Land { .. }
-        | Effect::Push { .. }
-        | Effect::PutPr { .. } => true,
-        // Repeatable without a trace outside the lane, or recovered from git alone.
-        Effect::PrepareLane
-        | Effect::Baseline
-        | Effect::Verify { .. }
-        | Effect::Seal { .. }
-        | Effect::SetAside { .. } => false,
     }
 }

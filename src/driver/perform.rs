@@ -7,6 +7,7 @@ use super::seal::{land, seal};
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::core::pr;
+use crate::crash::{self, Around};
 use crate::git::{ATTEMPTS, GitError, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
@@ -41,9 +42,30 @@ impl From<GitError> for Failure {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Self {
+        Self::new(e.to_string(), "run again")
+    }
+}
+
 /// Performs one effect of a lane.
 pub(super) async fn perform(shells: &Shells, lane: &Lane, effect: Effect) -> EffectResult {
-    let done = match &effect {
+    let done = carry_out(shells, lane, &effect).await;
+    let done = done.and_then(|result| {
+        crash::effect(effect.name(), Around::AfterEffect)?;
+        Ok(result)
+    });
+    done.unwrap_or_else(|failure| EffectResult::Broken {
+        effect: Box::new(effect),
+        // May repeat what a set-up command or a hook printed.
+        message: shells.redactor.redact(&failure.message).into_owned(),
+        remedy: failure.remedy,
+    })
+}
+
+async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<EffectResult, Failure> {
+    crash::effect(effect.name(), Around::AfterIntent)?;
+    match effect {
         Effect::PrepareLane => prepare(shells, lane).await,
         Effect::Baseline => baseline(shells, lane).await,
         Effect::RunEngine {
@@ -60,15 +82,9 @@ pub(super) async fn perform(shells: &Shells, lane: &Lane, effect: Effect) -> Eff
             new,
         } => land(shells, lane, chunk, *part, old, new).await,
         Effect::SetAside { chunk, attempt } => set_aside(shells, lane, chunk, *attempt).await,
-        Effect::Push { branch, tip } => return send(shells, lane, branch, tip).await,
-        Effect::PutPr { part, ready } => return put_pr(shells, lane, *part, *ready).await,
-    };
-    done.unwrap_or_else(|failure| EffectResult::Broken {
-        effect: Box::new(effect),
-        // May repeat what a set-up command or a hook printed.
-        message: shells.redactor.redact(&failure.message).into_owned(),
-        remedy: failure.remedy,
-    })
+        Effect::Push { branch, tip } => Ok(send(shells, lane, branch, tip).await),
+        Effect::PutPr { part, ready } => Ok(put_pr(shells, lane, *part, *ready).await),
+    }
 }
 
 async fn set_aside(

@@ -4,6 +4,7 @@ use super::perform::{Failure, base_of};
 use super::shells::Shells;
 use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
+use crate::crash::{self, Point};
 use crate::git::{ARCHIVE, ATTEMPTS, LANES, LaneDir, LanePaths, SYNC, add_worktree};
 use crate::model::{AttemptEnd, EffectResult, Oid};
 use crate::proc::{self, Command, Limits};
@@ -56,10 +57,17 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
             lane.ledger.path.clone(),
         );
         let reference = stray_ref(lane);
+        let landing = lane.resume_landing.as_ref().map(|(.., c)| c.clone());
         shells
             .git
             .call(move |repo| {
                 repo.open_lane(&paths, &links)?;
+                if let Some(commit) = landing
+                    && repo.lane_holds(&commit, &tip, &spec_path)?
+                {
+                    repo.reset_lane(&tip)?;
+                    return Ok(None);
+                }
                 let saved = repo.save_work(
                     &tip,
                     &spec_path,
@@ -298,6 +306,7 @@ async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
             ));
         }
     }
+    crash::point(Point::SetupRan)?;
     crate::fsx::atomic::write(&marker(paths), b"done\n")
         .map_err(|e| Failure::new(e.to_string(), ""))
 }

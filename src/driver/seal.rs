@@ -173,15 +173,17 @@ pub(super) async fn land(
     let (branch, spec) = (lane.branch(part), lane.ledger.path.clone());
     let (old, commit) = (old.clone(), new.clone());
     // After a crash the work is in the commit only; otherwise it stands in the worktree already.
-    let in_worktree = lane.verified.is_some();
-    shells
+    let known_lines = lane.verified.as_ref().map(|v| v.lines);
+    let lines = shells
         .git
         .call(move |repo| {
             repo.land(&lane_ref, &branch, &old, &commit, &spec)?;
-            if in_worktree {
-                Ok(())
-            } else {
-                repo.reset_lane(&commit)
+            match known_lines {
+                Some(lines) => Ok(lines),
+                None => {
+                    repo.reset_lane(&commit)?;
+                    repo.lines_of(&commit, &spec)
+                }
             }
         })
         .await?;
@@ -189,5 +191,6 @@ pub(super) async fn land(
         chunk: id.clone(),
         part,
         commit: new.clone(),
+        lines,
     })
 }

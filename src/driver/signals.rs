@@ -54,6 +54,11 @@ impl Control {
         Ok((control, stop_engines, stop_everything))
     }
 
+    /// Ends engines and checks, whatever the reason.
+    pub fn stop_engines(&self) {
+        self.engines.raise();
+    }
+
     /// What stopped the run, if anything did.
     pub fn stop(&self) -> Option<Stop> {
         self.reported

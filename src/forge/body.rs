@@ -52,8 +52,8 @@ fn body(input: &BodyInput) -> String {
     line(
         &mut out,
         format_args!(
-            "Builds {spec}, part {} of its series: {}/{} done.",
-            input.part, input.done, input.total
+            "Builds {spec}, part {} of its series: {} of {} tasks.",
+            input.part, input.held, input.total
         ),
     );
     if let Some(intro) = input.intro.as_deref().filter(|i| !i.trim().is_empty()) {

@@ -11,7 +11,7 @@ fn input() -> BodyInput {
         title: "Todo list".to_owned(),
         intro: Some("A list\nof things.".to_owned()),
         part: 1,
-        done: 1,
+        held: 1,
         total: 3,
         head: "codelicious/todo".to_owned(),
         base: "main".to_owned(),
@@ -71,7 +71,7 @@ fn a_small_one() {
     assert_eq!(title, "Todo list");
     insta::assert_snapshot!(body, @r"
     <!-- codelicious:begin -->
-    Builds `specs/todo.md`, part 1 of its series: 1/3 done.
+    Builds `specs/todo.md`, part 1 of its series: 1 of 3 tasks.
 
     > What it is: A list of things.
 
@@ -151,7 +151,7 @@ fn everything_that_can_be_said() {
 
     **unverified**: at least one commit was not looked at by any check.
 
-    Builds [specs/todo.md](https://example.org/specs/todo.md), part 2 of its series: 1/3 done.
+    Builds [specs/todo.md](https://example.org/specs/todo.md), part 2 of its series: 1 of 3 tasks.
 
     - Goes from `codelicious/todo` into `main`
     - Builds upon part 1 (`.codelicious/prs/1.md`): review and merge that first

@@ -19,6 +19,7 @@
 //! state, add lines to the block and write around the markers: all of that is kept.
 
 use super::body::splice;
+use crate::crash::{self, Point};
 use crate::fsx::{FsError, atomic, read_bounded};
 use crate::model::PrState;
 use crate::ports::{Forge, ForgeError, ForgePr, LocalBoxFuture, PrRequest};
@@ -135,6 +136,8 @@ impl LocalForge {
 
     fn put_now(&self, request: &PrRequest) -> Result<ForgePr, ForgeError> {
         let (found, last) = self.locate(&request.head)?;
+        crash::point(Point::ForgeFound)
+            .map_err(|e| broken(FsError::new("read the folder", &self.dir(), e)))?;
         let Some(old) = found else {
             let front = Front {
                 head: request.head.clone(),

@@ -5,6 +5,7 @@
 //! synced too (rename(2) is atomic; only the folder's sync makes it last through a power cut).
 
 use super::error::{Context, FsError};
+use crate::crash::{self, Point};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -55,10 +56,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
         file.set_permissions(old.permissions())
             .context("write", path)?;
     }
-    file.write_all(bytes).context("write", path)?;
+    let (bytes, went_on) = crash::half(Point::WriteHalf, path, bytes);
+    file.write_all(bytes).and(went_on).context("write", path)?;
     file.sync_all().context("write", path)?;
     drop(file);
+    crash::file(Point::WriteSynced, path).context("write", path)?;
     fs::rename(&temp.path, path).context("write", path)?;
+    crash::file(Point::WriteRenamed, path).context("write", path)?;
     sync(dir)
 }
 
@@ -70,7 +74,10 @@ pub fn create_dir_all_durable(path: &Path) -> Result<(), FsError> {
         .collect();
     for dir in missing.into_iter().rev() {
         match fs::create_dir(dir) {
-            Ok(()) => sync(parent(dir))?,
+            Ok(()) => {
+                crash::file(Point::FolderMade, dir).context("create the folder", dir)?;
+                sync(parent(dir))?;
+            }
             Err(e) if e.kind() == ErrorKind::AlreadyExists && dir.is_dir() => {}
             Err(e) => return Err(FsError::new("create the folder", dir, e)),
         }
@@ -92,6 +99,7 @@ pub fn swap_symlink(target: &Path, link: &Path) -> Result<(), FsError> {
 pub fn move_aside(from: &Path, to: &Path) -> Result<PathBuf, FsError> {
     let goal = free_name(to);
     fs::rename(from, &goal).context("move aside", from)?;
+    crash::file(Point::MovedAside, from).context("move aside", from)?;
     sync(parent(&goal))?;
     if parent(from) != parent(&goal) {
         sync(parent(from))?;

@@ -13,6 +13,7 @@
 use super::error::{Context, FsError};
 use super::read::open_flags;
 use super::root;
+use crate::crash::{self, Point};
 use crate::model::RunId;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rustix::fs::OFlags;
@@ -124,9 +125,11 @@ impl RunLock {
         if !try_exclusive(&git_dir, TRIES).map_err(|e| cannot_lock(common_git_dir, e))? {
             return Err(LockError::Held(read_holder(codelicious_dir)));
         }
+        crash::point(Point::LockHeld).context("lock", common_git_dir)?;
         // The name first, and all that waits for the disk after it: others want to know who we are.
         root::ensure_bare(codelicious_dir)?;
         let file = lock_file(&codelicious_dir.join(LOCK_FILE), &info)?;
+        crash::point(Point::LockNamed).context("lock", codelicious_dir)?;
         root::ensure_layout(codelicious_dir)?;
         Ok(Self {
             dir: codelicious_dir.to_owned(),

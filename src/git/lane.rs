@@ -8,13 +8,18 @@ use super::durable::unsynced;
 use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid};
 use super::staging::Staging;
+use crate::crash::{self, Point};
 use crate::model::Oid;
 use git2::build::CheckoutBuilder;
-use git2::{Delta, DiffOptions, Index, IndexEntry, Repository, RepositoryState, Signature};
+use git2::{Delta, DiffOptions, Index, IndexEntry, Repository, RepositoryState};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+/// Names, in a lane's own git folder, under which its HEAD and git's index of it are written before they replace
+/// what is there.
+pub(super) const HALF_WRITTEN: [&str; 2] = ["HEAD.codelicious", "index.codelicious"];
 
 /// Where a lane is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +113,9 @@ impl Repo {
     /// Files of the worktree that cannot be written or read.
     pub fn open_lane(&mut self, paths: &LanePaths, links: &[String]) -> Result<(), GitError> {
         let what = || format!("opening the lane {}", paths.dir.display());
+        // Not work, whoever left it.
+        crate::fsx::atomic::remove_stale_temps(&paths.dir)
+            .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
         restore_dot_git(paths)?;
         paths.clear_locks();
         let theirs = paths.admin.join("index");
@@ -150,7 +158,7 @@ impl Repo {
             left_out: Vec::new(),
         });
         self.opened()?.note_left_out();
-        Ok(())
+        crash::point(Point::LaneOpened).doing(what)
     }
 
     /// Lets go of the lane that is open; what was captured in it and not kept is forgotten.
@@ -210,7 +218,9 @@ impl Repo {
             .and_then(|c| c.tree())
             .doing(what)?
             .id();
+        crash::point(Point::LaneHead).doing(what)?;
         self.stand_files_at(tree)?;
+        crash::point(Point::LaneFiles).doing(what)?;
         let lane = self.opened()?;
         lane.stand_index_at(tip)?;
         lane.remove_repositories().doing(what)?;
@@ -242,7 +252,9 @@ impl Repo {
     /// Files of the worktree that cannot be written.
     pub fn settle_lane(&mut self, commit: &Oid, spec: &str) -> Result<(), GitError> {
         let lane = self.opened()?;
+        let what = || format!("standing the lane at {}", commit.short());
         lane.stand_head_at(commit)?;
+        crash::point(Point::LaneHead).doing(what)?;
         lane.stand_index_at(commit)?;
         lane.clear_way_to(spec)?;
         if !lane.write_as_it_is(from_oid(commit)?, spec)? {
@@ -256,6 +268,7 @@ impl Repo {
                 .checkout_index(Some(&mut lane.index), Some(&mut checkout))
                 .doing(|| format!("writing {spec} in the lane"))?;
         }
+        crash::point(Point::LaneFiles).doing(what)?;
         lane.publish_index()
     }
 }
@@ -279,11 +292,11 @@ impl OpenLane {
         }
         let (head, text) = (self.paths.admin.join("HEAD"), format!("{tip}\n"));
         let is_as_long = matches!(self.head(), Head::Detached(_));
+        let [temp, _] = HALF_WRITTEN.map(|name| self.paths.admin.join(name));
         let written = if is_as_long {
             let file = File::options().write(true).open(&head);
             file.and_then(|mut file| file.write_all(text.as_bytes()))
         } else {
-            let temp = self.paths.admin.join("HEAD.codelicious");
             File::create(&temp)
                 .and_then(|mut file| file.write_all(text.as_bytes()))
                 .and_then(|()| std::fs::rename(&temp, &head))
@@ -440,7 +453,8 @@ impl OpenLane {
     pub(super) fn publish_index(&mut self) -> Result<(), GitError> {
         let what = || "writing the lane's index".to_owned();
         self.index.write().doing(what)?;
-        let temp = self.paths.admin.join("index.codelicious");
+        crash::point(Point::LaneIndex).doing(what)?;
+        let [_, temp] = HALF_WRITTEN.map(|name| self.paths.admin.join(name));
         let theirs = self.paths.admin.join("index");
         std::fs::copy(self.paths.index(), &temp).doing(what)?;
         // Nobody looks at this moment, and some file systems make a rename over a file wait for the disk.
@@ -470,23 +484,4 @@ pub(super) fn restore_dot_git(paths: &LanePaths) -> Result<(), GitError> {
         std::fs::remove_dir_all(&file).doing(what)?;
     }
     crate::fsx::atomic::write(&file, &content).map_err(|e| GitError::new(what(), e.to_string(), ""))
-}
-
-/// Fails early where nobody could commit.
-///
-/// # Errors
-/// Git's configuration names nobody.
-pub fn identity(repo: &Repo) -> Result<(), GitError> {
-    signature(&repo.git).map(drop)
-}
-
-/// Who commits, from git's configuration.
-pub(super) fn signature(git: &Repository) -> Result<Signature<'static>, GitError> {
-    git.signature().map_err(|e| {
-        GitError::new(
-            "finding out who commits",
-            e.message(),
-            "git config --global user.name 'Your Name' && git config --global user.email you@example.com",
-        )
-    })
 }

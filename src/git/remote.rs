@@ -1,6 +1,7 @@
 //! The remote: fetching and pushing through the git command, and what its failures mean.
 
-use super::error::GitError;
+use super::error::{Context, GitError};
+use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::SandboxPolicy;
@@ -243,7 +244,7 @@ pub async fn add_worktree(
         )
     })?;
     if done.success() {
-        return Ok(());
+        return crash::point(Point::WorktreeMade).doing(|| what);
     }
     Err(GitError::new(
         what,

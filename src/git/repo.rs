@@ -2,9 +2,10 @@
 
 use super::command::is_missing_object;
 use super::error::{Context, GitError};
+use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::ledger::SpecBase;
-use git2::{BranchType, ObjectType, Repository, TreeWalkMode, TreeWalkResult};
+use git2::{BranchType, ObjectType, Repository, Signature, TreeWalkMode, TreeWalkResult};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -231,6 +232,7 @@ impl Repo {
         why: &str,
     ) -> Result<(), GitError> {
         let what = || format!("moving {name} to {}", new.short());
+        crash::named(Point::RefMoving, name).doing(what)?;
         let moved = match old {
             Some(old) => {
                 self.git
@@ -245,7 +247,8 @@ impl Repo {
                 "run again: it is read anew",
             ),
             _ => GitError::new(what(), e.message(), ""),
-        })
+        })?;
+        crash::named(Point::RefMoved, name).doing(what)
     }
 
     /// Points a ref of ours somewhere, wherever it was.
@@ -253,10 +256,12 @@ impl Repo {
     /// # Errors
     /// It cannot be written.
     pub fn set_ref(&self, name: &str, target: &Oid, why: &str) -> Result<(), GitError> {
+        let what = || format!("setting {name}");
+        crash::named(Point::RefMoving, name).doing(what)?;
         self.git
             .reference(name, from_oid(target)?, true, why)
-            .map(|_| ())
-            .doing(|| format!("setting {name}"))
+            .doing(what)?;
+        crash::named(Point::RefMoved, name).doing(what)
     }
 
     /// Removes a ref of ours; fine when there is none.
@@ -462,4 +467,23 @@ pub(super) fn to_oid(id: git2::Oid) -> Oid {
 
 pub(super) fn from_oid(oid: &Oid) -> Result<git2::Oid, GitError> {
     git2::Oid::from_str(oid.as_str()).doing(|| format!("reading object id `{oid}`"))
+}
+
+/// Fails early where nobody could commit.
+///
+/// # Errors
+/// Git's configuration names nobody.
+pub fn identity(repo: &Repo) -> Result<(), GitError> {
+    signature(&repo.git).map(drop)
+}
+
+/// Who commits, from git's configuration.
+pub(super) fn signature(git: &Repository) -> Result<Signature<'static>, GitError> {
+    git.signature().map_err(|e| {
+        GitError::new(
+            "finding out who commits",
+            e.message(),
+            "git config --global user.name 'Your Name' && git config --global user.email you@example.com",
+        )
+    })
 }

@@ -4,8 +4,9 @@
 //! the git command where a hook or a signer does.
 
 use super::error::{Context, GitError};
-use super::lane::{LanePaths, OpenLane, signature};
-use super::repo::{Repo, from_oid, to_oid};
+use super::lane::{LanePaths, OpenLane};
+use super::repo::{Repo, from_oid, signature, to_oid};
+use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
@@ -91,6 +92,7 @@ impl Repo {
                 .doing(what)?;
             Ok((commit, parent.tree_id()))
         })?;
+        crash::point(Point::ObjectsMade).doing(what)?;
         lane.keep(commit, Some(known))?;
         Ok(to_oid(commit))
     }
@@ -113,6 +115,7 @@ impl Repo {
         let file = lane.paths.dir.join(&request.spec);
         crate::fsx::atomic::write(&file, &request.spec_text)
             .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
+        crash::point(Point::SealStaged).doing(what)?;
         Ok(to_oid(tree))
     }
 
@@ -123,6 +126,7 @@ impl Repo {
     pub fn read_seal(&mut self) -> Result<(Oid, Oid), GitError> {
         let lane = self.opened()?;
         let what = || "reading the commit that git made".to_owned();
+        crash::point(Point::SealRan).doing(what)?;
         lane.holds = None;
         lane.index.read(true).doing(what)?;
         let commit = lane
@@ -160,10 +164,12 @@ impl Repo {
             return Ok(());
         }
         let name = format!("refs/heads/{branch}");
+        let what = || format!("setting {name}");
         let git = self.lane.as_ref().map_or(&self.git, |l| &l.git);
+        crash::named(Point::RefMoving, &name).doing(what)?;
         git.reference(&name, from_oid(tip)?, true, "codelicious: follow the lane")
-            .map(drop)
-            .doing(|| format!("setting {name}"))
+            .doing(what)?;
+        crash::named(Point::RefMoved, &name).doing(what)
     }
 
     /// Brings a branch of ours up to `tip` where a crash came between the lane and its branch. Says whether

@@ -10,6 +10,7 @@
 
 use super::durable::unsynced;
 use super::error::{Context, GitError};
+use crate::crash::{self, Point};
 use crate::fsx::atomic::sync;
 use git2::{ObjectType, Repository, RepositoryInitOptions};
 use std::collections::{BTreeSet, HashSet};
@@ -18,7 +19,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Name of the store's folder in the lane's own git folder.
-const FOLDER: &str = "codelicious-objects";
+pub(super) const FOLDER: &str = "codelicious-objects";
 
 /// Files synced at a time.
 const SYNCS: usize = 4;
@@ -83,6 +84,7 @@ impl Staging {
         let mut needed = Needed::default();
         self.collect(id, known, &mut needed).doing(what)?;
         sync_together(&needed.files)?;
+        crash::point(Point::ObjectsSynced).doing(what)?;
         let mut folders = BTreeSet::new();
         // What others refer to comes first.
         for id in &needed.order {
@@ -99,10 +101,12 @@ impl Staging {
                     rename_or_copy(&from, &to)
                 });
                 moved.doing(|| format!("writing {}", to.display()))?;
+                crash::point(Point::ObjectsHalf).doing(what)?;
             }
             folders.insert(folder);
         }
-        sync_together(&folders.into_iter().collect::<Vec<_>>())
+        sync_together(&folders.into_iter().collect::<Vec<_>>())?;
+        crash::point(Point::ObjectsKept).doing(what)
     }
 
     /// The loose objects that `id` needs, each after those it refers to. What is packed was synced with its pack.

@@ -1,4 +1,4 @@
-//! What a killed process, or a power cut, left on our refs.
+//! What a killed process, or a power cut, left on our refs and beside our lanes.
 //!
 //! Git writes a ref by way of `<ref>.lock` and removes that file itself, unless it is killed in between; from
 //! then on the ref cannot be moved. Only runs move our refs, and there is one run at a time, so that a lock
@@ -8,9 +8,14 @@
 use std::path::{Path, PathBuf};
 
 /// Removes locks on refs of ours below the common folder `git_dir`, and refs without content, and returns what
-/// was removed. To be called with the run lock held and nothing of an earlier run alive. What cannot be removed is reported by
+/// was removed. Half-written files and object stores of lanes go without a word: nothing in them is needed. To be
+/// called with the run lock held and nothing of an earlier run alive. What cannot be removed is reported by
 /// whoever wants to move that ref.
 pub fn remove_stale(git_dir: &Path) -> Vec<PathBuf> {
+    let lanes = std::fs::read_dir(git_dir.join("worktrees"));
+    for admin in lanes.into_iter().flatten().flatten() {
+        clear_lane(&admin.path());
+    }
     let refs = git_dir.join("refs");
     let mut folders = vec![refs.join("codelicious"), refs.join("heads/codelicious")];
     let remotes = std::fs::read_dir(refs.join("remotes"));
@@ -38,6 +43,16 @@ pub fn remove_stale(git_dir: &Path) -> Vec<PathBuf> {
     }
     removed.sort();
     removed
+}
+
+/// Clears git's folder of a worktree of what only a run at work has there. What cannot be removed is in the way of
+/// whoever opens the lane, and told there.
+fn clear_lane(admin: &Path) {
+    let _ = crate::fsx::atomic::remove_stale_temps(admin);
+    let _ = std::fs::remove_dir_all(admin.join(super::staging::FOLDER));
+    for name in super::lane::HALF_WRITTEN {
+        let _ = std::fs::remove_file(admin.join(name));
+    }
 }
 
 /// No ref's name ends so (git-check-ref-format(1)).

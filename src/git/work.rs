@@ -2,9 +2,10 @@
 
 use super::command::{is_skipped, notice_present};
 use super::error::{Context, GitError};
-use super::lane::{OpenLane, restore_dot_git, signature};
-use super::repo::{Repo, from_oid, to_oid};
+use super::lane::{OpenLane, restore_dot_git};
+use super::repo::{Repo, from_oid, signature, to_oid};
 use super::sweep::{Change, ChangeKind, Verdict, judge, walk_rules};
+use crate::crash::{self, Point};
 use crate::model::Oid;
 use git2::{Delta, DiffOptions, FileMode, Repository};
 use std::os::unix::ffi::OsStrExt;
@@ -84,6 +85,7 @@ impl Repo {
             }
             lane.write_tree("writing the work's tree")
         })?;
+        crash::point(Point::LaneCaptured).doing(|| "capturing the work".to_owned())?;
         let (lines, added) = lane.measure(tip, tree)?;
         Ok(Capture {
             tree: to_oid(tree),
@@ -109,6 +111,20 @@ impl Repo {
             .iter()
             .map(|e| String::from_utf8_lossy(&e.path).into_owned())
             .collect())
+    }
+
+    /// True when the lane's changes since `tip` are those of `commit`, the spec's own file aside.
+    ///
+    /// # Errors
+    /// Files or objects that cannot be read or written.
+    pub fn lane_holds(&mut self, commit: &Oid, tip: &Oid, spec: &str) -> Result<bool, GitError> {
+        let capture = self.capture(tip, spec)?;
+        let tree = self.git.find_commit(from_oid(commit)?);
+        let tree = tree
+            .map(|c| to_oid(c.tree_id()))
+            .doing(|| format!("reading {}", commit.short()))?;
+        let differing = self.changed_between(&capture.tree, &tree)?;
+        Ok(differing.iter().all(|path| path == spec))
     }
 
     /// Saves the lane's changes, and commits an engine made by itself, under `reference`. None when there
@@ -145,6 +161,7 @@ impl Repo {
             let saved = git
                 .commit(None, &author, &author, why, &tree, &parents)
                 .doing(what)?;
+            crash::point(Point::ObjectsMade).doing(what)?;
             lane.keep(saved, Some(parent.tree_id()))?;
             to_oid(saved)
         };
@@ -186,6 +203,17 @@ impl Repo {
         let tree = to_oid(merged.write_tree_to(git).doing(what)?);
         self.hold_tree(&tree)?;
         Ok(true)
+    }
+
+    /// Lines that a commit changed, the spec's own file not counted.
+    ///
+    /// # Errors
+    /// Objects that cannot be read.
+    pub fn lines_of(&self, commit: &Oid, spec: &str) -> Result<u32, GitError> {
+        let commit = self.git.find_commit(from_oid(commit)?);
+        commit
+            .and_then(|c| commit_lines(&self.git, &c, spec))
+            .doing(|| "counting a commit's lines".to_owned())
     }
 
     /// Paths that differ between two trees of the lane's.

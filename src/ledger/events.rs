@@ -5,6 +5,7 @@
 //! never read for recovery.
 
 use crate::core::redact::Redactor;
+use crate::crash::{self, Point};
 use crate::fsx::{FsError, lock, read, read_bounded, root, rotate};
 use crate::model::{ChunkId, Event, EventKind, RunId, SpecId};
 use chrono::{DateTime, Utc};
@@ -250,7 +251,8 @@ impl EventLog {
 
     /// Appends a line in one write; returns the new size. A part of a line does not stay.
     fn write(&self, mut file: &File, size: u64, line: &[u8]) -> Result<u64, EventError> {
-        if let Err(e) = file.write_all(line) {
+        let (part, went_on) = crash::half(Point::EventHalf, &self.path, line);
+        if let Err(e) = file.write_all(part).and(went_on) {
             // Should this fail too, the next append repairs it.
             let _ = file.set_len(size);
             return Err(FsError::new("append to", &self.path, e).into());

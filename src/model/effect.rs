@@ -65,6 +65,22 @@ impl Effect {
         }
     }
 
+    /// True for effects that a crash must not leave unexplained: the ledger says that they are about to happen, and
+    /// what will prove that they did.
+    pub fn has_intent(&self) -> bool {
+        match self {
+            Self::RunEngine { .. } | Self::Land { .. } | Self::Push { .. } | Self::PutPr { .. } => {
+                true
+            }
+            // Repeatable without a trace outside the lane, or recovered from git alone.
+            Self::PrepareLane
+            | Self::Baseline
+            | Self::Verify { .. }
+            | Self::Seal { .. }
+            | Self::SetAside { .. } => false,
+        }
+    }
+
     /// The resource the effect occupies; two effects with the same key never run at once in a lane.
     pub fn key(&self) -> EffectKey {
         match self {
@@ -120,6 +136,8 @@ pub enum EffectResult {
         chunk: ChunkId,
         part: u32,
         commit: Oid,
+        /// Changed lines of the commit, marks not counted.
+        lines: u32,
     },
     SetAside {
         chunk: ChunkId,

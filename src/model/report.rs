@@ -416,8 +416,8 @@ pub struct BodyInput {
     pub intro: Option<String>,
     /// Part of the series, from 1.
     pub part: u32,
-    /// Done and all chunks of the whole spec.
-    pub done: usize,
+    /// Chunks that this part holds, and all of the spec.
+    pub held: usize,
     pub total: usize,
     pub head: String,
     pub base: String,

@@ -12,6 +12,7 @@ mod reap;
 pub use capture::Captured;
 pub use reap::{adopt_orphans, end_foreign, end_leftovers};
 
+use crate::crash::{self, Point};
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
 use capture::LineReader;
@@ -271,6 +272,13 @@ fn spawn(command: &Command) -> Result<tokio::process::Child, SpawnError> {
     } else {
         Stdio::piped()
     };
+    let failed = |source| SpawnError {
+        program: command.program.to_string_lossy().into_owned(),
+        cwd: command.cwd.clone(),
+        source,
+    };
+    let name = command.program.to_string_lossy();
+    crash::named(Point::SpawnBefore, &name).map_err(failed)?;
     let child = tokio::process::Command::new(&command.program)
         .args(&command.args)
         .current_dir(&command.cwd)
@@ -282,12 +290,10 @@ fn spawn(command: &Command) -> Result<tokio::process::Child, SpawnError> {
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(|source| SpawnError {
-            program: command.program.to_string_lossy().into_owned(),
-            cwd: command.cwd.clone(),
-            source,
-        })?;
+        .map_err(failed)?;
     reap::started(child.id());
+    // Only an end can come here: what runs cannot be taken back by an error.
+    let _ = crash::named(Point::SpawnAfter, &name);
     Ok(child)
 }
 

@@ -79,10 +79,16 @@ pub enum VerifyConfigError {
     Duplicate { check: String },
 }
 
-/// The run stops: what was checked so far counts for nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stopped before all checks were done")]
-pub struct Stopped;
+/// Not all checks were run: what was checked so far counts for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoVerdict {
+    /// The run stops.
+    #[error("stopped before all checks were done")]
+    Stopped,
+    /// The machine refuses to start a process. Nothing that an engine could mend.
+    #[error("the check `{check}` could not be started: {why}")]
+    NotStarted { check: String, why: String },
+}
 
 /// What happens while checks run.
 #[derive(Clone, Copy, Debug)]
@@ -139,14 +145,14 @@ impl Verifier {
     /// evidence as [`CheckOutcome::NotAvailable`], to be refused or allowed before an engine is paid.
     ///
     /// # Errors
-    /// [`Stopped`] when `stop` is raised meanwhile.
+    /// [`NoVerdict`], when `stop` is raised meanwhile or the machine starts no process.
     pub async fn baseline(
         &self,
         lane: &Path,
         tracked: &[String],
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
-    ) -> Result<Evidence, Stopped> {
+    ) -> Result<Evidence, NoVerdict> {
         let read = |path: &str| read_small(lane, path);
         let view = FileView::new(tracked.iter().map(String::as_str), &read);
         let checks = scope::everything(&self.projects(&view), &self.configured);
@@ -163,7 +169,7 @@ impl Verifier {
     /// [`baseline`](Self::baseline), of the lane as it is now.
     ///
     /// # Errors
-    /// [`Stopped`] when `stop` is raised meanwhile.
+    /// [`NoVerdict`], when `stop` is raised meanwhile or the machine starts no process.
     pub async fn check(
         &self,
         lane: &Path,
@@ -172,7 +178,7 @@ impl Verifier {
         baseline: &Evidence,
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
-    ) -> Result<Evidence, Stopped> {
+    ) -> Result<Evidence, NoVerdict> {
         let (present, deleted): (Vec<&str>, Vec<&str>) = changed
             .iter()
             .map(String::as_str)
@@ -209,7 +215,7 @@ impl Verifier {
         base: &Evidence,
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
-    ) -> Result<Evidence, Stopped> {
+    ) -> Result<Evidence, NoVerdict> {
         let mut judged = Vec::new();
         for check in checks {
             on_check(CheckProgress::Started {

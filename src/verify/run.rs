@@ -1,6 +1,6 @@
 //! Running checks one after the other.
 
-use super::Stopped;
+use super::NoVerdict;
 use super::check::{Check, Run};
 use super::classify::classify;
 use super::transcript::Transcript;
@@ -26,7 +26,7 @@ const MAX_LINE: usize = 8 << 10;
 /// Runs one check in its folder below the lane and sees that nothing it started stays.
 ///
 /// # Errors
-/// [`Stopped`] when the run stops meanwhile; whatever else happens is a result.
+/// [`NoVerdict`], when the run stops meanwhile or the machine starts no process; whatever else happens is a result.
 pub(super) async fn run_check(
     check: &Check,
     lane: &Path,
@@ -34,9 +34,9 @@ pub(super) async fn run_check(
     default_timeout: Duration,
     end_leftovers: fn() -> usize,
     stop: StopSignal,
-) -> Result<CheckResult, Stopped> {
+) -> Result<CheckResult, NoVerdict> {
     if stop.is_raised() {
-        return Err(Stopped);
+        return Err(NoVerdict::Stopped);
     }
     let started = Instant::now();
     let dir = lane.join(&check.dir);
@@ -67,11 +67,13 @@ pub(super) async fn run_check(
     let finished = match finished {
         Ok(finished) => finished,
         Err(error) => {
-            let why = if error.is_not_found() {
-                format!("`{}` was not found on PATH", error.program)
-            } else {
-                error.to_string()
-            };
+            if !error.is_not_found() {
+                return Err(NoVerdict::NotStarted {
+                    check: check.name.clone(),
+                    why: error.to_string(),
+                });
+            }
+            let why = format!("`{}` was not found on PATH", error.program);
             return Ok(result(
                 check,
                 CheckOutcome::NotAvailable { why },
@@ -85,7 +87,7 @@ pub(super) async fn run_check(
         Ended::TimedOut | Ended::Stalled => CheckOutcome::TimedOut {
             seconds: timeout.as_millis().div_ceil(1000) as u64,
         },
-        Ended::Stopped | Ended::ByCaller => return Err(Stopped),
+        Ended::Stopped | Ended::ByCaller => return Err(NoVerdict::Stopped),
     };
     let output = if outcome == CheckOutcome::Passed {
         transcript.short()

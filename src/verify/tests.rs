@@ -579,7 +579,7 @@ fn a_stop_ends_the_check_that_runs() {
         &raise,
         stop,
     ));
-    assert_eq!(ended, Err(Stopped));
+    assert_eq!(ended, Err(NoVerdict::Stopped));
 }
 
 #[test]

@@ -39,15 +39,16 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         &["model", "ports"],
         "reporters see events and reports, never what made them",
     ),
+    ("crash", &[], "it stands below everything that can fail"),
     (
         "fsx",
-        &["model"],
+        &["model", "crash"],
         "it knows paths and bytes, not what they mean",
     ),
     ("sandbox", &["model", "fsx"], "it stands below the spawner"),
     (
         "proc",
-        &["model", "ports", "sandbox", "fsx"],
+        &["model", "ports", "sandbox", "fsx", "crash"],
         "it starts what it is told and judges nothing",
     ),
     ("ledger", SHELL, SHELL_REASON),
@@ -59,7 +60,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "driver",
         &[
             "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "ledger",
-            "engines", "git", "verify", "forge",
+            "engines", "git", "verify", "forge", "crash",
         ],
         "it performs through the shells; what people see and how it is wired is app's",
     ),
@@ -72,7 +73,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "ledger",
-            "engines", "git", "verify", "forge", "driver", "ui",
+            "engines", "git", "verify", "forge", "driver", "ui", "crash",
         ],
         "it wires everything below the command line, and the command line is read before it",
     ),
@@ -84,7 +85,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
 ];
 
 const SHELL: &[&str] = &[
-    "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc",
+    "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "crash",
 ];
 const SHELL_REASON: &str =
     "shells never know each other: the driver carries results from one to the next";

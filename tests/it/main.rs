@@ -21,6 +21,7 @@ mod resume;
 mod shapes;
 mod stopping;
 mod support;
+mod survival;
 mod ticks;
 mod users_files;
 mod verification;

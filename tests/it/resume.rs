@@ -109,101 +109,9 @@ fn crash_at(repo: &Repo, point: &str) -> Ended {
     repo.run_with(&CLAUDE, &[("CODELICIOUS_CRASH", point)])
 }
 
-/// Dies at each place, is started again, and must come to the same end. `calls` bounds how often the engine
-/// may be paid in all: where the work was kept, never twice for a chunk.
-fn dies_and_goes_on(points: &[&str], calls: usize) {
-    for point in points {
-        let repo = small_repo();
-        let before = repo.users_things();
-        let ended = crash_at(&repo, point);
-        assert_eq!(ended.code, KILLED, "{point}: {}", ended.stderr);
-        assert_eq!(repo.users_things(), before, "{point}");
-        let ended = repo.run(&CLAUDE);
-        assert_eq!(ended.code, 0, "{point}: {}", ended.stderr);
-        check_four(&repo, &before);
-        let asked = repo.asked_for();
-        assert!(asked.len() <= calls, "{point}: {asked:?}");
-    }
-}
-
-#[test]
-fn a_run_that_dies_while_it_prepares_goes_on() {
-    dies_and_goes_on(
-        &[
-            "prepare_lane:before",
-            "prepare_lane:after",
-            "baseline:before",
-            "baseline:after",
-        ],
-        4,
-    );
-}
-
-#[test]
-fn a_run_that_dies_around_an_engine_goes_on() {
-    dies_and_goes_on(
-        &[
-            "run_engine:before",
-            "run_engine:after",
-            "run_engine:before:3",
-            "run_engine:after:4",
-        ],
-        5,
-    );
-}
-
-#[test]
-fn a_run_that_dies_around_verification_goes_on() {
-    dies_and_goes_on(
-        &[
-            "verify:before:2",
-            "verify:after",
-            "seal:before:3",
-            "seal:after",
-            "seal:after:4",
-        ],
-        5,
-    );
-}
-
-#[test]
-fn a_run_that_dies_around_landing_pays_for_nothing_twice() {
-    dies_and_goes_on(
-        &[
-            "land:before",
-            "land:after",
-            "land:before:3",
-            "land:after:2",
-            "land:after:4",
-        ],
-        4,
-    );
-}
-
-#[test]
-fn a_run_that_dies_around_a_push_goes_on() {
-    dies_and_goes_on(
-        &["push:before", "push:after", "push:before:2", "push:after:2"],
-        5,
-    );
-}
-
-#[test]
-fn a_run_that_dies_around_a_pull_request_goes_on() {
-    dies_and_goes_on(
-        &[
-            "put_pr:before",
-            "put_pr:after",
-            "put_pr:before:2",
-            "put_pr:after:2",
-        ],
-        5,
-    );
-}
-
 #[test]
 fn a_run_that_dies_while_failed_work_is_set_aside_goes_on_and_keeps_that_work() {
-    for point in ["set_aside:before", "set_aside:after"] {
+    for point in ["kill@set_aside.after_intent", "kill@set_aside.after_effect"] {
         let repo = small_repo();
         let before = repo.users_things();
         repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1,
@@ -243,14 +151,14 @@ fn a_run_that_dies_again_while_it_recovers_goes_on() {
     let repo = small_repo();
     let before = repo.users_things();
     for point in [
-        "land:before:2",
-        "prepare_lane:before",
-        "prepare_lane:after",
-        "land:before",
-        "land:after",
-        "push:after",
-        "run_engine:after",
-        "put_pr:after",
+        "kill@land.after_intent#2",
+        "kill@prepare_lane.after_intent",
+        "kill@prepare_lane.after_effect",
+        "kill@land.after_intent",
+        "kill@land.after_effect",
+        "kill@push.after_effect",
+        "kill@run_engine.after_effect",
+        "kill@put_pr.after_effect",
     ] {
         assert_eq!(crash_at(&repo, point).code, KILLED, "{point}");
     }
@@ -262,7 +170,7 @@ fn a_run_that_dies_again_while_it_recovers_goes_on() {
 fn a_commit_that_landed_before_the_run_died_is_not_built_again() {
     let repo = dirty_repo();
     let before = repo.users_things();
-    assert_eq!(crash_at(&repo, "land:after:5").code, KILLED);
+    assert_eq!(crash_at(&repo, "kill@land.after_effect#5").code, KILLED);
     repo.run(&CLAUDE).expect(0);
     check_twelve(&repo, &before);
     assert_eq!(repo.asked_for().len(), 12);

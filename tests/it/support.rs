@@ -141,6 +141,28 @@ impl Repo {
         repo
     }
 
+    /// The same once more, as it stands, with everything around it: on a disk in memory where there is one, for
+    /// tests of very many runs.
+    pub fn copy(&self) -> Self {
+        let memory = Path::new("/dev/shm");
+        let temp = if memory.is_dir() {
+            TempDir::new_in(memory).or_else(|_| TempDir::new())
+        } else {
+            TempDir::new()
+        };
+        let temp = temp.expect("a temporary folder");
+        let base = temp.path().canonicalize().expect("it is there");
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(format!("{}/.", self.base().display()))
+            .arg(&base)
+            .status()
+            .expect("cp starts");
+        assert!(copied.success());
+        let (root, origin) = (base.join("project"), base.join("origin.git"));
+        Self { temp, root, origin }
+    }
+
     /// The folder around repository, origin, home and cache.
     pub fn base(&self) -> PathBuf {
         self.root.parent().expect("it has one").to_path_buf()

@@ -6,6 +6,7 @@ use crate::app::survey::{Scope, Survey, below_root, survey, survey_one};
 use crate::app::{engine, reports};
 use crate::core::cycle::stacked_base;
 use crate::core::lane::Lane;
+use crate::crash::{self, Point};
 use crate::git::{fetch, resolve_base};
 use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
@@ -35,6 +36,7 @@ impl Session<'_> {
                 });
             }
         }
+        crash::point(Point::RunFetched)?;
         let named = below_root(&world.info.root, self.env.cwd(), &specs)?;
         self.scope = Scope {
             named,
@@ -64,6 +66,7 @@ impl Session<'_> {
                 survey(repo, &base, &scope, &all)
             })
             .await?;
+        crash::point(Point::RunSurveyed)?;
         self.shells.redactor.redact_plan(&mut found.plan);
         // A second cycle must not start the lanes over once more.
         self.restart.fresh = false;

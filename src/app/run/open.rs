@@ -7,6 +7,7 @@ use crate::app::survey::Scope;
 use crate::app::world::{SystemClock, SystemRng, World, new_run_id, ui_options};
 use crate::config::{Environment, Format, Verbosity};
 use crate::core::redact::Redactor;
+use crate::crash::{self, Point};
 use crate::driver::{Control, LaneSettings, Shells, lanes_dir};
 use crate::forge::local::LocalForge;
 use crate::fsx::lock::{LockInfo, RunLock};
@@ -92,6 +93,7 @@ impl<'w> Session<'w> {
             baseline: RefCell::new(None),
             lock_guard: lock_guard(lock, Rc::clone(&recorder)),
         });
+        crash::point(Point::RunOpened)?;
         Ok(Self {
             world,
             env,
@@ -148,6 +150,16 @@ fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) {
     for pid in proc::end_foreign(&token(world), run.as_str()) {
         let what = format!("ended process {pid}, which an earlier run had left behind");
         recorder(None, None, EventKind::Repaired { what });
+    }
+    // Half-written files of ours. What cannot be removed hurts nobody.
+    let ours = world.dir();
+    for dir in [
+        ours.clone(),
+        ours.join("state"),
+        ours.join("prs"),
+        ours.join("logs"),
+    ] {
+        let _ = fsx::atomic::remove_stale_temps(&dir);
     }
     for path in crate::git::remove_stale(&world.info.common_dir) {
         let what = format!(

@@ -1,0 +1,185 @@
+//! How things stand when all is done, as one comparable text, and what must never be left.
+
+use crate::support::Repo;
+use codelicious::fsx::lock;
+use codelicious::ledger::codec;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Everything that must not depend on what happened on the way: branches here and on the remote, their commits
+/// with messages and changes, pull requests, the ledger, the user's things. Ids, times, attempts and cost aside.
+#[track_caller]
+pub fn outcome(repo: &Repo) -> String {
+    let trees = |dir: &Path| {
+        let refs = repo.git_in(
+            dir,
+            &["for-each-ref", "--format=%(refname) %(tree)", "refs"],
+        );
+        let ours = refs.lines().filter(|l| {
+            let is_ours = l.contains("/codelicious/") && !l.starts_with("refs/remotes/");
+            is_ours && !l.contains("/attempts/") && !l.contains("/remote-sync/")
+        });
+        ours.collect::<Vec<_>>().join("\n")
+    };
+    let last = repo
+        .git(&[
+            "for-each-ref",
+            "--format=%(refname)",
+            "refs/codelicious/lanes",
+        ])
+        .lines()
+        .map(|lane| {
+            repo.git(&[
+                "log",
+                "-p",
+                "--reverse",
+                "--format=commit by %an <%ae>%n%B",
+                &format!("main..{lane}"),
+            ])
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    format!(
+        "== here\n{}\n== remote\n{}\n== commits\n{last}\n== pull requests\n{}\n== ledger\n{}\n== the user's\n{}\n",
+        trees(&repo.root),
+        trees(&repo.origin),
+        pull_requests(repo),
+        ledger(repo),
+        repo.users_things()
+    )
+}
+
+fn pull_requests(repo: &Repo) -> String {
+    let dir = repo.root.join(".codelicious/prs");
+    let mut files: Vec<PathBuf> = entries(&dir);
+    files.sort();
+    let mut out = String::new();
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a pull request");
+        out.push_str(&format!(
+            "{}\n",
+            file.file_name().expect("a name").display()
+        ));
+        for line in repo.normalise(&text).lines() {
+            // Attempts and cost are what a crash may change.
+            if !line.starts_with("- Attempts ") {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+/// Every ledger, without times, attempts and ids; panics where one is not what a run may leave.
+#[track_caller]
+fn ledger(repo: &Repo) -> String {
+    let mut files = entries(&repo.root.join(".codelicious/state"));
+    files.sort();
+    let mut out = String::new();
+    for file in files {
+        let bytes = fs::read(&file).expect("a ledger");
+        let read = codec::decode(&bytes).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        assert!(read.intents.is_empty(), "{:?}", read.intents);
+        for (branch, tip) in &read.pushed {
+            let there = repo.git_in(
+                &repo.origin,
+                &["rev-parse", &format!("refs/heads/{branch}")],
+            );
+            assert_eq!(there, tip.as_str(), "{branch}");
+        }
+        for (id, chunk) in &read.chunks {
+            let ended = chunk
+                .attempts
+                .iter()
+                .all(|a| a.ended.is_some() || a.end != codelicious::model::AttemptEnd::Running);
+            assert!(ended, "{id}: {:?}", chunk.attempts);
+            out.push_str(&format!(
+                "{id} {} {} part {:?} lines {} pr {:?}\n",
+                chunk.title,
+                chunk.state.word(),
+                chunk.part,
+                chunk.lines,
+                chunk.pr
+            ));
+        }
+        for pr in &read.prs {
+            out.push_str(&format!(
+                "part {} {} into {} number {:?} {:?}\n",
+                pr.part, pr.branch, pr.base, pr.number, pr.state
+            ));
+        }
+        out.push_str(&format!("undelivered {:?}\n", read.undelivered));
+    }
+    out
+}
+
+/// What no run may leave behind, whatever happened: processes, locks, temporary files.
+#[track_caller]
+pub fn check_clean(repo: &Repo) {
+    let mut left: Vec<String> = processes(repo);
+    let ours = repo.root.join(".codelicious");
+    if let Some(holder) = lock::peek(&ours, &repo.root.join(".git")).expect("it can be told") {
+        left.push(format!("the lock is held by {holder}"));
+    }
+    let mut due: Vec<PathBuf> = vec![ours, repo.root.join(".git"), repo.origin.clone()];
+    due.extend(repo.lanes());
+    while let Some(dir) = due.pop() {
+        for path in entries(&dir) {
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let is_left = name.starts_with(".tmp-")
+                || name.starts_with("tmp_obj")
+                || name.ends_with(".codelicious")
+                || name == "codelicious-objects"
+                || (name.ends_with(".lock") && name != "run.lock");
+            if is_left {
+                left.push(path.display().to_string());
+            }
+            if path.symlink_metadata().is_ok_and(|m| m.is_dir()) {
+                due.push(path);
+            }
+        }
+    }
+    assert!(left.is_empty(), "left behind: {left:#?}");
+}
+
+/// Processes that were started for this repository and still run: they are told by their home.
+pub fn processes(repo: &Repo) -> Vec<String> {
+    let home = format!("HOME={}\0", repo.base().join("home").display());
+    entries(Path::new("/proc"))
+        .into_iter()
+        .filter(|p| {
+            let environ = fs::read(p.join("environ")).unwrap_or_default();
+            environ.windows(home.len()).any(|w| w == home.as_bytes())
+        })
+        .filter(|p| !fs::read(p.join("cmdline")).unwrap_or_default().is_empty())
+        .map(|p| {
+            let line = fs::read(p.join("cmdline")).unwrap_or_default();
+            format!(
+                "{} {}",
+                p.display(),
+                String::from_utf8_lossy(&line).replace('\0', " ")
+            )
+        })
+        .collect()
+}
+
+/// Times that the engine was asked to build, fix turns not counted.
+pub fn builds(repo: &Repo) -> usize {
+    let is_build = |c: &&Value| c["resume"].is_null();
+    repo.calls().iter().filter(is_build).count()
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path())
+        .collect()
+}
