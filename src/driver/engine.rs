@@ -63,7 +63,14 @@ pub(super) async fn run_engine(
         env: settings.engine_env.clone(),
         policy: crate::sandbox::untrusted(),
     };
-    let before = shells.git.call(|repo| repo.snapshot()).await?;
+    let before = shells
+        .git
+        .call(|repo| {
+            let before = repo.snapshot()?;
+            repo.note(&before)?;
+            Ok(before)
+        })
+        .await?;
     crash::point(Point::EngineWatched)?;
     let progress = Progress {
         shells,
@@ -96,6 +103,7 @@ pub(super) async fn run_engine(
                 undone.push(format!("the engine committed by itself; its commits are kept at {reference} and folded into one"));
             }
             repo.detach_lane(&tip)?;
+            repo.remove_note()?;
             if let Some(left_at) = elsewhere
                 && repo.carry_back(&left_at, &tip, &spec)? {
                     undone.push("the engine worked on another commit than the lane's tip; its changes were put on top of the tip".to_owned());

@@ -4,33 +4,44 @@
 //! there while an engine ran, and can be told to be the engine's doing, is put back.
 
 use super::error::{Context, GitError};
+use super::programs::{Things, runs_things, shared_things};
 use super::repo::{Repo, from_oid, to_oid};
 use super::watch::{self, Held};
 use crate::model::Oid;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The repository around the lane before an engine run.
+#[derive(Serialize, Deserialize)]
 pub struct Snapshot {
     /// Hooks and files beside them, by path; None for a file that was not there.
     files: BTreeMap<PathBuf, Option<Held>>,
     config: Held,
+    #[serde(with = "shared_things")]
     runs_things: Arc<Things>,
     hooks: BTreeSet<PathBuf>,
     branches: BTreeMap<String, Oid>,
     /// Our own refs. One lane is built at a time, so nothing of ours moves beside an engine.
     ours: BTreeMap<String, Oid>,
-    stash: Option<git2::Oid>,
+    stash: Option<Oid>,
     /// Git's list of stashes, newest last.
     stash_log: Option<Vec<u8>>,
     /// Bytes in the lane's log of HEAD.
     head_log: usize,
 }
 
-/// Configuration that starts programs or sends work elsewhere, with its values.
-pub(super) type Things = BTreeSet<(String, String)>;
+/// When what an engine did is undone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Moment<'a> {
+    /// As soon as it is over: whatever changed is its doing.
+    AtOnce,
+    /// When the next run starts, because its own was killed. A person may have changed things since: files are kept
+    /// in this folder before they are put back, and only what the lane's log says of branches counts.
+    Later { aside: &'a Path },
+}
 
 /// Refs that only the program moves.
 const OURS: &str = "refs/codelicious/";
@@ -89,7 +100,7 @@ impl Repo {
             hooks,
             branches: self.refs_below("refs/heads/")?.into_iter().collect(),
             ours: self.refs_below(OURS)?.into_iter().collect(),
-            stash: self.git.refname_to_id("refs/stash").ok(),
+            stash: self.stash(),
             stash_log: std::fs::read(self.stash_log()).ok(),
             head_log: self
                 .head_log()
@@ -118,6 +129,10 @@ impl Repo {
         self.lane.as_ref().map(|l| l.paths.admin.join("logs/HEAD"))
     }
 
+    fn stash(&self) -> Option<Oid> {
+        self.git.refname_to_id("refs/stash").ok().map(to_oid)
+    }
+
     fn stash_log(&self) -> PathBuf {
         self.info.common_dir.join("logs/refs/stash")
     }
@@ -127,25 +142,43 @@ impl Repo {
     /// # Errors
     /// Files or refs that cannot be written.
     pub fn restore(&mut self, before: &Snapshot, tip: &Oid) -> Result<Vec<String>, GitError> {
-        let mut undone = self.restore_files(before)?;
+        self.restore_then(before, tip, Moment::AtOnce)
+    }
+
+    /// The same at a given moment.
+    ///
+    /// # Errors
+    /// Files or refs that cannot be written.
+    pub(super) fn restore_then(
+        &mut self,
+        before: &Snapshot,
+        tip: &Oid,
+        moment: Moment<'_>,
+    ) -> Result<Vec<String>, GitError> {
+        let mut undone = self.restore_files(before, moment)?;
         if let Some(lane) = &self.lane {
             lane.paths.clear_locks();
         }
         let made_here = self.commits_made_in_lane(before)?;
         undone.extend(self.restore_ours(before)?);
-        undone.extend(self.restore_branches(before, tip, &made_here)?);
+        undone.extend(self.restore_branches(before, tip, &made_here, moment)?);
         undone.extend(self.restore_stash(before, tip, &made_here)?);
         Ok(undone)
     }
 
-    fn restore_files(&mut self, before: &Snapshot) -> Result<Vec<String>, GitError> {
+    fn restore_files(
+        &mut self,
+        before: &Snapshot,
+        moment: Moment<'_>,
+    ) -> Result<Vec<String>, GitError> {
         let common = &self.info.common_dir;
         let mut undone = Vec::new();
         for path in files_in(&common.join("hooks")).difference(&before.hooks) {
+            let kept = keep_aside(common, path, moment)?;
             std::fs::remove_file(path)
                 .doing(|| format!("removing the planted hook {}", path.display()))?;
             undone.push(format!(
-                "removed the hook {} that the engine planted",
+                "removed the hook {} that the engine planted{kept}",
                 shown(common, path)
             ));
         }
@@ -153,15 +186,19 @@ impl Repo {
         let config = common.join("config");
         let unchanged = self.watch.read(&config, None).as_ref() == Some(&before.config);
         if !unchanged && runs_things(&config) != *before.runs_things {
+            let kept = keep_aside(common, &config, moment)?;
             crate::fsx::atomic::write(&config, &before.config.bytes)
                 .map_err(|e| GitError::new("restoring git's configuration", e.to_string(), ""))?;
-            undone.push("restored git's configuration, which the engine had changed".to_owned());
+            undone.push(format!(
+                "restored git's configuration, which the engine had changed{kept}"
+            ));
         }
         for (path, held) in &before.files {
             if self.watch.read(path, None) == *held {
                 continue;
             }
             let what = || format!("restoring {}", path.display());
+            let kept = keep_aside(common, path, moment)?;
             match held {
                 Some(held) => {
                     crate::fsx::atomic::write(path, &held.bytes)
@@ -172,7 +209,7 @@ impl Repo {
                 None => std::fs::remove_file(path).doing(what)?,
             }
             undone.push(format!(
-                "restored {} that the engine changed",
+                "restored {} that the engine changed{kept}",
                 shown(common, path)
             ));
         }
@@ -202,8 +239,10 @@ impl Repo {
         before: &Snapshot,
         tip: &Oid,
         made_here: &BTreeSet<Oid>,
+        moment: Moment<'_>,
     ) -> Result<Vec<String>, GitError> {
-        let (_, on_branch) = self.lane_head()?;
+        let is_later = matches!(moment, Moment::Later { .. });
+        let on_branch = self.lane_head()?.1.filter(|_| !is_later);
         let mut undone = Vec::new();
         let branches = self.refs_below("refs/heads/")?;
         let there: BTreeSet<&String> = branches.iter().map(|(name, _)| name).collect();
@@ -220,7 +259,8 @@ impl Repo {
                 continue;
             }
             let short = name.trim_start_matches("refs/heads/");
-            let is_ours = short.starts_with(super::BRANCHES) && !self.is_checked_out(short);
+            let is_ours =
+                short.starts_with(super::BRANCHES) && !is_later && !self.is_checked_out(short);
             let is_engines =
                 is_ours || made_here.contains(&now) || on_branch.as_deref() == Some(&name);
             if !is_engines {
@@ -267,11 +307,11 @@ impl Repo {
     ) -> Result<Vec<String>, GitError> {
         let mut undone = Vec::new();
         for _ in 0..64 {
-            let top = self.git.refname_to_id("refs/stash").ok();
-            let Some(stash) = top.filter(|_| top != before.stash) else {
+            let top = self.stash();
+            let Some(stash) = top.filter(|top| before.stash.as_ref() != Some(top)) else {
                 break;
             };
-            let Ok((on, message)) = self.git.find_commit(stash).map(|commit| {
+            let Ok((on, message)) = self.git.find_commit(from_oid(&stash)?).map(|commit| {
                 let on = commit.parent_id(0).map(to_oid).ok();
                 (
                     on,
@@ -289,13 +329,13 @@ impl Repo {
                 .doing(|| "dropping the engine's stash".to_owned())?;
             undone.push("dropped a stash that the engine made".to_owned());
         }
-        if let (Some(stash), Some(log)) = (before.stash, &before.stash_log) {
+        if let (Some(stash), Some(log)) = (&before.stash, &before.stash_log) {
             let now = std::fs::read(self.stash_log()).unwrap_or_default();
             let newest = log.trim_ascii_end().rsplit(|b| *b == b'\n').next();
             let id = stash.to_string();
             let is_there = String::from_utf8_lossy(&now).contains(&id);
             if !is_there && newest.is_some_and(|l| String::from_utf8_lossy(l).contains(&id)) {
-                self.set_ref("refs/stash", &to_oid(stash), "codelicious: put back")?;
+                self.set_ref("refs/stash", stash, "codelicious: put back")?;
                 crate::fsx::atomic::write(&self.stash_log(), log)
                     .map_err(|e| GitError::new("putting the stash back", e.to_string(), ""))?;
                 undone.push("put a stash back, which disappeared while the engine ran".to_owned());
@@ -337,51 +377,6 @@ fn moved_to(log: &[u8], from: usize) -> BTreeSet<Oid> {
         .collect()
 }
 
-fn runs_things(config: &Path) -> Things {
-    const KEYS: [&str; 13] = [
-        "core.hookspath",
-        "core.fsmonitor",
-        "core.sshcommand",
-        "core.gitproxy",
-        "core.editor",
-        "core.pager",
-        "core.attributesfile",
-        "core.worktree",
-        "core.bare",
-        "commit.gpgsign",
-        "gpg.program",
-        "init.templatedir",
-        "extensions.worktreeconfig",
-    ];
-    const SECTIONS: [&str; 10] = [
-        "alias.",
-        "filter.",
-        "include.",
-        "includeif.",
-        "credential.",
-        "url.",
-        "remote.",
-        "diff.",
-        "merge.",
-        "submodule.",
-    ];
-    let mut found = BTreeSet::new();
-    if let Ok(entries) = git2::Config::open(config).and_then(|mut c| c.snapshot())
-        && let Ok(mut entries) = entries.entries(None)
-    {
-        while let Some(Ok(entry)) = entries.next() {
-            let (Ok(name), value) = (entry.name(), entry.value().unwrap_or_default()) else {
-                continue;
-            };
-            let lower = name.to_lowercase();
-            if KEYS.contains(&lower.as_str()) || SECTIONS.iter().any(|s| lower.starts_with(s)) {
-                found.insert((name.to_owned(), value.to_owned()));
-            }
-        }
-    }
-    found
-}
-
 fn files_in(dir: &Path) -> BTreeSet<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries
@@ -393,6 +388,23 @@ fn files_in(dir: &Path) -> BTreeSet<PathBuf> {
         })
         .map(|e| e.path())
         .collect()
+}
+
+/// Copies a file aside before it is put back, at the moments that want it; says where, as the end of a sentence.
+fn keep_aside(common: &Path, path: &Path, moment: Moment<'_>) -> Result<String, GitError> {
+    let Moment::Later { aside } = moment else {
+        return Ok(String::new());
+    };
+    if !path.exists() {
+        return Ok(String::new());
+    }
+    let to = aside.join(path.strip_prefix(common).unwrap_or(Path::new("file")));
+    let what = || format!("keeping {} aside", path.display());
+    to.parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::copy(path, &to))
+        .doing(what)?;
+    Ok(format!("; as it was it is kept at {}", to.display()))
 }
 
 fn shown(common: &Path, path: &Path) -> String {

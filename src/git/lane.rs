@@ -17,9 +17,13 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Names, in a lane's own git folder, under which its HEAD and git's index of it are written before they replace
-/// what is there.
-pub(super) const HALF_WRITTEN: [&str; 2] = ["HEAD.codelicious", "index.codelicious"];
+/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the note about an engine are
+/// written before they replace what is there.
+pub(super) const HALF_WRITTEN: [&str; 3] = [
+    "HEAD.codelicious",
+    "index.codelicious",
+    "around.codelicious",
+];
 
 /// Where a lane is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,7 +296,7 @@ impl OpenLane {
         }
         let (head, text) = (self.paths.admin.join("HEAD"), format!("{tip}\n"));
         let is_as_long = matches!(self.head(), Head::Detached(_));
-        let [temp, _] = HALF_WRITTEN.map(|name| self.paths.admin.join(name));
+        let temp = self.paths.admin.join(HALF_WRITTEN[0]);
         let written = if is_as_long {
             let file = File::options().write(true).open(&head);
             file.and_then(|mut file| file.write_all(text.as_bytes()))
@@ -454,7 +458,7 @@ impl OpenLane {
         let what = || "writing the lane's index".to_owned();
         self.index.write().doing(what)?;
         crash::point(Point::LaneIndex).doing(what)?;
-        let [_, temp] = HALF_WRITTEN.map(|name| self.paths.admin.join(name));
+        let temp = self.paths.admin.join(HALF_WRITTEN[1]);
         let theirs = self.paths.admin.join("index");
         std::fs::copy(self.paths.index(), &temp).doing(what)?;
         // Nobody looks at this moment, and some file systems make a rename over a file wait for the disk.

@@ -20,7 +20,7 @@ pub struct Repo {
     /// What stands in files that engines must not change.
     pub(super) watch: super::watch::Watch,
     /// What the configuration with these bytes starts.
-    pub(super) things: Option<(Arc<[u8]>, Arc<super::guard::Things>)>,
+    pub(super) things: Option<(Arc<[u8]>, Arc<super::programs::Things>)>,
 }
 
 /// Where a repository is.

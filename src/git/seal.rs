@@ -11,7 +11,7 @@ use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits};
-use git2::{IndexEntry, IndexTime};
+use git2::{IndexEntry, IndexTime, Repository};
 use std::path::Path;
 use std::time::Duration;
 
@@ -193,53 +193,66 @@ impl Repo {
     /// without text is removed. Moves nothing.
     ///
     /// # Errors
-    /// No identity, or objects that cannot be written.
+    /// No lane is open, no identity, or objects that cannot be written.
     pub fn commit_files(
-        &self,
+        &mut self,
         parent: Option<&Oid>,
         files: &[(String, Option<Vec<u8>>)],
         message: &str,
     ) -> Result<Oid, GitError> {
         let what = || "writing the spec's text".to_owned();
-        let parent = match parent {
-            Some(p) => Some(self.git.find_commit(from_oid(p)?).doing(what)?),
-            None => None,
-        };
-        let base = match &parent {
-            Some(p) => p.tree().doing(what)?,
-            None => {
-                let empty = self
-                    .git
-                    .treebuilder(None)
-                    .and_then(|b| b.write())
-                    .doing(what)?;
-                self.git.find_tree(empty).doing(what)?
-            }
-        };
-        let mut update = git2::build::TreeUpdateBuilder::new();
-        for (path, text) in files {
-            match text {
-                Some(text) => {
-                    let blob = self.git.blob(text).doing(what)?;
-                    update.upsert(path.as_str(), blob, git2::FileMode::Blob);
-                }
-                None if base.get_path(Path::new(path)).is_ok() => {
-                    update.remove(path.as_str());
-                }
-                None => {}
-            }
-        }
-        let tree = update
-            .create_updated(&self.git, &base)
-            .and_then(|t| self.git.find_tree(t))
-            .doing(what)?;
-        let author = signature(&self.git)?;
-        let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
-        self.git
-            .commit(None, &author, &author, message, &tree, &parents)
-            .map(to_oid)
-            .doing(what)
+        let parent = parent.map(from_oid).transpose()?;
+        let lane = self.opened()?;
+        let written = lane.unsynced(|lane| write_files(&lane.git, parent, files, message));
+        let (commit, known) = written?;
+        crash::point(Point::ObjectsMade).doing(what)?;
+        lane.keep(commit, known)?;
+        Ok(to_oid(commit))
     }
+}
+
+/// The commit, and the tree that it changes.
+fn write_files(
+    git: &Repository,
+    parent: Option<git2::Oid>,
+    files: &[(String, Option<Vec<u8>>)],
+    message: &str,
+) -> Result<(git2::Oid, Option<git2::Oid>), GitError> {
+    let what = || "writing the spec's text".to_owned();
+    let parent = match parent {
+        Some(p) => Some(git.find_commit(p).doing(what)?),
+        None => None,
+    };
+    let base = match &parent {
+        Some(p) => p.tree().doing(what)?,
+        None => {
+            let empty = git.treebuilder(None).and_then(|b| b.write()).doing(what)?;
+            git.find_tree(empty).doing(what)?
+        }
+    };
+    let mut update = git2::build::TreeUpdateBuilder::new();
+    for (path, text) in files {
+        match text {
+            Some(text) => {
+                let blob = git.blob(text).doing(what)?;
+                update.upsert(path.as_str(), blob, git2::FileMode::Blob);
+            }
+            None if base.get_path(Path::new(path)).is_ok() => {
+                update.remove(path.as_str());
+            }
+            None => {}
+        }
+    }
+    let tree = update
+        .create_updated(git, &base)
+        .and_then(|t| git.find_tree(t))
+        .doing(what)?;
+    let author = signature(git)?;
+    let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
+    let commit = git
+        .commit(None, &author, &author, message, &tree, &parents)
+        .doing(what)?;
+    Ok((commit, parent.map(|p| p.tree_id())))
 }
 
 impl OpenLane {

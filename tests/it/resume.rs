@@ -312,6 +312,47 @@ fn an_engine_of_a_killed_run_is_ended_before_the_next_one_works() {
 }
 
 #[test]
+fn what_the_engine_of_a_killed_run_planted_is_undone_before_anything_of_it_runs() {
+    let repo = small_repo();
+    repo.git(&["branch", "users-own"]);
+    let before = repo.users_things();
+    let ran = repo.sign("planted-things-ran");
+    let plant = format!(
+        "d=$(git rev-parse --git-common-dir) && printf '#!/bin/sh\\n: > {ran}\\n' > $d/hooks/pre-commit && \
+         chmod +x $d/hooks/pre-commit && cp $d/hooks/pre-commit $d/hooks/reference-transaction && \
+         echo x > x.txt && git add -A && git commit -q --no-verify -m own && rm -f {ran} && \
+         git branch planted && git update-ref refs/heads/users-own HEAD && \
+         git update-ref refs/codelicious/lanes/specs-work HEAD && rm -f {ran} && \
+         git config core.sshCommand 'sh -c \": > {ran}\"' && git config core.fsmonitor 'sh -c \": > {ran}\"'"
+    );
+    repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1,
+        "steps": [{"run": plant}, {"kill_parent": "KILL"}, {"kill_self": true}]}]}));
+    assert_eq!(repo.run(&CLAUDE).code, KILLED);
+    assert!(
+        repo.root.join(".git/hooks/pre-commit").exists(),
+        "it was planted"
+    );
+    let ended = repo.run(&CLAUDE).expect(0);
+    check_four(&repo, &before);
+    assert!(!repo.base().join("planted-things-ran").exists());
+    assert!(!repo.root.join(".git/hooks/pre-commit").exists());
+    for said in [
+        "removed the hook hooks/pre-commit that the engine planted; as it was it is kept at",
+        "restored git's configuration, which the engine had changed; as it was it is kept at",
+        "put the branch users-own back",
+        "put refs/codelicious/lanes/specs-work back",
+    ] {
+        assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+    }
+    let kept = repo.read(".codelicious/aside/git/config");
+    assert!(kept.contains("sshCommand"), "{kept}");
+    let note = repo
+        .root
+        .join(".git/worktrees/specs-work/codelicious-around");
+    assert!(!note.exists());
+}
+
+#[test]
 fn a_chunk_that_failed_once_is_retried_by_a_rerun() {
     let repo = small_repo();
     let before = repo.users_things();

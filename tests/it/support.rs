@@ -134,6 +134,8 @@ impl Repo {
                 "origin.git",
             ],
         );
+        // The remote's own housekeeping is nobody's here.
+        repo.git_in(&repo.origin, &["config", "receive.autogc", "false"]);
         repo.git(&["init", "-q", "--initial-branch=main"]);
         repo.git(&["config", "user.name", "Ada"]);
         repo.git(&["config", "user.email", "ada@localhost"]);

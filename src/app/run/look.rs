@@ -19,11 +19,16 @@ impl Session<'_> {
         &mut self,
     ) -> Result<(Survey, BTreeMap<SpecId, Ledger>, SpecBase), AppError> {
         let (world, specs) = (self.world, self.specs.clone());
-        let remote = self
+        // Before anything is asked of git: what an engine planted there must not run.
+        let aside = world.dir().join("aside");
+        let (undone, remote) = self
             .shells
             .git
-            .call(|repo| Ok(repo.default_remote()))
+            .call(move |repo| Ok((repo.undo_interrupted(&aside)?, repo.default_remote())))
             .await?;
+        for what in undone {
+            self.say(EventKind::Repaired { what });
+        }
         if let Some(remote) = &remote {
             let (root, vars, stop) = (
                 &self.shells.root,
