@@ -76,6 +76,8 @@ fn pull_requests(repo: &Repo) -> String {
 #[track_caller]
 fn ledger(repo: &Repo) -> String {
     let mut files = entries(&repo.root.join(".codelicious/state"));
+    // Not what was moved aside.
+    files.retain(|f| f.extension().is_some_and(|e| e == "json"));
     files.sort();
     let mut out = String::new();
     for file in files {

@@ -4,7 +4,7 @@
 //! a failure names both.
 
 use super::outcome::{builds, check_clean, outcome};
-use super::{CHUNKS, CLAUDE, KILLED, Straight, first_difference, for_all, story};
+use super::{BUILD, KILLED, Straight, first_difference, for_all, stories};
 use crate::support::{Ended, finish};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -26,12 +26,12 @@ fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
 
 /// Kills runs in one repository until it is built; returns how often.
 fn weather(straight: &Straight, rng: &mut StdRng, longest: Duration, kills: &AtomicUsize) -> usize {
-    let repo = straight.template.copy();
+    let repo = straight.story.repo.copy();
     let users = repo.users_things();
     let mut killed = 0;
     let ended = loop {
         let moment = longest.mul_f64(rng.random_range(0.0..1.1));
-        let run = repo.start(&CLAUDE);
+        let run = repo.start(BUILD);
         match struck_after(run, moment, killed < MOST) {
             None => killed += 1,
             Some(ended) => break ended,
@@ -54,7 +54,7 @@ fn weather(straight: &Straight, rng: &mut StdRng, longest: Duration, kills: &Ato
     );
     let paid = builds(&repo);
     assert!(
-        paid <= CHUNKS + killed,
+        paid <= straight.builds + killed,
         "{paid} builds, {killed} kills: {:?}",
         repo.asked_for()
     );
@@ -81,11 +81,11 @@ fn struck_after(mut run: std::process::Child, moment: Duration, may: bool) -> Op
 fn a_storm_of_kills_loses_nothing_and_does_nothing_twice() {
     let wanted = number("STORM_KILLS").unwrap_or(FEW);
     let seed: u64 = number("STORM_SEED").unwrap_or_else(rand::random);
-    let straight = Straight::new(story());
+    let straight = Straight::new(stories::six_chunks());
     let longest = {
-        let repo = straight.template.copy();
+        let repo = straight.story.repo.copy();
         let start = Instant::now();
-        repo.run(&CLAUDE).expect(0);
+        repo.run(BUILD).expect(0);
         start.elapsed()
     };
     let (kills, built) = (AtomicUsize::new(0), AtomicUsize::new(0));

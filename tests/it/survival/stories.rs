@@ -1,0 +1,132 @@
+//! What is built while things go wrong.
+
+use super::{BUILD, Phase, Story};
+use crate::support::{Repo, spec_of};
+use serde_json::{Value, json};
+
+/// All stories, the plainest first: what it comes by is struck in full there.
+pub fn all() -> Vec<Story> {
+    vec![six_chunks(), hooks_and_failures(), new_ledgers()]
+}
+
+fn nothing(_: &Repo) {}
+
+fn work() -> Value {
+    json!({"write": {"path": "work/{chunk}.txt", "text": "{title}"}})
+}
+
+/// Six chunks in three pull requests, in a repository whose user has work of their own lying around. One
+/// engine commits by itself, one is sent back by a check.
+pub fn six_chunks() -> Story {
+    let repo = Repo::new();
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\n",
+    );
+    repo.write("staged.txt", "before\n");
+    repo.git(&["add", "staged.txt", "codelicious.toml"]);
+    repo.git(&["commit", "-qm", "A file"]);
+    repo.git(&["push", "-q"]);
+    repo.write("stashed.txt", "stashed\n");
+    repo.git(&["stash", "-q", "-u"]);
+    repo.write("README.md", "# Project\n\nedited, not staged\n");
+    repo.write("new-staged.txt", "new\n");
+    repo.git(&["add", "new-staged.txt"]);
+    repo.write("notes.txt", "untracked notes\n");
+    repo.write("ignored/cache.bin", [0u8, 1, 2, 255]);
+    repo.write("specs/work.md", spec_of(6, 6));
+    repo.fake(&json!({"rules": [
+        {"chunk": "T002", "steps": [work(), {"commit": "my own"}]},
+        {"chunk": "T004", "fix": false, "steps": [work(), {"write": {"path": "work/T004.bad", "text": "bad"}}]},
+        {"chunk": "T004", "fix": true, "steps": [{"delete": "work/T004.bad"}]},
+    ]}));
+    Story {
+        name: "six chunks",
+        repo,
+        phases: vec![Phase {
+            before: nothing,
+            args: BUILD,
+            exit: 0,
+        }],
+        check: each_commit_holds_its_own,
+    }
+}
+
+/// Each commit has exactly the file and the tick of its chunk.
+fn each_commit_holds_its_own(repo: &Repo) {
+    let last = repo.git(&["rev-parse", "refs/codelicious/lanes/specs-work"]);
+    for n in 1..=6 {
+        let rev = format!("{last}~{}", 6 - n);
+        let files = repo.git(&["diff-tree", "--no-commit-id", "--name-status", "-r", &rev]);
+        assert_eq!(files, format!("M\tspecs/work.md\nA\twork/T{n:03}.txt"));
+        let diff = repo.git(&["show", "-U0", "--format=", &rev, "--", "specs/work.md"]);
+        let lines: Vec<&str> = diff
+            .lines()
+            .filter(|l| l.starts_with("+- ") || l.starts_with("-- "))
+            .collect();
+        let task = |mark: &str| format!("- [{mark}] T{n:03} Build piece {n}");
+        assert_eq!(
+            lines,
+            [format!("-{}", task(" ")), format!("+{}", task("x"))]
+        );
+    }
+}
+
+/// Somebody wants new ledgers when all is built.
+fn new_ledgers() -> Story {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(2, 2));
+    let phase = |args, exit| Phase {
+        before: nothing,
+        args,
+        exit,
+    };
+    Story {
+        name: "new ledgers",
+        repo,
+        phases: vec![
+            phase(BUILD, 0),
+            phase(&["--engine", "claude", "--reset-ledger"], 0),
+        ],
+        check: nothing,
+    }
+}
+
+/// The repository has a hook, so that git itself commits; one chunk fails with its work half done, until somebody
+/// looks after its engine.
+fn hooks_and_failures() -> Story {
+    let repo = Repo::new();
+    let config = "[verify]\ncommands = [\"sh check.sh\"]\n";
+    repo.write("codelicious.toml", format!("max_attempts = 10\n{config}"));
+    repo.write("notes.txt", "untracked notes\n");
+    repo.write("specs/work.md", spec_of(3, 3));
+    let hook = repo.root.join(".git/hooks/pre-commit");
+    repo.script(&hook, "#!/bin/sh\nexit 0\n");
+    Story {
+        name: "hooks and failures",
+        repo,
+        phases: vec![
+            Phase {
+                before: |repo| {
+                    let half = json!({"write": {"path": "half.txt", "text": "half"}});
+                    repo.fake(&json!({"rules": [
+                        {"chunk": "T002", "steps": [half], "end": {"kind": "error", "text": "no idea"}},
+                    ]}));
+                },
+                args: BUILD,
+                exit: 1,
+            },
+            Phase {
+                before: |repo| repo.fake(&json!({})),
+                args: BUILD,
+                exit: 0,
+            },
+        ],
+        check: |repo| {
+            let saved = "refs/codelicious/attempts/specs-work/T002";
+            let refs = repo.git(&["for-each-ref", "--format=%(refname)", saved]);
+            let first = refs.lines().next().expect("the failed work is kept");
+            assert_eq!(repo.git(&["show", &format!("{first}:half.txt")]), "half");
+        },
+    }
+}
