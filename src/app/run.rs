@@ -14,6 +14,7 @@ use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{lane_exit, undelivered};
 use crate::core::lane::{Halt, Lane};
 use crate::core::recover::Resume;
+use crate::core::standing::standing;
 use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
 use crate::model::{ChunkId, EventKind, ExitCode, RunId, Severity, SpecId};
@@ -243,14 +244,20 @@ impl<'w> Session<'w> {
         let mut lanes: Vec<Lane> = Vec::new();
         for plan in &found.plan.specs {
             let halted = lanes.iter().find_map(|l| l.halt.clone());
-            let Some(mut lane) = self.lane(plan, &found, &mut ledgers, &base, &lanes).await? else {
+            let taken = self.lane(plan, &found, &mut ledgers, &base, &lanes).await?;
+            let Some((mut lane, repairs)) = taken else {
                 continue;
             };
             crash::point(Point::RunRecovered)?;
-            if let Some(halt) = halted.or_else(|| self.stopped()) {
-                lane.halt = Some(halt);
-            } else if plan.not_built.is_none() && has_work(&lane, self.shells.clock.now()) {
-                lane = self.build(lane).await?;
+            let halted = halted.or_else(|| self.stopped());
+            let builds = halted.is_none()
+                && plan.not_built.is_none()
+                && has_work(&lane, self.shells.clock.now());
+            if builds {
+                lane = self.build(lane, repairs).await?;
+            } else {
+                lane.halt = halted;
+                self.repaired(&lane, repairs);
             }
             if lane.plan.not_built.is_none() {
                 exit = exit.max(lane_exit(&lane));
@@ -266,8 +273,13 @@ impl<'w> Session<'w> {
         })
     }
 
-    async fn build(&mut self, lane: Lane) -> Result<Lane, AppError> {
-        let (done, total) = lane.progress();
+    /// Builds one lane, after saying where it stands and what had to be repaired in it.
+    async fn build(&mut self, lane: Lane, repairs: Vec<String>) -> Result<Lane, AppError> {
+        let standing = standing(&lane);
+        let (next, next_title) = standing
+            .next
+            .map(|(id, title)| (id.as_str().to_owned(), title))
+            .unzip();
         let started = EventKind::SpecStarted {
             path: lane.ledger.path.clone(),
             title: lane.plan.title.clone(),
@@ -278,10 +290,17 @@ impl<'w> Session<'w> {
                 .as_ref()
                 .map(|b| b.branch.clone())
                 .unwrap_or_default(),
-            done,
-            total,
+            done: standing.done,
+            total: standing.total,
+            interrupted: standing.interrupted,
+            retried: standing.retried,
+            failed: standing.failed,
+            waiting: standing.waiting,
+            next,
+            next_title,
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
+        self.repaired(&lane, repairs);
         let ran = run_lane(lane, &self.shells, &mut self.control).await;
         let close = |repo: &mut crate::git::Repo| {
             repo.close_lane();
@@ -289,6 +308,12 @@ impl<'w> Session<'w> {
         };
         self.shells.git.call(close).await?;
         Ok(ran?)
+    }
+
+    fn repaired(&self, lane: &Lane, repairs: Vec<String>) {
+        for what in repairs {
+            (self.recorder)(Some(&lane.ledger.spec), None, EventKind::Repaired { what });
+        }
     }
 
     fn policy(&self) -> crate::core::lane::Policy {

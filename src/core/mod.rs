@@ -14,6 +14,7 @@ pub mod recover;
 pub mod redact;
 pub mod rename;
 pub mod split;
+pub mod standing;
 pub mod tokens;
 pub mod transition;
 

@@ -112,6 +112,23 @@ pub enum EventKind {
         base: String,
         done: usize,
         total: usize,
+        /// Open chunks whose last attempt was cut short.
+        #[serde(default)]
+        interrupted: usize,
+        /// Open chunks that failed before and are tried again.
+        #[serde(default)]
+        retried: usize,
+        /// Chunks that failed and are not tried again by themselves.
+        #[serde(default)]
+        failed: usize,
+        /// Chunks that wait for a person.
+        #[serde(default)]
+        waiting: usize,
+        /// Id and title of the chunk that comes first; None when there is none to build.
+        #[serde(default)]
+        next: Option<String>,
+        #[serde(default)]
+        next_title: Option<String>,
     },
     SpecSynced {
         commit: Oid,
@@ -260,8 +277,14 @@ impl EventKind {
                 title,
                 branch,
                 base,
+                next,
+                next_title,
                 ..
-            } => vec![path, title, branch, base],
+            } => [path, title, branch, base]
+                .into_iter()
+                .chain(next)
+                .chain(next_title)
+                .collect(),
             Self::LaneAdopted { branch, .. } => vec![branch],
             Self::BaselineFinished { verdict } => vec![verdict],
             Self::ChunkStarted { title, .. } | Self::ChunkCommitted { title, .. } => vec![title],
@@ -362,6 +385,12 @@ mod tests {
                 base: "t".into(),
                 done: 1,
                 total: 1,
+                interrupted: 1,
+                retried: 1,
+                failed: 1,
+                waiting: 1,
+                next: Some("t".into()),
+                next_title: Some("t".into()),
             },
             EventKind::SpecSynced {
                 commit: "abc".into(),
@@ -482,6 +511,20 @@ mod tests {
             let line = serde_json::to_string(&event).unwrap();
             assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
         }
+    }
+
+    #[test]
+    fn a_start_as_earlier_versions_recorded_it_is_read() {
+        let line = r#"{"seq":7,"ts":"2026-01-02T03:04:05Z","run":"r","spec":"s","kind":"spec_started","payload":{"path":"p","title":"t","branch":"b","base":"main","done":1,"total":2}}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert!(matches!(
+            event.kind,
+            EventKind::SpecStarted {
+                interrupted: 0,
+                next: None,
+                ..
+            }
+        ));
     }
 
     #[test]

@@ -79,12 +79,13 @@ impl Narrator {
                 title,
                 branch,
                 base,
-                done,
-                total,
                 ..
             } => plain(
                 Normal,
-                format!("{title}: {done}/{total} done, on {branch} from {base}"),
+                format!(
+                    "{title}: {}; on {branch} from {base}",
+                    standing(&event.kind)
+                ),
             ),
             K::SpecSynced { commit } => plain(Normal, format!("spec synced {}", commit.short())),
             K::LaneAdopted { branch, tip } => {
@@ -233,6 +234,48 @@ impl Narrator {
         out.push_str(text);
         out
     }
+}
+
+/// How far a spec is when a run takes it up: `12 tasks, starting with T001`, or where an earlier run has been at
+/// it, `5 of 12 done, 1 interrupted, continuing with T006`. Empty for other events.
+fn standing(kind: &EventKind) -> String {
+    let EventKind::SpecStarted {
+        done,
+        total,
+        interrupted,
+        retried,
+        failed,
+        waiting,
+        next,
+        next_title,
+        ..
+    } = kind
+    else {
+        return String::new();
+    };
+    let counts = [
+        (*interrupted, "interrupted"),
+        (*retried, "tried again"),
+        (*failed, "failed"),
+        (*waiting, "waiting for a person"),
+    ];
+    let is_new = *done == 0 && counts.iter().all(|(n, _)| *n == 0);
+    let mut words = vec![if is_new {
+        plural(*total, "task")
+    } else {
+        format!("{done} of {total} done")
+    }];
+    let told = counts.iter().filter(|(n, _)| *n > 0);
+    words.extend(told.map(|(n, what)| format!("{n} {what}")));
+    words.push(match (next, next_title) {
+        (Some(id), title) => {
+            let verb = if is_new { "starting" } else { "continuing" };
+            let title = title.as_deref().unwrap_or_default();
+            format!("{verb} with {id} {title}").trim_end().to_owned()
+        }
+        (None, _) => "nothing to build".to_owned(),
+    });
+    words.join(", ")
 }
 
 /// `path:line`, or the path where the whole file is meant.

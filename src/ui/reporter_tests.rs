@@ -84,6 +84,12 @@ fn story(sandbox: &str) -> Vec<Event> {
                 base: s("main"),
                 done: 0,
                 total: 2,
+                interrupted: 0,
+                retried: 0,
+                failed: 0,
+                waiting: 0,
+                next: Some(s("T003")),
+                next_title: Some(s("Add login")),
             },
         ),
         event(todo, None, EventKind::BaselineStarted {}),
@@ -238,7 +244,7 @@ fn plain_lines() {
     codelicious 0.1.0  engine claude  forge local  unsandboxed
     1 spec, 2 chunks, 0 done
     specs/bad.md:3  rejected: not UTF-8
-    specs/todo.md  Todo: 0/2 done, on codelicious/todo from main
+    specs/todo.md  Todo: 2 tasks, starting with T003 Add login; on codelicious/todo from main
     specs/todo.md  checks on the base: passed
     specs/todo.md  T003  started: Add login␛[2J
     specs/todo.md  T003  committed 1a2b3c4d5e: Add login  (42 lines, part 1)
@@ -346,7 +352,7 @@ fn live_draws_and_cleans_up() {
     codelicious 0.1.0  engine claude  forge local  unsandboxed
     1 spec, 2 chunks, 0 done
     specs/bad.md:3  rejected: not UTF-8
-    specs/todo.md  Todo: 0/2 done, on codelicious/todo from main
+    specs/todo.md  Todo: 2 tasks, starting with T003 Add login; on codelicious/todo from main
     specs/todo.md  checks on the base: passed
     specs/todo.md  T003  committed 1a2b3c4d5e: Add login  (42 lines, part 1)
     specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
@@ -426,4 +432,48 @@ fn a_closed_pipe_ends_nothing() {
         }
         reporter.finish();
     }
+}
+
+#[test]
+fn the_first_line_about_a_spec_says_where_it_stands() {
+    let s = str::to_owned;
+    let line = |done, [interrupted, retried, failed, waiting]: [usize; 4], next: Option<&str>| {
+        let mut narrator = super::super::lines::Narrator::default();
+        let kind = EventKind::SpecStarted {
+            path: s("specs/todo.md"),
+            title: s("Todo"),
+            branch: s("codelicious/todo"),
+            base: s("main"),
+            done,
+            total: 12,
+            interrupted,
+            retried,
+            failed,
+            waiting,
+            next: next.map(s),
+            next_title: next.map(|id| format!("Build {id}")),
+        };
+        narrator
+            .tell(&event(Some("todo"), None, kind))
+            .unwrap()
+            .text
+    };
+    let lines = [
+        line(0, [0, 0, 0, 0], Some("T001")),
+        line(0, [1, 0, 0, 0], Some("T001")),
+        line(5, [1, 0, 0, 0], Some("T006")),
+        line(5, [1, 2, 1, 3], Some("T006")),
+        line(5, [0, 0, 0, 0], Some("T006")),
+        line(12, [0, 0, 0, 0], None),
+        line(0, [0, 0, 0, 0], None),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"
+    specs/todo.md  Todo: 12 tasks, starting with T001 Build T001; on codelicious/todo from main
+    specs/todo.md  Todo: 0 of 12 done, 1 interrupted, continuing with T001 Build T001; on codelicious/todo from main
+    specs/todo.md  Todo: 5 of 12 done, 1 interrupted, continuing with T006 Build T006; on codelicious/todo from main
+    specs/todo.md  Todo: 5 of 12 done, 1 interrupted, 2 tried again, 1 failed, 3 waiting for a person, continuing with T006 Build T006; on codelicious/todo from main
+    specs/todo.md  Todo: 5 of 12 done, continuing with T006 Build T006; on codelicious/todo from main
+    specs/todo.md  Todo: 12 of 12 done, nothing to build; on codelicious/todo from main
+    specs/todo.md  Todo: 12 tasks, nothing to build; on codelicious/todo from main
+    ");
 }

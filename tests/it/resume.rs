@@ -834,3 +834,53 @@ fn files_that_a_power_cut_left_empty_are_repaired_from_the_lane() {
     repo.run(&CLAUDE).expect(0);
     check_four(&repo, &before);
 }
+
+/// The first line on stderr that is about the spec.
+#[track_caller]
+fn first_line(ended: &Ended) -> &str {
+    let line = ended
+        .stderr
+        .lines()
+        .find(|l| l.starts_with("specs/work.md"));
+    line.unwrap_or_else(|| panic!("{}", ended.stderr))
+}
+
+#[test]
+fn the_first_line_about_a_spec_says_where_it_goes_on() {
+    let repo = dirty_repo();
+    let killed = crash_at(&repo, "run_engine:after:6");
+    assert_eq!(killed.code, KILLED);
+    let line = first_line(&killed);
+    assert!(
+        line.contains(": 12 tasks, starting with T001 Build piece 1; on codelicious/specs-work"),
+        "{line}"
+    );
+    let ended = repo.run(&CLAUDE).expect(0);
+    let line = first_line(&ended);
+    assert!(
+        line.contains(": 5 of 12 done, 1 interrupted, continuing with T006 Build piece 6; on"),
+        "{line}"
+    );
+    let started = |e: &&Value| e["kind"] == "spec_started";
+    let events = repo.events();
+    let last = events.iter().rfind(started).expect("it started again");
+    let payload = &last["payload"];
+    assert_eq!(
+        (&payload["done"], &payload["interrupted"], &payload["next"]),
+        (&json!(5), &json!(1), &json!("T006"))
+    );
+}
+
+#[test]
+fn the_first_line_tells_what_failed_and_what_waits() {
+    let repo = small_repo();
+    repo.fake(&json!({"rules": [
+        {"chunk": "T002", "nth": 1, "steps": [], "end": {"kind": "error", "text": "no idea"}},
+        {"chunk": "T003", "steps": [], "end": {"kind": "block_chunk", "reason": "unclear", "needs": "which?"}},
+    ]}));
+    repo.run(&CLAUDE).expect(1);
+    let ended = repo.run(&CLAUDE).expect(3);
+    let line = first_line(&ended);
+    let wanted = ": 2 of 4 done, 1 tried again, 1 waiting for a person, continuing with T002";
+    assert!(line.contains(wanted), "{line}");
+}

@@ -84,7 +84,8 @@ fn payloads() -> Vec<(&'static str, Value)> {
         ),
         (
             "spec_started",
-            json!({"path": "string", "title": "string", "branch": "string", "base": "string", "done": "integer", "total": "integer"}),
+            json!({"path": "string", "title": "string", "branch": "string", "base": "string", "done": "integer", "total": "integer",
+                "interrupted": "integer", "retried": "integer", "failed": "integer", "waiting": "integer", "next": "string | null", "next_title": "string | null"}),
         ),
         ("spec_synced", json!({"commit": "string"})),
         ("lane_adopted", json!({"branch": "string", "tip": "string"})),

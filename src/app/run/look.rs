@@ -99,7 +99,7 @@ impl Session<'_> {
         Ok(ledgers)
     }
 
-    /// The lane of one spec, on the tip of the specs it depends on.
+    /// The lane of one spec, on the tip of the specs it depends on, and what had to be repaired in it.
     pub(super) async fn lane(
         &self,
         plan: &SpecPlan,
@@ -107,7 +107,7 @@ impl Session<'_> {
         ledgers: &mut BTreeMap<SpecId, Ledger>,
         base: &SpecBase,
         before: &[Lane],
-    ) -> Result<Option<Lane>, AppError> {
+    ) -> Result<Option<(Lane, Vec<String>)>, AppError> {
         let stacked = match stacked_base(plan, before) {
             Ok(stacked) => stacked,
             Err(why) => {
@@ -125,7 +125,7 @@ impl Session<'_> {
                     ledgers.get(&plan.id),
                     self.resume(),
                 )?;
-                return Ok(Some(lane));
+                return Ok(Some((lane, Vec::new())));
             }
         };
         let mut again = match stacked.filter(|b| b != base) {
@@ -169,10 +169,7 @@ impl Session<'_> {
             self.resume(),
         )?;
         repairs.extend(self.catch_up(&lane).await?);
-        for what in repairs {
-            (self.recorder)(Some(&plan.id), None, EventKind::Repaired { what });
-        }
-        Ok(Some(lane))
+        Ok(Some((lane, repairs)))
     }
 
     /// Branches follow the lane; a crash may have come in between. A lane that is not here yet (a fresh clone)
