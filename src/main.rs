@@ -1,7 +1,6 @@
 //! Parses the command line, calls the application, exits.
 
 use codelicious::config::Environment;
-use codelicious::model::ExitCode;
 use codelicious::{app, cli};
 
 fn main() -> std::process::ExitCode {
@@ -10,8 +9,6 @@ fn main() -> std::process::ExitCode {
         Err(error) => error.exit(),
     };
     let env = Environment::capture();
-    // A panic is a bug: it gets its own exit code, after the hook has said where it was.
-    let exit = std::panic::catch_unwind(|| app::run(request, &env, cli::args::completions))
-        .unwrap_or(ExitCode::Bug);
+    let exit = app::run(request, &env, cli::args::completions);
     std::process::ExitCode::from(exit.code())
 }

@@ -1,5 +1,6 @@
 //! The composition root: builds the shells for each verb and calls the driver. One file a verb.
 
+mod bug;
 mod build;
 mod demo;
 mod doctor;
@@ -22,14 +23,15 @@ use crate::model::ExitCode;
 use crate::ui;
 use std::io::Write;
 
-/// Carries out one request, says what there is to say, and returns how the process ends. `completions` makes
-/// the script for a shell: only the command line knows its own words.
+/// Carries out one request, says what there is to say, and returns how the process ends, after a panic too.
+/// `completions` makes the script for a shell: only the command line knows its own words.
 pub fn run(
     request: Request,
     env: &Environment,
     completions: impl FnOnce(Shell) -> String,
 ) -> ExitCode {
-    let done = match request {
+    bug::listen();
+    let done = bug::caught(|| match request {
         Request::Build(request) => build::run(&request, env),
         Request::Plan(request) => plan::run(&request, env),
         Request::Status(request) => status::run(&request, env),
@@ -41,7 +43,7 @@ pub fn run(
             world::print(&completions(shell));
             Ok(ExitCode::Done)
         }
-    };
+    });
     done.unwrap_or_else(|error| {
         let options = world::ui_options(env, crate::config::Output::default());
         let hint = (!error.hint.is_empty()).then_some(error.hint.as_str());

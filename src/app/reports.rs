@@ -169,16 +169,15 @@ pub fn unbuilt_upon(found: &Survey) -> Option<String> {
 /// is not forgotten again.
 pub fn command(world: &World, named: &[PathBuf]) -> String {
     let mut words = vec!["codelicious".to_owned()];
-    words.extend(named.iter().flat_map(|p| {
-        [
-            "--spec".to_owned(),
-            ui::shell_quote(&p.display().to_string()),
-        ]
-    }));
+    words.extend(
+        named
+            .iter()
+            .flat_map(|p| ["--spec".to_owned(), ui::shell_quote_path(p)]),
+    );
     words.extend(world.flags.words().iter().map(|w| ui::shell_quote(w)));
     // `components` leaves out the `.` of a typed path.
     let folder: PathBuf = world.started_in.components().collect();
-    words.push(ui::shell_quote(&folder.display().to_string()));
+    words.push(ui::shell_quote_path(&folder));
     words.join(" ")
 }
 

@@ -2,8 +2,10 @@
 
 mod look;
 mod open;
+mod postmortem;
 mod sum_up;
 
+use super::bug;
 use super::engine::Chosen;
 use super::error::AppError;
 use super::reports;
@@ -49,10 +51,12 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, 
         .build()
         .map_err(|e| AppError::setup(format!("cannot start: {e}"), ""))?;
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
-        let mut session = Session::open(world, env, plan)?;
-        session.run().await
-    })
+    let mut session = local.block_on(&runtime, async { Session::open(world, env, plan) })?;
+    session.begin();
+    let done = bug::caught(|| local.block_on(&runtime, session.cycles()));
+    // What a panic left going on ends here, before anything is said about it.
+    drop(local);
+    session.end(done)
 }
 
 /// Where events go.
@@ -73,6 +77,8 @@ struct Session<'w> {
     specs: Vec<PathBuf>,
     restart: Restart,
     log: PathBuf,
+    /// Lanes of this cycle as they were taken up, should it be broken off.
+    at_work: Vec<Lane>,
     started: tokio::time::Instant,
 }
 
@@ -85,7 +91,7 @@ struct Cycle {
 }
 
 impl<'w> Session<'w> {
-    async fn run(&mut self) -> Result<ExitCode, AppError> {
+    fn begin(&self) {
         self.say(EventKind::RunStarted {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             root: self.world.info.root.display().to_string(),
@@ -93,29 +99,34 @@ impl<'w> Session<'w> {
             forge: self.shells.forge.name().to_owned(),
             sandbox: sandbox::word().to_owned(),
         });
-        let done = self.cycles().await;
+    }
+
+    /// Says how the run ended, and after an abnormal end writes the postmortem.
+    fn end(&mut self, done: Result<Cycle, AppError>) -> Result<ExitCode, AppError> {
         // Only an end can come here: there is nothing left to fail.
         let _ = crash::point(Point::RunEnded);
-        let exit = match &done {
-            Ok(cycle) => cycle.exit,
-            Err(error) => error.exit,
+        // A panic on another thread came back as some error or other; what it was counts.
+        let done = match bug::heard() {
+            Some(bug) => Err(bug),
+            None => done,
         };
-        let committed = done.as_ref().map_or(0, |c| c.committed);
-        let (lanes, diagnostics) = match &done {
-            Ok(cycle) => (cycle.lanes.as_slice(), cycle.diagnostics.clone()),
-            Err(_) => (&[][..], Vec::new()),
+        let broken_off = match &done {
+            Ok(_) => Vec::new(),
+            Err(_) => self.as_recorded(),
         };
-        let reason = match &done {
-            Ok(cycle) => cycle
-                .lanes
-                .iter()
-                .find_map(|l| l.halt.as_ref())
-                .map(|h| h.why.clone()),
-            Err(error) => Some(error.message.clone()),
+        let (lanes, exit, reason) = match &done {
+            Ok(cycle) => {
+                let halt = cycle.lanes.iter().find_map(|l| l.halt.as_ref());
+                (&cycle.lanes, cycle.exit, halt.map(|h| h.why.clone()))
+            }
+            Err(error) => {
+                let reason = format!("{}\n{}", error.message, error.hint);
+                (&broken_off, error.exit, Some(reason))
+            }
         };
         self.say(EventKind::RunFinished {
             exit,
-            committed,
+            committed: lanes.iter().map(|l| committed_by(l, &self.run)).sum(),
             stopped: lanes
                 .iter()
                 .map(|l| {
@@ -130,13 +141,14 @@ impl<'w> Session<'w> {
         });
         self.reporter.borrow_mut().finish();
         let postmortem = match reason {
-            Some(reason) => self.postmortem(exit, &reason, lanes),
+            Some(reason) => self.postmortem(exit, reason.trim_end(), lanes),
             None if exit >= ExitCode::Deadline && exit != ExitCode::Setup => {
                 self.postmortem(exit, exit.meaning(), lanes)
             }
             None => None,
         };
-        let cycle = done?;
+        let cycle = done.map_err(|error| self.told(error, postmortem.as_deref()))?;
+        let diagnostics = cycle.diagnostics.clone();
         self.summary(&cycle, diagnostics, postmortem);
         if let Some(halt) = cycle
             .lanes
@@ -151,6 +163,22 @@ impl<'w> Session<'w> {
             });
         }
         Ok(exit)
+    }
+
+    /// An error that ended the run, as it is told on the terminal: without secrets, and with the way to the
+    /// postmortem.
+    fn told(&self, error: AppError, postmortem: Option<&str>) -> AppError {
+        let page = postmortem.map(|path| format!("postmortem: {path}"));
+        let hint: Vec<String> = [error.hint]
+            .into_iter()
+            .chain(page)
+            .filter(|t| !t.is_empty())
+            .collect();
+        AppError {
+            message: self.shells.redactor.redact(&error.message).into_owned(),
+            hint: hint.join("\n"),
+            exit: error.exit,
+        }
     }
 
     /// One cycle, or with `--continuous` as many as there is something to build.
@@ -242,6 +270,7 @@ impl<'w> Session<'w> {
             exit = ExitCode::Setup;
         }
         let mut lanes: Vec<Lane> = Vec::new();
+        self.at_work.clear();
         for plan in &found.plan.specs {
             let halted = lanes.iter().find_map(|l| l.halt.clone());
             let taken = self.lane(plan, &found, &mut ledgers, &base, &lanes).await?;
@@ -301,6 +330,7 @@ impl<'w> Session<'w> {
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
         self.repaired(&lane, repairs);
+        self.at_work.push(lane.clone());
         let ran = run_lane(lane, &self.shells, &mut self.control).await;
         let close = |repo: &mut crate::git::Repo| {
             repo.close_lane();

@@ -35,6 +35,8 @@ pub struct Shells {
     pub baseline: RefCell<Option<(Oid, Evidence)>>,
     /// Puts the run lock's file back when something removed it.
     pub lock_guard: Box<dyn Fn()>,
+    /// The ledger that could not be written last: it knows more than the disk does.
+    pub unsaved: RefCell<Option<Ledger>>,
 }
 
 /// What lanes and engines are set up with.
@@ -80,7 +82,10 @@ impl Shells {
     /// # Errors
     /// The disk refuses.
     pub fn save(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
-        let saved = self.store.save(ledger)?;
+        let saved = self
+            .store
+            .save(ledger)
+            .inspect_err(|_| drop(self.unsaved.replace(Some(ledger.clone()))))?;
         if saved.overwrote_foreign {
             let spec = ledger.spec.clone();
             let what = "something else had written the ledger; it holds what this run knows again"

@@ -59,12 +59,15 @@ pub fn subscriber(
 }
 
 /// The last `n` lines of a log, oldest first, for a postmortem. Fewer when the log is shorter, or when its
-/// last quarter of a MiB holds fewer.
+/// last quarter of a MiB holds fewer; of a last line that is longer than that, its end.
 pub fn tail(path: &Path, n: usize) -> Result<Vec<String>, FsError> {
     let (bytes, whole) = read::read_tail(path, TAIL_BYTES)?;
     let text = String::from_utf8_lossy(&bytes);
     // The first line of a part is a part of a line.
-    let mut lines: Vec<&str> = text.lines().skip(usize::from(!whole)).collect();
+    let mut lines: Vec<&str> = text.lines().collect();
+    if !whole && lines.len() > 1 {
+        lines.remove(0);
+    }
     let from = lines.len().saturating_sub(n);
     Ok(lines
         .split_off(from)
@@ -177,6 +180,12 @@ mod tests {
         let long = format!("{}\nlast\n", "x".repeat(300 * 1024));
         atomic::write(&path, long.as_bytes()).unwrap();
         assert_eq!(tail(&path, 9).unwrap(), ["last"]);
+        atomic::write(&path, format!("{}end\n", "x".repeat(300 * 1024)).as_bytes()).unwrap();
+        let lines = tail(&path, 9).unwrap();
+        assert!(
+            lines.len() == 1 && lines[0].ends_with("xend"),
+            "the end of one endless line"
+        );
         assert!(tail(&dir.path().join("none"), 1).is_err());
     }
 }

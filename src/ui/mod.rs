@@ -16,7 +16,7 @@ pub mod summary;
 mod text;
 
 pub use reporter::{Reporter, Writer};
-pub use text::{clean, json_line, json_text, shell_quote};
+pub use text::{clean, json_line, json_text, shell_quote, shell_quote_path};
 
 /// How to talk to the person at the other end. Read once by `app`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

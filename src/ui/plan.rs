@@ -3,7 +3,7 @@
 use super::UiOptions;
 use super::error;
 use super::lines::place;
-use super::text::{Paint, count, cut, one_line, pad, plural, report_text, width, wrap};
+use super::text::{Paint, clean, count, cut, one_line, pad, plural, report_text, width, wrap};
 use crate::model::ledger::SpecBase;
 use crate::model::report::{PlanChunk, PlanReport, PlanSpec, REPORT_SCHEMA};
 use crate::model::{
@@ -133,7 +133,7 @@ pub fn render(report: &PlanReport, options: &UiOptions) -> String {
     out.push('\n');
     out.push_str(&wrap(&totals(report), 0, options.width));
     if let Some(next) = &report.next {
-        out.push_str(&format!("next: {}\n", one_line(next)));
+        out.push_str(&format!("next: {}\n", clean(next)));
     }
     out
 }

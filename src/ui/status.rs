@@ -2,7 +2,7 @@
 
 use super::UiOptions;
 use super::plan::doubts;
-use super::text::{Paint, cut, one_line, shell_quote, spent, width, wrap};
+use super::text::{Paint, clean, cut, one_line, shell_quote, spent, width, wrap};
 use crate::model::PrState;
 use crate::model::report::{PrReport, StatusReport, StatusSpec, StoppedChunk, Undelivered};
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub fn render(report: &StatusReport, options: &UiOptions) -> String {
         out.push_str(&format!("{doubts}\n"));
     }
     match &report.next {
-        Some(next) => out.push_str(&format!("next: {}\n", one_line(next))),
+        Some(next) => out.push_str(&format!("next: {}\n", clean(next))),
         None if report.specs.is_empty() => {}
         None if report.specs.iter().any(|s| s.undelivered.is_some()) => {
             out.push_str("everything is done\n");

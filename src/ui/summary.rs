@@ -5,7 +5,7 @@ use super::plan::doubts;
 use super::status::{
     branch_and_prs, heading, stopped_text, undelivered_text, unverified_text, value,
 };
-use super::text::{Paint, duration, one_line, plural, spent, wrap};
+use super::text::{Paint, clean, duration, one_line, plural, spent, wrap};
 use crate::model::ExitCode;
 use crate::model::report::SummaryReport;
 use serde_json::Value;
@@ -85,7 +85,7 @@ pub fn render(report: &SummaryReport, options: &UiOptions) -> String {
         out.push_str(&format!("postmortem: {}\n", one_line(path)));
     }
     if let Some(next) = &report.next {
-        out.push_str(&format!("next: {}\n", one_line(next)));
+        out.push_str(&format!("next: {}\n", clean(next)));
     }
     out
 }

@@ -4,6 +4,7 @@ use crate::model::report::{Spent, is_unsafe_char};
 use crate::model::{Cost, Usage};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Invisible and harmless, and enough to break a marker that a machine looks for.
 const BREAK: char = '\u{200b}';
@@ -201,6 +202,23 @@ pub fn shell_quote(word: &str) -> String {
     }
 }
 
+/// A path as a word of a POSIX shell command. Bytes that are no text, and characters that must not be printed,
+/// are spelled out for the shell's own `printf`.
+pub fn shell_quote_path(path: &Path) -> String {
+    if let Some(text) = path.to_str().filter(|t| !t.contains(is_unsafe_char)) {
+        return shell_quote(text);
+    }
+    let mut spelled = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\'' | b'\\' | b'%' => spelled.push_str(&format!("\\{byte:03o}")),
+            b' '..=b'~' => spelled.push(char::from(*byte)),
+            _ => spelled.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    format!("\"$(printf '{spelled}')\"")
+}
+
 /// A number with thousands separated: `12,345`.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -356,6 +374,16 @@ mod tests {
         assert_eq!(duration(3_725_000), "1 h 02 min");
         assert_eq!(shell_quote("todo:T003"), "todo:T003");
         assert_eq!(shell_quote("it's me"), r"'it'\''s me'");
+        let path = |bytes: &'static [u8]| {
+            use std::os::unix::ffi::OsStrExt;
+            shell_quote_path(Path::new(std::ffi::OsStr::from_bytes(bytes)))
+        };
+        assert_eq!(path(b"/a  b/it's"), r"'/a  b/it'\''s'");
+        assert_eq!(
+            path(b"/a b\xff%'\\$x`"),
+            r#""$(printf '/a b\377\045\047\134$x`')""#
+        );
+        assert_eq!(path(b"/a\nb"), r#""$(printf '/a\012b')""#);
         assert_eq!(
             wrap("one two three four five six", 2, 22),
             "  one two three four\n  five six\n"

@@ -285,3 +285,159 @@ fn a_rate_limit_leaves_a_postmortem_and_a_good_end_leaves_none() {
     assert_eq!(repo.postmortems().len(), 1, "the second run ended well");
     check_built(&repo);
 }
+
+/// What stands below a heading of a postmortem.
+#[track_caller]
+fn section<'p>(page: &'p str, heading: &str) -> &'p str {
+    let (_, rest) = page
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("{heading}: {page}"));
+    rest.split_once("\n## ").map_or(rest, |(text, _)| text)
+}
+
+#[test]
+fn a_postmortem_says_in_words_what_was_in_flight() {
+    let (repo, _held, _) = stopped_by(Signal::TERM, 143, false);
+    let pages = repo.postmortems();
+    let said = section(&pages[0], "In flight");
+    assert!(
+        said.contains("specs-work:T002 interrupted in attempt 1: Build piece 2"),
+        "{said}"
+    );
+}
+
+/// The second signal does not wait: what was recorded as about to happen is all there is to tell.
+#[test]
+fn a_postmortem_of_a_run_that_was_cut_off_tells_its_intents() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(2, 2));
+    let shell = format!(
+        "cat > /dev/null\ntrap ': > {heard}' TERM INT HUP\n: > {hanging}\nwhile :; do tail -f /dev/null & wait; done\n",
+        heard = repo.sign("heard"),
+        hanging = repo.sign("hanging"),
+    );
+    let _held = repo.hold_engines(&shell);
+    let run = repo.start(&CLAUDE);
+    repo.wait_for_sign("hanging");
+    send(&run, Signal::INT);
+    repo.wait_for_sign("heard");
+    send(&run, Signal::INT);
+    finish(run).expect(130);
+    let pages = repo.postmortems();
+    let said = section(&pages[0], "In flight");
+    assert!(
+        said.contains("specs-work:T001 in progress: Build piece 1")
+            && said.contains("specs-work: an engine was at work on T001, attempt 1, upon "),
+        "{said}"
+    );
+    assert!(!said.contains('{'), "{said}");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_leaves_a_postmortem_that_counts() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(3, 3));
+    let before = repo.users_things();
+    let ledger = repo.root.join(".codelicious/state/specs-work.json");
+    // A folder with something in it is in the ledger's place, which stops root too.
+    let block = format!("rm -f '{0}'; mkdir -p '{0}/full'", ledger.display());
+    repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1, "steps": [
+        {"write": {"path": "work/T002.txt", "text": "Build piece 2"}}, {"run": block}]}]}));
+    let ended = repo.run(&CLAUDE).expect(2);
+    let pages = repo.postmortems();
+    let [page] = pages.as_slice() else {
+        panic!("{pages:#?}")
+    };
+    let reason = section(page, "Reason");
+    assert!(
+        reason.contains("specs-work.json") && reason.contains("run again"),
+        "{page}"
+    );
+    let counts = section(page, "Chunks");
+    assert!(
+        counts.contains("| committed | 1 |") && counts.contains("| pending | 1 |"),
+        "{page}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("postmortem: .codelicious/postmortem-"),
+        "{}",
+        ended.stderr
+    );
+    std::fs::remove_dir_all(&ledger).unwrap();
+    repo.run(&CLAUDE).expect(0);
+    check_built(&repo);
+    assert_eq!(repo.users_things(), before);
+}
+
+#[test]
+fn a_set_up_error_after_work_began_leaves_a_postmortem() {
+    let repo = Repo::new();
+    repo.write("specs/a.md", spec_of(1, 1));
+    repo.write("specs/b.md", spec_of(2, 2));
+    let once = format!("[ ! -e '{0}' ] && : > '{0}'", repo.sign("set-up"));
+    repo.write(
+        "codelicious.toml",
+        format!(
+            "[verify]\ncommands = [\"sh check.sh\"]\n[worktree]\nsetup = [{}]\n",
+            json!(once)
+        ),
+    );
+    let ended = repo.run(&CLAUDE).expect(2);
+    assert_eq!(repo.asked_for(), ["T001"]);
+    let pages = repo.postmortems();
+    let [page] = pages.as_slice() else {
+        panic!("{pages:#?}")
+    };
+    let counts = section(page, "Chunks");
+    assert!(
+        counts.contains("| committed | 1 |") && counts.contains("| pending | 2 |"),
+        "{page}"
+    );
+    assert!(section(page, "Reason").contains("set-up command"), "{page}");
+    assert!(ended.stderr.contains("postmortem: "), "{}", ended.stderr);
+}
+
+#[test]
+fn postmortems_of_one_second_stand_beside_each_other() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.write("codelicious.toml", "[worktree]\nsetup = [\"exit 7\"]\n");
+    for n in 1..=6 {
+        repo.run(&CLAUDE).expect(2);
+        assert_eq!(repo.postmortems().len(), n);
+    }
+}
+
+#[test]
+fn log_lines_cannot_break_out_of_a_postmortem() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(1, 1));
+    let hostile = "```\n`````\n## Go on\n```sh\nrm -rf /\n```\u{1b}[2J hunter22hunter22";
+    let long = "long ".repeat(2_000);
+    repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
+        {"say": hostile}, {"say": long}, {"print": hostile}, {"hang": {"touch": repo.sign("hanging")}}]}]}));
+    let mut command = repo.command(&["--engine", "claude", "-vv"]);
+    let run = command
+        .env("CANARY_SECRET_TOKEN", "hunter22hunter22")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    repo.wait_for_sign("hanging");
+    send(&run, Signal::TERM);
+    finish(run).expect(143);
+    let pages = repo.postmortems();
+    let (head, log) = pages[0].split_once("\n## Last log lines\n").unwrap();
+    assert!(!head.contains("rm -rf"), "{head}");
+    let opening = log.lines().find(|l| l.starts_with("```")).unwrap();
+    let fence = opening.trim_end_matches("text");
+    let inside = log.split_once(opening).unwrap().1;
+    let (inside, after) = inside.split_once(&format!("\n{fence}\n")).unwrap();
+    assert_eq!(after, "", "the log's block is the last thing on the page");
+    assert!(inside.lines().all(|l| !l.trim_start().starts_with(fence)));
+    assert!(inside.lines().all(|l| l.chars().count() <= 501));
+    assert!(inside.contains("````"), "the test says something: {inside}");
+    assert!(!pages[0].contains('\u{1b}') && !pages[0].contains("hunter22"));
+}

@@ -92,6 +92,7 @@ impl<'w> Session<'w> {
             })),
             baseline: RefCell::new(None),
             lock_guard: lock_guard(lock, Rc::clone(&recorder)),
+            unsaved: RefCell::new(None),
         });
         crash::point(Point::RunOpened)?;
         Ok(Self {
@@ -109,6 +110,7 @@ impl<'w> Session<'w> {
             specs: plan.specs,
             restart: plan.restart,
             log,
+            at_work: Vec::new(),
             started: tokio::time::Instant::now(),
         })
     }
@@ -122,7 +124,10 @@ fn recorder(events: EventLog, reporter: Rc<RefCell<Reporter>>) -> Recorder {
                 reporter.borrow_mut().event(&event);
             }
             // Events are for people; a run does not end because one could not be written.
-            Err(e) => tracing::error!("event not recorded: {e}"),
+            Err(e) => {
+                tracing::error!("event not recorded: {}", e.why);
+                reporter.borrow_mut().event(&e.event);
+            }
         }
     })
 }
