@@ -7,6 +7,7 @@ mod doctor;
 mod engine;
 mod error;
 mod events;
+mod gc;
 mod init;
 mod plan;
 mod reports;
@@ -38,6 +39,7 @@ pub fn run(
         Request::Events(request) => events::run(&request, env),
         Request::Doctor(request) => doctor::run(&request, env),
         Request::Init(request) => init::run(&request, env),
+        Request::Gc(request) => gc::run(&request, env),
         Request::Demo(request) => demo::run(&request, env),
         Request::Completions(shell) => {
             world::print(&completions(shell));

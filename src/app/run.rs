@@ -1,7 +1,7 @@
 //! A run: lock, look, build every lane, sum up.
 
 mod look;
-mod open;
+pub(super) mod open;
 mod postmortem;
 mod sum_up;
 
@@ -168,7 +168,11 @@ impl<'w> Session<'w> {
     /// An error that ended the run, as it is told on the terminal: without secrets, and with the way to the
     /// postmortem.
     fn told(&self, error: AppError, postmortem: Option<&str>) -> AppError {
-        let page = postmortem.map(|path| format!("postmortem: {path}"));
+        // Where nothing had begun, the message says all that the page does.
+        let is_told = error.exit != ExitCode::Setup || !self.at_work.is_empty();
+        let page = postmortem
+            .filter(|_| is_told)
+            .map(|path| format!("postmortem: {path}"));
         let hint: Vec<String> = [error.hint]
             .into_iter()
             .chain(page)

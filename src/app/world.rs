@@ -74,6 +74,12 @@ impl World {
         self.info.root.join(crate::fsx::root::DIR_NAME)
     }
 
+    /// The folder that holds the repository's lanes. May not exist; None where nothing says where it would be.
+    pub fn lanes_dir(&self, env: &Environment) -> Option<PathBuf> {
+        let configured = (*self.settings.worktree.dir).clone();
+        configured.or_else(|| Some(crate::driver::lanes_dir(&env.cache_dir()?, &self.info.root)))
+    }
+
     /// What a survey looks for.
     ///
     /// # Errors

@@ -6,8 +6,8 @@
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
-    InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell, StatusRequest, VERBS,
-    Verbosity, mistyped_verb, parse_duration,
+    GcRequest, InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell,
+    StatusRequest, VERBS, Verbosity, mistyped_verb, parse_duration,
 };
 use crate::model::ExitCode;
 use clap::builder::PossibleValue;
@@ -104,6 +104,16 @@ enum Verb {
         place: Place,
         #[command(flatten)]
         output: Loudness,
+    },
+    /// Remove what nothing needs any more; without --yes only say what
+    Gc {
+        #[command(flatten)]
+        place: Place,
+        /// Remove it
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Build a small sample project, offline and free
     Demo {
@@ -444,6 +454,11 @@ impl Verb {
             Self::Init { place, output } => Request::Init(InitRequest {
                 path: place.path,
                 output: output.output(Format::Human),
+            }),
+            Self::Gc { place, yes, output } => Request::Gc(GcRequest {
+                path: place.path,
+                yes,
+                output: output.output(),
             }),
             Self::Demo { dir, output } => Request::Demo(DemoRequest {
                 dir,

@@ -64,6 +64,9 @@ pub const VERIFY_ALLOW_UNVERIFIED: &str = "CODELICIOUS_VERIFY_ALLOW_UNVERIFIED";
 pub const COMMIT_TEMPLATE: &str = "CODELICIOUS_COMMIT_TEMPLATE";
 /// Further variables whose values are secrets, separated by commas.
 pub const LOG_REDACT: &str = "CODELICIOUS_LOG_REDACT";
+pub const GC_KEEP: &str = "CODELICIOUS_GC_KEEP";
+pub const GC_KEEP_ATTEMPTS: &str = "CODELICIOUS_GC_KEEP_ATTEMPTS";
+pub const GC_KEEP_ARCHIVES: &str = "CODELICIOUS_GC_KEEP_ARCHIVES";
 /// Program that is started as Claude Code.
 pub const CLAUDE_PATH: &str = "CODELICIOUS_CLAUDE_PATH";
 /// Further arguments for it, one a line.

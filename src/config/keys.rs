@@ -166,7 +166,7 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 9] = [
+pub const SECTIONS: [(&str, &str); 10] = [
     ("pr", "How big pull requests get and where they go."),
     ("specs", "What is a spec."),
     ("budget", "How much a chunk may put before an engine."),
@@ -178,10 +178,16 @@ pub const SECTIONS: [(&str, &str); 9] = [
     ("verify", "How a chunk is proven."),
     ("commit", "How commits look."),
     ("log", "What is kept out of every output."),
+    (
+        "gc",
+        "How long `codelicious gc` keeps what nothing needs any more.",
+    ),
     ("claude", "Claude Code."),
 ];
 
 const WEEK: u64 = 7 * 86_400;
+/// Ten years.
+const MAX_KEEP: u64 = 3_650 * 86_400;
 
 /// Every setting, in the order of the template.
 pub const KEYS: &[KeyDoc] = &[
@@ -268,6 +274,12 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("log.redact", Kind::List(Of::Variable), "[]", env::LOG_REDACT,
         "Variables whose values are secrets, beside those whose names say so. Lists of all files count together.")
         .example("[\"LICENSE_BLOB\"]"),
+    KeyDoc::new("gc.keep", Kind::Seconds { min: 0, max: MAX_KEEP }, "\"30d\"", env::GC_KEEP,
+        "Logs, postmortems, rotated events, ledgers that were moved aside, and lanes whose repository is gone."),
+    KeyDoc::new("gc.keep_attempts", Kind::Seconds { min: 0, max: MAX_KEEP }, "\"7d\"", env::GC_KEEP_ATTEMPTS,
+        "Work that was set aside, once its task is done; before that it stays."),
+    KeyDoc::new("gc.keep_archives", Kind::Seconds { min: 0, max: MAX_KEEP }, "\"90d\"", env::GC_KEEP_ARCHIVES,
+        "Lanes that --fresh replaced, once their tasks are done; before that they stay."),
     KeyDoc::new("claude.path", Kind::Program, "\"claude\"", env::CLAUDE_PATH,
         "The program that is started as Claude Code.")
         .wall(),

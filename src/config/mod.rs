@@ -24,12 +24,12 @@ pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, KeyDoc, Kind, Of, SECTIONS};
 pub use request::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EngineKind, EventsRequest, Flags,
-    Format, InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell, StatusRequest,
-    VERBS, Verbosity, mistyped_verb, parse_duration,
+    Format, GcRequest, InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell,
+    StatusRequest, VERBS, Verbosity, mistyped_verb, parse_duration,
 };
 pub use settings::{
     BudgetSettings, CheckCommand, ClaudeSettings, CommitSettings, CommitTemplate, EnvSettings,
-    LogSettings, Platform, PrSettings, SandboxMode, SetValue, Settings, SpecSettings,
+    GcSettings, LogSettings, Platform, PrSettings, SandboxMode, SetValue, Settings, SpecSettings,
     VerifySettings, WorktreeSettings,
 };
 pub use template::{reference, template};

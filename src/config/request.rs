@@ -14,6 +14,7 @@ pub enum Request {
     Events(EventsRequest),
     Doctor(DoctorRequest),
     Init(InitRequest),
+    Gc(GcRequest),
     Demo(DemoRequest),
     Completions(Shell),
 }
@@ -80,6 +81,15 @@ pub struct DoctorRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub struct InitRequest {
     pub path: PathBuf,
+    pub output: Output,
+}
+
+/// Remove what nothing needs any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GcRequest {
+    pub path: PathBuf,
+    /// Do it; else only say what would be removed.
+    pub yes: bool,
     pub output: Output,
 }
 
@@ -256,18 +266,19 @@ impl fmt::Display for EngineChoice {
 }
 
 /// The words that are verbs when they stand first on the command line.
-pub const VERBS: [&str; 7] = [
+pub const VERBS: [&str; 8] = [
     "plan",
     "status",
     "events",
     "doctor",
     "init",
+    "gc",
     "demo",
     "completions",
 ];
 
 /// Words that are verbs in other versions.
-pub const LATER_VERBS: [&str; 5] = ["retry", "answer", "accept", "skip", "gc"];
+pub const LATER_VERBS: [&str; 4] = ["retry", "answer", "accept", "skip"];
 
 /// The verb that was probably meant by a path that does not exist: `codelicious stauts`.
 pub fn mistyped_verb(path: &Path) -> Option<&'static str> {

@@ -7,8 +7,8 @@ use super::keys::{self, KeyDoc, Kind};
 use super::layers::{self, Given, Item, Layer};
 use super::request::EngineChoice;
 use super::settings::{
-    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, LogSettings, Platform, PrSettings,
-    SandboxMode, SetValue, Settings, SpecSettings, VerifySettings, WorktreeSettings,
+    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, GcSettings, LogSettings, Platform,
+    PrSettings, SandboxMode, SetValue, Settings, SpecSettings, VerifySettings, WorktreeSettings,
 };
 use super::value::{Origin, Value};
 use std::path::{Component, Path, PathBuf};
@@ -77,6 +77,11 @@ pub(super) fn resolve(
         },
         log: LogSettings {
             redact: r.union("log.redact", decode::list),
+        },
+        gc: GcSettings {
+            keep: r.get("gc.keep", decode::seconds),
+            keep_attempts: r.get("gc.keep_attempts", decode::seconds),
+            keep_archives: r.get("gc.keep_archives", decode::seconds),
         },
         claude: ClaudeSettings {
             path: r.program("claude.path"),

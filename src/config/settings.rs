@@ -33,6 +33,7 @@ pub struct Settings {
     pub verify: VerifySettings,
     pub commit: CommitSettings,
     pub log: LogSettings,
+    pub gc: GcSettings,
     pub claude: ClaudeSettings,
     /// What somebody set, in the order of [`super::KEYS`].
     pub set: Vec<SetValue>,
@@ -183,6 +184,17 @@ impl CommitTemplate {
 pub struct LogSettings {
     /// Names of variables whose values are secrets.
     pub redact: Value<Vec<String>>,
+}
+
+/// How long what nothing needs is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GcSettings {
+    /// Logs, postmortems, rotated events, ledgers moved aside, orphaned lanes.
+    pub keep: Value<Duration>,
+    /// Attempts of chunks that are done.
+    pub keep_attempts: Value<Duration>,
+    /// Archived lanes whose chunks are done.
+    pub keep_archives: Value<Duration>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,6 +5,7 @@ pub mod commit_message;
 pub mod cycle;
 pub mod decide;
 pub mod ending;
+pub mod gc;
 pub mod graph;
 pub mod lane;
 pub mod plan;

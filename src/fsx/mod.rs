@@ -10,6 +10,7 @@ pub mod lock;
 pub mod read;
 pub mod root;
 pub mod rotate;
+pub mod tree;
 pub mod walk;
 
 pub use error::FsError;

@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod effect;
 pub mod event;
 pub mod exit;
+pub mod gc;
 pub mod id;
 pub mod ledger;
 pub mod outcome;

@@ -14,6 +14,7 @@ mod engines;
 mod file_names;
 mod flags;
 mod flows;
+mod gc;
 mod git_cases;
 mod locking;
 mod main_job;

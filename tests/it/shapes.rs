@@ -51,6 +51,11 @@ fn shapes() -> Map<String, Value> {
         "doctor --json": {
             "schema": "integer", "version": "string", "findings": [{"what": "string", "verdict": "ok, note or missing", "found": "string", "remedy": "string"}],
         },
+        "gc --json": {
+            "schema": "integer", "acted": "boolean", "bytes": "integer",
+            "things": [{"kind": "lane, lost_lane, rest, orphan, attempt, archive, log, events, ledger or postmortem", "name": "string", "age_s": "integer | null", "bytes": "integer",
+                "remove": "boolean", "why": "string", "error": "string | null"}],
+        },
         "a run's last line": {
             "schema": "integer", "run": "string", "exit": "string", "code": "integer", "meaning": "string",
             "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "prs": [pr], "stopped": [stopped], "undelivered": undelivered, "unverified": "integer"}],
@@ -279,6 +284,12 @@ fn every_json_has_its_documented_shape() {
     let status = repo.run(&["status", "--json"]).expect(0).json();
     fits("status", &status, &shapes["status --json"]);
     assert_eq!(status["specs"][0]["stopped"][0]["needs"], "which?");
+    let gc = repo.run(&["gc", "--json"]).expect(0).json();
+    fits("gc", &gc, &shapes["gc --json"]);
+    assert!(
+        gc["things"].as_array().is_some_and(|t| t.len() > 1),
+        "{gc:#}"
+    );
     fits(
         "plan",
         &repo.run(&["plan", "--json"]).expect(2).json(),

@@ -8,7 +8,7 @@ use crate::app::world::{SystemClock, SystemRng, World, new_run_id, ui_options};
 use crate::config::{Environment, Format, Verbosity};
 use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
-use crate::driver::{Control, LaneSettings, Shells, lanes_dir};
+use crate::driver::{Control, LaneSettings, Shells};
 use crate::forge::local::LocalForge;
 use crate::fsx::lock::{LockInfo, RunLock};
 use crate::git::{CommandSettings, Worker};
@@ -182,7 +182,7 @@ fn token(world: &World) -> String {
     hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-fn lock_info(run: &RunId, clock: &dyn Clock) -> LockInfo {
+pub(in crate::app) fn lock_info(run: &RunId, clock: &dyn Clock) -> LockInfo {
     LockInfo {
         pid: std::process::id(),
         run: run.clone(),
@@ -201,18 +201,12 @@ fn lane_settings(
     chosen: &Chosen,
 ) -> Result<LaneSettings, AppError> {
     let settings = &world.settings;
-    let dir = match &*settings.worktree.dir {
-        Some(dir) => dir.clone(),
-        None => {
-            let cache = env.cache_dir().ok_or_else(|| {
-                AppError::setup(
-                    "there is no cache folder: neither HOME nor XDG_CACHE_HOME is set",
-                    "set HOME, or `[worktree] dir` in your user configuration",
-                )
-            })?;
-            lanes_dir(&cache, &world.info.root)
-        }
-    };
+    let dir = world.lanes_dir(env).ok_or_else(|| {
+        AppError::setup(
+            "there is no cache folder: neither HOME nor XDG_CACHE_HOME is set",
+            "set HOME, or `[worktree] dir` in your user configuration",
+        )
+    })?;
     let marked = |mut vars: Vec<(String, String)>| {
         vars.push((
             proc::RUN_TOKEN.to_owned(),
