@@ -67,13 +67,13 @@ impl From<VerifyConfigError> for AppError {
 
 impl From<LockError> for AppError {
     fn from(e: LockError) -> Self {
-        let exit = match &e {
-            LockError::Held(_) => ExitCode::Locked,
-            LockError::Io(_) => ExitCode::Setup,
+        let (hint, exit) = match &e {
+            LockError::Held(_) => ("`codelicious status` shows how far it is", ExitCode::Locked),
+            LockError::Io(_) => ("", ExitCode::Setup),
         };
         Self {
             message: e.to_string(),
-            hint: "`codelicious status` shows how far it is".to_owned(),
+            hint: hint.to_owned(),
             exit,
         }
     }

@@ -41,6 +41,13 @@ pub struct RunPlan {
 /// # Errors
 /// Set-up errors, before any engine was paid; a bug.
 pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, AppError> {
+    // Lanes are made, and work is sent, by the command.
+    if proc::find_program("git", &env.git_env(&world.settings)).is_none() {
+        return Err(AppError::setup(
+            "there is no program `git` on PATH",
+            "install git and make sure that it is on PATH",
+        ));
+    }
     proc::adopt_orphans();
     #[cfg(debug_assertions)]
     if let Some(point) = env.get(crate::config::env_names::CRASH) {

@@ -142,7 +142,7 @@ async fn worktree(shells: &Shells, dir: &Path, tip: &Oid) -> Result<(LanePaths, 
         std::fs::create_dir_all(parent).map_err(|e| {
             Failure::new(
                 format!("cannot make {}: {e}", parent.display()),
-                "free the path, or move lanes with `[worktree] dir`",
+                "make room for it and give the user who runs codelicious access, or move lanes elsewhere with `[worktree] dir`",
             )
         })?;
     }

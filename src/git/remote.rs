@@ -249,7 +249,7 @@ pub async fn add_worktree(
     Err(GitError::new(
         what,
         done.stderr.text().trim(),
-        "look at the disk's space, or move lanes elsewhere with `[worktree] dir`",
+        "look at the disk's space and at who may write there, or move lanes elsewhere with `[worktree] dir`",
     ))
 }
 

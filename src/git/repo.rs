@@ -5,7 +5,10 @@ use super::error::{Context, GitError};
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::ledger::SpecBase;
-use git2::{BranchType, ObjectType, Repository, Signature, TreeWalkMode, TreeWalkResult};
+use git2::{
+    BranchType, ObjectType, Repository, RepositoryOpenFlags, Signature, TreeWalkMode,
+    TreeWalkResult,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,7 +50,13 @@ impl RepoInfo {
             ));
         }
         super::durable::set_up();
-        let git = Repository::discover(path).map_err(|e| match e.code() {
+        // Opened where it was found: its git folder alone does not tell a worktree that stands elsewhere.
+        let git = Repository::open_ext(
+            path,
+            RepositoryOpenFlags::CROSS_FS,
+            &[] as &[&std::ffi::OsStr],
+        )
+        .map_err(|e| match e.code() {
             git2::ErrorCode::NotFound => GitError::new(
                 what(),
                 "this is not a git repository",
@@ -58,7 +67,7 @@ impl RepoInfo {
                 "it belongs to another user",
                 format!(
                     "git config --global --add safe.directory {}",
-                    path.display()
+                    root_of(path)
                 ),
             ),
             // libgit2 has words for this and no code.
@@ -78,16 +87,21 @@ impl RepoInfo {
         }
         let common_dir = canonical(git.commondir())?;
         let root = if git.is_worktree() {
-            let parent = common_dir
-                .file_name()
-                .filter(|n| *n == ".git")
-                .and_then(|_| common_dir.parent());
-            parent.map(Path::to_path_buf).ok_or_else(|| {
-                GitError::new(
-                    what(),
-                    "it is a linked worktree without a main one",
-                    "run codelicious in a clone that has a working tree",
-                )
+            main_worktree(&git, &common_dir).ok_or_else(|| {
+                let is_bare = git.config().and_then(|c| c.get_bool("core.bare"));
+                if is_bare.unwrap_or(false) {
+                    GitError::new(
+                        what(),
+                        "it is a linked worktree without a main one",
+                        "run codelicious in a clone that has a working tree",
+                    )
+                } else {
+                    GitError::new(
+                        what(),
+                        "it is a linked worktree, and its git folder does not tell where the main one is",
+                        "run codelicious in the main worktree",
+                    )
+                }
             })?
         } else {
             let workdir = git
@@ -97,6 +111,24 @@ impl RepoInfo {
         };
         Ok(Self { root, common_dir })
     }
+}
+
+/// Where the main worktree of a linked one is: around the common folder, or where the configuration says, as it
+/// does in submodules. None for a bare repository and for a git folder that stands elsewhere.
+fn main_worktree(git: &Repository, common_dir: &Path) -> Option<PathBuf> {
+    if common_dir.file_name().is_some_and(|n| n == ".git") {
+        return common_dir.parent().map(Path::to_path_buf);
+    }
+    let configured = git.config().ok()?.get_path("core.worktree").ok()?;
+    common_dir.join(configured).canonicalize().ok()
+}
+
+/// The root of the repository around `path`, as a word for a shell, for when git refuses to read it.
+fn root_of(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let root = path.ancestors().find(|p| p.join(".git").exists());
+    let word = root.unwrap_or(&path).display().to_string();
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, GitError> {

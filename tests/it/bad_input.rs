@@ -434,22 +434,6 @@ fn a_ledger_that_is_damaged_is_kept_aside_and_rebuilt() {
 }
 
 #[test]
-fn a_repository_that_may_not_be_written() {
-    use std::os::unix::fs::PermissionsExt;
-    if rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: root may write everywhere");
-        return;
-    }
-    let repo = with_good_spec();
-    let set = |mode| fs::set_permissions(&repo.root, fs::Permissions::from_mode(mode)).unwrap();
-    set(0o555);
-    let ended = run(&repo, &[]);
-    set(0o755);
-    let ended = ended.expect(2);
-    assert!(ended.stderr.contains(".codelicious"), "{}", ended.stderr);
-}
-
-#[test]
 fn a_run_that_no_event_knows_and_a_demo_folder_that_is_not_empty() {
     let repo = with_good_spec();
     said!("events_of_no_run", repo, ["events", "--run", "nothing"], 2);

@@ -204,7 +204,7 @@ fn lane_settings(
     let dir = world.lanes_dir(env).ok_or_else(|| {
         AppError::setup(
             "there is no cache folder: neither HOME nor XDG_CACHE_HOME is set",
-            "set HOME, or `[worktree] dir` in your user configuration",
+            "set HOME, or say where lanes go: CODELICIOUS_WORKTREE_DIR, or `[worktree] dir` in codelicious.toml",
         )
     })?;
     let marked = |mut vars: Vec<(String, String)>| {
