@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 /// What to do about a bug.
-const REMEDY: &str = "this is a bug in codelicious: \"Reporting a bug\" in its CONTRIBUTING.md says what to send; \
+pub const REMEDY: &str = "this is a bug in codelicious: \"Reporting a bug\" in its CONTRIBUTING.md says what to send; \
                       run again: git holds all finished work";
 
 /// The first panic that nobody told yet, on whichever thread.

@@ -1,5 +1,6 @@
 //! What ends a verb early: a message, what to do, and the exit code.
 
+use super::bug;
 use crate::config::ConfigError;
 use crate::driver::DriverError;
 use crate::fsx::FsError;
@@ -81,13 +82,13 @@ impl From<LockError> for AppError {
 
 impl From<DriverError> for AppError {
     fn from(e: DriverError) -> Self {
-        let exit = match &e {
-            DriverError::Ledger(_) => ExitCode::Setup,
-            DriverError::Illegal(_) | DriverError::Lost(_) => ExitCode::Bug,
+        let (hint, exit) = match &e {
+            DriverError::Ledger(_) => ("run again: git holds all finished work", ExitCode::Setup),
+            DriverError::Illegal(_) | DriverError::Lost(_) => (bug::REMEDY, ExitCode::Bug),
         };
         Self {
             message: e.to_string(),
-            hint: "run again: git holds all finished work".to_owned(),
+            hint: hint.to_owned(),
             exit,
         }
     }

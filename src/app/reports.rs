@@ -59,7 +59,7 @@ pub fn lane(
     )
     .map_err(|e| AppError {
         message: format!("internal error: {e}"),
-        hint: String::new(),
+        hint: super::bug::REMEDY.to_owned(),
         exit: ExitCode::Bug,
     })?;
     let mut lane = recovered.lane;

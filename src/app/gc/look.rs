@@ -48,7 +48,7 @@ pub(super) fn look(world: &World, repo: &Repo, env: &Environment) -> Result<Vec<
         found: Vec::new(),
     };
     let lanes_dir = world.lanes_dir(env);
-    looker.lanes(lanes_dir.as_deref())?;
+    looker.lanes(lanes_dir.as_deref());
     looker.attempts()?;
     looker.archives()?;
     looker.records();
@@ -114,7 +114,7 @@ impl Looker<'_> {
     }
 
     /// Worktrees that git knows as lanes, and what is left of some that were being removed.
-    fn lanes(&mut self, lanes_dir: Option<&Path>) -> Result<(), AppError> {
+    fn lanes(&mut self, lanes_dir: Option<&Path>) {
         let records = self.repo.lane_records();
         let mut folders: BTreeSet<PathBuf> = lanes_dir.into_iter().map(Path::to_path_buf).collect();
         folders.extend(
@@ -123,28 +123,29 @@ impl Looker<'_> {
                 .filter_map(|r| Some(r.dir.parent()?.to_path_buf())),
         );
         for record in records {
-            self.lane_record(record)?;
+            self.lane_record(record);
         }
         for path in folders.iter().flat_map(|f| entries(f)) {
             if path.file_name().is_some_and(is_rest) {
                 self.add_file(GcKind::Rest, path, Facts::Rest);
             }
         }
-        Ok(())
     }
 
-    fn lane_record(&mut self, record: LaneRecord) -> Result<(), AppError> {
+    fn lane_record(&mut self, record: LaneRecord) {
         let spec = record.dir.file_name().and_then(OsStr::to_str);
         let spec = SpecId::new(spec.unwrap_or_default());
-        let tip = self.repo.ref_target(&format!("{LANES}{spec}"))?;
         let base = self.survey.base.commit.clone();
+        let tip = self.repo.ref_target(&format!("{LANES}{spec}"));
         let unmerged = match &tip {
-            Some(tip) => self.unmerged(tip, &[base.clone()], |spec, chunk| {
+            Ok(Some(tip)) => self.unmerged(tip, std::slice::from_ref(&base), |spec, chunk| {
                 self.lane(spec).is_some_and(|l| l.on_base.contains(chunk))
             }),
             // All that the worktree stands at is then looked at as unsaved.
-            None => Unmerged::Commits(0),
+            Ok(None) => Unmerged::Commits(0),
+            Err(_) => Unmerged::Unknown,
         };
+        let tip = tip.ok().flatten();
         let kept: Vec<Oid> = tip.into_iter().chain([base]).collect();
         let settings = &self.world.settings.worktree;
         let not_work = [settings.link.to_vec(), settings.copy.to_vec()].concat();
@@ -173,7 +174,6 @@ impl Looker<'_> {
         let bytes = tree::size(&record.dir) + tree::size(&record.admin);
         let changed = tree::modified(&at);
         self.add(kind, Target::Lane(record), facts, changed, bytes);
-        Ok(())
     }
 
     /// Commits of `tip` beyond `others` that hold more than a sync of a spec or chunks that count.

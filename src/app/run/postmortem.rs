@@ -168,6 +168,81 @@ fn about_to(intent: &Intent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::run::{Cycle, RunPlan};
+    use crate::app::world::World;
+    use crate::app::{bug, engine};
+    use crate::config::{Environment, Flags, Output, Restart, Verbosity};
+    use crate::model::policy::SandboxPolicy;
+    use crate::ports::StopSignal;
+    use crate::proc;
+
+    /// The one test of this process that opens a session, because a process has one debug log.
+    #[test]
+    fn a_panic_leaves_a_page_that_says_that_it_is_a_bug() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap().join("it's here");
+        std::fs::create_dir(&root).unwrap();
+        let home = dir.path().display().to_string();
+        let path = Environment::capture().get("PATH").unwrap().to_owned();
+        let env = Environment::from_vars(
+            &root,
+            [
+                ("PATH", path.as_str()),
+                ("HOME", &home),
+                ("GIT_CONFIG_NOSYSTEM", "1"),
+                ("MY_TOKEN", "hunter22hunter22"),
+            ],
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let made = proc::Command::shell("git init --quiet", &root, SandboxPolicy::Trusted)
+            .env(env.vars().map(|(k, v)| (k.to_owned(), v.to_owned())));
+        let (_handle, stop) = StopSignal::new();
+        let made = runtime.block_on(proc::output(&made, proc::Limits::default(), stop));
+        assert!(made.unwrap().success());
+
+        let world = World::open(&root, Flags::default(), &env).unwrap();
+        let plan = RunPlan {
+            engine: engine::from_cassette("tape", "{\"cassette\": 1}\n").unwrap(),
+            specs: Vec::new(),
+            restart: Restart::default(),
+            output: Output {
+                verbosity: Verbosity::Quiet,
+                ..Output::default()
+            },
+        };
+        let local = tokio::task::LocalSet::new();
+        let opened = local.block_on(&runtime, async { Session::open(&world, &env, plan) });
+        let mut session = opened.unwrap();
+        let done = bug::caught(|| -> Result<Cycle, _> { panic!("lost hunter22hunter22") });
+        let error = session.end(done).unwrap_err();
+        assert_eq!(error.exit, ExitCode::Bug);
+        assert!(!error.message.contains("hunter22"), "{}", error.message);
+
+        let ours = root.join(".codelicious");
+        let names = std::fs::read_dir(&ours).unwrap();
+        let pages: Vec<String> = names
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .filter(|n| n.starts_with("postmortem-"))
+            .collect();
+        let [name] = pages.as_slice() else {
+            panic!("{pages:?}")
+        };
+        assert!(error.hint.contains(name), "{}", error.hint);
+        let page = std::fs::read_to_string(ours.join(name)).unwrap();
+        for wanted in [
+            "exit 70, a bug in codelicious",
+            "internal error: lost [redacted]",
+            "\"Reporting a bug\" in its CONTRIBUTING.md",
+            "codelicious '",
+            r"/it'\''s here'",
+        ] {
+            assert!(page.contains(wanted), "{wanted}: {page}");
+        }
+        assert!(!page.contains("hunter22"), "{page}");
+    }
 
     #[test]
     fn two_pages_of_one_second_stand_beside_each_other() {

@@ -151,7 +151,7 @@ fn verbs_take_what_is_theirs() {
         max_lines: Some(99),
         ..Flags::default()
     };
-    let table: [(&[&str], Request); 7] = [
+    let table: [(&[&str], Request); 9] = [
         (
             &[
                 "plan",
@@ -200,6 +200,25 @@ fn verbs_take_what_is_theirs() {
             Request::Init(InitRequest {
                 path: "x".into(),
                 output: Output::default(),
+            }),
+        ),
+        (
+            &["gc"],
+            Request::Gc(GcRequest {
+                path: ".".into(),
+                yes: false,
+                output: Output::default(),
+            }),
+        ),
+        (
+            &["gc", "--yes", "--json", "x"],
+            Request::Gc(GcRequest {
+                path: "x".into(),
+                yes: true,
+                output: Output {
+                    format: Format::Json,
+                    verbosity: Verbosity::Normal,
+                },
             }),
         ),
         (
