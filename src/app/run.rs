@@ -87,6 +87,8 @@ struct Session<'w> {
     /// Lanes of this cycle as they were taken up, should it be broken off.
     at_work: Vec<Lane>,
     started: tokio::time::Instant,
+    /// Left when the run is over, and nothing of it runs any more.
+    _group: Option<proc::cgroup::Membership>,
 }
 
 /// What one cycle came to.

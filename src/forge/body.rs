@@ -52,8 +52,10 @@ fn body(input: &BodyInput) -> String {
     line(
         &mut out,
         format_args!(
-            "Builds {spec}, part {} of its series: {} of {} tasks.",
-            input.part, input.held, input.total
+            "Builds {spec}, part {} of its series: {} of {}.",
+            input.part,
+            input.held,
+            tasks(input.total)
         ),
     );
     if let Some(intro) = input.intro.as_deref().filter(|i| !i.trim().is_empty()) {
@@ -69,6 +71,11 @@ fn body(input: &BodyInput) -> String {
     foot(&mut out, input);
     out.push_str(END);
     out
+}
+
+fn tasks(n: usize) -> String {
+    let word = if n == 1 { "task" } else { "tasks" };
+    format!("{n} {word}")
 }
 
 fn warnings(out: &mut String, input: &BodyInput) {

@@ -7,6 +7,7 @@
 //! Not for: deciding what a failure means. Callers read [`Finished`] and decide.
 
 mod capture;
+pub mod cgroup;
 mod reap;
 
 pub use capture::Captured;

@@ -47,6 +47,7 @@
 //! | `hang` true, or `{ignore_term, touch}` | silent forever; `touch` is made once it hangs, SIGTERM, SIGHUP and SIGINT ignored if asked |
 //! | `chatter` true | prints lines forever |
 //! | `grandchild` `{sh, hold_stdout}` | a background process in a session of its own, optionally holding standard output |
+//! | `daemon` `{socket, env_clear}` | a process in a session of its own, forked twice, deaf to SIGTERM, SIGHUP and SIGINT, that stays connected to the Unix socket; with an empty environment if asked |
 //! | `kill_parent` signal name, `kill_self` signal name | `true` means KILL |
 //! | `exit` code | leaves at once, without a closing line |
 //!
@@ -90,6 +91,11 @@ const MODEL: &str = "claude-fake-1";
 
 fn main() {
     let argv: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, socket] = &argv[..]
+        && flag == HOLD_SOCKET
+    {
+        hold_socket(Path::new(socket));
+    }
     let options = Options::parse(&argv);
     if options.version {
         println!("{VERSION} (Claude Code)");
@@ -599,6 +605,7 @@ impl Call {
                 std::thread::sleep(Duration::from_millis(5));
             },
             "grandchild" => grandchild(&part("sh"), what["hold_stdout"] == true),
+            "daemon" => daemon(&part("socket"), what["env_clear"] == true),
             "kill_parent" => kill(std::os::unix::process::parent_id(), what),
             "kill_self" => {
                 kill(std::process::id(), what);
@@ -924,6 +931,28 @@ fn grandchild(line: &str, hold_stdout: bool) {
         command.args(["-c", line]).process_group(0);
         start(command).unwrap_or_else(|e| mistake(&format!("sh: {e}")));
     }
+}
+
+/// Not a flag of the real one's: makes this program its own daemon.
+const HOLD_SOCKET: &str = "--hold-socket";
+
+/// Connects to a socket and stays connected for as long as it lives.
+fn hold_socket(socket: &Path) -> ! {
+    let mut line = std::os::unix::net::UnixStream::connect(socket)
+        .unwrap_or_else(|e| mistake(&format!("{}: {e}", socket.display())));
+    let _ = line.write_all(b"here");
+    block()
+}
+
+/// A process that left group and session, was forked twice, and ignores what asks it to end.
+fn daemon(socket: &str, forgets_environment: bool) {
+    let program = std::env::current_exe().unwrap_or_else(|e| mistake(&format!("{e}")));
+    let env = if forgets_environment { "env -i " } else { "" };
+    let line = format!(
+        "trap '' TERM HUP INT; ({env}'{}' {HOLD_SOCKET} '{socket}' > /dev/null 2>&1 &)",
+        program.display()
+    );
+    grandchild(&line, false);
 }
 
 fn kill(pid: u32, signal: &Value) {

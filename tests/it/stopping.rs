@@ -32,6 +32,10 @@ fn check_clean_and_resumable(repo: &Repo, held: &Held, before: &str) {
     let status = repo.run(&["status", "--json"]).json();
     assert!(status["lock"].is_null(), "{status:#}");
     assert_eq!(status["specs"][0]["counts"]["in_progress"], 0, "{status:#}");
+    let ledger: Value =
+        serde_json::from_str(&repo.read(".codelicious/state/specs-work.json")).unwrap();
+    let attempt = &ledger["chunks"]["T002"]["attempts"][0];
+    assert_eq!(attempt["end"], "interrupted", "{attempt:#}");
     assert_eq!(repo.users_things(), before);
     repo.run(&CLAUDE).expect(0);
     check_built(repo);
@@ -116,6 +120,101 @@ fn a_postmortem_says_why_how_far_and_what_to_type() {
             log.contains("run_finished") || log.contains("RunFinished"),
             "{log}"
         );
+    }
+}
+
+/// A socket that says whether a daemon of an engine is still there.
+struct Line(std::os::unix::net::UnixListener);
+
+impl Line {
+    /// Three tasks; the engine of the second makes a daemon and then does `end`.
+    fn in_repo(repo: &Repo, env_clear: bool, end: &serde_json::Value) -> Self {
+        repo.write("specs/work.md", spec_of(3, 3));
+        let socket = repo.sign("line");
+        repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1, "steps": [
+            {"write": {"path": "half.txt", "text": "half\n"}},
+            {"daemon": {"socket": socket, "env_clear": env_clear}},
+            {"wait_for": repo.sign("connected")},
+            end]}]}));
+        Self(std::os::unix::net::UnixListener::bind(socket).expect("bound"))
+    }
+
+    /// The daemon's end of it, once it is there.
+    fn answer(&self, repo: &Repo) -> std::os::unix::net::UnixStream {
+        use std::io::Read;
+        let (mut line, _) = self.0.accept().expect("it connects");
+        line.read_exact(&mut [0; 4])
+            .expect("it says that it is there");
+        repo.give_sign("connected");
+        line
+    }
+}
+
+/// Waits until the other end is closed, which only the other process's end does.
+#[track_caller]
+fn hangs_up(mut line: std::os::unix::net::UnixStream) {
+    use std::io::Read;
+    let bound = std::time::Duration::from_secs(60);
+    line.set_read_timeout(Some(bound)).expect("set");
+    let read = line.read(&mut [0; 4]);
+    assert_eq!(read.expect("the daemon is still connected"), 0);
+}
+
+#[test]
+fn a_daemon_that_left_session_and_group_and_hears_nothing_is_ended_with_its_run() {
+    for (signal, code, _) in SIGNALS {
+        let repo = Repo::new();
+        let hang = json!({"hang": {"ignore_term": true, "touch": repo.sign("hanging")}});
+        let line = Line::in_repo(&repo, true, &hang);
+        let before = repo.users_things();
+        let run = repo.start(&CLAUDE);
+        let line = line.answer(&repo);
+        repo.wait_for_sign("hanging");
+        send(&run, signal);
+        finish(run).expect(code);
+        hangs_up(line);
+        assert_eq!(repo.users_things(), before);
+        repo.run(&CLAUDE).expect(0);
+        check_built(&repo);
+    }
+}
+
+#[test]
+fn a_daemon_of_an_engine_that_ended_well_is_ended_before_its_work_is_looked_at() {
+    let repo = Repo::new();
+    let line = Line::in_repo(
+        &repo,
+        true,
+        &json!({"write": {"path": "work/T002.txt", "text": "done"}}),
+    );
+    let run = repo.start(&CLAUDE);
+    let line = line.answer(&repo);
+    hangs_up(line);
+    finish(run).expect(0);
+}
+
+#[test]
+fn a_daemon_of_a_killed_run_is_ended_by_the_next_one() {
+    for env_clear in [false, true] {
+        if env_clear && !codelicious::proc::cgroup::is_available() {
+            eprintln!(
+                "SKIPPED: no control group can be made here, so a daemon that hides is not found"
+            );
+            continue;
+        }
+        let repo = Repo::new();
+        let kill = json!({"kill_parent": "KILL"});
+        let line = Line::in_repo(&repo, env_clear, &kill);
+        let before = repo.users_things();
+        let run = repo.start(&CLAUDE);
+        let line = line.answer(&repo);
+        assert_eq!(finish(run).code, 137);
+        repo.fake(&json!({}));
+        let ended = repo.run(&CLAUDE).expect(0);
+        hangs_up(line);
+        assert!(ended.stderr.contains("ended process"), "{}", ended.stderr);
+        check_built(&repo);
+        assert_eq!(repo.users_things(), before);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::git::{CommandSettings, Worker};
 use crate::ledger::{EventLog, Store};
 use crate::model::{EventKind, RunId};
 use crate::ports::Clock;
+use crate::proc::cgroup::Membership;
 use crate::ui::Reporter;
 use crate::verify::{ConfiguredCheck, Verifier, VerifyConfig};
 use crate::{fsx, proc};
@@ -52,7 +53,7 @@ impl<'w> Session<'w> {
         };
         let reporter = Rc::new(RefCell::new(reporter));
         let recorder = recorder(events, Rc::clone(&reporter));
-        end_orphans(world, &run, &recorder);
+        let group = end_orphans(world, &run, &recorder);
 
         let store = Store::open(&dir);
         if plan.restart.rebuild_ledger {
@@ -112,6 +113,7 @@ impl<'w> Session<'w> {
             log,
             at_work: Vec::new(),
             started: tokio::time::Instant::now(),
+            _group: group,
         })
     }
 }
@@ -150,9 +152,14 @@ fn lock_guard(lock: RunLock, recorder: Recorder) -> Box<dyn Fn()> {
     })
 }
 
-/// Ends what a killed run left running and clears what that left locked, before anything else happens.
-fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) {
-    for pid in proc::end_foreign(&token(world), run.as_str()) {
+/// Ends what a killed run left running and clears what that left locked, before anything else happens. Gives this run
+/// a control group of its own, where the machine has such.
+fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) -> Option<Membership> {
+    let token = token(world);
+    let mut ended = proc::end_foreign(&token, run.as_str());
+    let (group, hidden) = proc::cgroup::enter(&token, run.as_str());
+    ended.extend(hidden);
+    for pid in ended {
         let what = format!("ended process {pid}, which an earlier run had left behind");
         recorder(None, None, EventKind::Repaired { what });
     }
@@ -173,6 +180,7 @@ fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) {
         );
         recorder(None, None, EventKind::Repaired { what });
     }
+    group
 }
 
 /// Marks this repository's processes, whichever path it was opened through.
