@@ -36,20 +36,7 @@ fn in_flight() -> MutexGuard<'static, (u64, BTreeSet<u64>)> {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     let dir = parent(path);
     let temp = Temp::claim(dir, path.file_name().unwrap_or(OsStr::new("file")));
-    let mut file = loop {
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temp.path)
-        {
-            Ok(file) => break file,
-            // Left by a dead process that had our id.
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                remove_if_there(&temp.path).context("write", path)?
-            }
-            Err(e) => return Err(FsError::new("write", path, e)),
-        }
-    };
+    let mut file = temp.open(path)?;
     if let Ok(old) = fs::symlink_metadata(path)
         && old.is_file()
     {
@@ -64,6 +51,27 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     fs::rename(&temp.path, path).context("write", path)?;
     crash::file(Point::WriteRenamed, path).context("write", path)?;
     sync(dir)
+}
+
+/// Makes the file `path` with this content, durably, unless something stands there: false then. Of several
+/// who try at once, one succeeds (link(2)).
+///
+/// # Errors
+/// Nothing was made. Also where the file system knows no hard links.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<bool, FsError> {
+    let dir = parent(path);
+    let temp = Temp::claim(dir, path.file_name().unwrap_or(OsStr::new("file")));
+    let mut file = temp.open(path)?;
+    file.write_all(bytes).context("write", path)?;
+    file.sync_all().context("write", path)?;
+    drop(file);
+    match fs::hard_link(&temp.path, path) {
+        Ok(()) => {}
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
+        Err(e) => return Err(FsError::new("link", path, e)),
+    }
+    sync(dir)?;
+    Ok(true)
 }
 
 /// Makes `path` a folder, with its parents, each of them durable. Fine if it is one already.
@@ -216,6 +224,24 @@ impl Temp {
         Self {
             n,
             path: dir.join(file_name),
+        }
+    }
+
+    /// Makes the file, for what will be at `path`.
+    fn open(&self, path: &Path) -> Result<File, FsError> {
+        loop {
+            match OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&self.path)
+            {
+                Ok(file) => return Ok(file),
+                // Left by a dead process that had our id.
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                    remove_if_there(&self.path).context("write", path)?
+                }
+                Err(e) => return Err(FsError::new("write", path, e)),
+            }
         }
     }
 }

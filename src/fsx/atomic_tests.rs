@@ -135,3 +135,26 @@ fn temporary_names_are_recognised() {
         assert_eq!(parse_temp(name), parsed, "{name}");
     }
 }
+
+#[test]
+fn of_several_who_make_a_file_one_does_and_nothing_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("first");
+    let made: Vec<bool> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8u8)
+            .map(|i| {
+                let path = &path;
+                scope.spawn(move || create(path, &[i; 100]).unwrap())
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    let winner = made.iter().position(|m| *m).unwrap();
+    assert_eq!(made.iter().filter(|m| **m).count(), 1);
+    assert_eq!(
+        fs::read(&path).unwrap(),
+        vec![u8::try_from(winner).unwrap(); 100]
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert!(create(&dir.path().join("no/such/folder"), b"x").is_err());
+}

@@ -48,6 +48,15 @@ pub fn ensure_layout(dir: &Path) -> Result<(), FsError> {
     }
 }
 
+/// Makes a further folder stand in it, where somebody needs it. The same care.
+///
+/// # Errors
+/// As [`ensure_layout`].
+pub fn ensure_folder(dir: &Path, name: &str) -> Result<(), FsError> {
+    ensure_layout(dir)?;
+    ensure_real_dir(&dir.join(name))
+}
+
 /// Makes the folder itself, without waiting for the disk, for a caller that completes it soon.
 pub(crate) fn ensure_bare(dir: &Path) -> Result<(), FsError> {
     match fs::create_dir(dir) {
