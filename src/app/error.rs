@@ -6,6 +6,7 @@ use crate::driver::DriverError;
 use crate::fsx::FsError;
 use crate::fsx::lock::LockError;
 use crate::git::GitError;
+use crate::ledger::mailbox::MailError;
 use crate::ledger::store::StoreError;
 use crate::model::ExitCode;
 use crate::verify::VerifyConfigError;
@@ -60,6 +61,19 @@ impl From<StoreError> for AppError {
     }
 }
 
+impl From<MailError> for AppError {
+    fn from(e: MailError) -> Self {
+        match &e {
+            MailError::Fs(_) | MailError::Store(_) => Self::setup(e.to_string(), ""),
+            MailError::Illegal(_) => Self {
+                message: e.to_string(),
+                hint: String::new(),
+                exit: ExitCode::Bug,
+            },
+        }
+    }
+}
+
 impl From<VerifyConfigError> for AppError {
     fn from(e: VerifyConfigError) -> Self {
         Self::setup(e.to_string(), "see `[verify]` in codelicious.toml")
@@ -83,8 +97,12 @@ impl From<LockError> for AppError {
 impl From<DriverError> for AppError {
     fn from(e: DriverError) -> Self {
         let (hint, exit) = match &e {
-            DriverError::Ledger(_) => ("run again: git holds all finished work", ExitCode::Setup),
-            DriverError::Illegal(_) | DriverError::Lost(_) => (bug::REMEDY, ExitCode::Bug),
+            DriverError::Ledger(_) | DriverError::Mail(MailError::Fs(_) | MailError::Store(_)) => {
+                ("run again: git holds all finished work", ExitCode::Setup)
+            }
+            DriverError::Mail(MailError::Illegal(_))
+            | DriverError::Illegal(_)
+            | DriverError::Lost(_) => (bug::REMEDY, ExitCode::Bug),
         };
         Self {
             message: e.to_string(),

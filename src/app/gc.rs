@@ -3,8 +3,7 @@
 mod look;
 
 use super::error::AppError;
-use super::run::open::lock_info;
-use super::world::{SystemClock, SystemRng, World, new_run_id, ui_options};
+use super::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
 use crate::config::{Environment, Flags, Format, GcRequest};
 use crate::core::gc::Verdict;
 use crate::fsx::lock::{LockError, RunLock, peek};

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod gc;
 mod init;
+mod moves;
 mod plan;
 mod reports;
 mod run;
@@ -37,6 +38,7 @@ pub fn run(
         Request::Plan(request) => plan::run(&request, env),
         Request::Status(request) => status::run(&request, env),
         Request::Events(request) => events::run(&request, env),
+        Request::Move(request) => moves::run(&request, env),
         Request::Doctor(request) => doctor::run(&request, env),
         Request::Init(request) => init::run(&request, env),
         Request::Gc(request) => gc::run(&request, env),

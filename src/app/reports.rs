@@ -67,6 +67,17 @@ pub fn lane(
     Ok((lane, recovered.repairs))
 }
 
+/// The ledger of a spec that has none yet.
+pub fn first_ledger(found: &Survey, plan: &SpecPlan) -> Ledger {
+    match found.specs.get(&plan.id) {
+        Some(spec) => Ledger {
+            user_copy: spec.in_tree,
+            ..Ledger::new(plan.id.clone(), spec.path.clone(), spec.branch.clone())
+        },
+        None => Ledger::new(plan.id.clone(), plan.path.clone(), String::new()),
+    }
+}
+
 /// Every lane of a survey, as [`lane`] makes them, in build order.
 ///
 /// # Errors

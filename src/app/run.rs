@@ -83,6 +83,8 @@ struct Session<'w> {
     scope: Scope,
     specs: Vec<PathBuf>,
     restart: Restart,
+    /// This look is for what persons asked for while the last one was built.
+    again_for_moves: bool,
     log: PathBuf,
     /// Lanes of this cycle as they were taken up, should it be broken off.
     at_work: Vec<Lane>,
@@ -204,6 +206,10 @@ impl<'w> Session<'w> {
             let new = cycle.committed.saturating_sub(committed);
             committed = committed.max(cycle.committed);
             cycle.committed = committed;
+            self.again_for_moves = self.is_asked_again(&cycle)?;
+            if self.again_for_moves {
+                continue;
+            }
             if !*self.world.settings.continuous {
                 return Ok(cycle);
             }
@@ -236,6 +242,12 @@ impl<'w> Session<'w> {
                 return Ok(cycle);
             }
         }
+    }
+
+    /// True when persons made moves in lanes that were done with. Bounded by them: a look takes all in that wait.
+    fn is_asked_again(&self, cycle: &Cycle) -> Result<bool, AppError> {
+        let goes_on = self.control.stop().is_none() && cycle.lanes.iter().all(|l| l.halt.is_none());
+        Ok(goes_on && self.has_mail(&cycle.lanes)?)
     }
 
     async fn cycle(&mut self) -> Result<Cycle, AppError> {
@@ -306,6 +318,7 @@ impl<'w> Session<'w> {
             }
             lanes.push(lane);
         }
+        self.refuse_strays(&found, &ledgers)?;
         let committed = lanes.iter().map(|l| committed_by(l, &self.run)).sum();
         Ok(Cycle {
             lanes,
@@ -369,7 +382,9 @@ impl<'w> Session<'w> {
     }
 
     fn resume(&self) -> Resume {
-        if self.restart.forget_failures {
+        if self.again_for_moves {
+            Resume::SameRun
+        } else if self.restart.forget_failures {
             Resume::Forgetful
         } else {
             Resume::Remembered

@@ -564,7 +564,10 @@ impl SpecSurvey<'_> {
             .flat_map(|l| &l.intents)
             .filter_map(|i| match i {
                 Intent::Land { new, .. } => Some(new.clone()),
-                Intent::Engine { .. } | Intent::Push { .. } | Intent::Pr { .. } => None,
+                Intent::Engine { .. }
+                | Intent::TakeUp { .. }
+                | Intent::Push { .. }
+                | Intent::Pr { .. } => None,
             });
         let facts = LaneFacts {
             objects: self.repo.existing(intents),

@@ -4,6 +4,7 @@ use super::error::AppError;
 use super::survey::{Scope, Survey, below_root, survey};
 use crate::config::{self, Color, EngineKind, Environment, Flags, Output, Settings, Verbosity};
 use crate::core::redact::Redactor;
+use crate::fsx::lock::LockInfo;
 use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
 use crate::ledger::Store;
 use crate::model::{Ledger, RunId, SpecId};
@@ -180,6 +181,19 @@ impl Rng for SystemRng {
     )]
     fn bytes(&self) -> [u8; 16] {
         rand::random()
+    }
+}
+
+/// What the lock file is to say of this process.
+pub fn lock_info(run: &RunId, clock: &dyn Clock) -> LockInfo {
+    LockInfo {
+        pid: std::process::id(),
+        run: run.clone(),
+        start: clock.now(),
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
     }
 }
 

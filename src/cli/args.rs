@@ -4,10 +4,12 @@
 //! the file system, such as whether a path exists, is the application's to judge. Reads no environment:
 //! variables are a layer of `config`.
 
+mod moves;
+
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
-    GcRequest, InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell,
-    StatusRequest, VERBS, Verbosity, mistyped_verb, parse_duration,
+    GcRequest, InitRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest,
+    VERBS, Verbosity, mistyped_verb, parse_duration,
 };
 use crate::model::ExitCode;
 use clap::builder::PossibleValue;
@@ -89,6 +91,15 @@ enum Verb {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Build a stopped chunk again, whatever its attempts came to
+    #[command(override_usage = moves::RETRY_USAGE)]
+    Retry(moves::RetryArgs),
+    /// Answer the question of a blocked chunk, which then goes on
+    Answer(moves::AnswerArgs),
+    /// Verify and commit the saved work of a needs_review chunk
+    Accept(moves::ChunkArgs),
+    /// Leave a chunk out, and what depends on it
+    Skip(moves::ChunkArgs),
     /// Check that everything a run needs is there
     Doctor {
         #[command(flatten)]
@@ -340,7 +351,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, clap::
     }
     let cli = Cli::from_arg_matches(&matches)?;
     match cli.verb {
-        Some(verb) => Ok(verb.request()),
+        Some(verb) => verb.request(),
         None => build(cli),
     }
 }
@@ -376,9 +387,6 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
     if let Some(verb) = VERBS.into_iter().find(|verb| path.as_os_str() == *verb) {
         return Err(usage(misplaced(verb)));
     }
-    if let Some(verb) = later_verb(path) {
-        return Err(usage(later(verb)));
-    }
     let on = |given: bool| given.then_some(true);
     Ok(Request::Build(BuildRequest {
         path: cli.place.path,
@@ -410,8 +418,8 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
 }
 
 impl Verb {
-    fn request(self) -> Request {
-        match self {
+    fn request(self) -> Result<Request, clap::Error> {
+        Ok(match self {
             Self::Plan {
                 place,
                 specs,
@@ -439,6 +447,10 @@ impl Verb {
                 run,
                 output: output.output(),
             }),
+            Self::Retry(args) => Request::Move(args.request()?),
+            Self::Answer(args) => Request::Move(args.request()),
+            Self::Accept(args) => Request::Move(args.request(MoveVerb::Accept)),
+            Self::Skip(args) => Request::Move(args.request(MoveVerb::Skip)),
             Self::Doctor {
                 place,
                 engine,
@@ -471,7 +483,7 @@ impl Verb {
                 ShellArg::PowerShell => Shell::PowerShell,
                 ShellArg::Zsh => Shell::Zsh,
             }),
-        }
+        })
     }
 }
 
@@ -505,9 +517,6 @@ fn about_verb(args: &[OsString], error: clap::Error) -> clap::Error {
         _ => return error,
     };
     let first = args.get(1).map(Path::new);
-    if let Some(verb) = first.and_then(later_verb) {
-        return usage(later(verb));
-    }
     if VERBS.contains(&stray.as_str()) {
         return usage(misplaced(&stray));
     }
@@ -524,18 +533,6 @@ fn about_verb(args: &[OsString], error: clap::Error) -> clap::Error {
 fn misplaced(verb: &str) -> String {
     format!(
         "'{verb}' is a verb and comes first: codelicious {verb} …; a folder of that name is written ./{verb}"
-    )
-}
-
-fn later_verb(word: &Path) -> Option<&'static str> {
-    LATER_VERBS
-        .into_iter()
-        .find(|verb| word.as_os_str() == *verb)
-}
-
-fn later(verb: &str) -> String {
-    format!(
-        "the verb '{verb}' is not supported by this version yet; a folder of that name is written ./{verb}"
     )
 }
 

@@ -79,6 +79,10 @@ pub const CLAUDE_MAX_BUDGET_USD: &str = "CODELICIOUS_CLAUDE_MAX_BUDGET_USD";
 /// Set for every process that a run starts: the token by which it is told from a stranger with the same
 /// pid after a crash.
 pub const RUN: &str = "CODELICIOUS_RUN";
+/// The user's login name, where git knows no name.
+pub const LOGNAME: &str = "LOGNAME";
+/// The same on other systems.
+pub const USER: &str = "USER";
 /// Where a debug build dies or fails, for tests (see `crate::crash`).
 #[cfg(debug_assertions)]
 pub const CRASH: &str = "CODELICIOUS_CRASH";

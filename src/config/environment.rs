@@ -101,6 +101,11 @@ impl Environment {
         self.folder(names::HOME)
     }
 
+    /// The name the user is logged in with, where it is known.
+    pub fn login(&self) -> Option<&str> {
+        self.get(names::LOGNAME).or_else(|| self.get(names::USER))
+    }
+
     /// The base of the user's cache folders. A relative `XDG_CACHE_HOME` is ignored, as its
     /// specification asks.
     pub fn cache_dir(&self) -> Option<PathBuf> {

@@ -24,8 +24,8 @@ pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, KeyDoc, Kind, Of, SECTIONS};
 pub use request::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EngineKind, EventsRequest, Flags,
-    Format, GcRequest, InitRequest, LATER_VERBS, Output, PlanRequest, Request, Restart, Shell,
-    StatusRequest, VERBS, Verbosity, mistyped_verb, parse_duration,
+    Format, GcRequest, InitRequest, MoveRequest, MoveVerb, Output, PlanRequest, Request, Restart,
+    Shell, StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use settings::{
     BudgetSettings, CheckCommand, ClaudeSettings, CommitSettings, CommitTemplate, EnvSettings,

@@ -12,6 +12,7 @@ pub enum Request {
     Plan(PlanRequest),
     Status(StatusRequest),
     Events(EventsRequest),
+    Move(MoveRequest),
     Doctor(DoctorRequest),
     Init(InitRequest),
     Gc(GcRequest),
@@ -67,6 +68,34 @@ pub struct EventsRequest {
     /// Only this run's events.
     pub run: Option<String>,
     pub output: Output,
+}
+
+/// Say what a person wants of a chunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MoveRequest {
+    pub path: PathBuf,
+    pub verb: MoveVerb,
+    pub wanted: Wanted,
+    pub output: Output,
+}
+
+/// What is wanted of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MoveVerb {
+    Retry,
+    /// The answer as typed; `-` stands for stdin.
+    Answer(String),
+    Accept,
+    Skip,
+}
+
+/// Which chunk is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// `<spec>:<id>`, or a bare id, as typed.
+    Chunk(String),
+    /// Every chunk that failed.
+    AllFailed,
 }
 
 /// Check that everything a run needs is there.
@@ -266,19 +295,20 @@ impl fmt::Display for EngineChoice {
 }
 
 /// The words that are verbs when they stand first on the command line.
-pub const VERBS: [&str; 8] = [
+pub const VERBS: [&str; 12] = [
     "plan",
     "status",
     "events",
+    "retry",
+    "answer",
+    "accept",
+    "skip",
     "doctor",
     "init",
     "gc",
     "demo",
     "completions",
 ];
-
-/// Words that are verbs in other versions.
-pub const LATER_VERBS: [&str; 4] = ["retry", "answer", "accept", "skip"];
 
 /// The verb that was probably meant by a path that does not exist: `codelicious stauts`.
 pub fn mistyped_verb(path: &Path) -> Option<&'static str> {

@@ -8,7 +8,7 @@ use crate::model::event::EventKind;
 use crate::model::ledger::Baseline;
 use crate::model::{
     Attempt, AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, EngineError,
-    EngineOutcome, EngineReport, ExitCode, Intent, Oid, PrRecord, PrState, Usage,
+    EngineOutcome, EngineReport, ExitCode, Intent, Oid, PrRecord, PrState, SkippedBy, Usage,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -80,6 +80,18 @@ pub fn begin(
                 });
             }
         }
+        Effect::TakeUp { chunk, attempt } => {
+            lane.undeclared = false;
+            lane.reseals = 0;
+            lane.stage = Stage::TakeUp {
+                chunk: chunk.clone(),
+                attempt: *attempt,
+            };
+            lane.ledger.intents.push(Intent::TakeUp {
+                chunk: chunk.clone(),
+                attempt: *attempt,
+            });
+        }
         Effect::Land {
             chunk,
             part,
@@ -136,6 +148,9 @@ pub fn absorb(
                 ));
             }
             lane.ledger.base = Some(base);
+            lane.ledger
+                .intents
+                .retain(|i| !matches!(i, Intent::TakeUp { .. }));
             let unmoved = lane.tip.as_ref() == Some(&tip);
             lane.tip = Some(tip);
             lane.stage = match lane.resume_landing.take() {
@@ -145,7 +160,10 @@ pub fn absorb(
                     commit,
                 },
                 Some((chunk, ..)) => {
-                    lane.step(&chunk, ChunkInput::Returned)?;
+                    // Accepted work is taken up again on the new tip.
+                    if !lane.is_accepted(&chunk) {
+                        lane.step(&chunk, ChunkInput::Returned)?;
+                    }
                     after_prepare(lane)
                 }
                 None => after_prepare(lane),
@@ -198,6 +216,19 @@ pub fn absorb(
                 .retain(|i| !matches!(i, Intent::Engine { chunk: c, .. } if *c == chunk));
             engine_ended(lane, &chunk, *report, now, &mut events)?;
         }
+        EffectResult::TakenUp {
+            chunk,
+            refused: None,
+        } => lane.stage = Stage::Verify { chunk },
+        EffectResult::TakenUp {
+            chunk,
+            refused: Some(why),
+        } => {
+            lane.step(&chunk, ChunkInput::NeedsReview { why })?;
+            events.push(stopped(lane, &chunk));
+            forget_take_up(lane, &chunk);
+            lane.stage = Stage::Idle;
+        }
         EffectResult::Verified { chunk, verified } => {
             was_verified(lane, &chunk, *verified, now, &mut events)?
         }
@@ -219,13 +250,8 @@ pub fn absorb(
         EffectResult::SealChanged { chunk } => {
             lane.reseals += 1;
             if lane.reseals > MAX_RESEALS {
-                fail(
-                    lane,
-                    &chunk,
-                    "a commit hook changes the work every time it is committed".to_owned(),
-                    now,
-                    &mut events,
-                )?;
+                let why = "a commit hook changes the work every time it is committed".to_owned();
+                fail(lane, &chunk, why, now, &mut events)?;
             } else {
                 lane.stage = Stage::Verify { chunk };
             }
@@ -378,6 +404,7 @@ fn settle(lane: &mut Lane, events: &mut Vec<LaneEvent>) -> Result<(), IllegalTra
             &id,
             ChunkInput::Skipped {
                 because: because.clone(),
+                by: SkippedBy::Dependency,
             },
         )?;
         events.push((
@@ -567,7 +594,8 @@ enum Judgement {
 }
 
 fn judge(lane: &Lane, chunk: &ChunkId, verified: &Verified) -> Judgement {
-    let completion = lane.record(chunk).and_then(|r| r.completion.as_ref());
+    let record = lane.record(chunk);
+    let completion = record.and_then(|r| r.completion.as_ref());
     if let Some(first) = verified.findings.first() {
         let more = verified.findings.len() - 1;
         let tail = if more > 0 {
@@ -576,6 +604,15 @@ fn judge(lane: &Lane, chunk: &ChunkId, verified: &Verified) -> Judgement {
             String::new()
         };
         return Judgement::Review(format!("the work may not be committed: {first}{tail}"));
+    }
+    // A person looked: what the engine said of it, or did not say, matters no more.
+    if lane.is_accepted(chunk) {
+        return if verified.evidence.passed() {
+            Judgement::Commit
+        } else {
+            let failing = failing(verified);
+            Judgement::Review(format!("checks fail: {}", failing.join(", ")))
+        };
     }
     if verified.files.is_empty() {
         let because = completion.and_then(|c| c.no_change_needed.as_deref());
@@ -617,6 +654,10 @@ fn fix_or_fail(
     let &ChunkState::Verifying { attempt, fixes } = lane.state(chunk) else {
         return lane.step(chunk, ChunkInput::FixNeeded);
     };
+    // No engine works at what a person accepted.
+    if lane.is_accepted(chunk) {
+        return fail(lane, chunk, why.to_owned(), now, events);
+    }
     if fixes < lane.policy.max_fixes {
         lane.step(chunk, ChunkInput::FixNeeded)?;
         if let Some(a) = lane.record_mut(chunk).attempts.last_mut() {
@@ -629,20 +670,7 @@ fn fix_or_fail(
         };
         return Ok(());
     }
-    let failing: Vec<String> = lane
-        .verified
-        .iter()
-        .flat_map(|v| &v.evidence.checks)
-        .filter(|c| {
-            matches!(
-                c.outcome,
-                CheckOutcome::Failed { .. }
-                    | CheckOutcome::TimedOut { .. }
-                    | CheckOutcome::NotAvailable { .. }
-            )
-        })
-        .map(|c| c.name.clone())
-        .collect();
+    let failing: Vec<&str> = lane.verified.iter().flat_map(failing).collect();
     let which = if failing.is_empty() {
         why.to_owned()
     } else {
@@ -658,6 +686,19 @@ fn fix_or_fail(
     )
 }
 
+/// Names of the checks that refused the work.
+fn failing(verified: &Verified) -> Vec<&str> {
+    let is_failing = |c: &&crate::model::CheckResult| match c.outcome {
+        CheckOutcome::Failed { .. }
+        | CheckOutcome::TimedOut { .. }
+        | CheckOutcome::NotAvailable { .. } => true,
+        CheckOutcome::Passed | CheckOutcome::FailedBefore { .. } => false,
+    };
+    let checks = verified.evidence.checks.iter();
+    checks.filter(is_failing).map(|c| c.name.as_str()).collect()
+}
+
+/// Gives the attempt up; what a person accepted goes back to a person.
 fn fail(
     lane: &mut Lane,
     chunk: &ChunkId,
@@ -665,6 +706,11 @@ fn fail(
     now: DateTime<Utc>,
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
+    if lane.is_accepted(chunk) {
+        let end = AttemptEnd::NeedsReview { why: why.clone() };
+        let input = ChunkInput::NeedsReview { why };
+        return stop(lane, chunk, input, end, now, events);
+    }
     let end = AttemptEnd::Failed { why: why.clone() };
     stop(lane, chunk, ChunkInput::Failed { why }, end, now, events)
 }
@@ -679,17 +725,27 @@ fn stop(
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
     lane.step(chunk, input)?;
-    let state = lane.state(chunk);
-    events.push((
-        Some(chunk.clone()),
-        EventKind::ChunkStopped {
-            title: lane.title(chunk),
-            status: state.word().to_owned(),
-            reason: state.reason().unwrap_or_default().to_owned(),
-        },
-    ));
+    events.push(stopped(lane, chunk));
     end_attempt(lane, chunk, end, now);
     Ok(())
+}
+
+/// Says that a chunk stopped, and why.
+fn stopped(lane: &Lane, chunk: &ChunkId) -> LaneEvent {
+    let state = lane.state(chunk);
+    let kind = EventKind::ChunkStopped {
+        title: lane.title(chunk),
+        status: state.word().to_owned(),
+        reason: state.reason().unwrap_or_default().to_owned(),
+    };
+    (Some(chunk.clone()), kind)
+}
+
+/// The worktree no longer holds a copy of saved work.
+fn forget_take_up(lane: &mut Lane, chunk: &ChunkId) {
+    lane.ledger
+        .intents
+        .retain(|i| !matches!(i, Intent::TakeUp { chunk: c, .. } if c == chunk));
 }
 
 /// The chunk is as if it had not been started; the work is set aside.
@@ -705,6 +761,7 @@ fn give_back(
 }
 
 fn end_attempt(lane: &mut Lane, chunk: &ChunkId, end: AttemptEnd, now: DateTime<Utc>) {
+    forget_take_up(lane, chunk);
     let mut n = 0;
     if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
         attempt.end = end;
@@ -728,6 +785,14 @@ fn landed(
     lane.ledger
         .intents
         .retain(|i| !matches!(i, Intent::Land { chunk: c, .. } if c == chunk));
+    forget_take_up(lane, chunk);
+    // What was accepted without a run is committed by this one.
+    if lane.is_accepted(chunk) {
+        let run = lane.policy.run.clone();
+        if let Some(accepted) = lane.record_mut(chunk).moves.last_mut() {
+            accepted.run = Some(run);
+        }
+    }
     lane.step(
         chunk,
         ChunkInput::Landed {
@@ -794,14 +859,19 @@ fn push_failed(lane: &mut Lane, failure: &PushFailure, now: DateTime<Utc>) {
 
 fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), IllegalTransition> {
     match effect {
+        // It stays accepted: the next run takes the saved work up again.
+        Effect::Verify { chunk } | Effect::Seal { chunk, .. } if lane.is_accepted(chunk) => {
+            lane.stage = Stage::Finished;
+        }
         Effect::RunEngine { chunk, .. } | Effect::Verify { chunk } | Effect::Seal { chunk, .. } => {
             give_back(lane, chunk, AttemptEnd::Interrupted, now)?;
         }
         // Whether it happened is read from git by the next run.
         Effect::Land { .. } => lane.stage = Stage::Finished,
-        Effect::PrepareLane | Effect::Baseline | Effect::SetAside { .. } => {
-            lane.stage = Stage::Finished
-        }
+        Effect::PrepareLane
+        | Effect::Baseline
+        | Effect::TakeUp { .. }
+        | Effect::SetAside { .. } => lane.stage = Stage::Finished,
         Effect::Push { .. } => lane.push_gave_up = true,
         Effect::PutPr { .. } => lane.pr_gave_up = true,
     }

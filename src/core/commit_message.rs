@@ -26,6 +26,8 @@ pub struct MessageInput<'a> {
     pub summary: &'a str,
     /// Part of the pull request series, from 1.
     pub part: u32,
+    /// Who accepted the work, where a person had to.
+    pub accepted_by: Option<&'a str>,
     /// `[commit] template` of the configuration: `{spec}`, `{id}`, `{title}` and `{body}` are filled in,
     /// everything else stays. Trailers are appended whatever it says.
     pub template: Option<&'a str>,
@@ -48,7 +50,8 @@ pub struct Trailers {
 /// use codelicious::model::{ChunkId, SpecId};
 /// let (spec, chunk) = (SpecId::from("login"), ChunkId::from("T007"));
 /// let input = MessageInput {
-///     spec: &spec, chunk: &chunk, label: Some("T007"), title: "Add the form", summary: "Adds it.", part: 1, template: None,
+///     spec: &spec, chunk: &chunk, label: Some("T007"), title: "Add the form", summary: "Adds it.", part: 1,
+///     accepted_by: None, template: None,
 /// };
 /// assert_eq!(
 ///     message(&input),
@@ -94,11 +97,15 @@ pub fn message(input: &MessageInput<'_>) -> String {
     if !rest.is_empty() {
         paragraphs.push(rest.to_owned());
     }
+    let accepted = input
+        .accepted_by
+        .map(|who| format!("\nCodelicious-Accepted-By: {}", one_line(who)));
     paragraphs.push(format!(
-        "Codelicious-Spec: {}\nCodelicious-Chunk: {}\nCodelicious-Part: {}",
+        "Codelicious-Spec: {}\nCodelicious-Chunk: {}\nCodelicious-Part: {}{}",
         one_line(input.spec.as_str()),
         one_line(input.chunk.as_str()),
-        input.part
+        input.part,
+        accepted.unwrap_or_default()
     ));
     paragraphs.join("\n\n") + "\n"
 }

@@ -3,7 +3,7 @@
 use super::decide::{decide, undelivered};
 use super::lane::Lane;
 use crate::model::ledger::SpecBase;
-use crate::model::{AttemptEnd, ChunkState, RunId, SpecId, SpecPlan};
+use crate::model::{AttemptEnd, ChunkRecord, ChunkState, RunId, SpecId, SpecPlan};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -107,9 +107,15 @@ pub fn may_get_further(lane: &Lane) -> bool {
 pub fn committed_by(lane: &Lane, run: &RunId) -> usize {
     let is_done = |s: &ChunkState| matches!(s, ChunkState::Committed { .. });
     let records = lane.ledger.chunks.values().filter(|r| is_done(&r.state));
-    let last = records.filter_map(|r| r.attempts.last());
-    last.filter(|a| a.run == *run && a.end == AttemptEnd::Committed)
-        .count()
+    // What was accepted is committed by another run than the one whose attempt it was.
+    let by = |r: &&ChunkRecord| {
+        let last = r.attempts.last().filter(|a| a.end == AttemptEnd::Committed);
+        last.is_some_and(|a| match r.accepted() {
+            Some(accepted) => accepted.run.as_ref() == Some(run),
+            None => a.run == *run,
+        })
+    };
+    records.filter(by).count()
 }
 
 /// How long to wait before looking again: cycles that got nothing done (`idle` of them in a row) are further

@@ -2,7 +2,7 @@
 
 use super::lane::{Lane, Stage};
 use crate::model::effect::EffectKey;
-use crate::model::{ChunkState, Effect, ExitCode, PrRecord, PrState};
+use crate::model::{ChunkRecord, ChunkState, Effect, ExitCode, PrRecord, PrState, SkippedBy};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
@@ -25,6 +25,7 @@ pub fn next_wake(lane: &Lane) -> Option<DateTime<Utc>> {
 pub fn is_built_out(lane: &Lane) -> bool {
     matches!(lane.stage, Stage::Idle | Stage::Unprepared)
         && lane.next_chunk().is_none()
+        && lane.next_accepted().is_none()
         && lane.resume_landing.is_none()
 }
 
@@ -38,8 +39,11 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
             ChunkState::NeedsReview { .. }
             | ChunkState::Blocked { .. }
             | ChunkState::AwaitingApproval { .. } => ExitCode::WaitsForPerson,
-            // Waits for whatever its dependency waits for, which is counted there.
-            ChunkState::Skipped { .. } => ExitCode::WaitsForPerson,
+            ChunkState::Skipped { by, .. } => match by {
+                SkippedBy::Dependency => ExitCode::WaitsForPerson,
+                // Nobody asked for it any more.
+                SkippedBy::Person => ExitCode::Done,
+            },
             ChunkState::Pending
             | ChunkState::InProgress { .. }
             | ChunkState::Verifying { .. }
@@ -173,16 +177,28 @@ fn next_work(lane: &Lane) -> Option<Effect> {
         return None;
     }
     match &lane.stage {
-        Stage::Unprepared => (lane.next_chunk().is_some() || lane.resume_landing.is_some())
-            .then_some(Effect::PrepareLane),
+        Stage::Unprepared => {
+            let is_due = lane.next_chunk().is_some()
+                || lane.next_accepted().is_some()
+                || lane.resume_landing.is_some();
+            is_due.then_some(Effect::PrepareLane)
+        }
         Stage::Baseline => Some(Effect::Baseline),
-        Stage::Idle => lane.next_chunk().map(|c| Effect::RunEngine {
-            chunk: c.id.clone(),
-            attempt: lane
-                .record(&c.id)
-                .map_or(0, |r| r.attempts.last().map_or(0, |a| a.n))
-                + 1,
-            fixes: 0,
+        // What is built already comes first: what else there is may depend on it.
+        Stage::Idle => match lane.next_accepted() {
+            Some((chunk, attempt)) => Some(Effect::TakeUp {
+                chunk: chunk.id.clone(),
+                attempt,
+            }),
+            None => lane.next_chunk().map(|c| Effect::RunEngine {
+                chunk: c.id.clone(),
+                attempt: lane.record(&c.id).map_or(0, ChunkRecord::last_attempt) + 1,
+                fixes: 0,
+            }),
+        },
+        Stage::TakeUp { chunk, attempt } => Some(Effect::TakeUp {
+            chunk: chunk.clone(),
+            attempt: *attempt,
         }),
         Stage::Engine {
             chunk,

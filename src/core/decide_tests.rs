@@ -2,12 +2,13 @@
 
 use super::super::absorb::{absorb, begin};
 use super::super::lane::Stage;
+use super::super::moves::{Carrier, carry_out};
 use super::super::testkit::{at, base, chunk, lane, oid};
 use super::*;
 use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
 use crate::model::{
     BlockRequest, CheckOutcome, CheckResult, ChunkId, Completion, Cost, EngineError, EngineOutcome,
-    EngineReport, Evidence, Oid, Usage,
+    EngineReport, Evidence, Move, MoveKind, Oid, Seen, SkippedBy, Usage,
 };
 
 fn check(outcome: CheckOutcome) -> Evidence {
@@ -410,7 +411,8 @@ fn the_fix_budget_is_spent_and_the_rest_goes_on() {
     assert_eq!(
         *lane.state(&ChunkId::from("b")),
         ChunkState::Skipped {
-            because: "a is failed".to_owned()
+            because: "a is failed".to_owned(),
+            by: SkippedBy::Dependency,
         }
     );
     assert_eq!(lane_exit(&lane), ExitCode::Incomplete);
@@ -814,4 +816,184 @@ fn what_breaks_off_because_of_a_stop_does_not_change_why_the_run_ends() {
             [Effect::SetAside { .. }]
         ));
     }
+}
+
+/// A lane that is prepared, in which a person accepted the work of `a`, which `b` depends on.
+fn with_accepted() -> Lane {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &["a"])]);
+    prepared(&mut lane);
+    assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, 0)]);
+    give(
+        &mut lane,
+        EffectResult::EngineEnded {
+            chunk: ChunkId::from("a"),
+            report: report(completion(0.1, None)),
+            undone: Vec::new(),
+        },
+    );
+    turn(&mut lane, &[]);
+    let verified = work(&["f"], 7, check(CheckOutcome::Passed));
+    let chunk = ChunkId::from("a");
+    give(&mut lane, EffectResult::Verified { chunk, verified });
+    turn(&mut lane, &[]);
+    let (chunk, saved) = (ChunkId::from("a"), Some("refs/x".to_owned()));
+    give(&mut lane, EffectResult::SetAside { chunk, saved });
+    assert_eq!(lane.state(&ChunkId::from("a")).word(), "needs_review");
+    assert_eq!(lane.state(&ChunkId::from("b")).word(), "skipped");
+    let accept = Move {
+        spec: lane.ledger.spec.clone(),
+        chunk: ChunkId::from("a"),
+        n: 1,
+        kind: MoveKind::Accept { attempt: 1 },
+        who: "Ada".to_owned(),
+        when: at(0),
+        seen: Seen {
+            state: "needs_review".to_owned(),
+            attempts: 1,
+        },
+    };
+    let (plan, carrier) = (
+        lane.plan.clone(),
+        Carrier {
+            at_work: true,
+            run: None,
+        },
+    );
+    carry_out(&mut lane.ledger, &plan, &accept, carrier).unwrap();
+    assert!(!is_built_out(&lane));
+    assert_eq!(
+        turn(&mut lane, &[]),
+        [Effect::TakeUp {
+            chunk: ChunkId::from("a"),
+            attempt: 1
+        }]
+    );
+    assert_eq!(lane.ledger.intents.len(), 1);
+    lane
+}
+
+fn taken_up(lane: &mut Lane, refused: Option<&str>) {
+    let chunk = ChunkId::from("a");
+    let refused = refused.map(str::to_owned);
+    give(lane, EffectResult::TakenUp { chunk, refused });
+}
+
+fn verified_as(lane: &mut Lane, verified: Verified) {
+    let due = turn(lane, &[EffectKey::Push, EffectKey::Pr]);
+    assert!(matches!(&due[..], [Effect::Verify { .. }]), "{due:?}");
+    let (chunk, verified) = (ChunkId::from("a"), Box::new(verified));
+    give(lane, EffectResult::Verified { chunk, verified });
+}
+
+#[test]
+fn accepted_work_is_verified_and_committed_without_an_engine() {
+    for files in [&["f"][..], &[]] {
+        let mut lane = with_accepted();
+        taken_up(&mut lane, None);
+        verified_as(&mut lane, *work(files, 7, check(CheckOutcome::Passed)));
+        let due = turn(&mut lane, &[]);
+        assert_eq!(
+            due,
+            [Effect::Seal {
+                chunk: ChunkId::from("a"),
+                part: 1
+            }]
+        );
+        let (chunk, commit) = (ChunkId::from("a"), oid(3));
+        give(
+            &mut lane,
+            EffectResult::Sealed {
+                chunk: chunk.clone(),
+                part: 1,
+                commit: commit.clone(),
+                warning: None,
+            },
+        );
+        turn(&mut lane, &[]);
+        give(
+            &mut lane,
+            EffectResult::Landed {
+                chunk: chunk.clone(),
+                part: 1,
+                commit,
+                lines: 1,
+            },
+        );
+        let record = lane.record(&chunk).unwrap();
+        let accepted = record.accepted().unwrap();
+        assert_eq!(accepted.run.as_ref(), Some(&lane.policy.run));
+        assert!(lane.ledger.intents.is_empty());
+        let due = turn(&mut lane, &[EffectKey::Push]);
+        assert_eq!(due, [run_engine("b", 1, 0)], "what waited for it goes on");
+    }
+}
+
+#[test]
+fn accepted_work_that_may_not_be_committed_goes_back_to_a_person() {
+    let failing = *work(&["f"], 7, check(CheckOutcome::Failed { exit: 1 }));
+    let secret = Verified {
+        findings: vec!["f:1: a key".to_owned()],
+        ..*work(&["f"], 7, check(CheckOutcome::Passed))
+    };
+    for (verified, says) in [
+        (failing, "checks fail: test"),
+        (secret, "the work may not be committed: f:1: a key"),
+    ] {
+        let mut lane = with_accepted();
+        taken_up(&mut lane, None);
+        verified_as(&mut lane, verified);
+        let state = lane.state(&ChunkId::from("a")).clone();
+        assert_eq!(state.word(), "needs_review");
+        assert_eq!(state.reason(), Some(says));
+        let due = turn(&mut lane, &[]);
+        assert!(matches!(&due[..], [Effect::SetAside { .. }]), "{due:?}");
+        assert!(lane.ledger.intents.is_empty());
+        let (chunk, saved) = (ChunkId::from("a"), None);
+        give(&mut lane, EffectResult::SetAside { chunk, saved });
+        assert!(turn(&mut lane, &[]).is_empty(), "no engine is paid");
+    }
+}
+
+#[test]
+fn a_hook_that_refuses_accepted_work_sends_no_engine() {
+    let mut lane = with_accepted();
+    taken_up(&mut lane, None);
+    verified_as(&mut lane, *work(&["f"], 7, check(CheckOutcome::Passed)));
+    turn(&mut lane, &[]);
+    let (chunk, output) = (ChunkId::from("a"), "no".to_owned());
+    give(&mut lane, EffectResult::SealRefused { chunk, output });
+    assert_eq!(lane.state(&ChunkId::from("a")).word(), "needs_review");
+    let due = turn(&mut lane, &[]);
+    assert!(matches!(&due[..], [Effect::SetAside { .. }]), "{due:?}");
+}
+
+#[test]
+fn accepted_work_that_does_not_fit_stays_with_the_person() {
+    let mut lane = with_accepted();
+    taken_up(&mut lane, Some("f changed on both sides"));
+    let state = lane.state(&ChunkId::from("a"));
+    assert_eq!(state.reason(), Some("f changed on both sides"));
+    assert!(lane.ledger.intents.is_empty());
+    assert!(turn(&mut lane, &[]).is_empty(), "nothing is set aside");
+    assert_eq!(lane.state(&ChunkId::from("b")).word(), "skipped");
+    assert_eq!(lane_exit(&lane), ExitCode::WaitsForPerson);
+}
+
+#[test]
+fn accepted_work_survives_a_shell_that_breaks() {
+    let mut lane = with_accepted();
+    taken_up(&mut lane, None);
+    let due = turn(&mut lane, &[]);
+    give(
+        &mut lane,
+        EffectResult::Broken {
+            effect: Box::new(due[0].clone()),
+            message: "no disk".to_owned(),
+            remedy: String::new(),
+        },
+    );
+    assert!(lane.is_accepted(&ChunkId::from("a")));
+    assert!(turn(&mut lane, &[]).is_empty());
+    assert_eq!(lane_exit(&lane), ExitCode::Setup);
+    assert_eq!(lane.ledger.intents.len(), 1, "the worktree holds a copy");
 }

@@ -45,6 +45,11 @@ pub enum Stage {
         attempt: u32,
         fixes: u32,
     },
+    /// The saved work of an accepted chunk is put back.
+    TakeUp {
+        chunk: ChunkId,
+        attempt: u32,
+    },
     Verify {
         chunk: ChunkId,
     },
@@ -216,6 +221,26 @@ impl Lane {
                 && matches!(self.state(&c.id), ChunkState::Pending)
                 && c.depends_on.iter().all(|d| self.is_done(d))
         })
+    }
+
+    /// The next chunk whose saved work a person accepted, with the number of its attempt.
+    pub fn next_accepted(&self) -> Option<(&Chunk, u32)> {
+        if self.plan.not_built.is_some() {
+            return None;
+        }
+        self.plan.chunks.iter().filter(|c| !c.done).find_map(|c| {
+            let record = self.record(&c.id)?;
+            record.accepted()?;
+            match record.state {
+                ChunkState::Verifying { attempt, .. } => Some((c, attempt)),
+                _ => None,
+            }
+        })
+    }
+
+    /// True when the chunk is verified because a person accepted its work.
+    pub fn is_accepted(&self, id: &ChunkId) -> bool {
+        self.record(id).is_some_and(|r| r.accepted().is_some())
     }
 
     /// The branch that holds part `part` of the series.

@@ -8,6 +8,7 @@ pub mod ending;
 pub mod gc;
 pub mod graph;
 pub mod lane;
+pub mod moves;
 pub mod plan;
 pub mod pr;
 pub mod prompt;

@@ -19,6 +19,7 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
             state: r.state.clone(),
             verdict: r.evidence.as_ref().map(|e| e.word().to_owned()),
             lines: r.lines,
+            accepted_by: r.accepted().map(|a| a.who.clone()),
         })
         .collect();
     // What stopped belongs to the part that would have held it: the last one, once it is ready.
@@ -35,6 +36,7 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
                     state: lane.state(&c.id).clone(),
                     verdict: None,
                     lines: 0,
+                    accepted_by: None,
                 }),
         );
     }

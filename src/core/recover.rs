@@ -4,7 +4,9 @@ use super::absorb::note_part;
 use super::lane::{Lane, Policy};
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::ledger::SpecBase;
-use crate::model::{AttemptEnd, ChunkId, ChunkState, Intent, Ledger, Oid, PrState, SpecPlan};
+use crate::model::{
+    AttemptEnd, ChunkId, ChunkState, Intent, Ledger, Oid, PrState, SkippedBy, SpecPlan,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What git knows about a lane.
@@ -42,6 +44,8 @@ pub enum Resume {
     Remembered,
     /// `--no-resume`: remembered stops are forgotten for this run.
     Forgetful,
+    /// Another look in the same run: what stopped in it stays stopped unless something changed.
+    SameRun,
 }
 
 /// A lane ready to go on, and what had to be repaired, in words for people.
@@ -70,7 +74,10 @@ pub fn recover(
         lane.ledger.base = Some(base.clone());
     }
     let landing = unfinished_landing(&lane, facts);
-    lane.ledger.intents.clear();
+    // What lies in the worktree is asked about when the lane is prepared.
+    lane.ledger
+        .intents
+        .retain(|i| matches!(i, Intent::TakeUp { .. }));
 
     let by_chunk: BTreeMap<&ChunkId, &LaneCommit> = facts
         .commits
@@ -151,6 +158,7 @@ fn repair_chunk(
     record.title.clone_from(&chunk.title);
     record.fingerprint.clone_from(&chunk.fingerprint);
     let was = record.state.clone();
+    let accepted = record.accepted().is_some();
 
     let input = if chunk.done {
         let oid = commit
@@ -179,6 +187,7 @@ fn repair_chunk(
                 record.part = None;
                 Some(ChunkInput::MarkLost)
             }
+            ChunkState::Verifying { .. } if accepted && !changed => None,
             ChunkState::InProgress { .. }
             | ChunkState::Verifying { .. }
             | ChunkState::Fixing { .. } => {
@@ -188,12 +197,17 @@ fn repair_chunk(
                 ));
                 Some(ChunkInput::Returned)
             }
-            ChunkState::Skipped { .. } => Some(ChunkInput::Reopened),
+            // A person's word stands until a person takes it back, whatever becomes of the task's text.
+            ChunkState::Skipped { by, .. } => {
+                (*by == SkippedBy::Dependency).then_some(ChunkInput::Reopened)
+            }
             ChunkState::Failed { .. } => {
-                let retry = changed
-                    || resume == Resume::Forgetful
-                    || record.counted_attempts() < retry_bound;
-                retry.then_some(ChunkInput::Reopened)
+                let retry = match resume {
+                    Resume::Remembered => record.counted_attempts() < retry_bound,
+                    Resume::Forgetful => true,
+                    Resume::SameRun => false,
+                };
+                (changed || retry).then_some(ChunkInput::Reopened)
             }
             ChunkState::NeedsReview { .. }
             | ChunkState::Blocked { .. }
@@ -213,6 +227,12 @@ fn repair_chunk(
         .filter(|a| a.end == AttemptEnd::Running)
     {
         attempt.end = end.clone();
+    }
+    // Accepted work that landed in a run that did not get to say so.
+    if let (true, true, Some(last), Some(_)) =
+        (accepted, chunk.done, record.attempts.last_mut(), commit)
+    {
+        last.end = AttemptEnd::Committed;
     }
     if let Some(input) = input {
         record.state = transition(&was, input)?;

@@ -1,7 +1,9 @@
 use super::super::decide::decide;
 use super::super::testkit::{at, base, chunk, ledger, oid, policy, spec_plan};
 use super::*;
-use crate::model::{Attempt, Chunk, ChunkRecord, Cost, Effect, PrState, RunId, Usage};
+use crate::model::{
+    Attempt, Chunk, ChunkRecord, Cost, Effect, MoveKind, MoveRecord, PrState, RunId, Usage,
+};
 use proptest::prelude::*;
 
 fn attempt(n: u32, end: AttemptEnd) -> Attempt {
@@ -223,7 +225,13 @@ fn what_was_remembered_against_what_stands_in_the_spec() {
         ),
         (
             "skipped comes back",
-            record(ChunkState::Skipped { because: why() }, vec![]),
+            record(
+                ChunkState::Skipped {
+                    because: why(),
+                    by: SkippedBy::Dependency,
+                },
+                vec![],
+            ),
             false,
             Resume::Remembered,
             "pending",
@@ -406,8 +414,125 @@ fn any_state() -> impl Strategy<Value = ChunkState> {
             needs: why()
         }),
         Just(ChunkState::AwaitingApproval { gate: why() }),
-        Just(ChunkState::Skipped { because: why() }),
+        Just(ChunkState::Skipped {
+            because: why(),
+            by: SkippedBy::Dependency
+        }),
+        Just(ChunkState::Skipped {
+            because: why(),
+            by: SkippedBy::Person
+        }),
     ]
+}
+
+/// A chunk that a person accepted, which an earlier run or nobody verified.
+fn accepted() -> ChunkRecord {
+    let why = || "x".to_owned();
+    let attempts = vec![attempt(1, AttemptEnd::NeedsReview { why: why() })];
+    let mut record = record(
+        ChunkState::Verifying {
+            attempt: 1,
+            fixes: 0,
+        },
+        attempts,
+    );
+    record.moves = vec![MoveRecord {
+        n: 1,
+        kind: MoveKind::Accept { attempt: 1 },
+        who: "Ada".to_owned(),
+        when: at(0),
+        run: None,
+    }];
+    record
+}
+
+#[test]
+fn a_killed_run_s_next_run_goes_on_with_what_was_accepted() {
+    for resume in [Resume::Remembered, Resume::Forgetful, Resume::SameRun] {
+        let mut before = ledger();
+        before.chunks.insert(ChunkId::from("a"), accepted());
+        before.intents = vec![
+            Intent::TakeUp {
+                chunk: ChunkId::from("a"),
+                attempt: 1,
+            },
+            Intent::Push {
+                branch: "b".to_owned(),
+                tip: oid(2),
+            },
+        ];
+        let after = recovered(before, vec![chunk("a", &[])], &facts(2), resume);
+        assert!(after.lane.is_accepted(&ChunkId::from("a")), "{resume:?}");
+        assert!(after.repairs.is_empty(), "{:?}", after.repairs);
+        // What lies in the worktree is a copy, until the lane is prepared.
+        assert_eq!(after.lane.ledger.intents.len(), 1);
+        let due = decide(&after.lane, &BTreeSet::new(), at(0));
+        assert_eq!(due, [Effect::PrepareLane]);
+    }
+}
+
+#[test]
+fn accepted_work_of_another_text_is_built_anew() {
+    let mut before = ledger();
+    let mut old = accepted();
+    old.fingerprint = "other".to_owned();
+    before.chunks.insert(ChunkId::from("a"), old);
+    let after = recovered(before, vec![chunk("a", &[])], &facts(2), Resume::Remembered);
+    assert_eq!(*after.lane.state(&ChunkId::from("a")), ChunkState::Pending);
+}
+
+#[test]
+fn accepted_work_that_landed_is_known_as_accepted() {
+    let mut before = ledger();
+    before.chunks.insert(ChunkId::from("a"), accepted());
+    let facts = LaneFacts {
+        commits: vec![commit(3, "a", 1)],
+        ..facts(3)
+    };
+    let after = recovered(
+        before,
+        vec![done(chunk("a", &[]))],
+        &facts,
+        Resume::Remembered,
+    );
+    let record = after.lane.record(&ChunkId::from("a")).unwrap();
+    assert_eq!(record.state, ChunkState::Committed { commit: oid(3) });
+    assert_eq!(record.accepted().map(|a| a.who.as_str()), Some("Ada"));
+}
+
+#[test]
+fn a_person_s_skip_stands_whatever_becomes_of_the_text() {
+    for resume in [Resume::Remembered, Resume::Forgetful, Resume::SameRun] {
+        let skipped = ChunkState::Skipped {
+            because: "Ada said so".to_owned(),
+            by: SkippedBy::Person,
+        };
+        let mut before = ledger();
+        let mut kept = record(skipped.clone(), vec![]);
+        kept.fingerprint = "other".to_owned();
+        before.chunks.insert(ChunkId::from("a"), kept);
+        let after = recovered(before, vec![chunk("a", &[])], &facts(2), resume);
+        assert_eq!(
+            *after.lane.state(&ChunkId::from("a")),
+            skipped,
+            "{resume:?}"
+        );
+        assert!(decide(&after.lane, &BTreeSet::new(), at(0)).is_empty());
+        assert_eq!(
+            super::super::decide::lane_exit(&after.lane),
+            crate::model::ExitCode::Done
+        );
+    }
+}
+
+#[test]
+fn another_look_of_the_same_run_pays_for_no_failure_again() {
+    let mut before = ledger();
+    before.chunks.insert(ChunkId::from("a"), failed(1));
+    let of = |resume| recovered(before.clone(), vec![chunk("a", &[])], &facts(2), resume);
+    let word = |r: Recovered| r.lane.state(&ChunkId::from("a")).word();
+    assert_eq!(word(of(Resume::SameRun)), "failed");
+    assert_eq!(word(of(Resume::Remembered)), "pending");
 }
 
 proptest! {

@@ -204,6 +204,7 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                 undone: Vec::new(),
             }
         }
+        Effect::TakeUp { chunk, .. } => unreachable!("nobody accepts {chunk} here"),
         Effect::Verify { chunk } => EffectResult::Verified {
             chunk: chunk.clone(),
             verified: Box::new(verified(story.natures[chunk], lane.state(chunk))),

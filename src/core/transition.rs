@@ -1,6 +1,6 @@
 //! The one function through which a chunk's state moves, and so the whole graph of legal moves.
 
-use crate::model::{ChunkState, Oid};
+use crate::model::{ChunkState, Oid, SkippedBy};
 
 /// What can happen to a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ pub enum ChunkInput {
     /// A dependency did not commit, or a person said so.
     Skipped {
         because: String,
+        by: SkippedBy,
+    },
+    /// A person wants the saved work of this attempt as it is, where the checks pass.
+    Accepted {
+        attempt: u32,
     },
     /// The chunk may be tried again: a new run, a person, a changed text, a dependency that moved.
     Reopened,
@@ -91,8 +96,20 @@ pub fn transition(state: &ChunkState, input: ChunkInput) -> Result<ChunkState, I
             | S::NeedsReview { .. }
             | S::Blocked { .. }
             | S::AwaitingApproval { .. },
-            I::Skipped { because },
-        ) => S::Skipped { because },
+            I::Skipped { because, by },
+        ) => S::Skipped { because, by },
+        // What waits for a dependency, a person can leave out for good.
+        (
+            S::Skipped {
+                by: SkippedBy::Dependency,
+                ..
+            },
+            I::Skipped {
+                because,
+                by: by @ SkippedBy::Person,
+            },
+        ) => S::Skipped { because, by },
+        (S::NeedsReview { .. }, I::Accepted { attempt }) => S::Verifying { attempt, fixes: 0 },
         (
             S::Failed { .. }
             | S::NeedsReview { .. }
@@ -139,7 +156,15 @@ mod tests {
                 needs: text(),
             },
             ChunkInput::Returned,
-            ChunkInput::Skipped { because: text() },
+            ChunkInput::Skipped {
+                because: text(),
+                by: SkippedBy::Dependency,
+            },
+            ChunkInput::Skipped {
+                because: text(),
+                by: SkippedBy::Person,
+            },
+            ChunkInput::Accepted { attempt: 1 },
             ChunkInput::Reopened,
             ChunkInput::MarkFound { commit: oid() },
             ChunkInput::MarkLost,
@@ -169,7 +194,14 @@ mod tests {
                 needs: text(),
             },
             ChunkState::AwaitingApproval { gate: text() },
-            ChunkState::Skipped { because: text() },
+            ChunkState::Skipped {
+                because: text(),
+                by: SkippedBy::Dependency,
+            },
+            ChunkState::Skipped {
+                because: text(),
+                by: SkippedBy::Person,
+            },
         ];
         let mut rows = Vec::new();
         for state in &states {
@@ -177,7 +209,12 @@ mod tests {
                 .into_iter()
                 .filter_map(|input| {
                     let name = format!("{input:?}");
-                    let name = name.split([' ', '{']).next().unwrap_or_default().to_owned();
+                    let by = name
+                        .split("by: ")
+                        .nth(1)
+                        .map(|by| by.trim_end_matches(" }"));
+                    let by = by.map_or_else(String::new, |by| format!("({by})"));
+                    let name = name.split([' ', '{']).next().unwrap_or_default().to_owned() + &by;
                     transition(state, input)
                         .ok()
                         .map(|to| format!("{name}->{}", to.word()))
@@ -186,15 +223,16 @@ mod tests {
             rows.push(format!("{}: {}", state.word(), legal.join(" ")));
         }
         insta::assert_snapshot!(rows.join("\n"), @r"
-        pending: Started->in_progress Skipped->skipped MarkFound->committed
+        pending: Started->in_progress Skipped(Dependency)->skipped Skipped(Person)->skipped MarkFound->committed
         in_progress: EngineDone->verifying Failed->failed NeedsReview->needs_review Blocked->blocked Returned->pending MarkFound->committed
         verifying: FixNeeded->fixing Landed->committed Failed->failed NeedsReview->needs_review Returned->pending MarkFound->committed
         fixing: EngineDone->verifying Failed->failed NeedsReview->needs_review Blocked->blocked Returned->pending MarkFound->committed
         committed: MarkFound->committed MarkLost->pending
-        failed: Skipped->skipped Reopened->pending MarkFound->committed
-        needs_review: Skipped->skipped Reopened->pending MarkFound->committed
-        blocked: Skipped->skipped Reopened->pending MarkFound->committed
-        awaiting_approval: Skipped->skipped Reopened->pending MarkFound->committed
+        failed: Skipped(Dependency)->skipped Skipped(Person)->skipped Reopened->pending MarkFound->committed
+        needs_review: Skipped(Dependency)->skipped Skipped(Person)->skipped Accepted->verifying Reopened->pending MarkFound->committed
+        blocked: Skipped(Dependency)->skipped Skipped(Person)->skipped Reopened->pending MarkFound->committed
+        awaiting_approval: Skipped(Dependency)->skipped Skipped(Person)->skipped Reopened->pending MarkFound->committed
+        skipped: Skipped(Person)->skipped Reopened->pending MarkFound->committed
         skipped: Reopened->pending MarkFound->committed
         ");
     }
@@ -202,7 +240,7 @@ mod tests {
     proptest! {
         /// Only a landed commit or a mark makes a chunk committed, whatever else happens in between.
         #[test]
-        fn nothing_else_commits(picks in proptest::collection::vec(0usize..12, 0..40)) {
+        fn nothing_else_commits(picks in proptest::collection::vec(0usize..every_input().len(), 0..40)) {
             let inputs = every_input();
             let mut state = ChunkState::Pending;
             for pick in picks {

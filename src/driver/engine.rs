@@ -4,7 +4,7 @@ use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
 use crate::core::lane::Lane;
-use crate::core::prompt;
+use crate::core::{moves, prompt};
 use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Usage};
@@ -28,7 +28,15 @@ pub(super) async fn run_engine(
             .baseline()
             .map(|b| check_list(&b.evidence))
             .unwrap_or_default();
-        prompt::build(&settings.system_prompt, &lane.plan, chunk, &checks, None)
+        let answers = record.and_then(moves::answers);
+        let answers = answers.as_deref().map(|a| shells.redactor.redact(a));
+        prompt::build(
+            &settings.system_prompt,
+            &lane.plan,
+            chunk,
+            &checks,
+            answers.as_deref(),
+        )
     } else {
         let output = lane
             .verified

@@ -5,6 +5,7 @@
 
 mod checks;
 mod engine;
+mod moves;
 mod perform;
 mod prepare;
 mod seal;
@@ -20,6 +21,7 @@ use crate::core::decide::{decide, next_wake};
 use crate::core::lane::{Halt, Lane};
 use crate::core::transition::IllegalTransition;
 use crate::crash::{self, Around};
+use crate::ledger::mailbox::{Looked, MailError};
 use crate::ledger::store::StoreError;
 use crate::model::effect::EffectKey;
 use crate::model::{Effect, EffectResult, EventKind, ExitCode};
@@ -32,6 +34,8 @@ use tokio::task::JoinSet;
 pub enum DriverError {
     #[error(transparent)]
     Ledger(#[from] StoreError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// A bug: the decision and the state disagree.
     #[error("internal error: {0}")]
     Illegal(#[from] IllegalTransition),
@@ -89,7 +93,9 @@ async fn go_through(
     let mut busy: BTreeSet<EffectKey> = BTreeSet::new();
     // Effects whose results the ledger on disk does not have yet.
     let mut unrecorded: Vec<&'static str> = Vec::new();
+    let mut looked = Looked::default();
     loop {
+        moves::take_in(shells, &mut shared, &mut looked)?;
         let due = decide(&shared, &busy, shells.clock.now());
         let lane = Rc::make_mut(&mut shared);
         for effect in &due {

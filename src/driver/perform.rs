@@ -2,6 +2,7 @@
 
 use super::checks::{baseline, verify};
 use super::engine::run_engine;
+use super::moves::take_up;
 use super::prepare::prepare;
 use super::seal::{land, seal};
 use super::shells::Shells;
@@ -73,6 +74,7 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
             attempt,
             fixes,
         } => run_engine(shells, lane, chunk, *attempt, *fixes).await,
+        Effect::TakeUp { chunk, attempt } => take_up(shells, lane, chunk, *attempt).await,
         Effect::Verify { chunk } => verify(shells, lane, chunk).await,
         Effect::Seal { chunk, part } => seal(shells, lane, chunk, *part).await,
         Effect::Land {

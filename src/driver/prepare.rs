@@ -6,7 +6,7 @@ use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
 use crate::git::{ARCHIVE, ATTEMPTS, LANES, LaneDir, LanePaths, SYNC, add_worktree};
-use crate::model::{AttemptEnd, EffectResult, Oid};
+use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,6 +58,12 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
         );
         let reference = stray_ref(lane);
         let landing = lane.resume_landing.as_ref().map(|(.., c)| c.clone());
+        // A copy of saved work need not be saved once more.
+        let is_copy = lane
+            .ledger
+            .intents
+            .iter()
+            .any(|i| matches!(i, Intent::TakeUp { .. }));
         shells
             .git
             .call(move |repo| {
@@ -68,12 +74,11 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
                     repo.reset_lane(&tip)?;
                     return Ok(None);
                 }
-                let saved = repo.save_work(
-                    &tip,
-                    &spec_path,
-                    &reference,
-                    "Work of an interrupted attempt",
-                )?;
+                let why = "Work of an interrupted attempt";
+                let saved = match is_copy {
+                    true => None,
+                    false => repo.save_work(&tip, &spec_path, &reference, why)?,
+                };
                 repo.reset_lane(&tip)?;
                 Ok(saved.map(|_| reference))
             })

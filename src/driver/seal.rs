@@ -23,6 +23,10 @@ pub(super) async fn seal(
         .record(id)
         .and_then(|r| r.completion.as_ref())
         .map(|c| shells.redactor.redact(&c.summary).into_owned());
+    let accepted_by = lane
+        .record(id)
+        .and_then(|r| r.accepted())
+        .map(|a| shells.redactor.redact(&a.who).into_owned());
     let text = message(&MessageInput {
         spec: &lane.ledger.spec,
         chunk: id,
@@ -30,6 +34,7 @@ pub(super) async fn seal(
         title: &chunk.title,
         summary: summary.as_deref().unwrap_or_default(),
         part,
+        accepted_by: accepted_by.as_deref(),
         template: shells.settings.commit_template.as_deref(),
     });
     let (tip, path, spec_id, prose) = (

@@ -3,6 +3,7 @@
 use crate::core::absorb::LaneEvent;
 use crate::core::redact::Redactor;
 use crate::git::Worker;
+use crate::ledger::mailbox::Mailbox;
 use crate::ledger::store::{Store, StoreError};
 use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, SpecId};
 use crate::ports::{Clock, Engine, Forge, StopSignal};
@@ -20,6 +21,8 @@ pub struct Shells {
     pub root: PathBuf,
     pub git: Worker,
     pub store: Store,
+    /// Where persons leave their moves.
+    pub mailbox: Mailbox,
     pub engine: Box<dyn Engine>,
     pub forge: Box<dyn Forge>,
     pub verifier: Verifier,

@@ -6,7 +6,7 @@
 
 use super::safe::{cell_code, code, inline, link, plain};
 use crate::model::report::{BodyChunk, BodyInput, BodyLink, Spent};
-use crate::model::{ChunkState, Cost};
+use crate::model::{ChunkState, Cost, SkippedBy};
 use std::fmt::Write as _;
 
 /// First line of what is ours in a body.
@@ -149,7 +149,15 @@ fn chunks(out: &mut String, chunks: &[BodyChunk]) {
 fn row(chunk: &BodyChunk) -> String {
     let name = chunk.label.as_deref().unwrap_or(chunk.id.as_str());
     let state = match &chunk.state {
-        ChunkState::Committed { commit } => cell_code(commit.short(), 40),
+        ChunkState::Committed { commit } => {
+            let accepted = chunk.accepted_by.as_deref();
+            let accepted = accepted.map(|who| format!(", accepted by {}", inline(who, 60)));
+            cell_code(commit.short(), 40) + &accepted.unwrap_or_default()
+        }
+        ChunkState::Skipped {
+            because,
+            by: SkippedBy::Person,
+        } => format!("skipped: {}", inline(because, 80)),
         other => other.word().replace('_', " "),
     };
     let verdict = chunk

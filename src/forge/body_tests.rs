@@ -50,7 +50,25 @@ fn chunk(id: &str, title: &str, state: ChunkState) -> BodyChunk {
         state,
         verdict: Some("passed".to_owned()),
         lines: 42,
+        accepted_by: None,
     }
+}
+
+#[test]
+fn a_person_s_word_shows_in_the_table() {
+    let state = ChunkState::Committed {
+        commit: Oid::new("1a2b3c4d5e6f"),
+    };
+    let mut accepted = chunk("T1", "One", state);
+    accepted.accepted_by = Some("Ada <b>|".to_owned());
+    let skipped = ChunkState::Skipped {
+        because: "Ada said so".to_owned(),
+        by: SkippedBy::Person,
+    };
+    let (first, second) = (row(&accepted), row(&chunk("T2", "Two", skipped)));
+    assert!(first.contains("`1a2b3c4d5e`, accepted by Ada "), "{first}");
+    assert!(!first.contains("<b>"), "{first}");
+    assert!(second.contains("| skipped: Ada said so |"), "{second}");
 }
 
 fn question(text: &str) -> StoppedChunk {

@@ -37,7 +37,7 @@ pub use remote::{add_worktree, fetch, push, remote_url};
 pub use repo::{Repo, files_of_tree, identity, resolve_base, room_for_branches};
 pub use seal::{SealMethod, SealRequest, commit_with_command};
 pub use stale::remove_stale;
-pub use work::{AddedLine, Capture};
+pub use work::{AddedLine, Capture, TakenUp};
 pub use worker::Worker;
 
 /// Where tips of lanes stand.

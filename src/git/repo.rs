@@ -389,6 +389,14 @@ pub(super) fn from_oid(oid: &Oid) -> Result<git2::Oid, GitError> {
     git2::Oid::from_str(oid.as_str()).doing(|| format!("reading object id `{oid}`"))
 }
 
+impl Repo {
+    /// The name of who works here, from git's configuration; None where it names nobody.
+    pub fn user_name(&self) -> Option<String> {
+        let name = self.git.config().ok()?.get_string("user.name").ok()?;
+        Some(name.trim().to_owned()).filter(|n| !n.is_empty())
+    }
+}
+
 /// Fails early where nobody could commit.
 ///
 /// # Errors

@@ -33,6 +33,19 @@ pub struct Capture {
     pub added: Vec<AddedLine>,
 }
 
+/// What came of putting saved work back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakenUp {
+    Stands,
+    /// These paths were changed on both sides.
+    Conflicts(Vec<String>),
+    /// Nothing was saved there.
+    Missing,
+}
+
+/// Commits of a lane that are looked at for a tree.
+pub const LOOKED_BACK: usize = 1_000;
+
 /// Changes in a worktree.
 #[derive(Default)]
 struct Swept {
@@ -214,6 +227,66 @@ impl Repo {
         commit
             .and_then(|c| commit_lines(&self.git, &c, spec))
             .doing(|| "counting a commit's lines".to_owned())
+    }
+
+    /// Puts work that was saved under `reference` on top of `tip` in the lane's worktree, which stands clean
+    /// there: what the work changed since its own first parent.
+    ///
+    /// # Errors
+    /// Objects or files that cannot be read or written.
+    pub fn take_up(&mut self, reference: &str, tip: &Oid) -> Result<TakenUp, GitError> {
+        let Some(saved) = self.ref_target(reference)? else {
+            return Ok(TakenUp::Missing);
+        };
+        let tree = match self.put_on_top(&saved, tip)? {
+            Ok(tree) => tree,
+            Err(paths) => return Ok(TakenUp::Conflicts(paths)),
+        };
+        self.hold_tree(&tree)?;
+        Ok(TakenUp::Stands)
+    }
+
+    /// What a commit changed since its first parent, on top of `tip`, as a tree; or the paths that do not fit.
+    fn put_on_top(&mut self, saved: &Oid, tip: &Oid) -> Result<Result<Oid, Vec<String>>, GitError> {
+        let what = || format!("merging {} onto {}", saved.short(), tip.short());
+        let git = &self.opened()?.git;
+        let saved = git.find_commit(from_oid(saved)?).doing(what)?;
+        let before = saved.parent(0).and_then(|c| c.tree()).doing(what)?;
+        let now = git
+            .find_commit(from_oid(tip)?)
+            .and_then(|c| c.tree())
+            .doing(what)?;
+        let work = saved.tree().doing(what)?;
+        let mut merged = git.merge_trees(&before, &now, &work, None).doing(what)?;
+        if merged.has_conflicts() {
+            let mut paths = Vec::new();
+            for conflict in merged.conflicts().doing(what)? {
+                let conflict = conflict.doing(what)?;
+                let side = conflict.our.or(conflict.their).or(conflict.ancestor);
+                paths.extend(side.map(|e| String::from_utf8_lossy(&e.path).into_owned()));
+            }
+            return Ok(Err(paths));
+        }
+        Ok(Ok(to_oid(merged.write_tree_to(git).doing(what)?)))
+    }
+
+    /// True when a commit of the lane up to `tip`, of the last [`LOOKED_BACK`], has this tree: work with that
+    /// tree changed nothing.
+    ///
+    /// # Errors
+    /// Commits that cannot be read.
+    pub fn had_tree(&self, tip: &Oid, tree: &str) -> Result<bool, GitError> {
+        let what = || format!("looking back from {}", tip.short());
+        let mut walk = self.git.revwalk().doing(what)?;
+        walk.push(from_oid(tip)?).doing(what)?;
+        walk.simplify_first_parent().doing(what)?;
+        for id in walk.take(LOOKED_BACK) {
+            let commit = self.git.find_commit(id.doing(what)?).doing(what)?;
+            if commit.tree_id().to_string() == tree {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Paths that differ between two trees of the lane's.

@@ -50,6 +50,10 @@ pub fn decode(bytes: &[u8]) -> Result<Ledger, CodecError> {
     match schema {
         1 => serde_json::from_slice::<LedgerWire>(bytes)
             .map_err(corrupt)?
+            .migrated_from_1()
+            .try_into(),
+        2 => serde_json::from_slice::<LedgerWire>(bytes)
+            .map_err(corrupt)?
             .try_into(),
         0 => Err(CodecError::Inconsistent {
             place: "schema".to_owned(),
@@ -62,7 +66,7 @@ pub fn decode(bytes: &[u8]) -> Result<Ledger, CodecError> {
     }
 }
 
-fn corrupt(error: serde_json::Error) -> CodecError {
+pub(super) fn corrupt(error: serde_json::Error) -> CodecError {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     CodecError::Corrupt {

@@ -3,7 +3,7 @@ use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::{Baseline, SpecBase};
 use crate::model::{
     Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkRecord, ChunkState, Completion, Cost,
-    Evidence, Intent, Oid, PrRecord, PrState, Usage,
+    Evidence, Intent, MoveKind, MoveRecord, Oid, PrRecord, PrState, SkippedBy, Usage,
 };
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -11,6 +11,9 @@ use proptest::{collection, option};
 
 /// A ledger as schema 1 wrote it. Never edit: every later version must go on reading it.
 const SCHEMA_1: &str = include_str!("fixtures/schema-1.json");
+
+/// The same, as schema 2 wrote it.
+const SCHEMA_2: &str = include_str!("fixtures/schema-2.json");
 
 fn fixture() -> Ledger {
     let mut ledger = Ledger::new(
@@ -93,6 +96,7 @@ fn fixture() -> Ledger {
         ChunkState::AwaitingApproval { gate: "g".into() },
         ChunkState::Skipped {
             because: "b".into(),
+            by: SkippedBy::Dependency,
         },
     ];
     for (n, state) in states.into_iter().enumerate() {
@@ -172,10 +176,87 @@ fn fixture() -> Ledger {
     ledger
 }
 
+/// The same with what schema 2 added.
+fn fixture_2() -> Ledger {
+    let mut ledger = fixture();
+    let said = |n, kind, run: Option<&str>| MoveRecord {
+        n,
+        kind,
+        who: "Ada".into(),
+        when: DateTime::from_timestamp(1_767_323_045, 250_000_000).unwrap(),
+        run: run.map(Into::into),
+    };
+    let answer = MoveKind::Answer {
+        text: "In green.\n".into(),
+    };
+    let mut record = ChunkRecord::new("Task 10", "f1f1f1f1f1f1");
+    record.moves = vec![
+        said(1, answer, None),
+        said(2, MoveKind::Retry, Some("20260102T030405Z-abcdef")),
+        said(3, MoveKind::Accept { attempt: 4 }, None),
+        said(4, MoveKind::Skip, None),
+    ];
+    record.state = ChunkState::Skipped {
+        because: "Ada said so".into(),
+        by: SkippedBy::Person,
+    };
+    ledger.chunks.insert("T010".into(), record);
+    ledger.intents.push(Intent::TakeUp {
+        chunk: "T006".into(),
+        attempt: 5,
+    });
+    ledger
+}
+
 #[test]
-fn schema_1_is_read_and_written() {
+fn schema_1_is_read() {
     assert_eq!(decode(SCHEMA_1.as_bytes()).unwrap(), fixture());
-    assert_eq!(String::from_utf8(encode(&fixture())).unwrap(), SCHEMA_1);
+}
+
+#[test]
+fn schema_2_is_read_and_written() {
+    assert_eq!(String::from_utf8(encode(&fixture_2())).unwrap(), SCHEMA_2);
+    assert_eq!(decode(SCHEMA_2.as_bytes()).unwrap(), fixture_2());
+}
+
+#[test]
+fn what_schema_2_added_is_not_guessed_at() {
+    for (from, to, says) in [
+        (
+            "\"by\": \"person\",\n      ",
+            "",
+            "chunk T010: what is skipped wants a `by`",
+        ),
+        (
+            "\"status\": \"pending\",",
+            "\"status\": \"pending\", \"by\": \"person\",",
+            "chunk T001: the status Pending takes no `by`",
+        ),
+        (
+            "\"attempt\": 4",
+            "\"attempt\": 4, \"text\": \"x\"",
+            "chunk T010: move 3: the move Accept does not go",
+        ),
+        (
+            "\"kind\": \"skip\"",
+            "\"kind\": \"leap\"",
+            "unknown variant `leap`",
+        ),
+        (
+            "\"who\": \"Ada\"",
+            "\"who\": \"Ada\", \"x\": 1",
+            "unknown field `x`",
+        ),
+        (
+            "\"schema\": 2",
+            "\"schema\": 3",
+            "schema 3, this one knows 2); upgrade codelicious",
+        ),
+    ] {
+        assert!(SCHEMA_2.contains(from), "{from}");
+        let error = decode(SCHEMA_2.replacen(from, to, 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(says), "{says}: {error}");
+    }
 }
 
 #[test]
@@ -195,8 +276,8 @@ fn refusals_say_where_and_what() {
     };
     for (bytes, says) in [
         (
-            edit("\"schema\": 1", "\"schema\": 2"),
-            "newer codelicious (schema 2, this one knows 1); upgrade codelicious",
+            edit("\"schema\": 1", "\"schema\": 3"),
+            "newer codelicious (schema 3, this one knows 2); upgrade codelicious",
         ),
         (
             r#"{"schema": 99, "all": "else is new"}"#.to_owned(),
@@ -285,7 +366,14 @@ fn state() -> impl Strategy<Value = ChunkState> {
         text().prop_map(|why| ChunkState::NeedsReview { why }),
         (text(), text()).prop_map(|(why, needs)| ChunkState::Blocked { why, needs }),
         text().prop_map(|gate| ChunkState::AwaitingApproval { gate }),
-        text().prop_map(|because| ChunkState::Skipped { because }),
+        (text(), any::<bool>()).prop_map(|(because, person)| ChunkState::Skipped {
+            because,
+            by: if person {
+                SkippedBy::Person
+            } else {
+                SkippedBy::Dependency
+            },
+        }),
     ]
 }
 
@@ -365,6 +453,25 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         )
 }
 
+fn kind() -> impl Strategy<Value = MoveKind> {
+    prop_oneof![
+        Just(MoveKind::Retry),
+        Just(MoveKind::Skip),
+        text().prop_map(|text| MoveKind::Answer { text }),
+        any::<u32>().prop_map(|attempt| MoveKind::Accept { attempt }),
+    ]
+}
+
+fn a_move() -> impl Strategy<Value = MoveRecord> {
+    (any::<u32>(), kind(), text(), option::of(text())).prop_map(|(n, kind, who, run)| MoveRecord {
+        n,
+        kind,
+        who,
+        when: DateTime::from_timestamp(i64::from(n), n % 1_000_000_000).unwrap(),
+        run: run.map(|r| r.as_str().into()),
+    })
+}
+
 fn record() -> impl Strategy<Value = ChunkRecord> {
     let completion = (text(), 0u32..=1_000_000, option::of(text())).prop_map(
         |(summary, c, no_change_needed)| Completion {
@@ -380,9 +487,17 @@ fn record() -> impl Strategy<Value = ChunkRecord> {
         option::of(evidence()),
         option::of(completion),
         any::<(Option<u32>, u32, Option<u64>)>(),
+        collection::vec(a_move(), 0..3),
     )
         .prop_map(
-            |((title, fingerprint, state), attempts, evidence, completion, (part, lines, pr))| {
+            |(
+                (title, fingerprint, state),
+                attempts,
+                evidence,
+                completion,
+                (part, lines, pr),
+                moves,
+            )| {
                 ChunkRecord {
                     title,
                     fingerprint,
@@ -393,6 +508,7 @@ fn record() -> impl Strategy<Value = ChunkRecord> {
                     part,
                     lines,
                     pr,
+                    moves,
                 }
             },
         )
@@ -424,8 +540,8 @@ proptest! {
     }
 
     #[test]
-    fn any_damage_is_survived(at in 0..SCHEMA_1.len(), byte: u8, cut in 0..SCHEMA_1.len()) {
-        let mut bytes = SCHEMA_1.as_bytes().to_vec();
+    fn any_damage_is_survived(at in 0..SCHEMA_2.len(), byte: u8, cut in 0..SCHEMA_2.len()) {
+        let mut bytes = SCHEMA_2.as_bytes().to_vec();
         bytes[at] = byte;
         let _ = decode(&bytes);
         bytes.truncate(cut);

@@ -1,15 +1,16 @@
-//! The ledger's layout on disk, schema 1, and its conversions.
+//! The ledger's layout on disk, schema 2, and its conversions.
 //!
 //! Flat where people and scripts read it: a status is a word with its facts beside it. Reading is strict, so
 //! that nothing a person or a newer version wrote is dropped in silence.
 
 use super::codec::CodecError;
+use super::wire_moves::RecordWire;
 
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::{Baseline, LEDGER_SCHEMA, SpecBase};
 use crate::model::{
     Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState, Completion,
-    Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState, RunId, SpecId, Usage,
+    Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState, RunId, SkippedBy, SpecId, Usage,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ struct BaselineWire {
     evidence: EvidenceWire,
 }
 
-/// `attempt`, `fixes`, `commit`, `reason` and `needs` are the status's own facts; which of them stand depends
+/// `attempt`, `fixes`, `commit`, `reason`, `needs` and `by` are the status's own facts; which of them stand depends
 /// on it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +64,9 @@ struct ChunkWire {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     needs: Option<String>,
+    /// Who left it out; since schema 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<ByWord>,
     commit: Option<Oid>,
     attempts: Vec<AttemptWire>,
     evidence: Option<EvidenceWire>,
@@ -70,6 +74,16 @@ struct ChunkWire {
     part: Option<u32>,
     lines: u32,
     pr: Option<u64>,
+    /// Since schema 2.
+    #[serde(default)]
+    moves: Vec<RecordWire>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ByWord {
+    Dependency,
+    Person,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -200,6 +214,10 @@ enum IntentWire {
         attempt: u32,
         tip: Oid,
     },
+    TakeUp {
+        chunk: ChunkId,
+        attempt: u32,
+    },
     Land {
         chunk: ChunkId,
         part: u32,
@@ -299,6 +317,7 @@ impl From<&ChunkRecord> for ChunkWire {
             part,
             lines,
             pr,
+            moves,
         } = chunk;
         let mut wire = Self {
             title: title.clone(),
@@ -308,6 +327,7 @@ impl From<&ChunkRecord> for ChunkWire {
             fixes: None,
             reason: state.reason().map(str::to_owned),
             needs: None,
+            by: None,
             commit: None,
             attempts: attempts.iter().map(Into::into).collect(),
             evidence: evidence.as_ref().map(Into::into),
@@ -315,6 +335,7 @@ impl From<&ChunkRecord> for ChunkWire {
             part: *part,
             lines: *lines,
             pr: *pr,
+            moves: moves.iter().map(Into::into).collect(),
         };
         wire.status = match state {
             ChunkState::Pending => Status::Pending,
@@ -341,7 +362,13 @@ impl From<&ChunkRecord> for ChunkWire {
                 Status::Blocked
             }
             ChunkState::AwaitingApproval { gate: _ } => Status::AwaitingApproval,
-            ChunkState::Skipped { because: _ } => Status::Skipped,
+            ChunkState::Skipped { because: _, by } => {
+                wire.by = Some(match by {
+                    SkippedBy::Dependency => ByWord::Dependency,
+                    SkippedBy::Person => ByWord::Person,
+                });
+                Status::Skipped
+            }
         };
         wire
     }
@@ -514,6 +541,7 @@ impl From<Intent> for IntentWire {
                 attempt,
                 tip,
             },
+            Intent::TakeUp { chunk, attempt } => Self::TakeUp { chunk, attempt },
             Intent::Land {
                 chunk,
                 part,
@@ -553,6 +581,17 @@ fn to_millionths(value: f64) -> f64 {
 }
 
 // And back.
+
+impl LedgerWire {
+    /// What schema 1 wrote, as of schema 2: then only dependencies left chunks out, and nobody moved one.
+    pub(super) fn migrated_from_1(mut self) -> Self {
+        let skipped = self.chunks.values_mut();
+        for chunk in skipped.filter(|c| matches!(c.status, Status::Skipped)) {
+            chunk.by.get_or_insert(ByWord::Dependency);
+        }
+        self
+    }
+}
 
 impl TryFrom<LedgerWire> for Ledger {
     type Error = CodecError;
@@ -607,6 +646,9 @@ impl TryFrom<ChunkWire> for ChunkRecord {
     type Error = String;
 
     fn try_from(w: ChunkWire) -> Result<Self, String> {
+        if w.by.is_some() && !matches!(w.status, Status::Skipped) {
+            return Err(format!("the status {:?} takes no `by`", w.status));
+        }
         let state = match (w.status, w.attempt, w.fixes, w.commit, w.reason, w.needs) {
             (Status::Pending, None, None, None, None, None) => ChunkState::Pending,
             (Status::InProgress, Some(attempt), None, None, None, None) => {
@@ -632,7 +674,12 @@ impl TryFrom<ChunkWire> for ChunkRecord {
                 ChunkState::AwaitingApproval { gate }
             }
             (Status::Skipped, None, None, None, Some(because), None) => {
-                ChunkState::Skipped { because }
+                let by = match w.by {
+                    Some(ByWord::Dependency) => SkippedBy::Dependency,
+                    Some(ByWord::Person) => SkippedBy::Person,
+                    None => return Err("what is skipped wants a `by`".to_owned()),
+                };
+                ChunkState::Skipped { because, by }
             }
             (status, ..) => {
                 return Err(format!(
@@ -659,6 +706,11 @@ impl TryFrom<ChunkWire> for ChunkRecord {
             part: w.part,
             lines: w.lines,
             pr: w.pr,
+            moves: w
+                .moves
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, String>>()?,
         })
     }
 }
@@ -778,6 +830,7 @@ impl From<IntentWire> for Intent {
                 attempt,
                 tip,
             },
+            IntentWire::TakeUp { chunk, attempt } => Self::TakeUp { chunk, attempt },
             IntentWire::Land {
                 chunk,
                 part,

@@ -116,7 +116,18 @@ pub enum ChunkState {
     },
     Skipped {
         because: String,
+        by: SkippedBy,
     },
+}
+
+/// Who left a chunk out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkippedBy {
+    /// A chunk that it needs did not commit; it comes back by itself.
+    Dependency,
+    /// A person said so; it stays until a person says otherwise.
+    Person,
 }
 
 impl ChunkState {
@@ -142,7 +153,7 @@ impl ChunkState {
             Self::Failed { why } | Self::NeedsReview { why } | Self::Blocked { why, .. } => {
                 Some(why)
             }
-            Self::Skipped { because } => Some(because),
+            Self::Skipped { because, .. } => Some(because),
             Self::AwaitingApproval { gate } => Some(gate),
             Self::Pending
             | Self::InProgress { .. }

@@ -21,6 +21,8 @@ pub enum Effect {
         attempt: u32,
         fixes: u32,
     },
+    /// Put the work that was saved of an attempt, and that a person accepted, back on top of the lane's tip.
+    TakeUp { chunk: ChunkId, attempt: u32 },
     /// Capture the lane's changes as a tree and run the checks they call for.
     Verify { chunk: ChunkId },
     /// Write the commit object: work, mark and trailers. Moves no ref.
@@ -56,6 +58,7 @@ impl Effect {
             Self::PrepareLane => "prepare_lane",
             Self::Baseline => "baseline",
             Self::RunEngine { .. } => "run_engine",
+            Self::TakeUp { .. } => "take_up",
             Self::Verify { .. } => "verify",
             Self::Seal { .. } => "seal",
             Self::Land { .. } => "land",
@@ -69,9 +72,11 @@ impl Effect {
     /// what will prove that they did.
     pub fn has_intent(&self) -> bool {
         match self {
-            Self::RunEngine { .. } | Self::Land { .. } | Self::Push { .. } | Self::PutPr { .. } => {
-                true
-            }
+            Self::RunEngine { .. }
+            | Self::TakeUp { .. }
+            | Self::Land { .. }
+            | Self::Push { .. }
+            | Self::PutPr { .. } => true,
             // Repeatable without a trace outside the lane, or recovered from git alone.
             Self::PrepareLane
             | Self::Baseline
@@ -87,6 +92,7 @@ impl Effect {
             Self::PrepareLane
             | Self::Baseline
             | Self::RunEngine { .. }
+            | Self::TakeUp { .. }
             | Self::Verify { .. }
             | Self::Seal { .. }
             | Self::Land { .. }
@@ -112,6 +118,11 @@ pub enum EffectResult {
         chunk: ChunkId,
         report: Box<EngineReport>,
         undone: Vec<String>,
+    },
+    /// The saved work stands in the lane, or `refused` says why it cannot.
+    TakenUp {
+        chunk: ChunkId,
+        refused: Option<String>,
     },
     Verified {
         chunk: ChunkId,

@@ -185,6 +185,18 @@ pub enum EventKind {
     ChunkReset {
         why: String,
     },
+    /// A person's move was carried out: `verb` is what was asked for, `status` what the chunk is now.
+    Moved {
+        verb: String,
+        who: String,
+        status: String,
+    },
+    /// A person's move was not carried out.
+    MoveRefused {
+        verb: String,
+        who: String,
+        why: String,
+    },
     WorkSaved {
         reference: String,
     },
@@ -248,6 +260,8 @@ impl EventKind {
             Self::ChunkCommitted { .. } => "chunk_committed",
             Self::ChunkStopped { .. } => "chunk_stopped",
             Self::ChunkReset { .. } => "chunk_reset",
+            Self::Moved { .. } => "moved",
+            Self::MoveRefused { .. } => "move_refused",
             Self::WorkSaved { .. } => "work_saved",
             Self::Pushed { .. } => "pushed",
             Self::PushFailed { .. } => "push_failed",
@@ -299,6 +313,8 @@ impl EventKind {
                 reason,
             } => vec![title, status, reason],
             Self::ChunkReset { why } => vec![why],
+            Self::Moved { verb, who, status } => vec![verb, who, status],
+            Self::MoveRefused { verb, who, why } => vec![verb, who, why],
             Self::WorkSaved { reference } => vec![reference],
             Self::Pushed { branch, .. } => vec![branch],
             Self::PushFailed { branch, message } => vec![branch, message],
@@ -319,7 +335,7 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 28] = [
+pub const EVENT_KINDS: [&str; 30] = [
     "run_started",
     "planned",
     "warning",
@@ -339,6 +355,8 @@ pub const EVENT_KINDS: [&str; 28] = [
     "chunk_committed",
     "chunk_stopped",
     "chunk_reset",
+    "moved",
+    "move_refused",
     "work_saved",
     "pushed",
     "push_failed",
@@ -439,6 +457,16 @@ mod tests {
                 reason: "t".into(),
             },
             EventKind::ChunkReset { why: "t".into() },
+            EventKind::Moved {
+                verb: "t".into(),
+                who: "t".into(),
+                status: "t".into(),
+            },
+            EventKind::MoveRefused {
+                verb: "t".into(),
+                who: "t".into(),
+                why: "t".into(),
+            },
             EventKind::WorkSaved {
                 reference: "t".into(),
             },

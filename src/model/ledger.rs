@@ -5,6 +5,7 @@
 use super::chunk::ChunkState;
 use super::effect::PushFailure;
 use super::id::{ChunkId, Oid, RunId, SpecId};
+use super::moves::{MoveKind, MoveRecord};
 use super::outcome::Completion;
 use super::usage::{Cost, Usage};
 use super::verify::Evidence;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema number written by this version.
-pub const LEDGER_SCHEMA: u32 = 1;
+pub const LEDGER_SCHEMA: u32 = 2;
 
 /// `.codelicious/state/<spec>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,8 @@ pub struct ChunkRecord {
     /// Changed lines of the committed work.
     pub lines: u32,
     pub pr: Option<u64>,
+    /// What persons said about it, oldest first.
+    pub moves: Vec<MoveRecord>,
 }
 
 /// One engine assignment at a chunk, fix turns included.
@@ -154,6 +157,8 @@ pub enum Intent {
         attempt: u32,
         tip: Oid,
     },
+    /// What lies in the worktree is a copy of work that was saved of this attempt.
+    TakeUp { chunk: ChunkId, attempt: u32 },
     /// Proven by the lane's tip being `new`.
     Land {
         chunk: ChunkId,
@@ -201,7 +206,42 @@ impl ChunkRecord {
             part: None,
             lines: 0,
             pr: None,
+            moves: Vec::new(),
         }
+    }
+
+    /// The word of the person under which the last attempt's work is being verified or was committed.
+    pub fn accepted(&self) -> Option<&MoveRecord> {
+        let last = self.moves.last()?;
+        let MoveKind::Accept { attempt } = last.kind else {
+            return None;
+        };
+        let stands = match &self.state {
+            ChunkState::Verifying { attempt: now, .. } => *now == attempt,
+            ChunkState::Committed { .. } => self
+                .attempts
+                .last()
+                .is_some_and(|a| a.n == attempt && a.end == AttemptEnd::Committed),
+            ChunkState::Pending
+            | ChunkState::InProgress { .. }
+            | ChunkState::Fixing { .. }
+            | ChunkState::Failed { .. }
+            | ChunkState::NeedsReview { .. }
+            | ChunkState::Blocked { .. }
+            | ChunkState::AwaitingApproval { .. }
+            | ChunkState::Skipped { .. } => false,
+        };
+        stands.then_some(last)
+    }
+
+    /// The number of the last attempt; 0 before the first.
+    pub fn last_attempt(&self) -> u32 {
+        self.attempts.last().map_or(0, |a| a.n)
+    }
+
+    /// The number that the next move gets.
+    pub fn next_move(&self) -> u32 {
+        self.moves.last().map_or(0, |m| m.n) + 1
     }
 
     /// Attempts that count against the bound.

@@ -4,7 +4,7 @@
 //! text. Shapes that go out as JSON carry `schema`, and only ever grow under one number. Texts are
 //! expected redacted and are neutralised where they are rendered.
 
-use super::chunk::{ChunkState, PlanWarning};
+use super::chunk::{ChunkState, PlanWarning, SkippedBy};
 use super::effect::PushFailureKind;
 use super::exit::ExitCode;
 use super::id::{ChunkId, Oid, RunId, SpecId};
@@ -247,32 +247,40 @@ impl StoppedChunk {
         title: &str,
         state: &ChunkState,
     ) -> Option<Self> {
-        let anew = || "run again with --no-resume".to_owned();
+        let verb = |verb: &str| format!("codelicious {verb} {spec}:{chunk}");
+        let say_more = format!("say more in its task in {path}, and run again");
         let (needs, next) = match state {
             ChunkState::Failed { .. } => (
                 None,
                 vec![
-                    "run again, with --no-resume once its attempts are used up".to_owned(),
-                    format!("say more in its task in {path}, and run again"),
+                    format!("{}, and run again", verb("retry")),
+                    say_more,
+                    format!("{} leaves it out", verb("skip")),
                 ],
             ),
             ChunkState::NeedsReview { .. } => (
                 None,
                 vec![
-                    format!("say more in its task in {path}, and run again"),
-                    format!("mark it done in {path} where nothing is left to do"),
-                    anew(),
+                    format!("{} takes the work as it is", verb("accept")),
+                    format!("{} has it built anew", verb("retry")),
+                    say_more,
                 ],
             ),
             ChunkState::Blocked { needs, .. } => (
                 Some(needs.clone()),
                 vec![
+                    format!("{} TEXT, and run again", verb("answer")),
                     format!("put the answer below its task in {path}, and run again"),
-                    anew(),
+                    format!("{} leaves it out", verb("skip")),
                 ],
             ),
-            ChunkState::AwaitingApproval { .. } => (None, vec![anew()]),
-            ChunkState::Skipped { .. } => (None, Vec::new()),
+            ChunkState::AwaitingApproval { .. } => {
+                (None, vec![format!("{}, and run again", verb("retry"))])
+            }
+            ChunkState::Skipped { by, .. } => match by {
+                SkippedBy::Dependency => (None, Vec::new()),
+                SkippedBy::Person => (None, vec![format!("{} takes it back", verb("retry"))]),
+            },
             ChunkState::Pending
             | ChunkState::InProgress { .. }
             | ChunkState::Verifying { .. }
@@ -449,6 +457,8 @@ pub struct BodyChunk {
     pub verdict: Option<String>,
     /// Changed lines.
     pub lines: u32,
+    /// Who accepted the work, where a person had to.
+    pub accepted_by: Option<String>,
 }
 
 /// Something to point at: shown as a link where `url` is a web address.

@@ -158,6 +158,15 @@ impl Narrator {
                 format!("{}: {title}: {reason}", status.replace('_', " ")),
             )),
             K::ChunkReset { why } => plain(Normal, format!("open again: {why}")),
+            K::Moved { verb, who, status } => plain(
+                Normal,
+                format!("{verb} by {who}: {} now", status.replace('_', " ")),
+            ),
+            K::MoveRefused { verb, who, why } => Some((
+                Problem,
+                Paint::Doubt,
+                format!("{verb} by {who} was refused: {why}"),
+            )),
             K::WorkSaved { reference } => plain(Normal, format!("work kept at {reference}")),
             K::Pushed { branch, tip } => plain(Normal, format!("pushed {branch} {}", tip.short())),
             K::PushFailed { branch, message } => Some((

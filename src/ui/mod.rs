@@ -9,6 +9,7 @@ pub mod error;
 pub mod gc;
 mod lines;
 mod live;
+pub mod moves;
 pub mod plan;
 pub mod postmortem;
 mod reporter;

@@ -77,8 +77,9 @@ fn the_page() {
 
     ```text
     todo:T002 failed: tests fail
-        to go on: run again, with --no-resume once its attempts are used up
+        to go on: codelicious retry todo:T002, and run again
         or say more in its task in specs/todo.md, and run again
+        or codelicious skip todo:T002 leaves it out
     ```
 
     ## Run

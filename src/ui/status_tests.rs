@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::effect::PushFailureKind;
 use crate::model::report::{LockHolder, REPORT_SCHEMA, Spent, StateCounts};
-use crate::model::{ChunkId, ChunkState, Cost, Oid, RunId, SpecId, Usage};
+use crate::model::{ChunkId, ChunkState, Cost, Oid, RunId, SkippedBy, SpecId, Usage};
 use chrono::DateTime;
 
 fn sample() -> StatusReport {
@@ -20,6 +20,7 @@ fn sample() -> StatusReport {
         },
         ChunkState::Skipped {
             because: "T003 did not commit".to_owned(),
+            by: SkippedBy::Dependency,
         },
     ];
     let id = SpecId::new("todo");
@@ -102,13 +103,14 @@ fn a_status_for_people() {
           the key is missing
           needs: Which key opens the door to the staging system, and who may have
           it?
-          to go on: put the answer below its task in specs/todo.md, and run again
-          or run again with --no-resume
+          to go on: codelicious answer todo:T003 TEXT, and run again
+          or put the answer below its task in specs/todo.md, and run again
+          or codelicious skip todo:T003 leaves it out
       needs review  T004  Open the door
           no change and no reason
-          to go on: say more in its task in specs/todo.md, and run again
-          or mark it done in specs/todo.md where nothing is left to do
-          or run again with --no-resume
+          to go on: codelicious accept todo:T004 takes the work as it is
+          or codelicious retry todo:T004 has it built anew
+          or say more in its task in specs/todo.md, and run again
       skipped  T005  Open the door
           T003 did not commit
       not pushed codelicious/todo
@@ -191,8 +193,9 @@ fn the_documented_shape() {
               "chunk": "T003",
               "needs": "Which key opens the door to the staging system, and who may have it?",
               "next": [
+                "codelicious answer todo:T003 TEXT, and run again",
                 "put the answer below its task in specs/todo.md, and run again",
-                "run again with --no-resume"
+                "codelicious skip todo:T003 leaves it out"
               ],
               "reason": "the key is missing",
               "spec": "todo",
@@ -223,24 +226,37 @@ fn what_to_do_about_stopped_chunks_works_in_this_version() {
     for (state, first) in [
         (
             ChunkState::Failed { why: s("w") },
-            Some("run again, with --no-resume once its attempts are used up"),
+            Some("codelicious retry a:T1, and run again"),
         ),
         (
             ChunkState::NeedsReview { why: s("w") },
-            Some("say more in its task in a.md, and run again"),
+            Some("codelicious accept a:T1 takes the work as it is"),
         ),
         (
             ChunkState::Blocked {
                 why: s("w"),
                 needs: s("n"),
             },
-            Some("put the answer below its task in a.md, and run again"),
+            Some("codelicious answer a:T1 TEXT, and run again"),
         ),
         (
             ChunkState::AwaitingApproval { gate: s("g") },
-            Some("run again with --no-resume"),
+            Some("codelicious retry a:T1, and run again"),
         ),
-        (ChunkState::Skipped { because: s("b") }, None),
+        (
+            ChunkState::Skipped {
+                because: s("b"),
+                by: SkippedBy::Dependency,
+            },
+            None,
+        ),
+        (
+            ChunkState::Skipped {
+                because: s("b"),
+                by: SkippedBy::Person,
+            },
+            Some("codelicious retry a:T1 takes it back"),
+        ),
     ] {
         let stopped = of(&state).unwrap();
         assert_eq!(stopped.next.first().map(String::as_str), first);

@@ -73,8 +73,9 @@ fn a_summary_for_people() {
       failed  T004  Add logout
           cargo test failed after 2 fixes: assertion `left == right` failed at
           src/lib.rs:12, which was green before
-          to go on: run again, with --no-resume once its attempts are used up
+          to go on: codelicious retry todo:T004, and run again
           or say more in its task in specs/todo.md, and run again
+          or codelicious skip todo:T004 leaves it out
       not pushed codelicious/todo
           there is no remote
           type git remote add origin <url>

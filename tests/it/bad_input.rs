@@ -53,7 +53,6 @@ fn a_mistyped_verb() {
     said!("mistyped_verb", repo, ["stauts"], 2);
     said!("mistyped_verb_with_more", repo, ["plam", "specs"], 2);
     said!("misplaced_verb", repo, [".", "plan"], 2);
-    said!("later_verb", repo, ["retry", "a:T001"], 2);
 }
 
 #[test]

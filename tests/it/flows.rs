@@ -79,9 +79,8 @@ fn a_job_in_which_chunks_fail_ask_and_wait() {
         repo.run(&["status"]).stdout,
         repo.read(".codelicious/prs/1.md"),
     ] {
-        for verb in ["retry", "answer ", "accept", "codelicious skip"] {
-            assert!(!text.contains(&format!("codelicious {verb}")), "{text}");
-        }
+        let advice = "codelicious answer specs-shop:T003 TEXT, and run again";
+        assert!(text.contains(advice), "{text}");
     }
     shown!("stopped_again", repo, [], 1);
 }

@@ -18,6 +18,7 @@ mod gc;
 mod git_cases;
 mod locking;
 mod main_job;
+mod moves;
 mod places;
 mod resume;
 mod shapes;

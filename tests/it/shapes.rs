@@ -48,6 +48,11 @@ fn shapes() -> Map<String, Value> {
                 "prs": [pr], "undelivered": undelivered, "unverified": "integer"}],
             "diagnostics": [diagnostic], "next": "string | null",
         },
+        "retry, answer, accept and skip --json": {
+            "schema": "integer", "run": "string | null", "next": "string | null",
+            "moves": [{"spec": "string", "chunk": "string", "title": "string", "move": "retry, answer, accept or skip", "who": "string", "when": "string",
+                "was": "string", "now": "string", "outcome": "done, recorded or refused", "message": "string", "remedy": "string"}],
+        },
         "doctor --json": {
             "schema": "integer", "version": "string", "findings": [{"what": "string", "verdict": "ok, note or missing", "found": "string", "remedy": "string"}],
         },
@@ -124,6 +129,14 @@ fn payloads() -> Vec<(&'static str, Value)> {
             json!({"title": "string", "status": "string", "reason": "string"}),
         ),
         ("chunk_reset", json!({"why": "string"})),
+        (
+            "moved",
+            json!({"verb": "string", "who": "string", "status": "string"}),
+        ),
+        (
+            "move_refused",
+            json!({"verb": "string", "who": "string", "why": "string"}),
+        ),
         ("work_saved", json!({"reference": "string"})),
         ("pushed", json!({"branch": "string", "tip": "string"})),
         (
@@ -290,6 +303,22 @@ fn every_json_has_its_documented_shape() {
         gc["things"].as_array().is_some_and(|t| t.len() > 1),
         "{gc:#}"
     );
+    for (words, code, outcome) in [
+        (&["answer", "T002", "this", "--json"][..], 0, "done"),
+        (&["accept", "T002", "--json"], 2, "refused"),
+        (&["skip", "T002", "--json"], 0, "done"),
+        (&["retry", "T002", "--json"], 0, "done"),
+        (&["retry", "--all-failed", "--json"], 0, ""),
+    ] {
+        let said = repo.run(words).expect(code).json();
+        let shape = &shapes["retry, answer, accept and skip --json"];
+        fits("moves", &said, shape);
+        let first = said["moves"][0]["outcome"].as_str().unwrap_or_default();
+        assert_eq!(first, outcome, "{said:#}");
+    }
+    for event in repo.events() {
+        fits_event(&event);
+    }
     fits(
         "plan",
         &repo.run(&["plan", "--json"]).expect(2).json(),

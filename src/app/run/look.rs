@@ -6,6 +6,7 @@ use crate::app::survey::{Scope, Survey, below_root, survey, survey_one};
 use crate::app::{engine, reports};
 use crate::core::cycle::stacked_base;
 use crate::core::lane::Lane;
+use crate::core::moves::Carrier;
 use crate::crash::{self, Point};
 use crate::git::{fetch, resolve_base};
 use crate::ledger::Loaded;
@@ -111,6 +112,7 @@ impl Session<'_> {
         let stacked = match stacked_base(plan, before) {
             Ok(stacked) => stacked,
             Err(why) => {
+                self.take_moves(plan, found, ledgers)?;
                 let Some(spec) = found.specs.get(&plan.id) else {
                     return Ok(None);
                 };
@@ -161,6 +163,7 @@ impl Session<'_> {
             (None, Some(spec)) => (spec, plan.clone()),
             (None, None) => return Ok(None),
         };
+        self.take_moves(&plan, found, ledgers)?;
         let (lane, mut repairs) = reports::lane(
             self.policy(),
             spec,
@@ -170,6 +173,59 @@ impl Session<'_> {
         )?;
         repairs.extend(self.catch_up(&lane).await?);
         Ok(Some((lane, repairs)))
+    }
+
+    /// Carries out what persons want of the spec's chunks, before recovery looks at them.
+    fn take_moves(
+        &self,
+        plan: &SpecPlan,
+        found: &Survey,
+        ledgers: &mut BTreeMap<SpecId, Ledger>,
+    ) -> Result<(), AppError> {
+        if self.shells.mailbox.of_spec(&plan.id)?.is_empty() {
+            return Ok(());
+        }
+        let ledger = ledgers
+            .entry(plan.id.clone())
+            .or_insert_with(|| reports::first_ledger(found, plan));
+        let carrier = Carrier {
+            at_work: false,
+            run: Some(&self.run),
+        };
+        Ok(self.shells.carry_out_moves(ledger, plan, carrier)?)
+    }
+
+    /// Refuses moves of specs that nobody knows any more. What this run was not asked to look at is left alone.
+    pub(super) fn refuse_strays(
+        &self,
+        found: &Survey,
+        ledgers: &BTreeMap<SpecId, Ledger>,
+    ) -> Result<(), AppError> {
+        if !self.scope.named.is_empty() {
+            return Ok(());
+        }
+        for letter in self.shells.mailbox.all()? {
+            let Ok(asked) = letter.content else { continue };
+            if found.specs.contains_key(&asked.spec) || ledgers.contains_key(&asked.spec) {
+                continue;
+            }
+            let refused = EventKind::MoveRefused {
+                verb: asked.kind.word().to_owned(),
+                who: asked.who,
+                why: format!("there is no spec {} any more", asked.spec),
+            };
+            (self.recorder)(Some(&asked.spec), Some(asked.chunk), refused);
+            self.shells.mailbox.remove(&letter.path)?;
+        }
+        Ok(())
+    }
+
+    /// True when somebody asked for something in one of these lanes after it was built.
+    pub(super) fn has_mail(&self, lanes: &[Lane]) -> Result<bool, AppError> {
+        let letters = self.shells.mailbox.all()?;
+        let asked = letters.iter().filter_map(|l| l.content.as_ref().ok());
+        let is_ours = |spec: &SpecId| lanes.iter().any(|l| l.ledger.spec == *spec);
+        Ok(asked.into_iter().any(|m| is_ours(&m.spec)))
     }
 
     /// Branches follow the lane; a crash may have come in between. A lane that is not here yet (a fresh clone)

@@ -4,15 +4,15 @@ use super::{Recorder, RunPlan, Session};
 use crate::app::engine::{self, Chosen};
 use crate::app::error::AppError;
 use crate::app::survey::Scope;
-use crate::app::world::{SystemClock, SystemRng, World, new_run_id, ui_options};
+use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
 use crate::config::{Environment, Format, Verbosity};
 use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
 use crate::driver::{Control, LaneSettings, Shells};
 use crate::forge::local::LocalForge;
-use crate::fsx::lock::{LockInfo, RunLock};
+use crate::fsx::lock::RunLock;
 use crate::git::{CommandSettings, Worker};
-use crate::ledger::{EventLog, Store};
+use crate::ledger::{EventLog, Mailbox, Store};
 use crate::model::{EventKind, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
@@ -79,6 +79,7 @@ impl<'w> Session<'w> {
             root: world.info.root.clone(),
             git,
             store,
+            mailbox: Mailbox::open(&dir),
             engine: plan.engine.engine,
             forge: Box::new(LocalForge::new(&world.info.root)),
             verifier: verifier(world, &lane_settings.env)?,
@@ -110,6 +111,7 @@ impl<'w> Session<'w> {
             scope: Scope::default(),
             specs: plan.specs,
             restart: plan.restart,
+            again_for_moves: false,
             log,
             at_work: Vec::new(),
             started: tokio::time::Instant::now(),
@@ -188,18 +190,6 @@ fn token(world: &World) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(world.info.common_dir.as_os_str().as_encoded_bytes());
     hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
-}
-
-pub(in crate::app) fn lock_info(run: &RunId, clock: &dyn Clock) -> LockInfo {
-    LockInfo {
-        pid: std::process::id(),
-        run: run.clone(),
-        start: clock.now(),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-    }
 }
 
 fn lane_settings(

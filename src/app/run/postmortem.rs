@@ -146,6 +146,9 @@ fn about_to(intent: &Intent) -> String {
             "an engine was at work on {chunk}, attempt {attempt}, upon {}",
             tip.short()
         ),
+        Intent::TakeUp { chunk, attempt } => {
+            format!("the saved work of {chunk}, attempt {attempt}, was about to be put back")
+        }
         Intent::Land {
             chunk,
             part,

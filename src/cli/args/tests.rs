@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{KEYS, Kind};
+use crate::config::{KEYS, Kind, Wanted};
 
 fn read(line: &[&str]) -> Result<Request, clap::Error> {
     parse(
@@ -125,13 +125,48 @@ fn every_flag_arrives_in_its_field() {
 }
 
 #[test]
+fn a_person_s_moves_name_a_chunk() {
+    let moved = |words: &[&str]| match read(words) {
+        Ok(Request::Move(request)) => request,
+        other => panic!("{words:?}: {other:?}"),
+    };
+    let chunk = |word: &str| Wanted::Chunk(word.to_owned());
+    let retry = moved(&["retry", "a:T1"]);
+    assert_eq!((retry.verb, retry.wanted), (MoveVerb::Retry, chunk("a:T1")));
+    assert_eq!(retry.path, PathBuf::from("."));
+    assert_eq!(
+        moved(&["retry", "T1", "there"]).path,
+        PathBuf::from("there")
+    );
+    let all = moved(&["retry", "--all-failed", "there", "--json"]);
+    assert_eq!(
+        (all.wanted, all.path),
+        (Wanted::AllFailed, PathBuf::from("there"))
+    );
+    assert_eq!(all.output.format, Format::Json);
+    let answer = moved(&["answer", "T1", "in green", "there"]);
+    assert_eq!(answer.verb, MoveVerb::Answer("in green".to_owned()));
+    assert_eq!(answer.path, PathBuf::from("there"));
+    assert_eq!(
+        moved(&["answer", "T1", "-"]).verb,
+        MoveVerb::Answer("-".to_owned())
+    );
+    assert_eq!(moved(&["accept", "T1"]).verb, MoveVerb::Accept);
+    assert_eq!(moved(&["skip", "T1"]).verb, MoveVerb::Skip);
+    assert!(refused(&["retry"]).contains("<CHUNK>"));
+    assert!(refused(&["skip"]).contains("<CHUNK>"));
+    assert!(refused(&["answer", "T1"]).contains("<TEXT>"));
+    assert!(refused(&["retry", "T1", "there", "--all-failed"]).contains("no CHUNK beside it"));
+}
+
+#[test]
 fn a_verb_comes_first_and_a_path_may_look_like_one() {
     assert!(matches!(read(&["plan"]), Ok(Request::Plan(_))));
     assert_eq!(built(&["./plan"]).path, PathBuf::from("./plan"));
     assert_eq!(built(&["--", "elsewhere"]).path, PathBuf::from("elsewhere"));
     assert!(refused(&["--json", "status"]).contains("comes first: codelicious status"));
-    assert!(refused(&["retry"]).contains("'retry' is not supported by this version"));
-    assert!(refused(&["retry", "a:1"]).contains("'retry' is not supported by this version"));
+    assert!(refused(&["gc"]).contains("'gc' is not supported by this version"));
+    assert!(refused(&["gc", "a"]).contains("'gc' is not supported by this version"));
     assert!(refused(&["pln", "x"]).contains("did you mean 'plan'?"));
     assert!(refused(&[".", "status"]).contains("comes first"));
     assert!(refused(&["one", "two"]).contains("'two' is one word too many"));

@@ -10,6 +10,7 @@ fn with(label: Option<&str>, title: &str, summary: &str, template: Option<&str>)
         title,
         summary,
         part: 3,
+        accepted_by: None,
         template,
     })
 }
