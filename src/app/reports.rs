@@ -219,7 +219,7 @@ pub fn status(
         if lane.plan.not_built.is_none() {
             exit = exit.max(lane_exit(&lane));
         }
-        let summary = spec_summary(&lane, remote);
+        let summary = spec_summary(&lane, remote, &world.folder);
         specs.push(StatusSpec {
             id: summary.id,
             path: summary.path,
@@ -257,7 +257,8 @@ fn still_stopped(lane: &Lane, id: &ChunkId, record: &ChunkRecord) -> bool {
 }
 
 /// One lane at the end of a run.
-pub fn spec_summary(lane: &Lane, remote: Option<&str>) -> SummarySpec {
+/// `folder` as in [`World`].
+pub fn spec_summary(lane: &Lane, remote: Option<&str>, folder: &str) -> SummarySpec {
     let (done, total) = lane.progress();
     SummarySpec {
         id: lane.ledger.spec.clone(),
@@ -273,7 +274,15 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>) -> SummarySpec {
             .iter()
             .filter_map(|c| {
                 let state = lane.state(&c.id);
-                StoppedChunk::of(&lane.ledger.spec, &lane.ledger.path, &c.id, &c.title, state)
+                let ledger = &lane.ledger;
+                StoppedChunk::of_elsewhere(
+                    &ledger.spec,
+                    &ledger.path,
+                    &c.id,
+                    &c.title,
+                    state,
+                    folder,
+                )
             })
             .collect(),
         undelivered: undelivered_work(lane, remote),

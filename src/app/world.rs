@@ -9,7 +9,7 @@ use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
 use crate::ledger::Store;
 use crate::model::{Ledger, RunId, SpecId};
 use crate::ports::{Clock, Rng, StopSignal};
-use crate::ui::UiOptions;
+use crate::ui::{self, UiOptions};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -23,6 +23,8 @@ pub struct World {
     pub started_in: PathBuf,
     /// Settings typed with it.
     pub flags: Flags,
+    /// The repository as a shell's word, for commands typed from outside it; empty within.
+    pub folder: String,
 }
 
 impl World {
@@ -41,7 +43,16 @@ impl World {
             }
         })?;
         let settings = config::load(&info.root, flags.clone(), env)?;
+        // `components` leaves out the `.` of a typed path.
+        let is_here = started_in.components().eq(env.cwd().components());
+        let is_within =
+            is_here || RepoInfo::discover(env.cwd()).is_ok_and(|here| here.root == info.root);
+        let folder = match is_within {
+            true => String::new(),
+            false => ui::shell_quote(&info.root.display().to_string()),
+        };
         Ok(Self {
+            folder,
             info,
             settings,
             started_in,

@@ -83,13 +83,7 @@ pub fn build(
     let mut user = String::from("Build this task of a spec.\n\n");
     identify(&mut user, spec, chunk);
     describe(&mut user, chunk);
-    if let Some(answer) = answer.filter(|a| !a.trim().is_empty()) {
-        block(
-            &mut user,
-            "This task was stopped by a question. A person answered, and the answer holds:",
-            answer,
-        );
-    }
+    answered(&mut user, answer);
     if !chunk.files.is_empty() {
         block(
             &mut user,
@@ -130,14 +124,14 @@ pub fn build(
 }
 
 /// The prompt of a fix turn: `feedback` is the output of the checks that refused the work, `fixes` counts
-/// fix turns from 1, `max` is how many there may be.
+/// fix turns from 1, `max` is how many there may be; `answer` as in [`build`], since a session may be lost.
 pub fn fix(
     system: &str,
     spec: &SpecPlan,
     chunk: &Chunk,
     feedback: &str,
-    fixes: u32,
-    max: u32,
+    (fixes, max): (u32, u32),
+    answer: Option<&str>,
 ) -> Prompt {
     let mut user =
         String::from("Repair your work on this task of a spec: the checks refused it.\n\n");
@@ -148,6 +142,7 @@ pub fn fix(
     );
     block(&mut user, "What the checks said:", &middle_out(feedback));
     describe(&mut user, chunk);
+    answered(&mut user, answer);
     user.push_str(
         "Find the cause and repair it in the code. Change a test only where the task itself asks for other \
          behaviour. Then end as the rules say.\n",
@@ -155,6 +150,17 @@ pub fn fix(
     Prompt {
         system: system.to_owned(),
         user,
+    }
+}
+
+/// What a person said to the question that stopped the chunk.
+fn answered(out: &mut String, answer: Option<&str>) {
+    if let Some(answer) = answer.filter(|a| !a.trim().is_empty()) {
+        block(
+            out,
+            "This task was stopped by a question. A person answered, and the answer holds:",
+            answer,
+        );
     }
 }
 

@@ -23,13 +23,13 @@ pub(super) async fn run_engine(
         .ok_or_else(|| Failure::bug(format!("there is no chunk {id}")))?;
     let record = lane.record(id);
     let settings = &shells.settings;
+    let answers = record.and_then(moves::answers);
+    let answers = answers.as_deref().map(|a| shells.redactor.redact(a));
     let prompt = if fixes == 0 {
         let checks = lane
             .baseline()
             .map(|b| check_list(&b.evidence))
             .unwrap_or_default();
-        let answers = record.and_then(moves::answers);
-        let answers = answers.as_deref().map(|a| shells.redactor.redact(a));
         prompt::build(
             &settings.system_prompt,
             &lane.plan,
@@ -48,8 +48,8 @@ pub(super) async fn run_engine(
             &lane.plan,
             chunk,
             &output,
-            fixes,
-            settings.max_fixes,
+            (fixes, settings.max_fixes),
+            answers.as_deref(),
         )
     };
     let job = EngineJob {

@@ -6,7 +6,7 @@ use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::core::moves::Carrier;
 use crate::git::{ATTEMPTS, TakenUp};
-use crate::ledger::mailbox::{Looked, MailError};
+use crate::ledger::mailbox::{Letter, Looked, MailError, Unusable};
 use crate::model::{ChunkId, EffectResult, Ledger, SpecPlan};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,7 +24,10 @@ pub(super) fn take_in(
     if shared.halt.is_some() || !shells.mailbox.may_have_mail(looked, shells.clock.now()) {
         return Ok(());
     }
-    if shells.mailbox.of_spec(&shared.ledger.spec)?.is_empty() {
+    // What a newer version left is spoken of once, when the lane starts.
+    let is_due = |l: &Letter| !matches!(l.content, Err(Unusable::Newer(_)));
+    let letters = shells.mailbox.of_spec(&shared.ledger.spec)?;
+    if !letters.iter().any(is_due) {
         return Ok(());
     }
     let lane = Rc::make_mut(shared);

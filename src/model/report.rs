@@ -247,7 +247,23 @@ impl StoppedChunk {
         title: &str,
         state: &ChunkState,
     ) -> Option<Self> {
-        let verb = |verb: &str| format!("codelicious {verb} {spec}:{chunk}");
+        Self::of_elsewhere(spec, path, chunk, title, state, "")
+    }
+
+    /// The same for who types from outside the repository: `folder` ends the commands, quoted for a shell.
+    pub fn of_elsewhere(
+        spec: &SpecId,
+        path: &str,
+        chunk: &ChunkId,
+        title: &str,
+        state: &ChunkState,
+        folder: &str,
+    ) -> Option<Self> {
+        let gap = if folder.is_empty() { "" } else { " " };
+        let typed = |verb: &str, text: &str| {
+            format!("codelicious {verb} {spec}:{chunk}{text}{gap}{folder}")
+        };
+        let verb = |verb: &str| typed(verb, "");
         let say_more = format!("say more in its task in {path}, and run again");
         let (needs, next) = match state {
             ChunkState::Failed { .. } => (
@@ -269,7 +285,7 @@ impl StoppedChunk {
             ChunkState::Blocked { needs, .. } => (
                 Some(needs.clone()),
                 vec![
-                    format!("{} TEXT, and run again", verb("answer")),
+                    format!("{}, and run again", typed("answer", " TEXT")),
                     format!("put the answer below its task in {path}, and run again"),
                     format!("{} leaves it out", verb("skip")),
                 ],

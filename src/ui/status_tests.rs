@@ -262,6 +262,15 @@ fn what_to_do_about_stopped_chunks_works_in_this_version() {
         assert_eq!(stopped.next.first().map(String::as_str), first);
         assert_eq!(stopped.status, state.word());
     }
+    // Typed from outside the repository, the commands name it.
+    let state = ChunkState::Blocked {
+        why: s("w"),
+        needs: s("n"),
+    };
+    let there = StoppedChunk::of_elsewhere(&"a".into(), "a.md", &"T1".into(), "t", &state, "/r");
+    let next = there.unwrap().next;
+    assert_eq!(next[0], "codelicious answer a:T1 TEXT /r, and run again");
+    assert_eq!(next[2], "codelicious skip a:T1 /r leaves it out");
     for going_on in [ChunkState::Pending, ChunkState::InProgress { attempt: 1 }] {
         assert_eq!(of(&going_on), None);
     }

@@ -2,7 +2,7 @@
 
 use crate::app::error::AppError;
 use crate::app::survey::Survey;
-use crate::model::{Chunk, SpecPlan};
+use crate::model::{Chunk, Severity, SpecPlan};
 
 /// Chunks and specs that an error names.
 const NAMED: usize = 12;
@@ -30,7 +30,7 @@ pub(super) fn find<'s>(
         let names: Vec<String> = specs.iter().map(|s| s.id.to_string()).collect();
         return Err(AppError::setup(
             format!("there is no spec `{wanted}`"),
-            there_are(&names),
+            there_are(&names) + &unread(found),
         ));
     }
     let all: Vec<(&SpecPlan, &Chunk)> = meant
@@ -64,7 +64,7 @@ pub(super) fn find<'s>(
             let place = wanted.map_or_else(String::new, |w| format!(" in {w}"));
             Err(AppError::setup(
                 format!("there is no chunk `{id}`{place}"),
-                there_are(&names(&all)),
+                there_are(&names(&all)) + &unread(found),
             ))
         }
         [..] => Err(AppError::setup(
@@ -72,6 +72,18 @@ pub(super) fn find<'s>(
             format!("say which: {}", listed(&names(&hits))),
         )),
     }
+}
+
+/// Specs that could not be read may hold what was meant.
+fn unread(found: &Survey) -> String {
+    let first = found
+        .plan
+        .diagnostics
+        .iter()
+        .find(|d| d.severity == Severity::Error);
+    first.map_or_else(String::new, |d| {
+        format!("; {} cannot be read: {}", d.path, d.message)
+    })
 }
 
 fn there_are(names: &[String]) -> String {

@@ -40,7 +40,7 @@ impl Session<'_> {
             in_flight: lanes.iter().flat_map(|l| in_flight(l, &self.run)).collect(),
             stopped: lanes
                 .iter()
-                .flat_map(|l| reports::spec_summary(l, None).stopped)
+                .flat_map(|l| reports::spec_summary(l, None, &self.world.folder).stopped)
                 .collect(),
             log_tail: crate::ledger::log::tail(&self.log, LOG_TAIL).unwrap_or_default(),
             log_path: self.log.display().to_string(),

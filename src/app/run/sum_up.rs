@@ -26,7 +26,7 @@ impl Session<'_> {
             specs: cycle
                 .lanes
                 .iter()
-                .map(|l| reports::spec_summary(l, self.scope.remote.as_deref()))
+                .map(|l| reports::spec_summary(l, self.scope.remote.as_deref(), &self.world.folder))
                 .collect(),
             committed: cycle.committed,
             diagnostics,

@@ -82,8 +82,13 @@ fn a_fix_prompt_carries_the_real_output() {
         &spec,
         &spec.chunks[1],
         "error[E0308]: mismatched\n```\nrm\n```",
-        1,
-        2,
+        (1, 2),
+        Some("In green."),
+    );
+    assert!(
+        prompt
+            .user
+            .contains("the answer holds:\n```\nIn green.\n```")
     );
     assert!(
         prompt
@@ -101,9 +106,10 @@ fn a_fix_prompt_carries_the_real_output() {
         &spec,
         &spec.chunks[1],
         &format!("first{}last", "é".repeat(MAX_FEEDBACK)),
-        1,
-        1,
+        (1, 1),
+        None,
     );
+    assert!(!long.user.contains("A person answered"));
     assert!(
         long.user.contains("first")
             && long.user.contains("last")
@@ -167,7 +173,7 @@ proptest! {
         chunk.files = vec![other.clone()];
         chunk.headings = vec![other.clone()];
         let chunk = spec.chunks[1].clone();
-        for prompt in [build("", &spec, &chunk, &other, Some(&other)), fix("", &spec, &chunk, &other, 1, 1)] {
+        for prompt in [build("", &spec, &chunk, &other, Some(&other)), fix("", &spec, &chunk, &other, (1, 1), Some(&other))] {
             for name in ["Spec: ", "Chunk: ", "Task: "] {
                 let plain = outside(&prompt.user);
                 prop_assert_eq!(plain.iter().filter(|l| l.starts_with(name)).count(), 1, "{}", &prompt.user);
