@@ -23,9 +23,10 @@ use crate::model::{
     Chunk, ChunkRecord, ExitCode, Ledger, Move, MoveKind, Refusal, RunId, SpecId, SpecPlan,
 };
 use crate::ports::Clock;
-use crate::ui;
+use crate::{spec, ui};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Longest name of a person that is kept, in characters.
@@ -301,6 +302,7 @@ impl Desk {
             }
         }
         let goes_on = |r: &MoveReport| r.outcome == MoveOutcome::Done && r.verb != "skip";
+        let named = self.named(&asked);
         let moves: Vec<MoveReport> = asked.into_iter().map(|a| a.report).collect();
         Ok(MovesReport {
             schema: REPORT_SCHEMA,
@@ -308,7 +310,7 @@ impl Desk {
             next: moves
                 .iter()
                 .any(goes_on)
-                .then(|| reports::command(&self.world, &[])),
+                .then(|| reports::command(&self.world, &named)),
             moves,
         })
     }
@@ -360,6 +362,18 @@ impl Desk {
             (report.message, report.remedy) = (refusal.why, refusal.remedy);
         }
         Ok(())
+    }
+
+    /// The specs that a run has to be given by name, so that it builds what was asked for.
+    fn named(&self, asked: &[Asked<'_>]) -> Vec<PathBuf> {
+        let paths: BTreeSet<&str> = asked.iter().map(|a| a.plan.path.as_str()).collect();
+        let configured = &self.world.settings.specs.paths;
+        let is_found = |p: &&str| spec::classify(p).is_some() || configured.iter().any(|c| c == p);
+        if paths.iter().all(is_found) {
+            return Vec::new();
+        }
+        let full = |p: &str| self.world.info.root.join(p);
+        paths.into_iter().map(full).collect()
     }
 
     fn log(&self, own: &RunId) -> Result<EventLog, AppError> {

@@ -11,13 +11,14 @@ const BRANCH: &str = "codelicious/specs-work";
 const LEDGER: &str = ".codelicious/state/specs-work.json";
 const KILLED: i32 = 137;
 
-/// Checks fail on `work/*.bad`, and on everything while the sign `broken` is there; no attempt is repeated.
+/// Checks fail on `work/*.bad`, and as the script `gate` outside of the repository says; no attempt is repeated.
 fn repo_with(spec: &str, rules: &Value) -> Repo {
     let repo = Repo::new();
-    let broken = repo.sign("broken");
+    let gate = repo.sign("gate");
+    repo.give_sign("gate");
     repo.write(
         "codelicious.toml",
-        format!("max_attempts = 1\nmax_fix_attempts = 0\n[verify]\ncommands = [\"sh check.sh && test ! -e {broken}\"]\n"),
+        format!("max_attempts = 1\nmax_fix_attempts = 0\n[verify]\ncommands = [\"sh check.sh && sh {gate}\"]\n"),
     );
     repo.write("specs/work.md", spec);
     repo.fake(&json!({ "rules": rules }));
@@ -292,7 +293,7 @@ fn accepted_work_is_committed_whatever_a_kill_falls_between() {
 fn accepted_work_that_fails_its_checks_goes_back_to_the_person() {
     let repo = stopped();
     repo.run(&["accept", "T005"]).expect(0);
-    repo.give_sign("broken");
+    fs::write(repo.sign("gate"), "exit 1\n").unwrap();
     repo.run::<&str>(&[]).expect(1);
     let now = chunk(&repo, "T005");
     assert_eq!(now["status"], "needs_review");
@@ -302,10 +303,58 @@ fn accepted_work_that_fails_its_checks_goes_back_to_the_person() {
     );
     assert_eq!(repo.calls().len(), 4, "no engine is paid");
     // It can be accepted once more.
-    fs::remove_file(repo.sign("broken")).unwrap();
+    repo.give_sign("gate");
     repo.run(&["accept", "T005"]).expect(0);
     repo.run::<&str>(&[]).expect(1);
     check_accepted(&repo);
+}
+
+#[test]
+fn a_signal_while_accepted_work_is_verified_leaves_it_accepted() {
+    let repo = stopped();
+    let before = repo.users_things();
+    repo.run(&["accept", "T005"]).expect(0);
+    let hang = format!("touch {}\nexec tail -f /dev/null\n", repo.sign("at-check"));
+    fs::write(repo.sign("gate"), hang).unwrap();
+    let run = repo.start::<&str>(&[]);
+    repo.wait_for_sign("at-check");
+    send(&run, Signal::TERM);
+    finish(run).expect(143);
+    assert_eq!(chunk(&repo, "T005")["status"], "verifying");
+    repo.give_sign("gate");
+    repo.run::<&str>(&[]).expect(1);
+    check_accepted(&repo);
+    assert_eq!(repo.users_things(), before);
+}
+
+#[test]
+fn a_spec_that_was_named_once_is_found_and_named_again() {
+    let repo = repo_with(
+        "# Work\n",
+        &json!([{"nth": 1, "steps": [], "end": {"kind": "block_chunk", "reason": "unclear", "needs": "which?"}}]),
+    );
+    repo.write(
+        "docs/design.md",
+        "# Design\n\n## Paint it\n\nIn a good colour.\n",
+    );
+    repo.run(&["--spec", "docs/design.md"]).expect(3);
+    let path = ".codelicious/state/docs-design.json";
+    let ledger: Value = serde_json::from_str(&repo.read(path)).unwrap();
+    let id = ledger["chunks"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .next()
+        .unwrap()
+        .clone();
+    let ended = repo.run(&["answer", &id, "Green."]).expect(0);
+    let design = repo.root.join("docs/design.md");
+    says(
+        &ended,
+        &[&format!("next: codelicious --spec {}", design.display())],
+    );
+    repo.run(&["--spec", "docs/design.md"]).expect(0);
+    assert!(prompt(&repo, 1).contains("Green."));
 }
 
 #[test]
