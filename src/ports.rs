@@ -203,6 +203,8 @@ pub struct ForgePr {
     pub number: u64,
     pub url: String,
     pub state: PrState,
+    /// Branch it is to be merged into.
+    pub base: String,
 }
 
 /// Why the forge did not do it.

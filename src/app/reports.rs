@@ -3,15 +3,19 @@
 use super::error::AppError;
 use super::survey::{Survey, Surveyed};
 use super::world::World;
-use crate::core::decide::{choose_part, lane_exit, undelivered};
+use crate::core::decide::{
+    choose_part, closed_part, counts as counts_for_exit, lane_exit, undelivered,
+};
 use crate::core::lane::{Lane, Policy};
 use crate::core::plan::parts_preview;
-use crate::core::recover::{Resume, recover};
+use crate::core::recover::{Recovered, Resume, recover};
 use crate::model::report::{
     LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts, StatusReport, StatusSpec,
     StoppedChunk, SummarySpec, Undelivered,
 };
-use crate::model::{ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, RunId, SpecId, SpecPlan};
+use crate::model::{
+    ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, PlanWarning, RunId, SpecId, SpecPlan,
+};
 use crate::ui;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,11 +46,11 @@ pub fn lane(
     plan: &SpecPlan,
     ledger: Option<&Ledger>,
     resume: Resume,
-) -> Result<(Lane, Vec<String>), AppError> {
+) -> Result<Recovered, AppError> {
     let ledger = ledger
         .cloned()
         .unwrap_or_else(|| Ledger::new(plan.id.clone(), found.path.clone(), found.branch.clone()));
-    let recovered = recover(
+    let mut recovered = recover(
         policy,
         Ledger {
             path: found.path.clone(),
@@ -62,9 +66,8 @@ pub fn lane(
         hint: super::bug::REMEDY.to_owned(),
         exit: ExitCode::Bug,
     })?;
-    let mut lane = recovered.lane;
-    lane.start = found.start.clone();
-    Ok((lane, recovered.repairs))
+    recovered.lane.start = found.start.clone();
+    Ok(recovered)
 }
 
 /// The ledger of a spec that has none yet.
@@ -100,7 +103,7 @@ pub fn lanes(
                     ledgers.get(&plan.id),
                     Resume::Remembered,
                 )?
-                .0,
+                .lane,
             );
         }
     }
@@ -120,6 +123,7 @@ pub fn plan(
     let most = usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX);
     let policy = policy(world, RunId::new("none"), "", None);
     let mut facts = BTreeMap::new();
+    let mut warnings = Vec::new();
     let mut open = 0;
     for plan in &found.plan.specs {
         let Some(spec) = found.specs.get(&plan.id) else {
@@ -133,7 +137,14 @@ pub fn plan(
         };
         // Where nobody built yet, recovery has nothing to say, and most specs of a big plan are such.
         if ledger.is_some() || is_begun(spec) {
-            let lane = lane(policy.clone(), spec, plan, ledger, Resume::Remembered)?.0;
+            let recovered = lane(policy.clone(), spec, plan, ledger, Resume::Remembered)?;
+            let lane = recovered.lane;
+            warnings.extend(recovered.warnings.into_iter().map(|message| PlanWarning {
+                spec: Some(plan.id.clone()),
+                chunk: None,
+                message,
+            }));
+            known.not_built.clone_from(&lane.plan.not_built);
             let states = lane.plan.chunks.iter();
             known.states = states
                 .map(|c| (c.id.clone(), lane.state(&c.id).clone()))
@@ -141,20 +152,21 @@ pub fn plan(
             known.first_part = choose_part(&lane, 0);
             known.branch = lane.ledger.branch;
         }
-        if plan.not_built.is_none() {
+        if plan.not_built.is_none() && known.not_built.is_none() {
             open += plan.chunks.iter().filter(|c| !c.done).count();
         }
         facts.insert(plan.id.clone(), known);
     }
     let next = (open > 0).then(|| command(world, named));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
-    report.warnings.extend(
-        unbuilt_upon(found).map(|message| crate::model::PlanWarning {
+    report.warnings.extend(warnings);
+    report
+        .warnings
+        .extend(unbuilt_upon(found).map(|message| PlanWarning {
             spec: None,
             chunk: None,
             message,
-        }),
-    );
+        }));
     Ok(report)
 }
 
@@ -216,7 +228,7 @@ pub fn status(
                 }
             }
         }
-        if lane.plan.not_built.is_none() {
+        if counts_for_exit(&lane) {
             exit = exit.max(lane_exit(&lane));
         }
         let summary = spec_summary(&lane, remote, &world.folder);
@@ -284,6 +296,7 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>, folder: &str) -> SummaryS
                     folder,
                 )
             })
+            .chain(left_alone(lane))
             .collect(),
         undelivered: undelivered_work(lane, remote),
         unverified: lane
@@ -296,6 +309,28 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>, folder: &str) -> SummaryS
             })
             .count(),
     }
+}
+
+/// The first task that is not built because a person closed a pull request of the series.
+fn left_alone(lane: &Lane) -> Option<StoppedChunk> {
+    closed_part(lane)?;
+    let first = lane.plan.chunks.iter().find(|c| !lane.is_done(&c.id))?;
+    Some(StoppedChunk {
+        spec: lane.ledger.spec.clone(),
+        chunk: first.id.clone(),
+        title: first.title.clone(),
+        status: "not_built".to_owned(),
+        reason: lane.plan.not_built.clone().unwrap_or_default(),
+        needs: None,
+        next: vec![
+            "reopen the pull request and run again".to_owned(),
+            "or start the spec again from the base: run with --fresh".to_owned(),
+            format!(
+                "or leave it: put `status: draft` into the front matter of {}",
+                lane.ledger.path
+            ),
+        ],
+    })
 }
 
 fn undelivered_work(lane: &Lane, remote: Option<&str>) -> Option<Undelivered> {

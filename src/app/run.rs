@@ -1,5 +1,6 @@
 //! A run: lock, look, build every lane, sum up.
 
+mod forge;
 mod look;
 pub(super) mod open;
 mod postmortem;
@@ -13,7 +14,7 @@ use super::survey::Scope;
 use super::world::World;
 use crate::config::{Environment, Output, Restart};
 use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
-use crate::core::decide::{lane_exit, undelivered};
+use crate::core::decide::{counts, lane_exit, undelivered};
 use crate::core::lane::{Halt, Lane};
 use crate::core::recover::Resume;
 use crate::core::standing::standing;
@@ -299,21 +300,21 @@ impl<'w> Session<'w> {
         for plan in &found.plan.specs {
             let halted = lanes.iter().find_map(|l| l.halt.clone());
             let taken = self.lane(plan, &found, &mut ledgers, &base, &lanes).await?;
-            let Some((mut lane, repairs)) = taken else {
+            let Some((mut lane, notes)) = taken else {
                 continue;
             };
             crash::point(Point::RunRecovered)?;
             let halted = halted.or_else(|| self.stopped());
             let builds = halted.is_none()
-                && plan.not_built.is_none()
+                && lane.plan.not_built.is_none()
                 && has_work(&lane, self.shells.clock.now());
             if builds {
-                lane = self.build(lane, repairs).await?;
+                lane = self.build(lane, notes).await?;
             } else {
                 lane.halt = halted;
-                self.repaired(&lane, repairs);
+                self.tell(&lane, notes);
             }
-            if lane.plan.not_built.is_none() {
+            if counts(&lane) {
                 exit = exit.max(lane_exit(&lane));
             }
             lanes.push(lane);
@@ -329,7 +330,7 @@ impl<'w> Session<'w> {
     }
 
     /// Builds one lane, after saying where it stands and what had to be repaired in it.
-    async fn build(&mut self, lane: Lane, repairs: Vec<String>) -> Result<Lane, AppError> {
+    async fn build(&mut self, lane: Lane, notes: Vec<EventKind>) -> Result<Lane, AppError> {
         let standing = standing(&lane);
         let (next, next_title) = standing
             .next
@@ -355,7 +356,7 @@ impl<'w> Session<'w> {
             next_title,
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
-        self.repaired(&lane, repairs);
+        self.tell(&lane, notes);
         self.at_work.push(lane.clone());
         let ran = run_lane(lane, &self.shells, &mut self.control).await;
         let close = |repo: &mut crate::git::Repo| {
@@ -366,9 +367,10 @@ impl<'w> Session<'w> {
         Ok(ran?)
     }
 
-    fn repaired(&self, lane: &Lane, repairs: Vec<String>) {
-        for what in repairs {
-            (self.recorder)(Some(&lane.ledger.spec), None, EventKind::Repaired { what });
+    /// Says what taking the lane up brought to light.
+    fn tell(&self, lane: &Lane, notes: Vec<EventKind>) {
+        for kind in notes {
+            (self.recorder)(Some(&lane.ledger.spec), None, kind);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Looking at everything that says what there is to build: the user's tree, the base, the lanes and the
 //! ledgers. Changes nothing.
 
+mod branches;
 mod copies;
 
+use crate::core::forge_facts::ForgeFacts;
 use crate::core::lane::LaneStart;
 use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
@@ -472,8 +474,7 @@ struct Texts {
 impl SpecSurvey<'_> {
     fn run(&self, looked: Looked) -> Result<Result<Option<Surveyed>, Diagnostic>, GitError> {
         let path = &self.place.path;
-        let mut tip = best_tip(self.repo, self.id, self.refs, self.base)?;
-        let mut archive = None;
+        let (mut tip, mut archive) = self.lane_tip()?;
         if self.scope.fresh {
             archive = tip.take();
         }
@@ -569,8 +570,17 @@ impl SpecSurvey<'_> {
                 | Intent::Push { .. }
                 | Intent::Pr { .. } => None,
             });
+        let (mut standings, mut earlier_here) = (BTreeMap::new(), BTreeSet::new());
+        if let Some(tip) = &tip {
+            standings = self.standings(tip, &commits, &on_base)?;
+            earlier_here = self.earlier_here(tip, &commits, &on_base)?;
+        }
         let facts = LaneFacts {
             objects: self.repo.existing(intents),
+            standings,
+            earlier_here,
+            checked_out: self.checked_out(),
+            forge: ForgeFacts::new(),
             tip,
             base: Some(self.base.clone()),
             commits,

@@ -31,6 +31,7 @@ pub fn begin(
     let mut events = Vec::new();
     match effect {
         Effect::PrepareLane
+        | Effect::Restack { .. }
         | Effect::Verify { .. }
         | Effect::Seal { .. }
         | Effect::SetAside { .. } => {}
@@ -103,7 +104,7 @@ pub fn begin(
             old: old.clone(),
             new: new.clone(),
         }),
-        Effect::Push { branch, tip } => {
+        Effect::Push { branch, tip, .. } => {
             lane.ledger.intents.push(Intent::Push {
                 branch: branch.clone(),
                 tip: tip.clone(),
@@ -168,6 +169,15 @@ pub fn absorb(
                 }
                 None => after_prepare(lane),
             };
+        }
+        EffectResult::Restacked {
+            tip,
+            moved,
+            kept,
+            notes,
+        } => super::restack::done(lane, tip, &moved, &kept, notes, &mut events)?,
+        EffectResult::RestackRefused { why } => {
+            super::restack::refused(lane, &why, &mut events);
         }
         EffectResult::BaselineDone(evidence) => {
             let verdict = if evidence.unverified {
@@ -293,6 +303,7 @@ pub fn absorb(
                 .intents
                 .retain(|i| !matches!(i, Intent::Push { branch: b, .. } if *b == branch));
             lane.ledger.pushed.insert(branch.clone(), tip.clone());
+            lane.replaces.remove(&branch);
             lane.ledger.undelivered = None;
             (lane.push_tries, lane.push_after) = (0, None);
             events.push((None, EventKind::Pushed { branch, tip }));
@@ -869,6 +880,7 @@ fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), Il
         // Whether it happened is read from git by the next run.
         Effect::Land { .. } => lane.stage = Stage::Finished,
         Effect::PrepareLane
+        | Effect::Restack { .. }
         | Effect::Baseline
         | Effect::TakeUp { .. }
         | Effect::SetAside { .. } => lane.stage = Stage::Finished,

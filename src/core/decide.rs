@@ -27,11 +27,25 @@ pub fn is_built_out(lane: &Lane) -> bool {
         && lane.next_chunk().is_none()
         && lane.next_accepted().is_none()
         && lane.resume_landing.is_none()
+        && lane.restack.is_none()
+}
+
+/// True when what is open in the lane counts for the exit code: not where a person left it out of the run, but
+/// where they closed a pull request without saying how to go on.
+pub fn counts(lane: &Lane) -> bool {
+    lane.plan.not_built.is_none() || closed_part(lane).is_some()
 }
 
 /// Exit code the lane asks for, with nothing in flight any more.
 pub fn lane_exit(lane: &Lane) -> ExitCode {
     let mut exit = ExitCode::Done;
+    if closed_part(lane).is_some() {
+        return if lane.plan.chunks.iter().all(|c| lane.is_done(&c.id)) {
+            ExitCode::Done
+        } else {
+            ExitCode::WaitsForPerson
+        };
+    }
     for chunk in &lane.plan.chunks {
         exit = exit.max(match lane.state(&chunk.id) {
             ChunkState::Committed { .. } => ExitCode::Done,
@@ -74,12 +88,11 @@ pub fn choose_part(lane: &Lane, lines: u32) -> u32 {
         return 1;
     };
     let chunks = lane.part_chunks(current);
-    if lane.part_is_merged(current)
-        || lane
-            .ledger
-            .prs
-            .iter()
-            .any(|p| p.part == current && p.state == PrState::Merged)
+    if lane
+        .ledger
+        .prs
+        .iter()
+        .any(|p| p.part == current && is_over(lane, p))
     {
         return current + 1;
     }
@@ -103,7 +116,7 @@ pub fn pr_base(lane: &Lane, part: u32) -> String {
         .ledger
         .prs
         .iter()
-        .filter(|p| p.part < part && !is_merged(lane, p))
+        .filter(|p| p.part < part && !is_over(lane, p))
         .max_by_key(|p| p.part);
     match below {
         Some(p) => p.branch.clone(),
@@ -177,6 +190,11 @@ fn next_work(lane: &Lane) -> Option<Effect> {
         return None;
     }
     match &lane.stage {
+        Stage::Unprepared if lane.restack.is_some() => {
+            lane.restack.as_ref().map(|plan| Effect::Restack {
+                onto: plan.onto.commit.clone(),
+            })
+        }
         Stage::Unprepared => {
             let is_due = lane.next_chunk().is_some()
                 || lane.next_accepted().is_some()
@@ -240,8 +258,17 @@ fn is_signal(lane: &Lane) -> bool {
         .is_some_and(|h| h.exit >= ExitCode::Hangup)
 }
 
-fn is_merged(lane: &Lane, pr: &PrRecord) -> bool {
-    pr.state == PrState::Merged || lane.part_is_merged(pr.part)
+/// The part whose pull request a person closed although the lane holds its work: until they say how to go on,
+/// the series is left alone.
+pub fn closed_part(lane: &Lane) -> Option<&PrRecord> {
+    lane.ledger.prs.iter().find(|p| {
+        p.state == PrState::Closed && lane.part_size(p.part) > 0 && !lane.part_is_merged(p.part)
+    })
+}
+
+/// True for a part that is history: its number and branch are used up.
+pub fn is_over(lane: &Lane, pr: &PrRecord) -> bool {
+    matches!(pr.state, PrState::Merged | PrState::Closed) || lane.part_is_merged(pr.part)
 }
 
 /// The first part whose branch on the remote is not what it should be.
@@ -249,7 +276,7 @@ fn unpushed(lane: &Lane) -> Option<&PrRecord> {
     lane.ledger
         .prs
         .iter()
-        .filter(|p| !is_merged(lane, p))
+        .filter(|p| !is_over(lane, p))
         .find(|p| lane.ledger.pushed.get(&p.branch) != Some(&p.tip))
 }
 
@@ -258,17 +285,19 @@ fn next_push(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
         || lane.push_gave_up
         || is_signal(lane)
         || lane.push_after.is_some_and(|t| now < t)
+        || lane.restack.is_some()
     {
         return None;
     }
     unpushed(lane).map(|p| Effect::Push {
         branch: p.branch.clone(),
         tip: p.tip.clone(),
+        replaces: lane.replaces.get(&p.branch).cloned(),
     })
 }
 
 fn next_pr(lane: &Lane) -> Option<Effect> {
-    if lane.pr_gave_up || is_signal(lane) {
+    if lane.pr_gave_up || is_signal(lane) || lane.restack.is_some() {
         return None;
     }
     let is_there = |p: &PrRecord| match lane.ledger.pushed.get(&p.branch) {
@@ -280,7 +309,7 @@ fn next_pr(lane: &Lane) -> Option<Effect> {
     lane.ledger
         .prs
         .iter()
-        .filter(|p| !is_merged(lane, p) && p.state != PrState::Closed && is_there(p))
+        .filter(|p| !is_over(lane, p) && is_there(p))
         .find(|p| p.content.as_deref() != Some(&pr_key(lane, p.part)))
         .map(|p| Effect::PutPr {
             part: p.part,

@@ -156,6 +156,7 @@ fn a_chunk_from_plan_to_review() {
     let push = Effect::Push {
         branch: "codelicious/spec".to_owned(),
         tip: oid(3),
+        replaces: None,
     };
     assert_eq!(
         turn(&mut lane, &[]),
@@ -613,7 +614,7 @@ fn pushes_are_tried_again_when_that_can_help() {
         let mut sent = 0;
         loop {
             let due = decide(&lane, &BTreeSet::new(), now);
-            let Some(Effect::Push { branch, tip }) = due.first().cloned() else {
+            let Some(Effect::Push { branch, tip, .. }) = due.first().cloned() else {
                 break;
             };
             sent += 1;

@@ -1,5 +1,6 @@
 //! One lane's state in memory: the ledger, the plan, and what the worktree is being used for.
 
+use super::restack::RestackPlan;
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::effect::Verified;
 use crate::model::ledger::Baseline;
@@ -7,6 +8,7 @@ use crate::model::{
     Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, RunId, SpecPlan,
 };
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bounds and facts of the run that decisions depend on.
@@ -125,6 +127,11 @@ pub struct Lane {
     pub resume_landing: Option<(ChunkId, u32, Oid)>,
     /// Chunks whose mark stands on the base.
     pub on_base: std::collections::BTreeSet<ChunkId>,
+    /// What is to be replayed onto the base before anything else.
+    pub restack: Option<RestackPlan>,
+    /// Branches of which the remote holds an earlier version of ours, and the commit that was last seen there:
+    /// the only ones that a push may replace.
+    pub replaces: BTreeMap<String, Oid>,
 }
 
 impl Lane {
@@ -147,6 +154,8 @@ impl Lane {
             pr_gave_up: false,
             resume_landing: None,
             on_base: std::collections::BTreeSet::new(),
+            restack: None,
+            replaces: BTreeMap::new(),
         }
     }
 

@@ -1,11 +1,15 @@
 //! Recovery: what was remembered, held against what git says. Git wins, and every repair has a reason.
 
 use super::absorb::note_part;
+use super::decide::is_over;
+use super::forge_facts::{self, ForgeFacts};
 use super::lane::{Lane, Policy};
+use super::restack::{Decision, restack};
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::ledger::SpecBase;
 use crate::model::{
-    AttemptEnd, ChunkId, ChunkState, Intent, Ledger, Oid, PrState, SkippedBy, SpecPlan,
+    AttemptEnd, ChunkId, ChunkState, Intent, Ledger, Oid, PrRecord, PrState, SkippedBy, SpecId,
+    SpecPlan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +25,29 @@ pub struct LaneFacts {
     pub on_base: BTreeSet<ChunkId>,
     /// Branches of this series on the remote, as of the last fetch.
     pub remote: BTreeMap<String, Oid>,
+    /// How those of them that are not in the lane's history stand to it.
+    pub standings: BTreeMap<String, Standing>,
+    /// Branches of this series here that hold an earlier version of the lane and nothing else.
+    pub earlier_here: BTreeSet<String>,
+    /// Branches of this series that somebody has checked out.
+    pub checked_out: BTreeSet<String>,
+    /// What the forge says about their pull requests.
+    pub forge: ForgeFacts,
     /// Parts of an earlier lane of this spec, whose numbers and branches are used up.
     pub merged_parts: BTreeMap<u32, (String, Oid)>,
     /// Commit objects named by intents that exist.
     pub objects: BTreeSet<Oid>,
+}
+
+/// A branch on the remote that is no commit of the lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has what the lane has up to `holds`, and somebody's commits on top.
+    Ahead { holds: Oid },
+    /// An earlier version of what the lane and the base hold, and nothing else: it may be replaced.
+    Earlier,
+    /// Somebody else's.
+    Foreign,
 }
 
 /// One commit of a lane, as its trailers tell.
@@ -35,6 +58,18 @@ pub struct LaneCommit {
     pub part: Option<u32>,
     /// Changed lines, marks not counted.
     pub lines: u32,
+    /// It only brings the spec up to date.
+    pub sync: bool,
+    /// It was made for another spec.
+    pub other: Option<Elsewhere>,
+}
+
+/// A commit of another spec, on which this lane was stacked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub spec: SpecId,
+    /// What it brought is on the base by now.
+    pub is_on_base: bool,
 }
 
 /// How much of the past counts.
@@ -53,6 +88,8 @@ pub enum Resume {
 pub struct Recovered {
     pub lane: Lane,
     pub repairs: Vec<String>,
+    /// What stays as it is and should be known, with what to do about it.
+    pub warnings: Vec<String>,
 }
 
 /// Holds a ledger (or a fresh one) against git.
@@ -66,7 +103,7 @@ pub fn recover(
     facts: &LaneFacts,
     resume: Resume,
 ) -> Result<Recovered, IllegalTransition> {
-    let mut repairs = Vec::new();
+    let (mut repairs, mut warnings) = (Vec::new(), Vec::new());
     let mut lane = Lane::new(policy, ledger, plan);
     lane.on_base.clone_from(&facts.on_base);
     lane.tip.clone_from(&facts.tip);
@@ -111,13 +148,24 @@ pub fn recover(
         }
     }
     repair_parts(&mut lane, facts);
+    forge_facts::adopt(&mut lane, facts, &mut repairs, &mut warnings);
+    repair_deliveries(&mut lane, facts, &mut repairs, &mut warnings);
     if let Some((chunk, part, commit)) = landing {
         repairs.push(format!(
             "{chunk}: verified before the last run ended; its commit is landed now"
         ));
         lane.resume_landing = Some((chunk, part, commit));
     }
-    Ok(Recovered { lane, repairs })
+    match restack(&lane, facts) {
+        Decision::NotDue => {}
+        Decision::Due(plan) => lane.restack = Some(plan),
+        Decision::Refused(why) => warnings.push(why),
+    }
+    Ok(Recovered {
+        lane,
+        repairs,
+        warnings,
+    })
 }
 
 /// A commit that was sealed and about to land when the run ended: the tip is still the old one and the
@@ -240,7 +288,7 @@ fn repair_chunk(
     Ok(())
 }
 
-/// Parts, their tips and what the remote holds, from git.
+/// Parts and their tips, from git.
 fn repair_parts(lane: &mut Lane, facts: &LaneFacts) {
     for (part, (branch, tip)) in &facts.merged_parts {
         note_part(lane, *part, tip);
@@ -264,15 +312,73 @@ fn repair_parts(lane: &mut Lane, facts: &LaneFacts) {
     {
         note_part(lane, last, tip);
     }
-    let ours: BTreeSet<String> = lane.ledger.prs.iter().map(|p| p.branch.clone()).collect();
-    lane.ledger.pushed = facts
-        .remote
-        .iter()
-        .filter(|(b, _)| ours.contains(*b))
-        .map(|(b, t)| (b.clone(), t.clone()))
-        .collect();
 }
 
+/// What the remote holds of the parts.
+fn repair_deliveries(
+    lane: &mut Lane,
+    facts: &LaneFacts,
+    repairs: &mut Vec<String>,
+    warnings: &mut Vec<String>,
+) {
+    let before = std::mem::take(&mut lane.ledger.pushed);
+    for pr in lane.ledger.prs.clone() {
+        repair_delivery(lane, &pr, &before, facts, repairs, warnings);
+    }
+}
+
+fn repair_delivery(
+    lane: &mut Lane,
+    pr: &PrRecord,
+    before: &BTreeMap<String, Oid>,
+    facts: &LaneFacts,
+    repairs: &mut Vec<String>,
+    warnings: &mut Vec<String>,
+) {
+    let is_open = !is_over(lane, pr);
+    let Some(there) = facts.remote.get(&pr.branch) else {
+        if is_open && lane.policy.remote.is_some() && before.contains_key(&pr.branch) {
+            repairs.push(format!(
+                "the branch {} is gone from the remote; it is sent again",
+                pr.branch
+            ));
+        }
+        return;
+    };
+    let place = |oid: &Oid| facts.commits.iter().position(|c| c.oid == *oid);
+    let (mut holds, mut on_top) = (there, false);
+    match facts.standings.get(&pr.branch) {
+        Some(Standing::Ahead { holds: youngest }) => (holds, on_top) = (youngest, true),
+        Some(Standing::Earlier) if is_open => {
+            lane.replaces.insert(pr.branch.clone(), there.clone());
+        }
+        Some(Standing::Foreign) => on_top = true,
+        Some(Standing::Earlier) | None => {}
+    }
+    // A branch that holds the part's last commit and more has all that there is to send.
+    let has_all =
+        matches!((place(&pr.tip), place(holds)), (Some(last), Some(held)) if last <= held);
+    let pushed = if has_all { &pr.tip } else { there };
+    if on_top && is_open {
+        warnings.push(if has_all {
+            format!(
+                "somebody's commits stand on {}, and later parts do not have them",
+                pr.branch
+            )
+        } else {
+            format!(
+                "the branch {} on the remote was moved by somebody else to {}: nothing there is overwritten, and what was built here is not sent until the branch is merged into it, or gone from there",
+                pr.branch,
+                there.short()
+            )
+        });
+    }
+    lane.ledger.pushed.insert(pr.branch.clone(), pushed.clone());
+}
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod reconcile_tests;
 #[cfg(test)]
 #[path = "recover_tests.rs"]
 mod tests;

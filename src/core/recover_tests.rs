@@ -49,6 +49,8 @@ fn commit(n: u32, id: &str, part: u32) -> LaneCommit {
         chunk: Some(ChunkId::from(id)),
         part: Some(part),
         lines: 7,
+        sync: false,
+        other: None,
     }
 }
 

@@ -204,7 +204,9 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                 undone: Vec::new(),
             }
         }
-        Effect::TakeUp { chunk, .. } => unreachable!("nobody accepts {chunk} here"),
+        Effect::TakeUp { .. } | Effect::Restack { .. } => {
+            unreachable!("nobody accepts or merges anything here")
+        }
         Effect::Verify { chunk } => EffectResult::Verified {
             chunk: chunk.clone(),
             verified: Box::new(verified(story.natures[chunk], lane.state(chunk))),
@@ -216,6 +218,8 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                 chunk: Some(chunk.clone()),
                 part: Some(*part),
                 lines: 3,
+                sync: false,
+                other: None,
             };
             let id = commit.oid.clone();
             world.sealed.insert(id.clone(), commit);
@@ -245,7 +249,7 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
             chunk: chunk.clone(),
             saved: None,
         },
-        Effect::Push { branch, tip } => {
+        Effect::Push { branch, tip, .. } => {
             world.remote.insert(branch.clone(), tip.clone());
             EffectResult::Pushed {
                 branch: branch.clone(),

@@ -8,6 +8,7 @@ mod engine;
 mod moves;
 mod perform;
 mod prepare;
+mod restack;
 mod seal;
 mod shells;
 mod signals;

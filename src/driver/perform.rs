@@ -4,12 +4,13 @@ use super::checks::{baseline, verify};
 use super::engine::run_engine;
 use super::moves::take_up;
 use super::prepare::prepare;
+use super::restack::restack;
 use super::seal::{land, seal};
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::core::pr;
 use crate::crash::{self, Around};
-use crate::git::{ATTEMPTS, GitError, SYNC, push};
+use crate::git::{ATTEMPTS, GitError, PushRequest, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::{ChunkId, Effect, EffectResult, Oid, PrRecord};
@@ -68,6 +69,7 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
     crash::effect(effect.name(), Around::AfterIntent)?;
     match effect {
         Effect::PrepareLane => prepare(shells, lane).await,
+        Effect::Restack { .. } => restack(shells, lane).await,
         Effect::Baseline => baseline(shells, lane).await,
         Effect::RunEngine {
             chunk,
@@ -84,7 +86,11 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
             new,
         } => land(shells, lane, chunk, *part, old, new).await,
         Effect::SetAside { chunk, attempt } => set_aside(shells, lane, chunk, *attempt).await,
-        Effect::Push { branch, tip } => Ok(send(shells, lane, branch, tip).await),
+        Effect::Push {
+            branch,
+            tip,
+            replaces,
+        } => Ok(send(shells, lane, branch, tip, replaces.clone()).await),
         Effect::PutPr { part, ready } => Ok(put_pr(shells, lane, *part, *ready).await),
     }
 }
@@ -112,7 +118,13 @@ async fn set_aside(
     })
 }
 
-async fn send(shells: &Shells, lane: &Lane, branch: &str, tip: &Oid) -> EffectResult {
+async fn send(
+    shells: &Shells,
+    lane: &Lane,
+    branch: &str,
+    tip: &Oid,
+    replaces: Option<Oid>,
+) -> EffectResult {
     let reference = format!("{SYNC}{}", lane.ledger.spec);
     let sync = {
         let name = reference.clone();
@@ -136,17 +148,14 @@ async fn send(shells: &Shells, lane: &Lane, branch: &str, tip: &Oid) -> EffectRe
         };
     };
     let stop = shells.stop_everything.clone();
-    match push(
-        &shells.root,
-        remote,
-        branch,
-        tip,
-        sync.as_deref(),
-        &shells.settings.git_env,
-        stop,
-    )
-    .await
-    {
+    let request = PushRequest {
+        remote: remote.to_owned(),
+        branch: branch.to_owned(),
+        tip: tip.clone(),
+        replaces,
+        sync_ref: sync,
+    };
+    match push(&shells.root, &request, &shells.settings.git_env, stop).await {
         Ok(()) => EffectResult::Pushed {
             branch: branch.to_owned(),
             tip: tip.clone(),

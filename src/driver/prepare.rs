@@ -5,7 +5,7 @@ use super::shells::Shells;
 use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
-use crate::git::{ARCHIVE, ATTEMPTS, LANES, LaneDir, LanePaths, SYNC, add_worktree};
+use crate::git::{ATTEMPTS, LANES, LaneDir, LanePaths, SYNC, add_worktree};
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
 use std::path::{Path, PathBuf};
@@ -26,18 +26,15 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
 
     {
         let (lane_ref, tip, archive) = (lane_ref.clone(), tip.clone(), start.archive.clone());
-        let (kept, was) = (
-            format!(
-                "{ARCHIVE}{spec}/{}",
-                shells.clock.now().format("%Y%m%dT%H%M%SZ")
-            ),
-            start.lane_ref.clone(),
-        );
+        let (time, was, spec) = (now(shells), start.lane_ref.clone(), spec.clone());
         shells
             .git
             .call(move |repo| {
                 if let Some(old) = archive {
-                    repo.set_ref(&kept, &old, "codelicious: keep the old lane")?;
+                    // Where another version had taken its place already, the lane as it was here is kept too.
+                    for tip in [Some(&old), was.as_ref()].into_iter().flatten() {
+                        repo.archive(&spec, tip, &time)?;
+                    }
                 }
                 if was.as_ref() == Some(&tip) {
                     Ok(())
@@ -56,7 +53,7 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
             shells.settings.not_work(),
             lane.ledger.path.clone(),
         );
-        let reference = stray_ref(lane);
+        let (reference, was, spec) = (stray_ref(lane), start.lane_ref.clone(), spec.clone());
         let landing = lane.resume_landing.as_ref().map(|(.., c)| c.clone());
         // A copy of saved work need not be saved once more.
         let is_copy = lane
@@ -74,10 +71,16 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
                     repo.reset_lane(&tip)?;
                     return Ok(None);
                 }
+                // The lane may have been moved since: its old commits are nobody's work that was left there.
+                let stood = repo
+                    .lane_head()?
+                    .0
+                    .filter(|head| was.as_ref() == Some(head) || repo.is_archived(&spec, head));
+                let stood = stood.as_ref().unwrap_or(&tip);
                 let why = "Work of an interrupted attempt";
                 let saved = match is_copy {
                     true => None,
-                    false => repo.save_work(&tip, &spec_path, &reference, why)?,
+                    false => repo.save_work(stood, &spec_path, &reference, why)?,
                 };
                 repo.reset_lane(&tip)?;
                 Ok(saved.map(|_| reference))
@@ -105,6 +108,11 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
         synced,
         notes,
     })
+}
+
+/// The time as it stands in names of refs.
+pub(super) fn now(shells: &Shells) -> String {
+    shells.clock.now().format("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// Folder of the repository's lanes: `<cache>/codelicious/<name>-<hash of its path>`.
@@ -220,7 +228,7 @@ async fn sync(shells: &Shells, lane: &Lane, lane_ref: &str, tip: &Oid) -> Result
 }
 
 /// Keeps the texts that were merged: the ancestors of the next merge.
-async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), Failure> {
+pub(super) async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), Failure> {
     let (path, user, base) = (
         lane.ledger.path.clone(),
         lane.start.seen_user.clone(),

@@ -157,11 +157,11 @@ impl LocalForge {
                 number,
                 &compose(number, &front, &format!("\n{}", splice("", &request.body))),
             )?;
-            return Ok(self.seen(number, front.state));
+            return Ok(self.seen(number, &front));
         };
         let state = match old.front.state {
             // What is over is history: later work has a head of its own.
-            over @ (PrState::Merged | PrState::Closed) => return Ok(self.seen(old.number, over)),
+            PrState::Merged | PrState::Closed => return Ok(self.seen(old.number, &old.front)),
             // A person may have said ready before us; nobody takes that back but they.
             PrState::Ready => PrState::Ready,
             PrState::Draft if request.ready => PrState::Ready,
@@ -177,7 +177,7 @@ impl LocalForge {
         if text != old.text {
             self.write(old.number, &text)?;
         }
-        Ok(self.seen(old.number, state))
+        Ok(self.seen(old.number, &front))
     }
 
     fn write(&self, number: u64, text: &str) -> Result<(), ForgeError> {
@@ -200,11 +200,12 @@ impl LocalForge {
         format!("{DIR}/{number}.md")
     }
 
-    fn seen(&self, number: u64, state: PrState) -> ForgePr {
+    fn seen(&self, number: u64, front: &Front) -> ForgePr {
         ForgePr {
             number,
             url: self.shown(number),
-            state,
+            state: front.state,
+            base: front.base.clone(),
         }
     }
 
@@ -225,7 +226,7 @@ impl Forge for LocalForge {
     ) -> LocalBoxFuture<'a, Result<Option<ForgePr>, ForgeError>> {
         Box::pin(async move {
             let (found, _) = self.locate(head)?;
-            Ok(found.map(|s| self.seen(s.number, s.front.state)))
+            Ok(found.map(|s| self.seen(s.number, &s.front)))
         })
     }
 

@@ -5,7 +5,7 @@ use super::repo::{Repo, from_oid, to_oid};
 use super::work::commit_lines;
 use super::{BRANCHES, LANES, SYNC};
 use crate::core::commit_message::parse_trailers;
-use crate::core::recover::LaneCommit;
+use crate::core::recover::{Elsewhere, LaneCommit};
 use crate::model::{Oid, SpecId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +100,9 @@ pub fn lane_facts(
     for oid in walk.take(MAX_COMMITS) {
         let commit = oid.and_then(|o| repo.git.find_commit(o)).doing(what)?;
         let trailers = parse_trailers(&String::from_utf8_lossy(commit.message_bytes()));
-        let ours = trailers.spec.as_ref() == Some(id);
+        // A merge is somebody's, whatever words of ours it repeats.
+        let is_single = commit.parent_count() == 1;
+        let ours = is_single && trailers.spec.as_ref() == Some(id);
         let chunk = trailers.chunk.filter(|_| ours);
         let lines = if chunk.is_some() {
             let name = commit.id().to_string();
@@ -116,9 +118,27 @@ pub fn lane_facts(
             chunk,
             part: trailers.part.filter(|_| ours),
             lines,
+            sync: is_single && trailers.sync.as_ref() == Some(id),
+            other: elsewhere(repo, id, base, &commit)?,
         });
     }
     Ok(commits)
+}
+
+/// Says of a commit that another spec's lane made whether the base has what it brought.
+fn elsewhere(
+    repo: &Repo,
+    id: &SpecId,
+    base: &Oid,
+    commit: &git2::Commit<'_>,
+) -> Result<Option<Elsewhere>, GitError> {
+    let trailers = parse_trailers(&String::from_utf8_lossy(commit.message_bytes()));
+    let spec = trailers.spec.or(trailers.sync);
+    let Some(spec) = spec.filter(|s| s != id && commit.parent_count() == 1) else {
+        return Ok(None);
+    };
+    let is_on_base = repo.is_elsewhere_on_base(commit, trailers.chunk.as_ref(), base)?;
+    Ok(Some(Elsewhere { spec, is_on_base }))
 }
 
 impl Repo {

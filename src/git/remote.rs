@@ -92,24 +92,45 @@ pub async fn fetch(
     ))
 }
 
-/// Sends `tip` to `branch`, and the spec's sync ref with it when there is one. Never forces a branch.
+/// What goes to the remote.
+#[derive(Clone, Debug)]
+pub struct PushRequest {
+    pub remote: String,
+    pub branch: String,
+    pub tip: Oid,
+    /// Where the branch was last seen, if it is to be replaced: only from there, and otherwise never.
+    pub replaces: Option<Oid>,
+    /// The spec's sync ref, where there is one.
+    pub sync_ref: Option<String>,
+}
+
+/// Sends a commit to a branch, and the spec's sync ref with it.
 ///
 /// # Errors
 /// A classified [`PushFailure`].
 pub async fn push(
     root: &Path,
-    remote: &str,
-    branch: &str,
-    tip: &Oid,
-    sync_ref: Option<&str>,
+    request: &PushRequest,
     env: &[(String, String)],
     stop: StopSignal,
 ) -> Result<(), PushFailure> {
+    let PushRequest {
+        remote,
+        branch,
+        tip,
+        replaces,
+        sync_ref,
+    } = request;
     let mut refspecs = vec![format!("{tip}:refs/heads/{branch}")];
-    refspecs.extend(sync_ref.map(|r| format!("+{r}:{r}")));
+    refspecs.extend(sync_ref.as_ref().map(|r| format!("+{r}:{r}")));
+    let lease = replaces
+        .as_ref()
+        .map(|seen| format!("--force-with-lease=refs/heads/{branch}:{seen}"));
     let command = git(root, env, SandboxPolicy::Trusted)
         .env([(proc::PUSH_MARK.to_owned(), "1".to_owned())])
-        .args(["push", "--quiet", "--porcelain", "--no-follow-tags", remote])
+        .args(["push", "--quiet", "--porcelain", "--no-follow-tags"])
+        .args(lease)
+        .args([remote])
         .args(refspecs);
     match proc::output(&command, limits(), stop).await {
         Ok(done) if done.success() => Ok(()),

@@ -35,6 +35,14 @@ pub struct SealRequest {
     pub message: String,
 }
 
+/// What there was to do for a branch that follows a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaughtUp {
+    Stands,
+    WasGone,
+    Lagged,
+}
+
 /// Hooks that `git commit` runs.
 const COMMIT_HOOKS: [&str; 4] = [
     "pre-commit",
@@ -172,21 +180,28 @@ impl Repo {
         crash::named(Point::RefMoved, &name).doing(what)
     }
 
-    /// Brings a branch of ours up to `tip` where a crash came between the lane and its branch. Says whether
-    /// there was something to do.
+    /// Brings a branch of ours up to `tip` where a crash came between the lane and its branch. `is_earlier`: it
+    /// is no ancestor of the tip, and yet holds nothing that the lane lacks.
     ///
     /// # Errors
     /// Objects that cannot be read, a ref that cannot be written.
-    pub fn catch_up(&self, branch: &str, tip: &Oid) -> Result<bool, GitError> {
-        let lags = match self.ref_target(&format!("refs/heads/{branch}"))? {
-            Some(now) => now != *tip && self.is_ancestor(&now, tip)?,
-            None => true,
+    pub fn catch_up(
+        &self,
+        branch: &str,
+        tip: &Oid,
+        is_earlier: bool,
+    ) -> Result<CaughtUp, GitError> {
+        let was = match self.ref_target(&format!("refs/heads/{branch}"))? {
+            Some(now) if now == *tip => CaughtUp::Stands,
+            Some(now) if is_earlier || self.is_ancestor(&now, tip)? => CaughtUp::Lagged,
+            Some(_) => CaughtUp::Stands,
+            None => CaughtUp::WasGone,
         };
-        if lags && !self.is_checked_out(branch) {
-            self.follow(branch, tip)?;
-            return Ok(true);
+        if was == CaughtUp::Stands || self.is_checked_out(branch) {
+            return Ok(CaughtUp::Stands);
         }
-        Ok(false)
+        self.follow(branch, tip)?;
+        Ok(was)
     }
 
     /// Writes a commit that changes files on top of `parent` (None: from nothing), for spec syncs; a file

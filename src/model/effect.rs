@@ -13,6 +13,9 @@ pub enum Effect {
     /// Make the lane's worktree stand clean at its tip, creating or adopting what is needed, and merge
     /// what the user or the base changed in the spec into a commit of its own.
     PrepareLane,
+    /// Replay the commits of open parts onto `onto`, where a part below them is merged, and move lane and
+    /// branches there.
+    Restack { onto: Oid },
     /// Run the checks once on the lane's base.
     Baseline,
     /// One engine run: a build (`fixes == 0`) or the n-th fix of an attempt.
@@ -36,8 +39,13 @@ pub enum Effect {
     },
     /// Save the lane's work under `refs/codelicious/attempts/…` and reset the lane to its tip.
     SetAside { chunk: ChunkId, attempt: u32 },
-    /// Send `tip` to `branch` on the remote.
-    Push { branch: String, tip: Oid },
+    /// Send `tip` to `branch` on the remote; only if that is still at `replaces`, where that is given, and never
+    /// over anything else.
+    Push {
+        branch: String,
+        tip: Oid,
+        replaces: Option<Oid>,
+    },
     /// Make the pull request of a part exist and say what it should.
     PutPr { part: u32, ready: bool },
 }
@@ -56,6 +64,7 @@ impl Effect {
     pub fn name(&self) -> &'static str {
         match self {
             Self::PrepareLane => "prepare_lane",
+            Self::Restack { .. } => "restack",
             Self::Baseline => "baseline",
             Self::RunEngine { .. } => "run_engine",
             Self::TakeUp { .. } => "take_up",
@@ -79,6 +88,7 @@ impl Effect {
             | Self::PutPr { .. } => true,
             // Repeatable without a trace outside the lane, or recovered from git alone.
             Self::PrepareLane
+            | Self::Restack { .. }
             | Self::Baseline
             | Self::Verify { .. }
             | Self::Seal { .. }
@@ -90,6 +100,7 @@ impl Effect {
     pub fn key(&self) -> EffectKey {
         match self {
             Self::PrepareLane
+            | Self::Restack { .. }
             | Self::Baseline
             | Self::RunEngine { .. }
             | Self::TakeUp { .. }
@@ -112,6 +123,17 @@ pub enum EffectResult {
         base: SpecBase,
         synced: bool,
         notes: Vec<String>,
+    },
+    /// The lane stands at `tip`; `moved` are the commits before and after, `kept` is where the old lane is.
+    Restacked {
+        tip: Oid,
+        moved: Vec<(Oid, Oid)>,
+        kept: String,
+        notes: Vec<String>,
+    },
+    /// Nothing was moved.
+    RestackRefused {
+        why: String,
     },
     BaselineDone(Evidence),
     EngineEnded {

@@ -5,7 +5,8 @@
 //! ` <!-- codelicious: done -->` at the end of its heading's line. Line ends, the byte order mark and
 //! everything else keep their bytes.
 
-use crate::model::{MarkSite, Task, TaskMark};
+use crate::model::{ChunkId, MarkSite, Spec, Task, TaskMark};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// One contiguous change of a file: the bytes of `range` become `replacement`.
@@ -76,6 +77,19 @@ pub fn clear(bytes: &[u8], task: &Task) -> Splice {
 /// `bytes` with `task` marked done.
 pub fn tick(bytes: &[u8], task: &Task) -> Vec<u8> {
     apply(bytes, &mark_done(bytes, task))
+}
+
+/// `bytes` with each of these tasks brought to its mark; the others keep theirs. `spec` is what `bytes` says.
+pub fn with_marks(bytes: &[u8], spec: &Spec, marks: &BTreeMap<ChunkId, TaskMark>) -> Vec<u8> {
+    let splices: Vec<Splice> = spec
+        .tasks
+        .iter()
+        .filter_map(|task| {
+            let mark = marks.get(&task.id).filter(|mark| **mark != task.mark)?;
+            Some(set(bytes, task, mark, b'x'))
+        })
+        .collect();
+    apply_all(bytes, &splices)
 }
 
 /// `bytes` after one change.

@@ -22,7 +22,7 @@ mod tasks;
 mod text;
 
 pub use discover::{SpecKind, classify, is_pruned_dir, is_vendored_dir};
-pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick};
+pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick, with_marks};
 pub use merge::{MergeConflict, merge_specs};
 pub use outline::{outline, section_text};
 pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};

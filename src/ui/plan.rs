@@ -22,6 +22,8 @@ pub struct SpecFacts {
     pub parts: Vec<Vec<ChunkId>>,
     /// Number of the first predicted part, from 1; 0 means 1.
     pub first_part: u32,
+    /// Why nothing of it is built, where that is not in the plan.
+    pub not_built: Option<String>,
 }
 
 /// Joins a plan with what is known beside it. `next` is the command that builds it.
@@ -52,9 +54,10 @@ fn spec_report(spec: &SpecPlan, facts: &SpecFacts) -> PlanSpec {
     for (part, ids) in (facts.first_part.max(1)..).zip(&facts.parts) {
         part_of.extend(ids.iter().map(|id| (id, part)));
     }
+    let not_built = spec.not_built.as_ref().or(facts.not_built.as_ref());
     let chunks = spec.chunks.iter().map(|c| {
         chunk_report(
-            spec.not_built.as_deref(),
+            not_built.map(String::as_str),
             c,
             facts,
             part_of.get(&c.id).copied(),
@@ -67,7 +70,7 @@ fn spec_report(spec: &SpecPlan, facts: &SpecFacts) -> PlanSpec {
         status: spec.status,
         priority: spec.priority,
         depends_on: spec.depends_on.clone(),
-        not_built: spec.not_built.clone(),
+        not_built: not_built.cloned(),
         branch: facts.branch.clone(),
         done: spec.chunks.iter().filter(|c| c.done).count(),
         total: spec.chunks.len(),

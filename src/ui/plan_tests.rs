@@ -93,6 +93,7 @@ fn sample() -> PlanReport {
             vec!["0123456789ab+1".into()],
         ],
         first_part: 2,
+        not_built: None,
     };
     let base = SpecBase {
         branch: "main".to_owned(),

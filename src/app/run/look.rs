@@ -1,17 +1,20 @@
 //! Looking at what there is to build, and making lanes of it.
 
 use super::Session;
+use super::forge::known;
 use crate::app::error::AppError;
 use crate::app::survey::{Scope, Survey, below_root, survey, survey_one};
 use crate::app::{engine, reports};
 use crate::core::cycle::stacked_base;
+use crate::core::decide::is_over;
 use crate::core::lane::Lane;
 use crate::core::moves::Carrier;
+use crate::core::recover::{LaneFacts, Recovered};
 use crate::crash::{self, Point};
-use crate::git::{fetch, resolve_base};
+use crate::git::{CaughtUp, fetch, resolve_base};
 use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
-use crate::model::{EventKind, Ledger, Oid, PrState, SpecId, SpecPlan};
+use crate::model::{EventKind, Ledger, Oid, SpecId, SpecPlan};
 use std::collections::BTreeMap;
 
 impl Session<'_> {
@@ -74,6 +77,7 @@ impl Session<'_> {
             .await?;
         crash::point(Point::RunSurveyed)?;
         self.shells.redactor.redact_plan(&mut found.plan);
+        self.ask_forge(&mut found, &ledgers).await;
         // A second cycle must not start the lanes over once more.
         self.restart.fresh = false;
         let base = found.base.clone();
@@ -108,7 +112,7 @@ impl Session<'_> {
         ledgers: &mut BTreeMap<SpecId, Ledger>,
         base: &SpecBase,
         before: &[Lane],
-    ) -> Result<Option<(Lane, Vec<String>)>, AppError> {
+    ) -> Result<Option<(Lane, Vec<EventKind>)>, AppError> {
         let stacked = match stacked_base(plan, before) {
             Ok(stacked) => stacked,
             Err(why) => {
@@ -120,14 +124,14 @@ impl Session<'_> {
                     not_built: Some(why),
                     ..plan.clone()
                 };
-                let (lane, _) = reports::lane(
+                let recovered = reports::lane(
                     self.policy(),
                     spec,
                     &plan,
                     ledgers.get(&plan.id),
                     self.resume(),
                 )?;
-                return Ok(Some((lane, Vec::new())));
+                return Ok(Some((recovered.lane, Vec::new())));
             }
         };
         let mut again = match stacked.filter(|b| b != base) {
@@ -149,8 +153,9 @@ impl Session<'_> {
                     })?
             }
         };
-        if let Some((_, alone)) = &mut again {
+        if let Some((spec, alone)) = &mut again {
             self.shells.redactor.redact_spec(alone);
+            spec.facts.forge = known(found, &plan.id);
         }
         let (spec, plan) = match (&again, found.specs.get(&plan.id)) {
             (Some((spec, alone)), _) => (
@@ -164,15 +169,27 @@ impl Session<'_> {
             (None, None) => return Ok(None),
         };
         self.take_moves(&plan, found, ledgers)?;
-        let (lane, mut repairs) = reports::lane(
+        let Recovered {
+            mut lane,
+            mut repairs,
+            warnings,
+        } = reports::lane(
             self.policy(),
             spec,
             &plan,
             ledgers.get(&plan.id),
             self.resume(),
         )?;
-        repairs.extend(self.catch_up(&lane).await?);
-        Ok(Some((lane, repairs)))
+        repairs.extend(self.catch_up(&lane, &spec.facts).await?);
+        // What was repaired is said once. A commit that is about to land needs the intent that stands on disk.
+        if !repairs.is_empty() && lane.resume_landing.is_none() {
+            self.shells.save(&mut lane.ledger)?;
+        }
+        let repairs = repairs.into_iter().map(|what| EventKind::Repaired { what });
+        let warnings = warnings
+            .into_iter()
+            .map(|message| EventKind::Warning { message });
+        Ok(Some((lane, repairs.chain(warnings).collect())))
     }
 
     /// Carries out what persons want of the spec's chunks, before recovery looks at them.
@@ -230,28 +247,30 @@ impl Session<'_> {
 
     /// Branches follow the lane; a crash may have come in between. A lane that is not here yet (a fresh clone)
     /// has no branches to keep.
-    async fn catch_up(&self, lane: &Lane) -> Result<Vec<String>, AppError> {
+    async fn catch_up(&self, lane: &Lane, facts: &LaneFacts) -> Result<Vec<String>, AppError> {
         if lane.start.lane_ref.is_none() {
             return Ok(Vec::new());
         }
-        let open = lane
-            .ledger
-            .prs
-            .iter()
-            .filter(|p| !lane.part_is_merged(p.part) && p.state != PrState::Merged);
-        let parts: Vec<(String, Oid)> = open.map(|p| (p.branch.clone(), p.tip.clone())).collect();
+        let open = lane.ledger.prs.iter().filter(|p| !is_over(lane, p));
+        let parts: Vec<(String, Oid, bool)> = open
+            .map(|p| {
+                let is_earlier = facts.earlier_here.contains(&p.branch);
+                (p.branch.clone(), p.tip.clone(), is_earlier)
+            })
+            .collect();
         let caught_up = self
             .shells
             .git
             .call(move |repo| {
                 let mut said = Vec::new();
-                for (branch, tip) in &parts {
-                    if repo.catch_up(branch, tip)? {
-                        said.push(format!(
-                            "the branch {branch} lagged behind the lane; it is at {} now",
-                            tip.short()
-                        ));
-                    }
+                for (branch, tip, is_earlier) in &parts {
+                    let was = match repo.catch_up(branch, tip, *is_earlier)? {
+                        CaughtUp::Stands => continue,
+                        CaughtUp::WasGone => "was gone",
+                        CaughtUp::Lagged => "lagged behind the lane",
+                    };
+                    let tip = tip.short();
+                    said.push(format!("the branch {branch} {was}; it is at {tip} now"));
                 }
                 Ok(said)
             })
