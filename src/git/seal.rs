@@ -205,10 +205,10 @@ impl Repo {
     }
 
     /// Writes a commit that changes files on top of `parent` (None: from nothing), for spec syncs; a file
-    /// without text is removed. Moves nothing.
+    /// without text is removed. Moves nothing. Written by way of the lane that is open, if one is.
     ///
     /// # Errors
-    /// No lane is open, no identity, or objects that cannot be written.
+    /// No identity, or objects that cannot be written.
     pub fn commit_files(
         &mut self,
         parent: Option<&Oid>,
@@ -217,7 +217,9 @@ impl Repo {
     ) -> Result<Oid, GitError> {
         let what = || "writing the spec's text".to_owned();
         let parent = parent.map(from_oid).transpose()?;
-        let lane = self.opened()?;
+        let Some(lane) = self.lane.as_mut() else {
+            return Ok(to_oid(write_files(&self.git, parent, files, message)?.0));
+        };
         let written = lane.unsynced(|lane| write_files(&lane.git, parent, files, message));
         let (commit, known) = written?;
         crash::point(Point::ObjectsMade).doing(what)?;

@@ -20,6 +20,7 @@ mod locking;
 mod main_job;
 mod moves;
 mod places;
+mod reconcile;
 mod resume;
 mod shapes;
 mod stopping;
