@@ -1,7 +1,8 @@
 //! How a lane changes: when an effect is about to happen ([`begin`]) and when its result is in ([`absorb`]).
 
 use super::decide::choose_part;
-use super::lane::{Halt, Lane, MIN_CONFIDENCE, Stage};
+use super::judge::{Judgement, failing, judge};
+use super::lane::{Halt, Lane, Stage};
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
 use crate::model::event::EventKind;
@@ -596,65 +597,6 @@ fn was_verified(
     Ok(())
 }
 
-/// What verified work deserves.
-#[derive(Debug, PartialEq, Eq)]
-enum Judgement {
-    Commit,
-    Fix(String),
-    Review(String),
-}
-
-fn judge(lane: &Lane, chunk: &ChunkId, verified: &Verified) -> Judgement {
-    let record = lane.record(chunk);
-    let completion = record.and_then(|r| r.completion.as_ref());
-    if let Some(first) = verified.findings.first() {
-        let more = verified.findings.len() - 1;
-        let tail = if more > 0 {
-            format!(" (and {more} more)")
-        } else {
-            String::new()
-        };
-        return Judgement::Review(format!("the work may not be committed: {first}{tail}"));
-    }
-    // A person looked: what the engine said of it, or did not say, matters no more.
-    if lane.is_accepted(chunk) {
-        return if verified.evidence.passed() {
-            Judgement::Commit
-        } else {
-            let failing = failing(verified);
-            Judgement::Review(format!("checks fail: {}", failing.join(", ")))
-        };
-    }
-    if verified.files.is_empty() {
-        let because = completion.and_then(|c| c.no_change_needed.as_deref());
-        return match because {
-            None => Judgement::Review("the engine changed nothing and gave no reason".to_owned()),
-            Some(_) if verified.evidence.unverified => Judgement::Review(
-                "the engine says that nothing had to be changed, and there is no check to prove it"
-                    .to_owned(),
-            ),
-            Some(_) if verified.evidence.passed() => Judgement::Commit,
-            Some(_) => Judgement::Fix("checks fail".to_owned()),
-        };
-    }
-    if !verified.evidence.passed() {
-        return Judgement::Fix("checks fail".to_owned());
-    }
-    if lane.undeclared && verified.evidence.unverified {
-        return Judgement::Review(
-            "the engine did not say how it ended, and there is no check to prove its work"
-                .to_owned(),
-        );
-    }
-    match completion {
-        Some(c) if c.confidence < MIN_CONFIDENCE => Judgement::Review(format!(
-            "the engine is not confident in its work ({:.2}): {}",
-            c.confidence, c.rationale
-        )),
-        _ => Judgement::Commit,
-    }
-}
-
 fn fix_or_fail(
     lane: &mut Lane,
     chunk: &ChunkId,
@@ -695,18 +637,6 @@ fn fix_or_fail(
         now,
         events,
     )
-}
-
-/// Names of the checks that refused the work.
-fn failing(verified: &Verified) -> Vec<&str> {
-    let is_failing = |c: &&crate::model::CheckResult| match c.outcome {
-        CheckOutcome::Failed { .. }
-        | CheckOutcome::TimedOut { .. }
-        | CheckOutcome::NotAvailable { .. } => true,
-        CheckOutcome::Passed | CheckOutcome::FailedBefore { .. } => false,
-    };
-    let checks = verified.evidence.checks.iter();
-    checks.filter(is_failing).map(|c| c.name.as_str()).collect()
 }
 
 /// Gives the attempt up; what a person accepted goes back to a person.

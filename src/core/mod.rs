@@ -8,6 +8,7 @@ pub mod ending;
 pub mod forge_facts;
 pub mod gc;
 pub mod graph;
+mod judge;
 pub mod lane;
 pub mod moves;
 pub mod plan;

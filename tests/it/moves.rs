@@ -263,13 +263,13 @@ fn accepted_work_is_verified_and_committed_as_it_was_saved() {
 #[test]
 fn accepted_work_is_committed_whatever_a_kill_falls_between() {
     for point in [
-        "take_up:before",
-        "take_up:after",
-        "verify:before",
-        "verify:after",
-        "seal:after",
-        "land:before",
-        "land:after",
+        "kill@take_up.after_intent",
+        "kill@take_up.after_effect",
+        "kill@verify.after_intent",
+        "kill@verify.after_effect",
+        "kill@seal.after_effect",
+        "kill@land.after_intent",
+        "kill@land.after_effect",
     ] {
         let repo = stopped();
         let before = repo.users_things();
@@ -277,7 +277,10 @@ fn accepted_work_is_committed_whatever_a_kill_falls_between() {
         let ended = repo.run_with::<&str>(&[], &[("CODELICIOUS_CRASH", point)]);
         assert_eq!(ended.code, KILLED, "{point}: {}", ended.stderr);
         // And once more while the next one recovers.
-        repo.run_with::<&str>(&[], &[("CODELICIOUS_CRASH", "prepare_lane:after")]);
+        repo.run_with::<&str>(
+            &[],
+            &[("CODELICIOUS_CRASH", "kill@prepare_lane.after_effect")],
+        );
         repo.run::<&str>(&[]).expect(1);
         check_accepted(&repo);
         let stray = repo.git(&[

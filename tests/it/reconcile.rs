@@ -446,12 +446,12 @@ fn a_push_by_a_person_between_look_and_push_is_not_overwritten() {
 #[test]
 fn a_restack_that_is_interrupted_anywhere_comes_to_the_same_end() {
     for point in [
-        "restack:before",
-        "restack:after",
-        "push:before",
-        "push:after",
-        "put_pr:before",
-        "put_pr:after",
+        "kill@restack.after_intent",
+        "kill@restack.after_effect",
+        "kill@push.after_intent",
+        "kill@push.after_effect",
+        "kill@put_pr.after_intent",
+        "kill@put_pr.after_effect",
     ] {
         let repo = built(4);
         let before = repo.users_things();
@@ -1043,7 +1043,10 @@ fn a_spec_that_is_stacked_on_one_that_was_squash_merged_follows() {
     assert_eq!(plan["warnings"], json!([]), "{plan:#}");
     assert_eq!(between(&repo, a, b).len(), 3);
     merge(&repo, "merger", a, How::Squash);
-    let ended = repo.run_with(&CLAUDE, &[("CODELICIOUS_CRASH", "restack:after")]);
+    let ended = repo.run_with(
+        &CLAUDE,
+        &[("CODELICIOUS_CRASH", "kill@restack.after_effect")],
+    );
     assert_eq!(ended.code, 137, "{}", ended.stderr);
     repo.run(&CLAUDE).expect(0);
     let names: Vec<String> = between(&repo, "main", b)

@@ -317,13 +317,16 @@ fn what_the_engine_of_a_killed_run_planted_is_undone_before_anything_of_it_runs(
     repo.git(&["branch", "users-own"]);
     let before = repo.users_things();
     let ran = repo.sign("planted-things-ran");
+    let pushed = repo.root.join(".codelicious/events.jsonl");
     let plant = format!(
-        "d=$(git rev-parse --git-common-dir) && printf '#!/bin/sh\\n: > {ran}\\n' > $d/hooks/pre-commit && \
+        "until grep -q '\"pushed\"' '{}'; do sleep 0.02; done; d=$(git rev-parse --git-common-dir) && printf '#!/bin/sh\\n: > {ran}\\n' > $d/hooks/pre-commit && \
          chmod +x $d/hooks/pre-commit && cp $d/hooks/pre-commit $d/hooks/reference-transaction && \
          echo x > x.txt && git add -A && git commit -q --no-verify -m own && rm -f {ran} && \
          git branch planted && git update-ref refs/heads/users-own HEAD && \
          git update-ref refs/codelicious/lanes/specs-work HEAD && rm -f {ran} && \
-         git config core.sshCommand 'sh -c \": > {ran}\"' && git config core.fsmonitor 'sh -c \": > {ran}\"'"
+         git config core.sshCommand 'sh -c \": > {ran}\"' && git config core.fsmonitor 'sh -c \": > {ran}\"'",
+        // Nothing of the run's own may be at work beside it: that has the repository as it stands.
+        pushed.display()
     );
     repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1,
         "steps": [{"run": plant}, {"kill_parent": "KILL"}, {"kill_self": true}]}]}));
@@ -848,7 +851,7 @@ fn first_line(ended: &Ended) -> &str {
 #[test]
 fn the_first_line_about_a_spec_says_where_it_goes_on() {
     let repo = dirty_repo();
-    let killed = crash_at(&repo, "run_engine:after:6");
+    let killed = crash_at(&repo, "kill@run_engine.after_effect#6");
     assert_eq!(killed.code, KILLED);
     let line = first_line(&killed);
     assert!(
