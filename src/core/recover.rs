@@ -111,10 +111,12 @@ pub fn recover(
         lane.ledger.base = Some(base.clone());
     }
     let landing = unfinished_landing(&lane, facts);
-    // What lies in the worktree is asked about when the lane is prepared.
+    // What lies in the worktree is asked about when the lane is prepared, unless it is committed already.
+    let plan = std::sync::Arc::clone(&lane.plan);
+    let is_done = |id: &ChunkId| plan.chunks.iter().any(|c| c.id == *id && c.done);
     lane.ledger
         .intents
-        .retain(|i| matches!(i, Intent::TakeUp { .. }));
+        .retain(|i| matches!(i, Intent::TakeUp { chunk, .. } if !is_done(chunk)));
 
     let by_chunk: BTreeMap<&ChunkId, &LaneCommit> = facts
         .commits

@@ -107,7 +107,7 @@ pub(super) async fn run_engine(
             crash::point(Point::EngineUndone)
                 .map_err(|e| GitError::new("undoing what the engine did", e.to_string(), "run again"))?;
             if let Some(own) = head.filter(|h| *h != tip && repo.has_commit(h)) {
-                repo.set_ref(&reference, &own, "codelicious: the engine's own commits")?;
+                repo.keep_own(&reference, &own)?;
                 undone.push(format!("the engine committed by itself; its commits are kept at {reference} and folded into one"));
             }
             repo.detach_lane(&tip)?;

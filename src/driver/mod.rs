@@ -13,7 +13,7 @@ mod seal;
 mod shells;
 mod signals;
 
-pub use prepare::lanes_dir;
+pub use prepare::{lanes_dir, remember_seen};
 pub use shells::{LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
 

@@ -5,7 +5,7 @@ use super::shells::Shells;
 use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
-use crate::git::{ATTEMPTS, LANES, LaneDir, LanePaths, SYNC, add_worktree};
+use crate::git::{ATTEMPTS, GitError, LANES, LaneDir, LanePaths, SYNC, add_worktree};
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
 use std::path::{Path, PathBuf};
@@ -228,7 +228,10 @@ async fn sync(shells: &Shells, lane: &Lane, lane_ref: &str, tip: &Oid) -> Result
 }
 
 /// Keeps the texts that were merged: the ancestors of the next merge.
-pub(super) async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), Failure> {
+///
+/// # Errors
+/// Objects or refs that cannot be read or written.
+pub async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), GitError> {
     let (path, user, base) = (
         lane.ledger.path.clone(),
         lane.start.seen_user.clone(),
@@ -255,8 +258,7 @@ pub(super) async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), Fa
             let commit = repo.commit_files(None, &files, &message)?;
             repo.set_ref(&reference, &commit, "codelicious: spec sync")
         })
-        .await?;
-    Ok(())
+        .await
 }
 
 fn marker(paths: &LanePaths) -> PathBuf {

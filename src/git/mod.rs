@@ -18,6 +18,7 @@ mod read;
 mod remote;
 mod repo;
 mod restack;
+mod saved;
 mod seal;
 mod staging;
 mod stale;
@@ -37,9 +38,10 @@ pub use read::RefNames;
 pub use remote::{PushRequest, add_worktree, fetch, push, remote_url};
 pub use repo::{Repo, files_of_tree, identity, resolve_base, room_for_branches};
 pub use restack::{Replayed, RestackRequest, Versions, branch_tips};
+pub use saved::TakenUp;
 pub use seal::{CaughtUp, SealMethod, SealRequest, commit_with_command};
 pub use stale::remove_stale;
-pub use work::{AddedLine, Capture, TakenUp};
+pub use work::{AddedLine, Capture};
 pub use worker::Worker;
 
 /// Where tips of lanes stand.

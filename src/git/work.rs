@@ -1,9 +1,9 @@
-//! What an engine changed in a lane: taken as a tree, measured, saved, carried back.
+//! What an engine changed in a lane: taken as a tree, and measured.
 
 use super::command::{is_skipped, notice_present};
 use super::error::{Context, GitError};
 use super::lane::{OpenLane, restore_dot_git};
-use super::repo::{Repo, from_oid, signature, to_oid};
+use super::repo::{Repo, from_oid, to_oid};
 use super::sweep::{Change, ChangeKind, Verdict, judge, walk_rules};
 use crate::crash::{self, Point};
 use crate::model::Oid;
@@ -32,19 +32,6 @@ pub struct Capture {
     pub refused: Vec<String>,
     pub added: Vec<AddedLine>,
 }
-
-/// What came of putting saved work back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TakenUp {
-    Stands,
-    /// These paths were changed on both sides.
-    Conflicts(Vec<String>),
-    /// Nothing was saved there.
-    Missing,
-}
-
-/// Commits of a lane that are looked at for a tree.
-pub const LOOKED_BACK: usize = 1_000;
 
 /// Changes in a worktree.
 #[derive(Default)]
@@ -140,84 +127,6 @@ impl Repo {
         Ok(differing.iter().all(|path| path == spec))
     }
 
-    /// Saves the lane's changes, and commits an engine made by itself, under `reference`. None when there
-    /// was nothing to save.
-    ///
-    /// # Errors
-    /// Files or objects that cannot be read or written.
-    pub fn save_work(
-        &mut self,
-        tip: &Oid,
-        spec: &str,
-        reference: &str,
-        why: &str,
-    ) -> Result<Option<Oid>, GitError> {
-        let (head, _) = self.lane_head()?;
-        let capture = self.capture(tip, spec)?;
-        let what = || format!("saving work under {reference}");
-        let saved = {
-            let lane = self.opened()?;
-            let git = &lane.git;
-            let parent = git.find_commit(from_oid(tip)?).doing(what)?;
-            let own = head.filter(|h| h != tip);
-            if own.is_none() && parent.tree_id() == from_oid(&capture.tree)? {
-                return Ok(None);
-            }
-            let tree = git.find_tree(from_oid(&capture.tree)?).doing(what)?;
-            let own = match own {
-                Some(h) => git.find_commit(from_oid(&h)?).ok(),
-                None => None,
-            };
-            let mut parents = vec![&parent];
-            parents.extend(own.as_ref());
-            let author = signature(git)?;
-            let saved = git
-                .commit(None, &author, &author, why, &tree, &parents)
-                .doing(what)?;
-            crash::point(Point::ObjectsMade).doing(what)?;
-            lane.keep(saved, Some(parent.tree_id()))?;
-            to_oid(saved)
-        };
-        self.set_ref(reference, &saved, "codelicious: set work aside")?;
-        Ok(Some(saved))
-    }
-
-    /// Takes an engine that went elsewhere in history (to another branch, or to before the tip) back to
-    /// `tip`: what it changed since it left the lane's history is put on top of the tip. True when the
-    /// worktree was changed for that; a change that does not fit is left as it stands.
-    ///
-    /// # Errors
-    /// Files or objects that cannot be read or written.
-    pub fn carry_back(&mut self, head: &Oid, tip: &Oid, spec: &str) -> Result<bool, GitError> {
-        let Ok(left_at) = self.git.merge_base(from_oid(head)?, from_oid(tip)?) else {
-            return Ok(false);
-        };
-        if left_at == from_oid(tip)? {
-            return Ok(false);
-        }
-        let capture = self.capture(tip, spec)?;
-        if !capture.refused.is_empty() {
-            return Ok(false);
-        }
-        let what = || "carrying the engine's work back to the lane".to_owned();
-        let git = &self.opened()?.git;
-        let tree_of = |id: git2::Oid| git.find_commit(id).and_then(|c| c.tree());
-        let mut merged = git
-            .merge_trees(
-                &tree_of(left_at).doing(what)?,
-                &tree_of(from_oid(tip)?).doing(what)?,
-                &git.find_tree(from_oid(&capture.tree)?).doing(what)?,
-                None,
-            )
-            .doing(what)?;
-        if merged.has_conflicts() {
-            return Ok(false);
-        }
-        let tree = to_oid(merged.write_tree_to(git).doing(what)?);
-        self.hold_tree(&tree)?;
-        Ok(true)
-    }
-
     /// Lines that a commit changed, the spec's own file not counted.
     ///
     /// # Errors
@@ -227,66 +136,6 @@ impl Repo {
         commit
             .and_then(|c| commit_lines(&self.git, &c, spec))
             .doing(|| "counting a commit's lines".to_owned())
-    }
-
-    /// Puts work that was saved under `reference` on top of `tip` in the lane's worktree, which stands clean
-    /// there: what the work changed since its own first parent.
-    ///
-    /// # Errors
-    /// Objects or files that cannot be read or written.
-    pub fn take_up(&mut self, reference: &str, tip: &Oid) -> Result<TakenUp, GitError> {
-        let Some(saved) = self.ref_target(reference)? else {
-            return Ok(TakenUp::Missing);
-        };
-        let tree = match self.put_on_top(&saved, tip)? {
-            Ok(tree) => tree,
-            Err(paths) => return Ok(TakenUp::Conflicts(paths)),
-        };
-        self.hold_tree(&tree)?;
-        Ok(TakenUp::Stands)
-    }
-
-    /// What a commit changed since its first parent, on top of `tip`, as a tree; or the paths that do not fit.
-    fn put_on_top(&mut self, saved: &Oid, tip: &Oid) -> Result<Result<Oid, Vec<String>>, GitError> {
-        let what = || format!("merging {} onto {}", saved.short(), tip.short());
-        let git = &self.opened()?.git;
-        let saved = git.find_commit(from_oid(saved)?).doing(what)?;
-        let before = saved.parent(0).and_then(|c| c.tree()).doing(what)?;
-        let now = git
-            .find_commit(from_oid(tip)?)
-            .and_then(|c| c.tree())
-            .doing(what)?;
-        let work = saved.tree().doing(what)?;
-        let mut merged = git.merge_trees(&before, &now, &work, None).doing(what)?;
-        if merged.has_conflicts() {
-            let mut paths = Vec::new();
-            for conflict in merged.conflicts().doing(what)? {
-                let conflict = conflict.doing(what)?;
-                let side = conflict.our.or(conflict.their).or(conflict.ancestor);
-                paths.extend(side.map(|e| String::from_utf8_lossy(&e.path).into_owned()));
-            }
-            return Ok(Err(paths));
-        }
-        Ok(Ok(to_oid(merged.write_tree_to(git).doing(what)?)))
-    }
-
-    /// True when a commit of the lane up to `tip`, of the last [`LOOKED_BACK`], has this tree: work with that
-    /// tree changed nothing.
-    ///
-    /// # Errors
-    /// Commits that cannot be read.
-    pub fn had_tree(&self, tip: &Oid, tree: &str) -> Result<bool, GitError> {
-        let what = || format!("looking back from {}", tip.short());
-        let mut walk = self.git.revwalk().doing(what)?;
-        walk.push(from_oid(tip)?).doing(what)?;
-        walk.simplify_first_parent().doing(what)?;
-        for id in walk.take(LOOKED_BACK) {
-            let commit = self.git.find_commit(id.doing(what)?).doing(what)?;
-            if commit.tree_id().to_string() == tree {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Paths that differ between two trees of the lane's.

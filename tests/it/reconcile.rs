@@ -25,14 +25,14 @@ fn built(n: usize) -> Repo {
 
 /// How a forge merges.
 #[derive(Clone, Copy, Debug)]
-enum How {
+pub enum How {
     Commit,
     Squash,
     Rebase,
 }
 
 /// Somebody merges a branch into main on the remote.
-fn merge(repo: &Repo, name: &str, branch: &str, how: How) {
+pub fn merge(repo: &Repo, name: &str, branch: &str, how: How) {
     let merger = repo.fresh_clone(name);
     let head = format!("origin/{branch}");
     match how {

@@ -733,6 +733,29 @@ fn no_resume_brings_back_what_waits_for_a_person_but_not_what_is_done() {
 }
 
 #[test]
+fn work_that_was_kept_is_not_lost_when_attempts_are_counted_anew() {
+    let repo = small_repo();
+    let fails_with = |file: &str| {
+        let write = json!({"write": {"path": file, "text": file}});
+        repo.fake(
+            &json!({"rules": [{"chunk": "T002", "steps": [write, {"commit": "my own"}],
+            "end": {"kind": "error", "text": "no idea"}}]}),
+        );
+    };
+    fails_with("first.txt");
+    repo.run(&CLAUDE).expect(1);
+    fails_with("second.txt");
+    repo.run(&["--engine", "claude", "--reset-ledger"])
+        .expect(1);
+    let kept = "refs/codelicious/attempts/specs-work/T002/1";
+    let holds = |rev: &str| repo.git(&["ls-tree", "--name-only", rev]);
+    assert!(holds(kept).contains("second.txt"));
+    let all = repo.git(&["rev-list", kept, "--not", "main", ALL]);
+    let first = all.lines().filter(|c| holds(c).contains("first.txt"));
+    assert!(first.count() > 0, "the work of the first attempt 1: {all}");
+}
+
+#[test]
 fn reset_ledger_keeps_the_old_one_aside_and_loses_nothing() {
     let repo = half_built();
     let before = repo.users_things();

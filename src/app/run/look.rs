@@ -11,6 +11,7 @@ use crate::core::lane::Lane;
 use crate::core::moves::Carrier;
 use crate::core::recover::{LaneFacts, Recovered};
 use crate::crash::{self, Point};
+use crate::driver::remember_seen;
 use crate::git::{CaughtUp, fetch, resolve_base};
 use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
@@ -185,6 +186,10 @@ impl Session<'_> {
         if !repairs.is_empty() && lane.resume_landing.is_none() {
             self.shells.save(&mut lane.ledger)?;
         }
+        // A run that was killed after it had merged these texts, and before it could say so, left this to do.
+        if holds_what_was_seen(&lane) {
+            remember_seen(&self.shells, &lane).await?;
+        }
         let repairs = repairs.into_iter().map(|what| EventKind::Repaired { what });
         let warnings = warnings
             .into_iter()
@@ -277,4 +282,12 @@ impl Session<'_> {
             .await?;
         Ok(caught_up)
     }
+}
+
+/// True for a lane whose own text of the spec has everything that the user and the base wrote.
+fn holds_what_was_seen(lane: &Lane) -> bool {
+    let start = &lane.start;
+    let is_current =
+        start.sync.is_none() && start.renamed_from.is_none() && start.archive.is_none();
+    start.lane_ref.is_some() && lane.tip == start.lane_ref && is_current && lane.restack.is_none()
 }

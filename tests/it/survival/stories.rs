@@ -1,12 +1,13 @@
 //! What is built while things go wrong.
 
 use super::{BUILD, Phase, Story};
+use crate::reconcile::{How, merge};
 use crate::support::{Repo, spec_of};
 use serde_json::{Value, json};
 
 /// All stories, the plainest first: what it comes by is struck in full there.
 pub fn all() -> Vec<Story> {
-    vec![six_chunks(), hooks_and_failures(), new_ledgers()]
+    vec![six_chunks(), hooks_and_failures(), new_ledgers(), people()]
 }
 
 fn nothing(_: &Repo) {}
@@ -47,6 +48,8 @@ pub fn six_chunks() -> Story {
             before: nothing,
             args: BUILD,
             exit: 0,
+            again: &[],
+            is_plain: false,
         }],
         check: each_commit_holds_its_own,
     }
@@ -76,17 +79,19 @@ fn each_commit_holds_its_own(repo: &Repo) {
 fn new_ledgers() -> Story {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(2, 2));
-    let phase = |args, exit| Phase {
+    let phase = |args, is_plain| Phase {
         before: nothing,
         args,
-        exit,
+        exit: 0,
+        again: &[],
+        is_plain,
     };
     Story {
         name: "new ledgers",
         repo,
         phases: vec![
-            phase(BUILD, 0),
-            phase(&["--engine", "claude", "--reset-ledger"], 0),
+            phase(BUILD, true),
+            phase(&["--engine", "claude", "--reset-ledger"], false),
         ],
         check: nothing,
     }
@@ -115,11 +120,15 @@ fn hooks_and_failures() -> Story {
                 },
                 args: BUILD,
                 exit: 1,
+                again: &[],
+                is_plain: false,
             },
             Phase {
                 before: |repo| repo.fake(&json!({})),
                 args: BUILD,
                 exit: 0,
+                again: &[],
+                is_plain: false,
             },
         ],
         check: |repo| {
@@ -127,6 +136,54 @@ fn hooks_and_failures() -> Story {
             let refs = repo.git(&["for-each-ref", "--format=%(refname)", saved]);
             let first = refs.lines().next().expect("the failed work is kept");
             assert_eq!(repo.git(&["show", &format!("{first}:half.txt")]), "half");
+        },
+    }
+}
+
+/// A person accepts work that its engine was not sure of, and merges the first pull request while the second is open.
+fn people() -> Story {
+    let repo = Repo::new();
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\n",
+    );
+    repo.write("notes.txt", "untracked notes\n");
+    repo.write("specs/work.md", spec_of(4, 4));
+    repo.fake(&json!({"rules": [
+        {"chunk": "T002", "steps": [work()], "end": {"kind": "complete_chunk", "confidence": 0.1, "rationale": "a guess"}},
+    ]}));
+    let phase = |before, args, exit| Phase {
+        before,
+        args,
+        exit,
+        again: &[],
+        is_plain: exit != 0,
+    };
+    Story {
+        name: "people",
+        repo,
+        phases: vec![
+            phase(nothing as fn(&Repo), BUILD, 3),
+            Phase {
+                // Said already, if the first time got that far.
+                again: &[2],
+                ..phase(nothing, &["accept", "T002"], 0)
+            },
+            phase(nothing, BUILD, 0),
+            phase(
+                |repo| merge(repo, "merger", "codelicious/specs-work", How::Squash),
+                BUILD,
+                0,
+            ),
+        ],
+        check: |repo| {
+            let part = "origin/main..origin/codelicious/specs-work-part-2";
+            let chunks = "--format=%(trailers:key=Codelicious-Chunk,valueonly,separator=%x2C)";
+            let chunks = repo.git(&["log", "--reverse", chunks, part]);
+            assert_eq!(chunks, "T004\nT002", "only what the base lacks");
+            let refs = "refs/codelicious/archive";
+            let kept = repo.git(&["for-each-ref", "--format=%(refname)", refs]);
+            assert_eq!(kept.lines().count(), 1, "the lane as it was: {kept}");
         },
     }
 }
