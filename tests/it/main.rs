@@ -16,6 +16,7 @@ mod flags;
 mod flows;
 mod gc;
 mod git_cases;
+mod laws;
 mod locking;
 mod main_job;
 mod moves;

@@ -8,7 +8,7 @@ mod outcome;
 mod stories;
 mod storm;
 
-use crate::support::{Ended, Repo};
+use crate::support::{Ended, Repo, program};
 use codelicious::crash::{Kind, Point};
 use outcome::{builds, check_clean, outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -363,4 +363,62 @@ fn effects() -> Vec<String> {
     let names: Vec<String> = names.collect();
     assert!(names.contains(&"land".to_owned()), "{names:?}");
     names
+}
+
+#[test]
+fn a_bug_ends_like_any_other_stop_and_the_next_run_goes_on() {
+    let straight = Straight::new(stories::six_chunks());
+    for place in ["run_engine.after_intent#3", "objects.made#3"] {
+        let repo = straight.story.repo.copy();
+        let before = repo.users_things();
+        let phase = &straight.story.phases[0];
+        let ended = phase.armed(&repo, &format!("panic@{place}")).expect(70);
+        assert!(ended.stderr.contains("as asked for at"), "{}", ended.stderr);
+        let pages = repo.postmortems();
+        assert!(pages.len() == 1 && pages[0].contains("a bug"), "{pages:#?}");
+        assert_eq!(repo.users_things(), before);
+        phase.run(&repo, true);
+        check_clean(&repo);
+        let now = outcome(&repo);
+        assert!(
+            now == straight.outcome,
+            "{place}: {}",
+            first_difference(&straight.outcome, &now)
+        );
+    }
+}
+
+/// A release build has no crash points. Looks at the one that stands beside the program under test, when it is not
+/// older than the sources.
+#[test]
+fn a_release_build_has_none_of_it() {
+    let debug = program();
+    let release = debug
+        .parent()
+        .and_then(std::path::Path::parent)
+        .map(|d| d.join("release/codelicious"));
+    let modified = |path: &std::path::Path| path.metadata().and_then(|m| m.modified()).ok();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/crash.rs");
+    let release = release.filter(|r| modified(r) >= modified(source.as_ref()));
+    let Some(release) = release else {
+        eprintln!(
+            "SKIPPED: there is no release build newer than src/crash.rs; `cargo build --release` makes one"
+        );
+        return;
+    };
+    let (debug, release) = (fs::read(debug).unwrap(), fs::read(release).unwrap());
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
+    for name in [
+        "CODELICIOUS_CRASH",
+        "before_intent",
+        "objects.synced",
+        "lane.captured",
+        "as asked for at",
+    ] {
+        assert!(
+            holds(&debug, name),
+            "{name} is not in the debug build: look for another"
+        );
+        assert!(!holds(&release, name), "{name} is in the release build");
+    }
 }
