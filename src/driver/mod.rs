@@ -107,7 +107,7 @@ async fn go_through(
             shells.emit(&lane.ledger.spec, events);
         }
         if due.iter().any(Effect::has_intent) {
-            for effect in &due {
+            for effect in due.iter().filter(|e| e.has_intent()) {
                 come_by(shells, effect.name(), Around::BeforeIntent)?;
             }
             // One durable write holds the results since the last one and the intents of what comes now.

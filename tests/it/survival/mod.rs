@@ -5,12 +5,14 @@
 //! matters, with what a run comes to that nobody disturbs.
 
 mod outcome;
+mod page;
 mod stories;
 mod storm;
 
 use crate::support::{Ended, Repo, program};
 use codelicious::crash::{Kind, Point};
 use outcome::{builds, check_clean, outcome};
+use page::Page;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -163,7 +165,7 @@ impl Straight {
     }
 
     /// Strikes, goes on, and compares.
-    fn try_out(&self, strike: &Strike) {
+    fn try_out(&self, strike: &Strike, page: &Page) {
         let repo = self.story.repo.copy();
         let mut struck = 0;
         let mut last = String::new();
@@ -187,12 +189,18 @@ impl Straight {
             "it came to another end:\n{}\n--- stderr\n{last}",
             first_difference(&self.outcome, &now)
         );
-        // What fails is tried again by every run; beside that a strike costs one engine run at most.
+        // An error gives the attempt back, and what fails by itself is tried again by every run.
+        let is_kill = strike.action == "kill" && self.story.phases.len() == 1;
         let tries = if self.story.phases.len() > 1 { 2 } else { 1 };
+        let cost = if is_kill {
+            page.cost(&strike.place)
+        } else {
+            tries
+        };
         let paid = builds(&repo);
         assert!(
-            paid <= self.builds + tries * strike.times,
-            "{paid} builds where {} do, {struck} strikes: {:?}",
+            paid <= self.builds + cost * strike.times,
+            "{paid} builds where {} do and {cost} more may be, {struck} strikes: {:?}",
             self.builds,
             repo.asked_for()
         );
@@ -305,6 +313,8 @@ fn whatever_a_run_dies_or_fails_at_the_next_one_comes_to_the_same_end() {
         known.extend(straight.names());
     }
     check_complete(&known);
+    let page = Page::read();
+    page.check(&known);
     // One place, by name, for whoever looks into a failure.
     if let Ok(only) = std::env::var("WALK") {
         strikes.retain(|s| format!("{s:?} {}", s.armed()).contains(&only));
@@ -325,7 +335,7 @@ fn whatever_a_run_dies_or_fails_at_the_next_one_comes_to_the_same_end() {
     );
     for_all(&strikes, |strike| {
         let straight = stories.iter().find(|s| s.story.name == strike.story);
-        straight.expect("it is one of them").try_out(strike);
+        straight.expect("it is one of them").try_out(strike, &page);
     });
 }
 
