@@ -11,7 +11,7 @@ use super::engine::Chosen;
 use super::error::AppError;
 use super::reports;
 use super::survey::Scope;
-use super::world::World;
+use super::world::{SystemRng, World, random_word};
 use crate::config::{Environment, Output, Restart};
 use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{counts, lane_exit, undelivered};
@@ -49,7 +49,7 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, 
             "install git and make sure that it is on PATH",
         ));
     }
-    proc::adopt_orphans();
+    proc::adopt_orphans(random_word(&SystemRng));
     #[cfg(debug_assertions)]
     if let Some(point) = env.get(crate::config::env_names::CRASH) {
         crate::crash::arm(point).map_err(|why| AppError::setup(why, ""))?;

@@ -208,6 +208,11 @@ pub fn lock_info(run: &RunId, clock: &dyn Clock) -> LockInfo {
     }
 }
 
+/// A word that nobody can guess.
+pub fn random_word(rng: &dyn Rng) -> String {
+    rng.bytes().iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// A new run's id.
 pub fn new_run_id(clock: &dyn Clock, rng: &dyn Rng) -> RunId {
     let [a, b, c, ..] = rng.bytes();

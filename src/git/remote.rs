@@ -127,7 +127,7 @@ pub async fn push(
         .as_ref()
         .map(|seen| format!("--force-with-lease=refs/heads/{branch}:{seen}"));
     let command = git(root, env, SandboxPolicy::Trusted)
-        .env([(proc::PUSH_MARK.to_owned(), "1".to_owned())])
+        .env([(proc::PUSH_MARK.to_owned(), proc::push_mark().to_owned())])
         .args(["push", "--quiet", "--porcelain", "--no-follow-tags"])
         .args(lease)
         .args([remote])

@@ -11,7 +11,7 @@ pub mod cgroup;
 mod reap;
 
 pub use capture::Captured;
-pub use reap::{adopt_orphans, end_foreign, end_leftovers};
+pub use reap::{adopt_orphans, end_foreign, end_leftovers, push_mark};
 
 use crate::crash::{self, Point};
 use crate::model::policy::SandboxPolicy;

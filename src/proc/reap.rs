@@ -8,10 +8,12 @@
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Set once orphans come to us: before that, children we did not start are somebody else's.
 static ADOPTING: AtomicBool = AtomicBool::new(false);
+/// What marks a push and everything that it started.
+static SPARED: OnceLock<String> = OnceLock::new();
 static LIVE: Mutex<Option<HashSet<i32>>> = Mutex::new(None);
 
 fn live() -> MutexGuard<'static, Option<HashSet<i32>>> {
@@ -31,8 +33,11 @@ pub(super) fn ended(pid: Option<Pid>) {
     }
 }
 
-/// Makes orphaned descendants our children. Call once, before anything is spawned.
-pub fn adopt_orphans() {
+/// Makes orphaned descendants our children. Call once, before anything is spawned. `push_mark` is what pushes carry
+/// in [`PUSH_MARK`](super::PUSH_MARK), and nobody else knows: what a remote on this machine started is not ours to end.
+pub fn adopt_orphans(push_mark: String) {
+    // Said once in a process; a second time changes nothing.
+    let _ = SPARED.set(push_mark);
     #[cfg(target_os = "linux")]
     {
         let me = rustix::process::getpid();
@@ -40,6 +45,11 @@ pub fn adopt_orphans() {
         let _ = rustix::process::set_child_subreaper(Some(me));
         ADOPTING.store(true, Ordering::Relaxed);
     }
+}
+
+/// The value that a push is to carry in its environment.
+pub fn push_mark() -> &'static str {
+    SPARED.get().map_or("1", String::as_str)
 }
 
 /// Ends every descendant that outlived the process that started it; returns how many there were. Does
@@ -56,7 +66,7 @@ pub fn end_leftovers() -> usize {
             let known = guard.as_ref();
             children_of_self()
                 .into_iter()
-                .filter(|pid| !known.is_some_and(|k| k.contains(pid)))
+                .filter(|pid| !known.is_some_and(|k| k.contains(pid)) && !is_of_push(*pid))
                 .filter_map(Pid::from_raw)
                 .collect()
         };
@@ -70,6 +80,20 @@ pub fn end_leftovers() -> usize {
         }
     }
     ended
+}
+
+/// True for what a push started, such as the housekeeping of a remote that is a folder here.
+#[cfg(target_os = "linux")]
+fn is_of_push(pid: i32) -> bool {
+    let path = std::path::PathBuf::from(format!("/proc/{pid}"));
+    SPARED
+        .get()
+        .is_some_and(|mark| foreign::variable(&path, super::PUSH_MARK).as_ref() == Some(mark))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_of_push(_: i32) -> bool {
+    false
 }
 
 #[cfg(target_os = "linux")]
@@ -175,7 +199,7 @@ mod foreign {
         })
     }
 
-    fn variable(process: &Path, name: &str) -> Option<String> {
+    pub(super) fn variable(process: &Path, name: &str) -> Option<String> {
         let environ = std::fs::read(process.join("environ")).ok()?;
         let prefix = format!("{name}=");
         environ

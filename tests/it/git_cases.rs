@@ -1066,3 +1066,26 @@ fn every_spec_has_a_series_of_its_own() {
         "nothing of the other spec is in it"
     );
 }
+
+#[test]
+fn what_a_remote_starts_for_itself_is_not_ended_with_an_engine() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(3, 3));
+    let sign = |name: &str| repo.sign(name);
+    let daemon = format!(
+        "[ -e {began} ] || setsid sh -c ': > {began}; until [ -e {go} ]; do sleep 0.02; done; : > {ended}' > /dev/null 2>&1 < /dev/null &",
+        began = sign("began"),
+        go = sign("go"),
+        ended = sign("ended")
+    );
+    repo.script(
+        &repo.origin.join("hooks/post-receive"),
+        &format!("#!/bin/sh\n{daemon}\n"),
+    );
+    let work = json!({"write": {"path": "work/{chunk}.txt", "text": "{title}"}});
+    repo.fake(&json!({"rules": [
+        {"chunk": "T002", "steps": [work, {"wait_for": sign("began")}]},
+        {"chunk": "T003", "steps": [work, {"run": format!(": > {}", sign("go"))}, {"wait_for": sign("ended")}]},
+    ]}));
+    repo.run(&CLAUDE).expect(0);
+}
