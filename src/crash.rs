@@ -212,10 +212,13 @@ mod act {
             .parse()
             .map_err(|_| format!("`{chunks}` is no number of chunks"))?;
         let known = |p: &&Point| place.split('/').next() == Some(p.name());
-        if !place.contains(".before_")
-            && !place.contains(".after_")
-            && !Point::ALL.iter().any(|p| known(&p))
-        {
+        let around = place.split_once('.').is_some_and(|(_, around)| {
+            matches!(
+                around,
+                "before_intent" | "after_intent" | "after_effect" | "after_record"
+            )
+        });
+        if !around && !Point::ALL.iter().any(|p| known(&p)) {
             return Err(format!("there is no place `{place}`"));
         }
         Ok(Armed::Once {
@@ -393,6 +396,7 @@ mod act {
             );
             assert_eq!(parse("trace@/x"), Ok(Armed::Trace("/x".into())));
             for wrong in [
+                "kill@land.after_intnet",
                 "",
                 "land",
                 "burn@lock.held",

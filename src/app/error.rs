@@ -67,7 +67,7 @@ impl From<MailError> for AppError {
             MailError::Fs(_) | MailError::Store(_) => Self::setup(e.to_string(), ""),
             MailError::Illegal(_) => Self {
                 message: e.to_string(),
-                hint: String::new(),
+                hint: bug::REMEDY.to_owned(),
                 exit: ExitCode::Bug,
             },
         }

@@ -71,6 +71,8 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, 
 type Recorder = Rc<dyn Fn(Option<&SpecId>, Option<ChunkId>, EventKind)>;
 
 struct Session<'w> {
+    /// Left before the lock is let go, which the shells hold: the next run ends what it finds in there.
+    _group: Option<proc::cgroup::Membership>,
     world: &'w World,
     env: &'w Environment,
     run: RunId,
@@ -90,8 +92,6 @@ struct Session<'w> {
     /// Lanes of this cycle as they were taken up, should it be broken off.
     at_work: Vec<Lane>,
     started: tokio::time::Instant,
-    /// Left when the run is over, and nothing of it runs any more.
-    _group: Option<proc::cgroup::Membership>,
 }
 
 /// What one cycle came to.

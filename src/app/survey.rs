@@ -414,7 +414,10 @@ fn best_tip(
 ) -> Result<Option<Oid>, GitError> {
     let mut best = refs.lane.clone();
     for tip in refs.remote.values().chain(refs.local.values()) {
-        if best.as_ref() == Some(tip) || !repo.is_ours(id, &base.commit, tip)? {
+        if best.as_ref() == Some(tip)
+            || !repo.is_ours(id, &base.commit, tip)?
+            || (best.is_some() && repo.was_archived(id, tip)?)
+        {
             continue;
         }
         let is_further = match &best {

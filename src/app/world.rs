@@ -89,7 +89,8 @@ impl World {
     /// The folder that holds the repository's lanes. May not exist; None where nothing says where it would be.
     pub fn lanes_dir(&self, env: &Environment) -> Option<PathBuf> {
         let configured = (*self.settings.worktree.dir).clone();
-        configured.or_else(|| Some(crate::driver::lanes_dir(&env.cache_dir()?, &self.info.root)))
+        let above = configured.or_else(|| Some(env.cache_dir()?.join("codelicious")))?;
+        Some(crate::driver::lanes_dir(&above, &self.info.root))
     }
 
     /// What a survey looks for.

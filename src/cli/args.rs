@@ -109,7 +109,7 @@ enum Verb {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Write a commented codelicious.toml
+    /// Write a commented codelicious.toml and a first spec
     Init {
         #[command(flatten)]
         place: Place,

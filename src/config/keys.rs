@@ -244,7 +244,7 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("budget.max_spec_bytes", Kind::Int { min: 1_024, max: 2_162_688 }, "2162688", env::BUDGET_MAX_SPEC_BYTES,
         "Largest spec that is read, in bytes; a larger one is an error that names it."),
     KeyDoc::new("worktree.dir", Kind::Path, "", env::WORKTREE_DIR,
-        "The folder that holds the worktrees, outside the repository; in your cache folder when not set.")
+        "The folder that holds the worktrees, in a folder of their own for each repository, outside of it; `codelicious` in your cache folder when not set.")
         .example("\"../lanes\""),
     KeyDoc::new("worktree.setup", Kind::List(Of::Command), "[]", env::WORKTREE_SETUP,
         "Shell commands that make a new worktree usable.")
@@ -275,11 +275,11 @@ pub const KEYS: &[KeyDoc] = &[
         "Variables whose values are secrets, beside those whose names say so. Lists of all files count together.")
         .example("[\"LICENSE_BLOB\"]"),
     KeyDoc::new("gc.keep", Kind::Seconds { min: 0, max: MAX_KEEP }, "\"30d\"", env::GC_KEEP,
-        "Logs, postmortems, rotated events, ledgers that were moved aside, and lanes whose repository is gone."),
+        "Logs, postmortems, rotated events, ledgers that were moved aside, what git remembers of lanes whose folder is gone, and lanes whose repository is gone."),
     KeyDoc::new("gc.keep_attempts", Kind::Seconds { min: 0, max: MAX_KEEP }, "\"7d\"", env::GC_KEEP_ATTEMPTS,
         "Work that was set aside, once its task is done; before that it stays."),
     KeyDoc::new("gc.keep_archives", Kind::Seconds { min: 0, max: MAX_KEEP }, "\"90d\"", env::GC_KEEP_ARCHIVES,
-        "Lanes that --fresh replaced, once their tasks are done; before that they stay."),
+        "Lanes that --fresh, a restack or another version replaced, once their tasks are done; before that they stay. What another lane or branch of yours holds as well goes at once."),
     KeyDoc::new("claude.path", Kind::Program, "\"claude\"", env::CLAUDE_PATH,
         "The program that is started as Claude Code.")
         .wall(),

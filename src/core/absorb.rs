@@ -99,12 +99,16 @@ pub fn begin(
             part,
             old,
             new,
-        } => lane.ledger.intents.push(Intent::Land {
-            chunk: chunk.clone(),
-            part: *part,
-            old: old.clone(),
-            new: new.clone(),
-        }),
+        } => {
+            // An earlier run may have left the same.
+            forget_landing(lane, chunk);
+            lane.ledger.intents.push(Intent::Land {
+                chunk: chunk.clone(),
+                part: *part,
+                old: old.clone(),
+                new: new.clone(),
+            });
+        }
         Effect::Push { branch, tip, .. } => {
             lane.ledger.intents.push(Intent::Push {
                 branch: branch.clone(),
@@ -162,6 +166,7 @@ pub fn absorb(
                     commit,
                 },
                 Some((chunk, ..)) => {
+                    forget_landing(lane, &chunk);
                     // Accepted work is taken up again on the new tip.
                     if !lane.is_accepted(&chunk) {
                         lane.step(&chunk, ChunkInput::Returned)?;
@@ -395,7 +400,10 @@ fn after_prepare(lane: &Lane) -> Stage {
 }
 
 /// Once nothing more can be built, says of every open chunk why it was not.
-fn settle(lane: &mut Lane, events: &mut Vec<LaneEvent>) -> Result<(), IllegalTransition> {
+pub(super) fn settle(
+    lane: &mut Lane,
+    events: &mut Vec<LaneEvent>,
+) -> Result<(), IllegalTransition> {
     if lane.halt.is_some() || !super::decide::is_built_out(lane) {
         return Ok(());
     }
@@ -723,9 +731,7 @@ fn landed(
     now: DateTime<Utc>,
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
-    lane.ledger
-        .intents
-        .retain(|i| !matches!(i, Intent::Land { chunk: c, .. } if c == chunk));
+    forget_landing(lane, chunk);
     forget_take_up(lane, chunk);
     // What was accepted without a run is committed by this one.
     if lane.is_accepted(chunk) {
@@ -761,6 +767,12 @@ fn landed(
         },
     ));
     Ok(())
+}
+
+fn forget_landing(lane: &mut Lane, chunk: &ChunkId) {
+    lane.ledger
+        .intents
+        .retain(|i| !matches!(i, Intent::Land { chunk: c, .. } if c == chunk));
 }
 
 /// Makes the part exist in the ledger with `tip` as its last commit.

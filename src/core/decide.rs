@@ -39,14 +39,12 @@ pub fn counts(lane: &Lane) -> bool {
 /// Exit code the lane asks for, with nothing in flight any more.
 pub fn lane_exit(lane: &Lane) -> ExitCode {
     let mut exit = ExitCode::Done;
-    if closed_part(lane).is_some() {
-        return if lane.plan.chunks.iter().all(|c| lane.is_done(&c.id)) {
-            ExitCode::Done
-        } else {
-            ExitCode::WaitsForPerson
-        };
+    let is_closed = closed_part(lane).is_some();
+    if is_closed && !lane.plan.chunks.iter().all(|c| lane.is_done(&c.id)) {
+        exit = ExitCode::WaitsForPerson;
     }
-    for chunk in &lane.plan.chunks {
+    // What a person closed is theirs to say more about, piece by piece it counts for nothing.
+    for chunk in lane.plan.chunks.iter().filter(|_| !is_closed) {
         exit = exit.max(match lane.state(&chunk.id) {
             ChunkState::Committed { .. } => ExitCode::Done,
             ChunkState::Failed { .. } => ExitCode::Incomplete,
@@ -70,7 +68,7 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
             }
         });
     }
-    if undelivered(lane) {
+    if !is_closed && undelivered(lane) {
         exit = exit.max(ExitCode::Incomplete);
     }
     lane.halt.as_ref().map_or(exit, |h| exit.max(h.exit))
@@ -189,6 +187,11 @@ fn next_work(lane: &Lane) -> Option<Effect> {
     if lane.halt.is_some() && !matches!(lane.stage, Stage::Land { .. } | Stage::SetAside { .. }) {
         return None;
     }
+    // What a person closed while it was built is left alone from the next chunk on.
+    let is_between = matches!(lane.stage, Stage::Unprepared | Stage::Idle);
+    if is_between && closed_part(lane).is_some() {
+        return None;
+    }
     match &lane.stage {
         Stage::Unprepared if lane.restack.is_some() => {
             lane.restack.as_ref().map(|plan| Effect::Restack {
@@ -286,6 +289,7 @@ fn next_push(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
         || is_signal(lane)
         || lane.push_after.is_some_and(|t| now < t)
         || lane.restack.is_some()
+        || closed_part(lane).is_some()
     {
         return None;
     }
@@ -297,7 +301,8 @@ fn next_push(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
 }
 
 fn next_pr(lane: &Lane) -> Option<Effect> {
-    if lane.pr_gave_up || is_signal(lane) || lane.restack.is_some() {
+    let is_left_alone = lane.restack.is_some() || closed_part(lane).is_some();
+    if lane.pr_gave_up || is_signal(lane) || is_left_alone {
         return None;
     }
     let is_there = |p: &PrRecord| match lane.ledger.pushed.get(&p.branch) {

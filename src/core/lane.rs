@@ -1,6 +1,7 @@
 //! One lane's state in memory: the ledger, the plan, and what the worktree is being used for.
 
 use super::restack::RestackPlan;
+use super::restack::is_on_base;
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::effect::Verified;
 use crate::model::ledger::Baseline;
@@ -311,8 +312,12 @@ impl Lane {
         if self.on_base.is_empty() {
             return false;
         }
-        let chunks = self.part_chunks(part);
-        !chunks.is_empty() && chunks.iter().all(|(c, _, _)| self.on_base.contains(&c.id))
+        // Of the ledger, not of the plan, which has one chunk for a split task that is done.
+        let held = self.ledger.chunks.iter().filter(|(_, r)| {
+            r.part == Some(part) && matches!(r.state, ChunkState::Committed { .. })
+        });
+        let mut held = held.map(|(id, _)| id).peekable();
+        held.peek().is_some() && held.all(|id| is_on_base(&self.on_base, id))
     }
 }
 

@@ -12,8 +12,8 @@ use crate::model::{
 };
 use std::collections::BTreeSet;
 
-/// Most characters of answers that a prompt repeats; the oldest are left out first.
-const MAX_ANSWERS: usize = 32_000;
+/// Most characters of answers that a prompt repeats; the oldest are left out first. Plans leave room for about so much.
+const MAX_ANSWERS: usize = 8_000;
 
 /// How a chunk stands for a person who looks at it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Recovery: what was remembered, held against what git says. Git wins, and every repair has a reason.
 
-use super::absorb::note_part;
+use super::absorb::{note_part, settle};
 use super::decide::is_over;
 use super::forge_facts::{self, ForgeFacts};
 use super::lane::{Lane, Policy};
@@ -114,9 +114,13 @@ pub fn recover(
     // What lies in the worktree is asked about when the lane is prepared, unless it is committed already.
     let plan = std::sync::Arc::clone(&lane.plan);
     let is_done = |id: &ChunkId| plan.chunks.iter().any(|c| c.id == *id && c.done);
-    lane.ledger
-        .intents
-        .retain(|i| matches!(i, Intent::TakeUp { chunk, .. } if !is_done(chunk)));
+    let is_landing = |id: &ChunkId| landing.as_ref().is_some_and(|(chunk, ..)| chunk == id);
+    lane.ledger.intents.retain(|i| match i {
+        Intent::TakeUp { chunk, .. } => !is_done(chunk),
+        // Until it has landed, another crash must find it again.
+        Intent::Land { chunk, .. } => is_landing(chunk),
+        Intent::Engine { .. } | Intent::Push { .. } | Intent::Pr { .. } => false,
+    });
 
     let by_chunk: BTreeMap<&ChunkId, &LaneCommit> = facts
         .commits
@@ -141,7 +145,7 @@ pub fn recover(
         if let Some(id) = commit
             .chunk
             .as_ref()
-            .filter(|id| lane.chunk(id).is_some_and(|c| !c.done))
+            .filter(|id| lane.chunk(id).is_some_and(|c| !c.done) && !is_skipped(&lane, id))
         {
             repairs.push(format!(
                 "{id}: commit {} stands, but its mark was taken away; it is built again",
@@ -163,11 +167,26 @@ pub fn recover(
         Decision::Due(plan) => lane.restack = Some(plan),
         Decision::Refused(why) => warnings.push(why),
     }
+    // What waits for something that stopped goes on waiting, if that is all there is; that was said before.
+    if lane.plan.not_built.is_none() {
+        settle(&mut lane, &mut Vec::new())?;
+    }
     Ok(Recovered {
         lane,
         repairs,
         warnings,
     })
+}
+
+/// True for what a person does not want any more.
+fn is_skipped(lane: &Lane, id: &ChunkId) -> bool {
+    matches!(
+        lane.state(id),
+        ChunkState::Skipped {
+            by: SkippedBy::Person,
+            ..
+        }
+    )
 }
 
 /// A commit that was sealed and about to land when the run ended: the tip is still the old one and the

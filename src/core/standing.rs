@@ -28,7 +28,8 @@ pub fn standing(lane: &Lane) -> Standing {
         total,
         ..Standing::default()
     };
-    for chunk in lane.plan.chunks.iter().filter(|c| !lane.is_done(&c.id)) {
+    let open = lane.plan.chunks.iter().filter(|c| !lane.is_done(&c.id));
+    for chunk in open.filter(|c| !lane.is_accepted(&c.id)) {
         match lane.state(&chunk.id) {
             ChunkState::Pending => match last_end(lane, chunk) {
                 Some(AttemptEnd::Interrupted | AttemptEnd::Running) => standing.interrupted += 1,
@@ -54,6 +55,7 @@ pub fn standing(lane: &Lane) -> Standing {
     let landing = lane.resume_landing.as_ref().map(|(id, ..)| id);
     let next = landing
         .and_then(|id| lane.chunk(id))
+        .or_else(|| lane.next_accepted().map(|(chunk, _)| chunk))
         .or_else(|| lane.next_chunk());
     standing.next = next.map(|c| (c.id.clone(), c.title.clone()));
     standing

@@ -104,6 +104,8 @@ pub(super) async fn run_engine(
             let (head, _) = repo.lane_head()?;
             let elsewhere = head.clone().filter(|h| *h != tip && repo.has_commit(h));
             let mut undone = repo.restore(&before, &tip)?;
+            // From here on HEAD says what the engine committed, until that is kept.
+            repo.remove_note()?;
             crash::point(Point::EngineUndone)
                 .map_err(|e| GitError::new("undoing what the engine did", e.to_string(), "run again"))?;
             if let Some(own) = head.filter(|h| *h != tip && repo.has_commit(h)) {
@@ -111,7 +113,6 @@ pub(super) async fn run_engine(
                 undone.push(format!("the engine committed by itself; its commits are kept at {reference} and folded into one"));
             }
             repo.detach_lane(&tip)?;
-            repo.remove_note()?;
             if let Some(left_at) = elsewhere
                 && repo.carry_back(&left_at, &tip, &spec)? {
                     undone.push("the engine worked on another commit than the lane's tip; its changes were put on top of the tip".to_owned());

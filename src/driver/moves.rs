@@ -77,6 +77,7 @@ pub(super) async fn take_up(
             repo.reset_lane(&tip)?;
             // Work that changed nothing stands already, whatever its engine committed by itself.
             if let Some(tree) = judged
+                && !repo.holds_tree(&reference, &tree)?
                 && repo.had_tree(&tip, &tree)?
             {
                 return Ok(None);

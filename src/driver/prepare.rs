@@ -115,8 +115,8 @@ pub(super) fn now(shells: &Shells) -> String {
     shells.clock.now().format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Folder of the repository's lanes: `<cache>/codelicious/<name>-<hash of its path>`.
-pub fn lanes_dir(cache: &Path, root: &Path) -> PathBuf {
+/// Folder of a repository's lanes below the folder of all: `<above>/<name>-<hash of its path>`.
+pub fn lanes_dir(above: &Path, root: &Path) -> PathBuf {
     use sha2::{Digest, Sha256};
     use std::os::unix::ffi::OsStrExt;
     let hash = Sha256::digest(root.as_os_str().as_bytes());
@@ -135,7 +135,7 @@ pub fn lanes_dir(cache: &Path, root: &Path) -> PathBuf {
             }
         })
         .collect();
-    cache.join("codelicious").join(format!("{safe}-{hex}"))
+    above.join(format!("{safe}-{hex}"))
 }
 
 /// The lane's folder: stable, because agents' sessions belong to paths.
@@ -179,14 +179,14 @@ async fn worktree(shells: &Shells, dir: &Path, tip: &Oid) -> Result<(LanePaths, 
     }
 }
 
-/// Where work found in the lane belongs: the attempt that was interrupted last.
+/// Where work found in the lane belongs: the last attempt that did not end with a commit.
 fn stray_ref(lane: &Lane) -> String {
     let last = lane
         .ledger
         .chunks
         .iter()
         .filter_map(|(id, r)| r.attempts.last().map(|a| (a.started, id, a)))
-        .filter(|(_, _, a)| a.end == AttemptEnd::Interrupted)
+        .filter(|(_, _, a)| a.end != AttemptEnd::Committed)
         .max_by_key(|(started, ..)| *started);
     let spec = &lane.ledger.spec;
     match last {

@@ -157,14 +157,17 @@ impl Repo {
         Ok(found)
     }
 
-    /// Tips of local branches and of lanes.
+    /// Tips of lanes, and of local branches that do not follow one: those that do go where it goes.
     ///
     /// # Errors
     /// Refs that cannot be listed.
     pub fn kept_tips(&self) -> Result<Vec<Oid>, GitError> {
         let mut tips = Vec::new();
+        let follows = format!("refs/heads/{}", super::BRANCHES);
         for prefix in ["refs/heads/", LANES] {
-            tips.extend(self.refs_below(prefix)?.into_iter().map(|(_, tip)| tip));
+            let refs = self.refs_below(prefix)?.into_iter();
+            let held = refs.filter(|(name, _)| !name.starts_with(&follows));
+            tips.extend(held.map(|(_, tip)| tip));
         }
         Ok(tips)
     }

@@ -166,6 +166,17 @@ impl Repo {
         Ok(undone)
     }
 
+    /// What can be put back when the lane's folder is gone.
+    pub(super) fn restore_without_lane(
+        &mut self,
+        before: &Snapshot,
+        moment: Moment<'_>,
+    ) -> Result<Vec<String>, GitError> {
+        let mut undone = self.restore_files(before, moment)?;
+        undone.extend(self.restore_ours(before)?);
+        Ok(undone)
+    }
+
     fn restore_files(
         &mut self,
         before: &Snapshot,
@@ -258,15 +269,13 @@ impl Repo {
             if was == Some(&now) {
                 continue;
             }
-            let short = name.trim_start_matches("refs/heads/");
-            let is_ours =
-                short.starts_with(super::BRANCHES) && !is_later && !self.is_checked_out(short);
-            let is_engines =
-                is_ours || made_here.contains(&now) || on_branch.as_deref() == Some(&name);
+            let is_engines = made_here.contains(&now) || on_branch.as_deref() == Some(&name);
             if !is_engines {
                 continue;
             }
-            self.detach_lane(tip)?;
+            if !is_later {
+                self.detach_lane(tip)?;
+            }
             match was {
                 Some(old) => self.move_ref(
                     &name,
@@ -334,7 +343,14 @@ impl Repo {
             let newest = log.trim_ascii_end().rsplit(|b| *b == b'\n').next();
             let id = stash.to_string();
             let is_there = String::from_utf8_lossy(&now).contains(&id);
-            if !is_there && newest.is_some_and(|l| String::from_utf8_lossy(l).contains(&id)) {
+            let rest = newest.and_then(|l| log.trim_ascii_end().strip_suffix(l));
+            // Only where nothing else happened to the stashes: a person may have popped this one and made another.
+            let is_only_change =
+                rest.is_some_and(|rest| now.trim_ascii_end() == rest.trim_ascii_end());
+            if is_only_change
+                && !is_there
+                && newest.is_some_and(|l| String::from_utf8_lossy(l).contains(&id))
+            {
                 self.set_ref("refs/stash", stash, "codelicious: put back")?;
                 crate::fsx::atomic::write(&self.stash_log(), log)
                     .map_err(|e| GitError::new("putting the stash back", e.to_string(), ""))?;

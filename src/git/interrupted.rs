@@ -66,8 +66,9 @@ impl Repo {
             .collect();
         let mut undone = Vec::new();
         for admin in noted {
-            if let (Some(before), Some(paths)) = (read(&admin), self.lane_of(&admin)?) {
-                undone.extend(self.undo_in(&paths, &before, aside)?);
+            if let Some(before) = read(&admin) {
+                let lane = self.lane_of(&admin)?;
+                undone.extend(self.undo_in(lane.as_ref(), &before, aside)?);
             }
             remove(&admin.join(NOTE))?;
         }
@@ -76,16 +77,20 @@ impl Repo {
 
     fn undo_in(
         &mut self,
-        paths: &LanePaths,
+        paths: Option<&LanePaths>,
         before: &Snapshot,
         aside: &Path,
     ) -> Result<Vec<String>, GitError> {
-        self.open_lane(paths, &[])?;
-        // Where the lane stands is put right when it is prepared.
-        let tip = self.lane_head()?.0.unwrap_or_else(|| Oid::new(""));
         let moment = Moment::Later {
             aside: &crate::fsx::atomic::free_name(&aside.join("git")),
         };
+        let Some(paths) = paths else {
+            // Without the lane nobody can tell which commits were made in it.
+            return self.restore_without_lane(before, moment);
+        };
+        self.open_lane(paths, &[])?;
+        // Where the lane stands is put right when it is prepared.
+        let tip = self.lane_head()?.0.unwrap_or_else(|| Oid::new(""));
         let undone = self.restore_then(before, &tip, moment);
         self.close_lane();
         undone

@@ -80,37 +80,6 @@ enum Head {
 }
 
 impl Repo {
-    /// Finds git's folder for the worktree at `dir`; what is left of a half-made one is cleared away.
-    ///
-    /// # Errors
-    /// The leftovers cannot be removed.
-    pub fn find_lane(&self, dir: &Path) -> Result<LaneDir, GitError> {
-        let wanted = dir.join(".git");
-        let admins = std::fs::read_dir(self.info.common_dir.join("worktrees"));
-        let admin = admins
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|e| e.path())
-            .find(|admin| {
-                std::fs::read(admin.join("gitdir"))
-                    .is_ok_and(|text| text.trim_ascii_end() == wanted.as_os_str().as_bytes())
-            });
-        match admin {
-            Some(admin) if dir.is_dir() && has_index(&admin) => Ok(LaneDir::Ready(LanePaths {
-                dir: dir.to_path_buf(),
-                admin,
-            })),
-            Some(_) | None => {
-                if dir.exists() {
-                    std::fs::remove_dir_all(dir)
-                        .doing(|| format!("removing the unusable lane {}", dir.display()))?;
-                }
-                Ok(LaneDir::Missing)
-            }
-        }
-    }
-
     /// Opens a lane for work, whatever state a crash or an engine left its git files in.
     ///
     /// # Errors
@@ -465,15 +434,6 @@ impl OpenLane {
         let _ = std::fs::remove_file(&theirs);
         std::fs::rename(&temp, &theirs).doing(what)
     }
-}
-
-/// True when git finished making the worktree and no power cut undid it: it has an index, its own or ours, with
-/// at least a header and a checksum (gitformat-index(5)).
-fn has_index(admin: &Path) -> bool {
-    ["index", "codelicious-index"].iter().any(|name| {
-        let meta = admin.join(name).metadata();
-        meta.is_ok_and(|m| m.is_file() && m.len() >= 32)
-    })
 }
 
 /// The lane's `.git` file points to its admin folder, whatever stood there.

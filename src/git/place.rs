@@ -1,7 +1,10 @@
-//! Where a repository is, or why it cannot be built in.
+//! Where a repository is, or why it cannot be built in; and where its lanes are.
 
 use super::error::{Context, GitError};
+use super::lane::{LaneDir, LanePaths};
+use super::repo::Repo;
 use git2::{Repository, RepositoryOpenFlags};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Where a repository is.
@@ -112,4 +115,69 @@ fn root_of(path: &Path) -> String {
 fn canonical(path: &Path) -> Result<PathBuf, GitError> {
     path.canonicalize()
         .doing(|| format!("resolving {}", path.display()))
+}
+
+impl Repo {
+    /// Finds git's folder for the worktree at `dir`; what is left of a half-made one is cleared away.
+    ///
+    /// # Errors
+    /// The leftovers cannot be removed.
+    pub fn find_lane(&self, dir: &Path) -> Result<LaneDir, GitError> {
+        let wanted = dir.join(".git");
+        let admins = std::fs::read_dir(self.info.common_dir.join("worktrees"));
+        let admin = admins
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|e| e.path())
+            .find(|admin| {
+                std::fs::read(admin.join("gitdir"))
+                    .is_ok_and(|text| text.trim_ascii_end() == wanted.as_os_str().as_bytes())
+            });
+        match admin {
+            Some(admin) if dir.is_dir() && has_index(&admin) => Ok(LaneDir::Ready(LanePaths {
+                dir: dir.to_path_buf(),
+                admin,
+            })),
+            Some(_) | None => {
+                self.clear_place(dir)?;
+                Ok(LaneDir::Missing)
+            }
+        }
+    }
+
+    /// Makes room where a lane is to be made: what is left of an earlier one goes, anything else is somebody's.
+    fn clear_place(&self, dir: &Path) -> Result<(), GitError> {
+        let what = || format!("removing the unusable lane {}", dir.display());
+        if !dir.exists() || std::fs::remove_dir(dir).is_ok() {
+            return Ok(());
+        }
+        let ours = [
+            b"gitdir: ",
+            self.info
+                .common_dir
+                .join("worktrees")
+                .as_os_str()
+                .as_bytes(),
+            b"/",
+        ]
+        .concat();
+        if std::fs::read(dir.join(".git")).is_ok_and(|text| text.starts_with(&ours)) {
+            return std::fs::remove_dir_all(dir).doing(what);
+        }
+        Err(GitError::new(
+            format!("making the lane {}", dir.display()),
+            "there is a folder that is not a lane of this repository",
+            "look what is in it and move it away, or move lanes elsewhere with `[worktree] dir`",
+        ))
+    }
+}
+
+/// True when git finished making the worktree and no power cut undid it: it has an index, its own or ours, with
+/// at least a header and a checksum (gitformat-index(5)).
+fn has_index(admin: &Path) -> bool {
+    ["index", "codelicious-index"].iter().any(|name| {
+        let meta = admin.join(name).metadata();
+        meta.is_ok_and(|m| m.is_file() && m.len() >= 32)
+    })
 }

@@ -269,6 +269,19 @@ impl Repo {
             .is_ok_and(|kept| kept.iter().any(|(_, oid)| oid == commit))
     }
 
+    /// True for a commit that a lane of this spec held which something else took the place of.
+    ///
+    /// # Errors
+    /// Objects that cannot be read.
+    pub fn was_archived(&self, id: &SpecId, commit: &Oid) -> Result<bool, GitError> {
+        for (_, kept) in self.refs_below(&format!("{ARCHIVE}{id}/"))? {
+            if self.is_ancestor(commit, &kept)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Branches below `codelicious/` that some worktree has checked out.
     pub fn checked_out(&self, branches: &BTreeSet<String>) -> BTreeSet<String> {
         let ours = branches.iter().filter(|b| b.starts_with(BRANCHES));

@@ -181,6 +181,20 @@ impl Repo {
         Ok(Ok(to_oid(merged.write_tree_to(git).doing(what)?)))
     }
 
+    /// True when what is kept under `reference` has this tree.
+    ///
+    /// # Errors
+    /// A ref or a commit that cannot be read.
+    pub fn holds_tree(&self, reference: &str, tree: &str) -> Result<bool, GitError> {
+        let Some(kept) = self.ref_target(reference)? else {
+            return Ok(false);
+        };
+        let kept = from_oid(&kept)?;
+        let commit = self.git.find_commit(kept);
+        let held = commit.doing(|| format!("reading {reference}"))?.tree_id();
+        Ok(held.to_string() == tree)
+    }
+
     /// True when a commit of the lane up to `tip`, of the last [`LOOKED_BACK`], has this tree: work with that
     /// tree changed nothing.
     ///

@@ -158,7 +158,14 @@ impl Repo {
         spec: &str,
     ) -> Result<(), GitError> {
         self.move_ref(lane_ref, Some(old), new, "codelicious: chunk")?;
-        self.follow(branch, new)?;
+        // Commits that a person made on the branch stay where they are; the next run says so.
+        let is_behind = match self.ref_target(&format!("refs/heads/{branch}"))? {
+            Some(now) => self.is_ancestor(&now, new)?,
+            None => true,
+        };
+        if is_behind {
+            self.follow(branch, new)?;
+        }
         self.settle_lane(new, spec)
     }
 

@@ -76,15 +76,14 @@ fn end_earlier(above: &Path, repository: &str) -> Vec<i32> {
     for group in groups.filter(|g| g.file_name().to_string_lossy().starts_with(&prefix)) {
         let group = group.path();
         let left = members(&group);
-        if !left.is_empty() {
-            let kill = fs::OpenOptions::new()
-                .write(true)
-                .open(group.join("cgroup.kill"));
-            let _ = kill.and_then(|mut file| std::io::Write::write_all(&mut file, b"1"));
-        }
+        // Takes the groups below along, which a run inside that run made.
+        let kill = fs::OpenOptions::new()
+            .write(true)
+            .open(group.join("cgroup.kill"));
+        let _ = kill.and_then(|mut file| std::io::Write::write_all(&mut file, b"1"));
         // The dead leave when they are reaped.
         for _ in 0..MILLIS {
-            if fs::remove_dir(&group).is_ok() {
+            if remove(&group).is_ok() {
                 break;
             }
             std::thread::park_timeout(Duration::from_millis(1));
@@ -94,9 +93,24 @@ fn end_earlier(above: &Path, repository: &str) -> Vec<i32> {
     ended
 }
 
+/// Removes an empty group, with the groups below it.
+fn remove(group: &Path) -> std::io::Result<()> {
+    for below in fs::read_dir(group).into_iter().flatten().flatten() {
+        if below.file_type().is_ok_and(|t| t.is_dir()) {
+            remove(&below.path())?;
+        }
+    }
+    fs::remove_dir(group)
+}
+
+/// Processes in a group and in those below it.
 fn members(group: &Path) -> Vec<i32> {
+    let below = fs::read_dir(group).into_iter().flatten().flatten();
+    let below = below.filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
+    let mut pids: Vec<i32> = below.flat_map(|e| members(&e.path())).collect();
     let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    text.lines().filter_map(|l| l.trim().parse().ok()).collect()
+    pids.extend(text.lines().filter_map(|l| l.trim().parse::<i32>().ok()));
+    pids
 }
 
 /// The folder of the group that this process is in: where the hierarchy is mounted (proc(5), mountinfo), and the

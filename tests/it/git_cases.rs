@@ -1089,3 +1089,21 @@ fn what_a_remote_starts_for_itself_is_not_ended_with_an_engine() {
     ]}));
     repo.run(&CLAUDE).expect(0);
 }
+
+#[test]
+fn a_commit_that_a_person_makes_on_our_branch_beside_a_run_stays_there() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(3, 3));
+    let clone = repo.base().join("beside");
+    let commit = format!(
+        "git worktree add -q -f {0} codelicious/specs-work && cd {0} && echo mine > mine.txt && git add -A && git commit -qm 'By hand' && git checkout -q --detach",
+        clone.display()
+    );
+    let wait =
+        "until git rev-parse -q --verify codelicious/specs-work > /dev/null; do sleep 0.02; done";
+    let work = json!({"write": {"path": "work/{chunk}.txt", "text": "{title}"}});
+    repo.fake(&json!({"rules": [{"chunk": "T002", "steps": [{"run": format!("cd {} && {wait} && env -u GIT_DIR {commit}", repo.root.display())}, work]}]}));
+    repo.run(&CLAUDE);
+    let theirs = repo.git(&["log", "--format=%s", "codelicious/specs-work"]);
+    assert!(theirs.contains("By hand"), "{theirs}");
+}

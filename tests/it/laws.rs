@@ -105,12 +105,16 @@ fn law_02_intent_comes_before_effect() {
 #[test]
 fn law_03_the_model_asks_and_the_program_decides() {
     let repo = three();
-    let tick = "sed -i 's/\\[ \\]/[x]/' specs/work.md && git commit -qam 'T001 T002 T003 are done' || true";
+    let tick = format!(
+        "perl -pi -e 's/\\[ \\]/[x]/' specs/work.md && git commit -qam 'T001 T002 T003 are done' && : > {}; true",
+        repo.sign("ticked")
+    );
     repo.fake(
         &json!({"default": {"steps": [{"run": tick}, {"say": "Everything is done and tested."}],
         "end": {"kind": "complete_chunk", "summary": "all done", "confidence": 1.0}}}),
     );
     repo.run(&CLAUDE).expect(3);
+    assert!(repo.base().join("ticked").exists(), "it was tried");
     let status = repo.run(&["status", "--json"]).json();
     assert_eq!(status["specs"][0]["done"], 0, "{status:#}");
     let chunks = repo.commits("refs/codelicious/lanes/specs-work");
@@ -124,9 +128,14 @@ fn law_03_the_model_asks_and_the_program_decides() {
 fn law_04_the_users_tree_is_not_ours() {
     let repo = dirty_repo();
     let before = repo.users_things();
-    let meddle = "git checkout -q -B mine && echo x > x.txt && git add -A && git commit -qm x && git update-ref refs/heads/main HEAD && git stash -q -u || true";
+    let meddle = format!(
+        "git checkout -q -B mine && echo x > x.txt && git add -A && git commit -qm x && \
+         git update-ref refs/heads/main HEAD && echo y > y.txt && git stash -q -u && : > {}; true",
+        repo.sign("meddled")
+    );
     repo.fake(&json!({"rules": [{"chunk": "T003", "steps": [{"run": meddle}, {"write": {"path": "work/T003.txt", "text": "{title}"}}]}]}));
     repo.run(&CLAUDE).expect(0);
+    assert!(repo.base().join("meddled").exists(), "it was tried");
     assert_eq!(repo.users_things(), before);
     let tracked = repo.git(&[
         "ls-tree",

@@ -546,7 +546,11 @@ fn without_a_home_a_run_says_what_to_set_and_looking_works() {
     let ended = run(&CLAUDE);
     ended.expect(0);
     built(&repo, &["T001"]);
-    assert!(lanes.join("specs-work/README.md").exists());
+    // In a folder of the repository's own, below the one that was named.
+    let own = std::fs::read_dir(&lanes).expect("it is there").flatten();
+    let own: Vec<_> = own.map(|e| e.path()).collect();
+    assert_eq!(own.len(), 1, "{own:?}");
+    assert!(own[0].join("specs-work/README.md").exists());
 }
 
 #[test]
@@ -644,4 +648,28 @@ fn a_checkout_of_a_submodule_is_a_repository_of_its_own() {
     );
     let status = ["status", "--porcelain", "--ignore-submodules=untracked"];
     assert_eq!(repo.git_in(&outer, &status), "");
+}
+
+#[test]
+fn a_folder_that_stands_where_a_lane_goes_is_left_alone() {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.run(&CLAUDE).expect(0);
+    let lane = repo.lanes().pop().expect("there is one");
+    fs::remove_dir_all(&lane).unwrap();
+    repo.git(&["worktree", "prune"]);
+    fs::create_dir_all(&lane).unwrap();
+    fs::write(lane.join("thesis.txt"), "mine").unwrap();
+    repo.write("specs/work.md", spec_of(2, 2));
+    let ended = repo.run(&CLAUDE).expect(2);
+    assert!(
+        ended
+            .stderr
+            .contains("there is a folder that is not a lane of this repository"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(fs::read_to_string(lane.join("thesis.txt")).unwrap(), "mine");
+    fs::remove_dir_all(&lane).unwrap();
+    repo.run(&CLAUDE).expect(0);
 }

@@ -377,9 +377,17 @@ fn is_orphaned(lane: &Path) -> bool {
         .filter(|p| p.is_absolute());
     common.is_some_and(|common| match common.symlink_metadata() {
         Ok(_) => false,
-        // Any other error says nothing: a folder that may not be read, a disk that is not there.
-        Err(e) => e.kind() == ErrorKind::NotFound,
+        // Any other error says nothing: a folder that may not be read.
+        Err(e) => e.kind() == ErrorKind::NotFound && stands_in_something(common),
     })
+}
+
+/// True where there is something around a repository that is gone. A disk that is not mounted leaves an empty folder,
+/// or none.
+fn stands_in_something(common: &Path) -> bool {
+    let around = common.parent().and_then(Path::parent);
+    around
+        .is_some_and(|dir| std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()))
 }
 
 /// The last time of the form `20260102T030405Z` in a name.

@@ -15,7 +15,7 @@ use crate::driver::remember_seen;
 use crate::git::{CaughtUp, fetch, resolve_base};
 use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
-use crate::model::{EventKind, Ledger, Oid, SpecId, SpecPlan};
+use crate::model::{Diagnostic, EventKind, Ledger, Oid, Severity, SpecId, SpecPlan};
 use std::collections::BTreeMap;
 
 impl Session<'_> {
@@ -223,7 +223,9 @@ impl Session<'_> {
         found: &Survey,
         ledgers: &BTreeMap<SpecId, Ledger>,
     ) -> Result<(), AppError> {
-        if !self.scope.named.is_empty() {
+        // A spec that cannot be read today may be there tomorrow.
+        let is_error = |d: &Diagnostic| d.severity == Severity::Error;
+        if !self.scope.named.is_empty() || found.plan.diagnostics.iter().any(is_error) {
             return Ok(());
         }
         for letter in self.shells.mailbox.all()? {

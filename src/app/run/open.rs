@@ -98,6 +98,7 @@ impl<'w> Session<'w> {
         });
         crash::point(Point::RunOpened)?;
         Ok(Self {
+            _group: group,
             world,
             env,
             run,
@@ -115,7 +116,6 @@ impl<'w> Session<'w> {
             log,
             at_work: Vec::new(),
             started: tokio::time::Instant::now(),
-            _group: group,
         })
     }
 }
@@ -172,6 +172,7 @@ fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) -> Option<Member
         ours.join("state"),
         ours.join("prs"),
         ours.join("logs"),
+        ours.join("moves"),
     ] {
         let _ = fsx::atomic::remove_stale_temps(&dir);
     }

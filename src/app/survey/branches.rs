@@ -18,7 +18,8 @@ impl SpecSurvey<'_> {
                 continue;
             };
             let is_own = !self.repo.is_ancestor(tip, &now)?
-                && self.repo.is_ours(self.id, &self.base.commit, tip)?;
+                && self.repo.is_ours(self.id, &self.base.commit, tip)?
+                && !self.repo.was_archived(self.id, tip)?;
             if !is_own {
                 continue;
             }

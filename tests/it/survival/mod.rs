@@ -181,6 +181,7 @@ impl Straight {
             }
             last = phase.run(&repo, n == strike.phase).stderr;
         }
+        check_kept(&repo, strike);
         check_clean(&repo);
         (self.story.check)(&repo);
         let now = outcome(&repo);
@@ -205,6 +206,31 @@ impl Straight {
             repo.asked_for()
         );
     }
+}
+
+/// Where an engine's work lies in the lane and nowhere else.
+const WORK_LIES_THERE: [&str; 6] = [
+    "engine.ended",
+    "engine.undone",
+    "run_engine.after_effect",
+    "verify.after_intent",
+    "checks.ran",
+    "verify.after_effect",
+];
+
+/// What an engine had done when its run was killed is kept.
+#[track_caller]
+fn check_kept(repo: &Repo, strike: &Strike) {
+    let is_it = strike.action == "kill" && strike.story == "six chunks" && strike.chunks > 0;
+    if !is_it || !WORK_LIES_THERE.contains(&strike.place.as_str()) {
+        return;
+    }
+    let chunk = format!("T{:03}", strike.chunks);
+    let below = format!("refs/codelicious/attempts/specs-work/{chunk}/1");
+    let kept = repo.git(&["for-each-ref", "--format=%(refname)", &below]);
+    assert_eq!(kept, below, "the attempt that was cut off");
+    let files = repo.git(&["ls-tree", "-r", "--name-only", &kept]);
+    assert!(files.contains(&format!("work/{chunk}.txt")), "{files}");
 }
 
 /// True for an action that can happen at the place.

@@ -140,6 +140,8 @@ pub fn check_clean(repo: &Repo) {
                 || name.starts_with("tmp_obj")
                 || name.ends_with(".codelicious")
                 || name == "codelicious-objects"
+                || name == "codelicious-around"
+                || name.starts_with(".codelicious-gc-")
                 || (name.ends_with(".lock") && name != "run.lock");
             if is_left {
                 left.push(path.display().to_string());

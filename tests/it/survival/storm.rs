@@ -82,12 +82,14 @@ fn a_storm_of_kills_loses_nothing_and_does_nothing_twice() {
     let wanted = number("STORM_KILLS").unwrap_or(FEW);
     let seed: u64 = number("STORM_SEED").unwrap_or_else(rand::random);
     let straight = Straight::new(stories::six_chunks());
-    let longest = {
+    // The fastest of some, so that most kills fall into a run.
+    let times = (0..3).map(|_| {
         let repo = straight.story.repo.copy();
         let start = Instant::now();
         repo.run(BUILD).expect(0);
         start.elapsed()
-    };
+    });
+    let longest = times.min().expect("there are some");
     let (kills, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let seeds: Vec<u64> = (0..wanted as u64).map(|n| seed.wrapping_add(n)).collect();
     let done = std::panic::catch_unwind(|| {
@@ -103,6 +105,10 @@ fn a_storm_of_kills_loses_nothing_and_does_nothing_twice() {
         "STORM_SEED={seed} STORM_KILLS={wanted}: {} kills, {} repositories built to the end",
         kills.load(Ordering::Relaxed),
         built.load(Ordering::Relaxed)
+    );
+    assert!(
+        kills.load(Ordering::Relaxed) >= wanted,
+        "too few were killed"
     );
     if let Err(violation) = done {
         std::panic::resume_unwind(violation);
