@@ -998,3 +998,21 @@ fn accepted_work_survives_a_shell_that_breaks() {
     assert_eq!(lane_exit(&lane), ExitCode::Setup);
     assert_eq!(lane.ledger.intents.len(), 1, "the worktree holds a copy");
 }
+
+/// What a person closes while it is built is left alone from then on, and a signal is still told as one.
+#[test]
+fn a_series_that_is_closed_while_it_is_built_stops() {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &[])]);
+    prepared(&mut lane);
+    turn(&mut lane, &[]);
+    build(&mut lane, "a", 1, oid(3));
+    lane.ledger.prs[0].state = PrState::Closed;
+    assert!(turn(&mut lane, &[]).is_empty());
+    assert_eq!(super::lane_exit(&lane), ExitCode::WaitsForPerson);
+    lane.halt = Some(super::super::lane::Halt {
+        exit: ExitCode::Terminated,
+        why: String::new(),
+        remedy: String::new(),
+    });
+    assert_eq!(super::lane_exit(&lane), ExitCode::Terminated);
+}

@@ -559,3 +559,92 @@ proptest! {
         prop_assert!(twice.repairs.is_empty(), "{:?}", twice.repairs);
     }
 }
+
+/// What waits for something that stopped goes on waiting for it, and the run that finds it so ends as the one before.
+#[test]
+fn what_waits_for_a_stopped_chunk_is_still_skipped_when_nothing_else_is_due() {
+    let mut known = ledger();
+    let blocked = ChunkState::Blocked {
+        why: "a question".to_owned(),
+        needs: "an answer".to_owned(),
+    };
+    let skipped = ChunkState::Skipped {
+        because: "a is blocked".to_owned(),
+        by: SkippedBy::Dependency,
+    };
+    known
+        .chunks
+        .insert(ChunkId::from("a"), record(blocked, Vec::new()));
+    let b = ChunkRecord {
+        fingerprint: "print-b".to_owned(),
+        ..record(skipped, Vec::new())
+    };
+    known.chunks.insert(ChunkId::from("b"), b);
+    let chunks = vec![chunk("a", &[]), chunk("b", &["a"])];
+    let found = recovered(known, chunks, &facts(2), Resume::Remembered);
+    let state = found.lane.state(&ChunkId::from("b"));
+    assert!(matches!(state, ChunkState::Skipped { .. }), "{state:?}");
+    assert_eq!(
+        super::super::decide::lane_exit(&found.lane),
+        crate::model::ExitCode::WaitsForPerson
+    );
+    assert!(decide(&found.lane, &BTreeSet::new(), at(0)).is_empty());
+}
+
+/// Until it has landed, the ledger goes on naming the commit: a second crash must find it too.
+#[test]
+fn the_intent_to_land_outlives_recovery() {
+    let mut known = ledger();
+    let state = ChunkState::Verifying {
+        attempt: 1,
+        fixes: 0,
+    };
+    let attempts = vec![attempt(1, AttemptEnd::Running)];
+    known
+        .chunks
+        .insert(ChunkId::from("a"), record(state, attempts));
+    let intent = Intent::Land {
+        chunk: ChunkId::from("a"),
+        part: 1,
+        old: oid(2),
+        new: oid(3),
+    };
+    known.intents = vec![intent.clone()];
+    let known_facts = LaneFacts {
+        objects: [oid(3)].into(),
+        ..facts(2)
+    };
+    let found = recovered(
+        known,
+        vec![chunk("a", &[])],
+        &known_facts,
+        Resume::Remembered,
+    );
+    assert!(found.lane.resume_landing.is_some());
+    assert_eq!(found.lane.ledger.intents, [intent]);
+}
+
+/// The plan of a split task that is done has one chunk, the ledger all of its parts.
+#[test]
+fn a_part_that_holds_parts_of_a_task_is_merged_with_the_task() {
+    let mut known = ledger();
+    for id in ["a+1", "a+2"] {
+        let committed = ChunkState::Committed { commit: oid(2) };
+        let part = ChunkRecord {
+            part: Some(1),
+            ..record(committed, Vec::new())
+        };
+        known.chunks.insert(ChunkId::from(id), part);
+    }
+    let on_base = LaneFacts {
+        on_base: [ChunkId::from("a")].into(),
+        ..facts(2)
+    };
+    let found = recovered(
+        known,
+        vec![done(chunk("a", &[]))],
+        &on_base,
+        Resume::Remembered,
+    );
+    assert!(found.lane.part_is_merged(1));
+}

@@ -846,3 +846,24 @@ fn a_run_that_was_asked_for_another_spec_leaves_the_moves_of_this_one() {
     assert_eq!(chunk(&repo, "T002")["status"], "skipped");
     assert!(waiting(&repo).is_empty());
 }
+
+#[test]
+fn accepted_work_that_restores_what_was_before_is_work() {
+    let repo = repo_with(
+        "# Work\n\n- [ ] T001 Turn it off again\n",
+        &json!([
+            {"chunk": "T001", "steps": [{"write": {"path": "switch.txt", "text": "off\n"}}],
+                "end": {"kind": "complete_chunk", "confidence": 0.1, "rationale": "half guessed"}},
+        ]),
+    );
+    for state in ["off\n", "on\n"] {
+        repo.write("switch.txt", state);
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-qm", state.trim()]);
+    }
+    repo.git(&["push", "-q"]);
+    repo.run::<&str>(&[]).expect(3);
+    repo.run(&["accept", "T001"]).expect(0);
+    repo.run::<&str>(&[]).expect(0);
+    assert_eq!(repo.git(&["show", &format!("{BRANCH}:switch.txt")]), "off");
+}

@@ -910,3 +910,18 @@ fn the_first_line_tells_what_failed_and_what_waits() {
     let wanted = ": 2 of 4 done, 1 tried again, 1 waiting for a person, continuing with T002";
     assert!(line.contains(wanted), "{line}");
 }
+
+#[test]
+fn a_fresh_start_that_was_interrupted_goes_on_from_the_base() {
+    let repo = half_built();
+    repo.fake(&limited_at("T001"));
+    repo.run(&["--engine", "claude", "--fresh"]).expect(6);
+    repo.fake(&nothing_special());
+    repo.run(&CLAUDE);
+    assert_eq!(
+        repo.asked_for(),
+        [
+            "T001", "T002", "T003", "T001", "T001", "T002", "T003", "T004"
+        ]
+    );
+}
