@@ -36,6 +36,13 @@ const RULES: &[Rule] = &[
         why: |tool| format!("`{tool}` does not exist"),
     },
     Rule {
+        // A shell that may not look into every folder of PATH (execvp(3): EACCES goes before ENOENT).
+        exits: &[127],
+        line: r"^(?:\S*sh: )?(?:line )?(?:\d+: )?(?P<tool>[^:\s]+): Permission denied$",
+        last: false,
+        why: |tool| format!("`{tool}` was not found on PATH, or may not be executed"),
+    },
+    Rule {
         exits: &[126],
         line: r"^(?:\S.*: )?(?P<tool>[^:\s][^:]*): (?:Permission denied|cannot execute.*|.*[Ee]xec format error)$",
         last: false,
@@ -168,6 +175,11 @@ mod tests {
                 "`./missing.sh`",
             ),
             (126, "sh: 1: ./check.sh: Permission denied", "`./check.sh`"),
+            (
+                127,
+                "sh: 1: no-such-tool: Permission denied",
+                "`no-such-tool`",
+            ),
             (
                 1,
                 "/usr/bin/python3: No module named pytest\n",

@@ -135,5 +135,8 @@ fn the_doctor_and_init() {
 #[test]
 fn the_demos_tour() {
     let repo = Repo::new();
-    shown!("demo", repo, ["demo", "--dir", "../demo"], 0);
+    // As wide as it takes, so that lines break at the same words wherever temporary folders are.
+    let wide = [("COLUMNS", "300")];
+    let ended = repo.run_with(&["demo", "--dir", "../demo"], &wide);
+    insta::assert_snapshot!("demo", steady(&repo.shown(&ended.expect(0))));
 }
