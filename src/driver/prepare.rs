@@ -72,10 +72,11 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
                     return Ok(None);
                 }
                 // The lane may have been moved since: its old commits are nobody's work that was left there.
-                let stood = repo
-                    .lane_head()?
-                    .0
-                    .filter(|head| was.as_ref() == Some(head) || repo.is_archived(&spec, head));
+                let stood = match repo.lane_head()?.0 {
+                    Some(head) if was.as_ref() == Some(&head) => Some(head),
+                    Some(head) if repo.was_archived(&spec, &head)? => Some(head),
+                    Some(_) | None => None,
+                };
                 let stood = stood.as_ref().unwrap_or(&tip);
                 let why = "Work of an interrupted attempt";
                 let saved = match is_copy {

@@ -263,13 +263,7 @@ impl Repo {
         Ok(false)
     }
 
-    /// True for a commit that is a lane of this spec as it was before.
-    pub fn is_archived(&self, id: &SpecId, commit: &Oid) -> bool {
-        self.refs_below(&format!("{ARCHIVE}{id}/"))
-            .is_ok_and(|kept| kept.iter().any(|(_, oid)| oid == commit))
-    }
-
-    /// True for a commit that a lane of this spec held which something else took the place of.
+    /// True for a commit of a lane of this spec as it was before something took its place.
     ///
     /// # Errors
     /// Objects that cannot be read.
