@@ -5,7 +5,9 @@
 
 pub use crate::model::Prompt;
 use crate::model::policy::SandboxPolicy;
-use crate::model::{ChunkId, Cost, EngineReport, PrState, SpecId, Usage};
+use crate::model::{
+    Allowance, ChunkId, Cost, EngineReport, PrState, Price, Session, SpecId, Usage,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -46,13 +48,15 @@ pub struct EngineJob {
     /// Attempt number, from 1; `fixes` is 0 for the build turn.
     pub attempt: u32,
     pub fixes: u32,
-    /// Session to go on with, for a fix turn.
-    pub session: Option<String>,
+    /// The conversation to begin or to go on with.
+    pub session: Session,
     pub model: Option<String>,
     /// Bound on the whole run of the engine.
     pub timeout: Duration,
     /// Bound on silence: nothing printed, no response.
     pub stall: Duration,
+    /// What this run may spend; reaching it ends it with `EngineError::Budget`.
+    pub allowance: Allowance,
     /// Environment of the engine and its tools, complete.
     pub env: Vec<(String, String)>,
     pub policy: SandboxPolicy,
@@ -107,7 +111,18 @@ pub trait ChatModel {
     /// Model name for the ledger.
     fn model(&self) -> &str;
 
-    /// Answers the conversation so far.
+    /// Most tokens that one reply can have, for the worst case of a call; None where replies cost nothing.
+    fn max_output(&self) -> Option<u64>;
+
+    /// What its tokens cost; None when that is not known.
+    fn price(&self) -> Option<Price>;
+
+    /// Tokens of conversation and reply that it takes; None when that is not known.
+    fn context(&self) -> Option<u64>;
+
+    /// Answers the conversation so far. One request, never repeated: whether to try again is the caller's to
+    /// decide. Gives up with `EngineError::Stalled` after `request.stall` of silence; dropping the future
+    /// closes the connection.
     fn reply<'a>(
         &'a self,
         request: &'a ChatRequest,
@@ -128,6 +143,8 @@ pub struct ChatRequest {
     pub system: String,
     pub messages: Vec<ChatMessage>,
     pub tools: &'static [ToolSpec],
+    /// Bound on silence between two signs of life of the provider.
+    pub stall: Duration,
 }
 
 /// A message of the conversation.
@@ -150,6 +167,7 @@ pub enum ChatMessage {
 pub struct ToolCall {
     pub id: String,
     pub name: String,
+    /// What the model gave as arguments; a JSON string with the raw text where that is no JSON.
     pub arguments: serde_json::Value,
 }
 
@@ -167,9 +185,20 @@ pub struct ToolSpec {
 pub struct ChatReply {
     pub text: String,
     pub calls: Vec<ToolCall>,
+    pub finish: Finish,
     pub usage: Usage,
-    /// What this answer cost, where the provider says so.
+    /// What this answer cost: as the provider says, else by the model's price.
     pub cost: Cost,
+}
+
+/// Why a reply ended where it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Finish {
+    /// The model had said what it wanted to.
+    #[default]
+    Whole,
+    /// It ran into the bound on one reply: its text or its last call may be cut.
+    Cut,
 }
 
 /// Where pull requests live.

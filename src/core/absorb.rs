@@ -554,6 +554,8 @@ fn engine_failed(
         | EngineError::Refusal { .. }
         | EngineError::TimedOut { .. }
         | EngineError::Stalled { .. }
+        | EngineError::NoConnection { .. }
+        | EngineError::NoAnswer { .. }
         | EngineError::TurnLimit { .. }
         | EngineError::Budget { .. }
         | EngineError::Transient { .. }

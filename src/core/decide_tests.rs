@@ -432,7 +432,10 @@ fn how_engine_failures_end_a_chunk_or_the_run() {
             Some(ExitCode::NoEngine),
         ),
         (
-            EngineError::Overloaded { message: text() },
+            EngineError::Overloaded {
+                until: None,
+                message: text(),
+            },
             "pending",
             Some(ExitCode::NoEngine),
         ),
@@ -466,7 +469,14 @@ fn how_engine_failures_end_a_chunk_or_the_run() {
         (EngineError::Stalled { seconds: 1 }, "failed", None),
         (EngineError::TurnLimit { turns: 1 }, "failed", None),
         (EngineError::Budget { message: text() }, "failed", None),
-        (EngineError::Transient { message: text() }, "failed", None),
+        (
+            EngineError::Transient {
+                until: None,
+                message: text(),
+            },
+            "failed",
+            None,
+        ),
         (EngineError::Protocol { message: text() }, "failed", None),
     ];
     for fixing in [false, true] {

@@ -18,6 +18,8 @@ pub mod recover;
 pub mod redact;
 pub mod rename;
 pub mod restack;
+pub mod retry;
+pub mod session;
 pub mod split;
 pub mod standing;
 pub mod tokens;

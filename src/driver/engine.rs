@@ -4,10 +4,11 @@ use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
 use crate::core::lane::Lane;
+use crate::core::session::session_id;
 use crate::core::{moves, prompt};
 use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
-use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Usage};
+use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Session, Usage};
 use crate::ports::{EngineJob, EngineProgress};
 use crate::verify::feedback;
 
@@ -61,13 +62,11 @@ pub(super) async fn run_engine(
         prompt,
         attempt,
         fixes,
-        session: record
-            .and_then(|r| r.attempts.last())
-            .filter(|_| fixes > 0)
-            .and_then(|a| a.session.clone()),
+        session: session(lane, id, attempt, fixes),
         model: settings.model.clone(),
         timeout: settings.agent_timeout,
         stall: settings.stall_timeout,
+        allowance: crate::model::Allowance::default(),
         env: settings.engine_env.clone(),
         policy: crate::sandbox::untrusted(),
     };
@@ -125,6 +124,21 @@ pub(super) async fn run_engine(
         report: Box::new(report),
         undone,
     })
+}
+
+/// A fix turn goes on in the conversation of its build turn.
+fn session(lane: &Lane, chunk: &ChunkId, attempt: u32, fixes: u32) -> Session {
+    let attempts = lane.record(chunk).map_or(&[][..], |r| &r.attempts);
+    let earlier = attempts.last().filter(|_| fixes > 0);
+    match earlier.and_then(|a| a.session.clone()) {
+        Some(id) => Session::Continue(id),
+        None => Session::Begin(session_id(
+            &lane.policy.run,
+            &lane.ledger.spec,
+            chunk,
+            attempt,
+        )),
+    }
 }
 
 /// The checks that will judge the work, one a line, for the prompt.

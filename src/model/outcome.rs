@@ -35,6 +35,16 @@ pub struct EngineReport {
     pub model: Option<String>,
 }
 
+/// The conversation of an engine run, by an id that is known before it begins, so that it can be found again
+/// after a crash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Begin one under this id: a random UUID in form, so that any engine takes it.
+    Begin(String),
+    /// Go on with one that an earlier run of this engine reported or began. One that is gone is begun anew.
+    Continue(String),
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EngineOutcome {
@@ -62,18 +72,20 @@ impl EngineOutcome {
             Self::Undeclared { last_words } => vec![last_words],
             Self::Failed(error) => match error {
                 EngineError::RateLimited { message, .. }
-                | EngineError::Overloaded { message }
+                | EngineError::Overloaded { message, .. }
                 | EngineError::Credit { message }
                 | EngineError::Auth { message }
                 | EngineError::ContextTooLong { message }
                 | EngineError::InvalidRequest { message }
                 | EngineError::Refusal { message }
                 | EngineError::Budget { message }
-                | EngineError::Transient { message }
+                | EngineError::Transient { message, .. }
                 | EngineError::Protocol { message }
                 | EngineError::NotStarted { message } => vec![message],
                 EngineError::TimedOut { .. }
                 | EngineError::Stalled { .. }
+                | EngineError::NoConnection { .. }
+                | EngineError::NoAnswer { .. }
                 | EngineError::TurnLimit { .. } => Vec::new(),
             },
             Self::Interrupted => Vec::new(),
@@ -89,8 +101,12 @@ pub enum EngineError {
         until: Option<DateTime<Utc>>,
         message: String,
     },
-    #[error("the provider is overloaded: {message}")]
-    Overloaded { message: String },
+    /// The provider has too much to do (529, 503); `until` is its Retry-After.
+    #[error("the provider is overloaded{}: {message}", until_text(.until))]
+    Overloaded {
+        until: Option<DateTime<Utc>>,
+        message: String,
+    },
     #[error("the engine's credit is used up: {message}")]
     Credit { message: String },
     #[error("the engine is not logged in or its key is refused: {message}")]
@@ -105,17 +121,52 @@ pub enum EngineError {
     TimedOut { seconds: u64 },
     #[error("the engine printed nothing for {seconds} s (--stall-timeout)")]
     Stalled { seconds: u64 },
+    /// No connection to the provider came about.
+    #[error("the provider could not be reached within {seconds} s")]
+    NoConnection { seconds: u64 },
+    /// The provider took the request and did not begin to answer.
+    #[error("the provider did not begin to answer within {seconds} s")]
+    NoAnswer { seconds: u64 },
     #[error("the engine stopped after {turns} turns without an ending")]
     TurnLimit { turns: u32 },
-    #[error("the engine reached its own budget: {message}")]
+    /// It reached what it was allowed to spend: its own bound, or what was left of ours.
+    #[error("the engine reached its budget: {message}")]
     Budget { message: String },
-    #[error("transient failure: {message}")]
-    Transient { message: String },
+    /// A failure that another try may not meet (5xx, a cut connection); `until` is a Retry-After.
+    #[error("transient failure{}: {message}", until_text(.until))]
+    Transient {
+        until: Option<DateTime<Utc>>,
+        message: String,
+    },
     /// Said something that is not its protocol, or ended without its closing line.
     #[error("the engine broke off: {message}")]
     Protocol { message: String },
     #[error("the engine could not be started: {message}")]
     NotStarted { message: String },
+}
+
+impl EngineError {
+    /// The time before which the provider asked for no request.
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::RateLimited { until, .. }
+            | Self::Overloaded { until, .. }
+            | Self::Transient { until, .. } => *until,
+            Self::Credit { .. }
+            | Self::Auth { .. }
+            | Self::ContextTooLong { .. }
+            | Self::InvalidRequest { .. }
+            | Self::Refusal { .. }
+            | Self::TimedOut { .. }
+            | Self::Stalled { .. }
+            | Self::NoConnection { .. }
+            | Self::NoAnswer { .. }
+            | Self::TurnLimit { .. }
+            | Self::Budget { .. }
+            | Self::Protocol { .. }
+            | Self::NotStarted { .. } => None,
+        }
+    }
 }
 
 fn until_text(until: &Option<DateTime<Utc>>) -> String {

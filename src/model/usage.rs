@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens of one attempt; each is None when the engine did not say.
+/// Tokens of one attempt; each is None when the engine did not say. `input` leaves out what was read from
+/// the provider's cache, which is `cached`, and has what was written to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     pub input: Option<u64>,
@@ -60,4 +61,41 @@ impl Cost {
             Cost::Unknown => None,
         }
     }
+}
+
+/// What a model costs, in US dollars for a million tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Price {
+    /// Input that is not read from a cache; also what is written to one.
+    pub input: f64,
+    /// Input read from the provider's cache.
+    pub cached: f64,
+    pub output: f64,
+}
+
+impl Price {
+    /// What `usage` costs; unknown when input or output tokens are.
+    pub fn of(&self, usage: Usage) -> Cost {
+        let (Some(input), Some(output)) = (usage.input, usage.output) else {
+            return Cost::Unknown;
+        };
+        Cost::Usd(self.dollars(input, usage.cached.unwrap_or(0), output))
+    }
+
+    /// Dollars for so many tokens.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "no count of tokens comes near 2^52"
+    )]
+    pub fn dollars(&self, input: u64, cached: u64, output: u64) -> f64 {
+        (input as f64 * self.input + cached as f64 * self.cached + output as f64 * self.output)
+            / 1e6
+    }
+}
+
+/// What an engine run may still spend; None where there is no cap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Allowance {
+    pub usd: Option<f64>,
+    pub tokens: Option<u64>,
 }

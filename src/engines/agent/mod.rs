@@ -18,7 +18,7 @@ mod turn;
 
 pub use tools::TOOLS;
 
-use crate::model::EngineReport;
+use crate::model::{EngineReport, Session};
 use crate::ports::{
     ChatMessage, ChatModel, Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal,
 };
@@ -89,16 +89,13 @@ impl Engine for AgentEngine {
         stop: StopSignal,
     ) -> LocalBoxFuture<'a, EngineReport> {
         Box::pin(async move {
-            let earlier = job
-                .session
-                .as_ref()
-                .filter(|_| job.fixes > 0)
-                .and_then(|id| self.sessions.borrow_mut().take(id));
-            let session = match (&earlier, &job.session) {
-                (Some(_), Some(id)) => id.clone(),
-                _ => format!("{}/{}/{}/{}", self.name, job.spec, job.chunk, job.attempt),
+            let (session, conversation) = match &job.session {
+                Session::Begin(id) => (id.clone(), Vec::new()),
+                Session::Continue(id) => {
+                    let earlier = self.sessions.borrow_mut().take(id);
+                    (id.clone(), earlier.unwrap_or_default())
+                }
             };
-            let conversation = earlier.unwrap_or_default();
             let done = run::run(
                 self.model.as_ref(),
                 self.bounds,

@@ -51,6 +51,7 @@ pub(super) async fn run(
             system: job.prompt.system.clone(),
             messages: conversation,
             tools: TOOLS,
+            stall: job.stall,
         },
         usage: Usage::default(),
         cost: None,
@@ -125,9 +126,6 @@ impl Talk<'_> {
             () = self.stop.raised() => EngineOutcome::Interrupted,
             () = tokio::time::sleep_until(self.deadline) => {
                 EngineOutcome::Failed(EngineError::TimedOut { seconds: job.timeout.as_secs() })
-            }
-            () = tokio::time::sleep(job.stall) => {
-                EngineOutcome::Failed(EngineError::Stalled { seconds: job.stall.as_secs() })
             }
             reply = self.model.reply(&self.request) => return reply.map_err(EngineOutcome::Failed),
         };

@@ -3,7 +3,7 @@
 use super::replay::{Cassette, ReplayModel};
 use super::*;
 use crate::model::policy::SandboxPolicy;
-use crate::model::{ChunkId, Cost, EngineError, EngineOutcome, SpecId, Usage};
+use crate::model::{ChunkId, Cost, EngineError, EngineOutcome, Price, Session, SpecId, Usage};
 use crate::ports::{ChatReply, ChatRequest, Prompt, StopHandle};
 use std::path::Path;
 use std::rc::Rc;
@@ -54,6 +54,15 @@ impl ChatModel for Spy {
     fn model(&self) -> &str {
         self.inner.model()
     }
+    fn max_output(&self) -> Option<u64> {
+        self.inner.max_output()
+    }
+    fn price(&self) -> Option<Price> {
+        self.inner.price()
+    }
+    fn context(&self) -> Option<u64> {
+        self.inner.context()
+    }
     fn reply<'a>(
         &'a self,
         request: &'a ChatRequest,
@@ -97,10 +106,11 @@ impl Bench {
             },
             attempt: 1,
             fixes: 0,
-            session: None,
+            session: Session::Begin("11111111-2222-4333-8444-000000000001".into()),
             model: None,
             timeout: Duration::from_secs(600),
             stall: Duration::from_secs(600),
+            allowance: Default::default(),
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
             policy: SandboxPolicy::Unsandboxed,
         }
@@ -420,7 +430,7 @@ fn a_stop_ends_a_hanging_command_and_keeps_the_conversation_valid() {
 
     let (_handle, stop) = StopSignal::new();
     let mut fix = bench.job();
-    (fix.fixes, fix.session) = (1, report.session);
+    (fix.fixes, fix.session) = (1, Session::Continue(report.session.unwrap()));
     let report = bench.run_job(&fix, &Seen::default(), stop);
     assert!(
         matches!(report.outcome, EngineOutcome::Completed(_)),
@@ -468,7 +478,7 @@ fn a_fix_turn_goes_on_with_the_conversation() {
     let (_handle, stop) = StopSignal::new();
     let mut fix = bench.job();
     fix.prompt.user = "a check failed".into();
-    (fix.fixes, fix.session) = (1, build.session.clone());
+    (fix.fixes, fix.session) = (1, Session::Continue(build.session.clone().unwrap()));
     let first = bench.run_job(&fix, &Seen::default(), stop.clone());
     assert_eq!(first.session, build.session);
     let messages = bench.last_asked();
@@ -486,7 +496,7 @@ fn a_fix_turn_goes_on_with_the_conversation() {
         Some((1, 0))
     );
 
-    (fix.fixes, fix.session) = (2, first.session);
+    (fix.fixes, fix.session) = (2, Session::Continue(first.session.unwrap()));
     let second = bench.run_job(&fix, &Seen::default(), stop.clone());
     assert!(
         matches!(second.outcome, EngineOutcome::Completed(_)),
@@ -497,7 +507,7 @@ fn a_fix_turn_goes_on_with_the_conversation() {
 
     // A session of an earlier process is not known: the fix turn plays the same from a new start.
     let later = Bench::new(&tape);
-    (fix.fixes, fix.session) = (1, Some("replay/shop/T1/1".into()));
+    (fix.fixes, fix.session) = (1, Session::Continue(build.session.clone().unwrap()));
     let report = later.run_job(&fix, &Seen::default(), stop);
     assert!(
         matches!(report.outcome, EngineOutcome::Completed(_)),
@@ -516,7 +526,10 @@ fn a_new_attempt_starts_anew() {
     let (first, _) = bench.run();
     let (_handle, stop) = StopSignal::new();
     let mut again = bench.job();
-    (again.attempt, again.session) = (2, first.session.clone());
+    (again.attempt, again.session) = (
+        2,
+        Session::Begin("11111111-2222-4333-8444-000000000002".into()),
+    );
     let second = bench.run_job(&again, &Seen::default(), stop);
     assert_ne!(first.session, second.session);
     assert_eq!(bench.last_asked().len(), 1);

@@ -127,6 +127,7 @@ mod tests {
         ChatReply {
             text: text.into(),
             calls: (0..calls).map(|n| call("list_dir", n)).collect(),
+            finish: crate::ports::Finish::Whole,
             usage: Usage::default(),
             cost: Cost::Unknown,
         }

@@ -2,6 +2,7 @@
 
 use super::ClaudeConfig;
 use crate::core::ending;
+use crate::model::Session;
 use crate::ports::EngineJob;
 use std::ffi::OsString;
 use std::path::Path;
@@ -20,7 +21,7 @@ const QUIET: [&str; 4] = [
 
 /// The arguments, without the program. The prompt is not among them: it goes through [`stdin`], since one
 /// argument may not be longer than 128 KiB on Linux (`MAX_ARG_STRLEN`).
-pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, session: Option<&str>) -> Vec<OsString> {
+pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, talk: Talk<'_>) -> Vec<OsString> {
     let mut args: Vec<OsString> = [
         "-p",
         "--output-format",
@@ -48,8 +49,10 @@ pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, session: Option<&str>
     if let Some(usd) = config.max_budget_usd {
         args.extend(["--max-budget-usd".into(), usd.to_string().into()]);
     }
-    if let Some(session) = session {
-        args.extend(["--resume".into(), session.into()]);
+    match talk {
+        Talk::New => {}
+        Talk::Begin(session) => args.extend(["--session-id".into(), session.into()]),
+        Talk::Resume(session) => args.extend(["--resume".into(), session.into()]),
     }
     args.extend(config.extra_args.iter().map(OsString::from));
     args
@@ -93,10 +96,11 @@ pub(super) fn environment(job: &EngineJob) -> Vec<(String, String)> {
     env
 }
 
-/// What it reads as its prompt. A resumed session has heard the system text already.
-pub(super) fn stdin(job: &EngineJob, resumed: bool) -> Vec<u8> {
+/// What it reads as its prompt. In a fix turn a resumed session has heard the system text already.
+pub(super) fn stdin(job: &EngineJob, talk: Talk<'_>) -> Vec<u8> {
     let mut text = String::with_capacity(job.prompt.system.len() + job.prompt.user.len() + 16);
-    if !resumed && !job.prompt.system.is_empty() {
+    let has_heard = job.fixes > 0 && matches!(talk, Talk::Resume(_));
+    if !has_heard && !job.prompt.system.is_empty() {
         text.push_str(&job.prompt.system);
         text.push_str("\n\n");
     }
@@ -106,6 +110,34 @@ pub(super) fn stdin(job: &EngineJob, resumed: bool) -> Vec<u8> {
         text.insert_str(0, "Assignment:\n");
     }
     text.into_bytes()
+}
+
+/// Which session a process talks in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Talk<'a> {
+    /// One that it names itself.
+    New,
+    Begin(&'a str),
+    Resume(&'a str),
+}
+
+impl<'a> Talk<'a> {
+    pub(super) fn of(session: &'a Session) -> Self {
+        match session {
+            Session::Begin(id) if is_uuid(id) => Self::Begin(id),
+            Session::Continue(id) if is_session_id(id) => Self::Resume(id),
+            Session::Begin(_) | Session::Continue(_) => Self::New,
+        }
+    }
+}
+
+/// The only form in which it takes an id for a new session.
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12])
+        && groups
+            .iter()
+            .all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// A session id that cannot be mistaken for an option.

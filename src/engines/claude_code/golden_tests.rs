@@ -54,6 +54,8 @@ fn word(outcome: &EngineOutcome) -> &'static str {
             EngineError::Refusal { .. } => "refusal",
             EngineError::TimedOut { .. } => "timed out",
             EngineError::Stalled { .. } => "stalled",
+            EngineError::NoConnection { .. } => "no connection",
+            EngineError::NoAnswer { .. } => "no answer",
             EngineError::TurnLimit { .. } => "turn limit",
             EngineError::Budget { .. } => "budget",
             EngineError::Transient { .. } => "transient",

@@ -131,8 +131,14 @@ fn turn_limit(result: &ResultLine) -> EngineError {
 fn by_kind(kind: ApiErrorKind, message: String, until: Option<DateTime<Utc>>) -> EngineError {
     match kind {
         ApiErrorKind::RateLimit => EngineError::RateLimited { until, message },
-        ApiErrorKind::Overloaded => EngineError::Overloaded { message },
-        ApiErrorKind::ServerError => EngineError::Transient { message },
+        ApiErrorKind::Overloaded => EngineError::Overloaded {
+            until: None,
+            message,
+        },
+        ApiErrorKind::ServerError => EngineError::Transient {
+            until: None,
+            message,
+        },
         ApiErrorKind::AuthenticationFailed => EngineError::Auth { message },
         ApiErrorKind::BillingError => EngineError::Credit { message },
         ApiErrorKind::InvalidRequest | ApiErrorKind::ModelNotFound => {
@@ -149,8 +155,14 @@ fn by_status(status: u16, message: String, until: Option<DateTime<Utc>>) -> Engi
         402 => EngineError::Credit { message },
         413 => EngineError::ContextTooLong { message },
         429 => EngineError::RateLimited { until, message },
-        529 => EngineError::Overloaded { message },
-        408 | 409 | 500.. => EngineError::Transient { message },
+        529 => EngineError::Overloaded {
+            until: None,
+            message,
+        },
+        408 | 409 | 500.. => EngineError::Transient {
+            until: None,
+            message,
+        },
         400.. => EngineError::InvalidRequest { message },
         _ => EngineError::Protocol { message },
     }
@@ -195,7 +207,10 @@ fn by_words(message: String) -> EngineError {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         return match digits.parse() {
             Ok(status) => by_status(status, message, None),
-            Err(_) => EngineError::Transient { message },
+            Err(_) => EngineError::Transient {
+                until: None,
+                message,
+            },
         };
     }
     EngineError::Protocol { message }
@@ -228,8 +243,14 @@ fn waiting(evidence: &Evidence<'_>) -> Option<EngineError> {
             until: until(evidence.rejected),
             message,
         }),
-        Some(ApiErrorKind::Overloaded) => Some(EngineError::Overloaded { message }),
-        Some(ApiErrorKind::ServerError) => Some(EngineError::Transient { message }),
+        Some(ApiErrorKind::Overloaded) => Some(EngineError::Overloaded {
+            until: None,
+            message,
+        }),
+        Some(ApiErrorKind::ServerError) => Some(EngineError::Transient {
+            until: None,
+            message,
+        }),
         _ => None,
     }
 }
@@ -240,7 +261,10 @@ fn broke_off(evidence: &Evidence<'_>, end: &End) -> EngineError {
     let said = clip(end.stderr.trim());
     if !evidence.initialised && evidence.foreign == 0 {
         if said.contains("is already in use") {
-            return EngineError::Transient { message: said };
+            return EngineError::Transient {
+                until: None,
+                message: said,
+            };
         }
         if said.contains("unknown option") {
             return EngineError::NotStarted {

@@ -80,12 +80,12 @@ impl ClaudeCode {
         progress: &dyn EngineProgress,
         stop: StopSignal,
     ) -> EngineReport {
-        let session = job.session.as_deref().filter(|s| args::is_session_id(s));
-        match self.process(job, session, progress, stop.clone()).await {
+        let talk = args::Talk::of(&job.session);
+        match self.process(job, talk, progress, stop.clone()).await {
             Err(error) => not_started(error),
-            Ok((fold, _)) if session.is_some() && fold.session_is_lost() => {
+            Ok((fold, _)) if matches!(talk, args::Talk::Resume(_)) && fold.session_is_lost() => {
                 progress.step("starts a fresh session: the earlier one is gone");
-                match self.process(job, None, progress, stop).await {
+                match self.process(job, args::Talk::New, progress, stop).await {
                     Ok((fold, end)) => fold.finish(&end),
                     Err(error) => not_started(error),
                 }
@@ -97,7 +97,7 @@ impl ClaudeCode {
     async fn process(
         &self,
         job: &EngineJob,
-        session: Option<&str>,
+        talk: args::Talk<'_>,
         progress: &dyn EngineProgress,
         stop: StopSignal,
     ) -> Result<(Fold, End), EngineError> {
@@ -109,9 +109,9 @@ impl ClaudeCode {
                 ),
             })?;
         let command = Command::new(program, &job.lane, job.policy.clone())
-            .args(args::argv(&self.config, job, session))
+            .args(args::argv(&self.config, job, talk))
             .env(args::environment(job))
-            .stdin(args::stdin(job, session.is_some()));
+            .stdin(args::stdin(job, talk));
         let limits = Limits {
             total: Some(job.timeout),
             idle: Some(job.stall),

@@ -1,6 +1,6 @@
 use super::fold::{End, Fold, Update};
 use super::*;
-use crate::model::{ChunkId, SpecId};
+use crate::model::{ChunkId, Session, SpecId};
 use crate::ports::Prompt;
 use crate::proc::Ended;
 use proptest::prelude::*;
@@ -406,10 +406,11 @@ impl Stage {
             },
             attempt: 1,
             fixes: 0,
-            session: None,
+            session: Session::Begin("11111111-2222-4333-8444-000000000001".into()),
             model: Some("m-9".to_owned()),
             timeout: Duration::from_secs(600),
             stall: Duration::from_secs(600),
+            allowance: Default::default(),
             env: vec![
                 (
                     "PATH".to_owned(),
@@ -524,7 +525,8 @@ fn a_fix_turn_resumes_and_a_lost_session_starts_afresh() {
         prints(&result(&json!({"structured_output": done()})))
     );
     let mut stage = Stage::new(&script);
-    stage.job.session = Some("s-0".to_owned());
+    stage.job.fixes = 1;
+    stage.job.session = Session::Continue("s-0".to_owned());
     let (report, seen) = stage.run();
     assert!(
         matches!(report.outcome, EngineOutcome::Completed(_)),
@@ -533,7 +535,11 @@ fn a_fix_turn_resumes_and_a_lost_session_starts_afresh() {
     assert_eq!(stage.read("resumed"), "Task: Add login");
     assert_eq!(stage.read("fresh"), "SYSTEM\n\nTask: Add login");
     assert_eq!(seen.steps.borrow().len(), 1);
-    stage.job.session = Some("--dangerously-skip-permissions".to_owned());
+    // A build turn that goes on in a session from before a crash tells the rules again.
+    stage.job.fixes = 0;
+    stage.run();
+    assert_eq!(stage.read("resumed"), "SYSTEM\n\nTask: Add login");
+    stage.job.session = Session::Continue("--dangerously-skip-permissions".to_owned());
     std::fs::remove_file(stage.dir.path().join("resumed")).unwrap();
     assert!(matches!(stage.run().0.outcome, EngineOutcome::Completed(_)));
     assert!(!stage.dir.path().join("resumed").exists());

@@ -57,8 +57,8 @@
 
 mod wire;
 
-use crate::model::{ChunkId, Cost, EngineError, SpecId, Usage};
-use crate::ports::{ChatModel, ChatReply, ChatRequest, LocalBoxFuture, ToolCall};
+use crate::model::{ChunkId, Cost, EngineError, Price, SpecId, Usage};
+use crate::ports::{ChatModel, ChatReply, ChatRequest, Finish, LocalBoxFuture, ToolCall};
 use serde_json::Value;
 
 /// The version of the format.
@@ -249,6 +249,7 @@ impl ReplayModel {
         Ok(Some(ChatReply {
             text: filled(text),
             calls,
+            finish: Finish::Whole,
             usage,
             cost,
         }))
@@ -260,6 +261,23 @@ impl ChatModel for ReplayModel {
         self.cassette.model()
     }
 
+    fn max_output(&self) -> Option<u64> {
+        None
+    }
+
+    /// A recording costs what it says, and nothing of its own.
+    fn price(&self) -> Option<Price> {
+        Some(Price {
+            input: 0.0,
+            cached: 0.0,
+            output: 0.0,
+        })
+    }
+
+    fn context(&self) -> Option<u64> {
+        None
+    }
+
     fn reply<'a>(
         &'a self,
         request: &'a ChatRequest,
@@ -267,7 +285,12 @@ impl ChatModel for ReplayModel {
         Box::pin(async move {
             match self.play(request)? {
                 Some(reply) => Ok(reply),
-                None => std::future::pending().await,
+                None => {
+                    tokio::time::sleep(request.stall).await;
+                    Err(EngineError::Stalled {
+                        seconds: request.stall.as_secs(),
+                    })
+                }
             }
         })
     }

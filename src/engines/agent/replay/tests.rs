@@ -12,6 +12,7 @@ fn request(chunk: &str, title: &str, attempt: u32, fixes: u32, turn: u32) -> Cha
         system: String::new(),
         messages: Vec::new(),
         tools: &[],
+        stall: std::time::Duration::from_secs(600),
     }
 }
 

@@ -197,14 +197,20 @@ fn error_of(wire: ErrorWire) -> Result<Plays, String> {
     }
     Ok(Plays::Error(match kind {
         Kind::RateLimited => EngineError::RateLimited { until, message },
-        Kind::Overloaded => EngineError::Overloaded { message },
+        Kind::Overloaded => EngineError::Overloaded {
+            until: None,
+            message,
+        },
         Kind::Credit => EngineError::Credit { message },
         Kind::Auth => EngineError::Auth { message },
         Kind::ContextTooLong => EngineError::ContextTooLong { message },
         Kind::InvalidRequest => EngineError::InvalidRequest { message },
         Kind::Refusal => EngineError::Refusal { message },
         Kind::Budget => EngineError::Budget { message },
-        Kind::Transient => EngineError::Transient { message },
+        Kind::Transient => EngineError::Transient {
+            until: None,
+            message,
+        },
         Kind::Protocol => EngineError::Protocol { message },
         Kind::NotStarted => EngineError::NotStarted { message },
         Kind::Hang => return Ok(Plays::Hang),

@@ -29,10 +29,11 @@ fn job(lane: &Path) -> EngineJob {
         },
         attempt: 1,
         fixes: 0,
-        session: None,
+        session: crate::model::Session::Begin("11111111-2222-4333-8444-000000000001".into()),
         model: None,
         timeout: Duration::from_secs(600),
         stall: Duration::from_secs(600),
+        allowance: Default::default(),
         env: vec![
             ("PATH".into(), "/usr/bin:/bin".into()),
             ("GREETING".into(), "hello".into()),
