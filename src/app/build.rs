@@ -23,7 +23,8 @@ pub fn run(request: &BuildRequest, env: &Environment) -> Result<ExitCode, AppErr
         &world,
         env,
         RunPlan {
-            engine: chosen,
+            engines: vec![chosen],
+            resume: None,
             specs: request.specs.clone(),
             restart: request.restart,
             output: request.output,

@@ -27,7 +27,8 @@ pub fn run(request: &DemoRequest, env: &Environment) -> Result<ExitCode, AppErro
     shell.make(&dir, &repository)?;
     let world = World::open(&repository, Flags::default(), env)?;
     let plan = RunPlan {
-        engine: from_cassette("demo", CASSETTE)?,
+        engines: vec![from_cassette("demo", CASSETTE)?],
+        resume: None,
         specs: Vec::new(),
         restart: Restart::default(),
         output: request.output,

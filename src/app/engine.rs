@@ -16,6 +16,8 @@ const MAX_CASSETTE: u64 = 64 << 20;
 pub struct Chosen {
     pub engine: Box<dyn Engine>,
     pub kind: EngineKind,
+    /// The model it is asked to use.
+    pub model: Option<String>,
     /// For people: `claude`, `replay:demo.jsonl`.
     pub label: String,
 }
@@ -72,6 +74,7 @@ fn claude(settings: &Settings, env: &Environment) -> Option<Chosen> {
     Some(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Claude,
+        model: (*settings.model).clone(),
         label: "claude".to_owned(),
     })
 }
@@ -100,6 +103,7 @@ pub fn from_cassette(name: &str, text: &str) -> Result<Chosen, AppError> {
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Replay,
+        model: None,
         label: format!("replay:{name}"),
     })
 }

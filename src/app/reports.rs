@@ -3,12 +3,15 @@
 use super::error::AppError;
 use super::survey::{Survey, Surveyed};
 use super::world::World;
+use crate::core::budget::Caps;
 use crate::core::decide::{
     choose_part, closed_part, counts as counts_for_exit, lane_exit, undelivered,
 };
 use crate::core::lane::{Lane, Policy};
 use crate::core::plan::parts_preview;
 use crate::core::recover::{Recovered, Resume, recover};
+use crate::core::retry::RetryPolicy;
+use crate::core::roster::Patience;
 use crate::model::report::{
     LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts, StatusReport, StatusSpec,
     StoppedChunk, SummarySpec, Undelivered,
@@ -17,15 +20,23 @@ use crate::model::{
     ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, PlanWarning, RunId, SpecId, SpecPlan,
 };
 use crate::ui;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The policy that the settings make.
-pub fn policy(world: &World, run: RunId, engine: &str, remote: Option<&str>) -> Policy {
+pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
     let settings = &world.settings;
     Policy {
         run,
-        engine: engine.to_owned(),
+        engines: Vec::new(),
+        retry: RetryPolicy::default(),
+        patience: Patience {
+            on_the_spot: Duration::ZERO,
+            until: None,
+        },
+        caps: Caps::default(),
+        names_sessions: BTreeSet::new(),
         max_attempts: *settings.max_attempts,
         max_fixes: *settings.max_fix_attempts,
         max_commits: *settings.pr.max_commits,
@@ -91,7 +102,7 @@ pub fn lanes(
     ledgers: &BTreeMap<SpecId, Ledger>,
     remote: Option<&str>,
 ) -> Result<Vec<Lane>, AppError> {
-    let policy = policy(world, RunId::new("none"), "", remote);
+    let policy = policy(world, RunId::new("none"), remote);
     let mut lanes = Vec::new();
     for plan in &found.plan.specs {
         if let Some(spec) = found.specs.get(&plan.id) {
@@ -121,7 +132,7 @@ pub fn plan(
     named: &[PathBuf],
 ) -> Result<PlanReport, AppError> {
     let most = usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX);
-    let policy = policy(world, RunId::new("none"), "", None);
+    let policy = policy(world, RunId::new("none"), None);
     let mut facts = BTreeMap::new();
     let mut warnings = Vec::new();
     let mut open = 0;

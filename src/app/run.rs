@@ -13,17 +13,20 @@ use super::reports;
 use super::survey::Scope;
 use super::world::{SystemRng, World, random_word};
 use crate::config::{Environment, Output, Restart};
+use crate::core::budget::{Charge, of_run};
 use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{counts, lane_exit, undelivered};
-use crate::core::lane::{Halt, Lane};
+use crate::core::lane::{Halt, Lane, Policy};
 use crate::core::recover::Resume;
+use crate::core::roster::Roster;
 use crate::core::standing::standing;
 use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
-use crate::model::{ChunkId, EventKind, ExitCode, RunId, Severity, SpecId};
+use crate::model::{ChunkId, EventKind, ExitCode, Ledger, RunId, Severity, SpecId};
 use crate::ui::{Reporter, UiOptions};
 use crate::{proc, sandbox};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -31,7 +34,10 @@ use std::rc::Rc;
 const IDLE_CYCLES: u32 = 3;
 /// What to run.
 pub struct RunPlan {
-    pub engine: Chosen,
+    /// The chain; never empty.
+    pub engines: Vec<Chosen>,
+    /// A conversation of the first engine that the first chunk goes on with.
+    pub resume: Option<String>,
     pub specs: Vec<PathBuf>,
     pub restart: Restart,
     pub output: Output,
@@ -77,6 +83,11 @@ struct Session<'w> {
     env: &'w Environment,
     run: RunId,
     engine_label: String,
+    /// Which engines are of use; None until the ledgers of earlier runs were looked at.
+    roster: Option<Roster>,
+    /// What this run spent so far, by spec.
+    charged: BTreeMap<SpecId, Charge>,
+    resume: Option<String>,
     shells: Rc<Shells>,
     control: Control,
     recorder: Recorder,
@@ -253,6 +264,7 @@ impl<'w> Session<'w> {
 
     async fn cycle(&mut self) -> Result<Cycle, AppError> {
         let (found, mut ledgers, base) = self.look().await?;
+        self.remember_limits(ledgers.values());
         for diagnostic in &found.plan.diagnostics {
             let (path, line) = (diagnostic.path.clone(), diagnostic.line);
             match diagnostic.severity {
@@ -357,6 +369,7 @@ impl<'w> Session<'w> {
         };
         (self.recorder)(Some(&lane.ledger.spec), None, started);
         self.tell(&lane, notes);
+        let lane = self.with_engines(lane);
         self.at_work.push(lane.clone());
         let ran = run_lane(lane, &self.shells, &mut self.control).await;
         let close = |repo: &mut crate::git::Repo| {
@@ -364,7 +377,25 @@ impl<'w> Session<'w> {
             Ok(())
         };
         self.shells.git.call(close).await?;
-        Ok(ran?)
+        let lane = ran?;
+        self.roster = Some(lane.roster.clone());
+        self.resume.clone_from(&lane.resume);
+        let spent = of_run(&lane.ledger, &self.run);
+        self.charged.insert(lane.ledger.spec.clone(), spent);
+        Ok(lane)
+    }
+
+    /// What holds for engines and money in the whole run holds for this lane.
+    fn with_engines(&self, mut lane: Lane) -> Lane {
+        if let Some(roster) = &self.roster {
+            lane.roster.clone_from(roster);
+        }
+        lane.resume.clone_from(&self.resume);
+        let others = self.charged.iter().filter(|(s, _)| **s != lane.ledger.spec);
+        lane.elsewhere = others
+            .map(|(_, c)| *c)
+            .fold(Charge::default(), Charge::plus);
+        lane
     }
 
     /// Says what taking the lane up brought to light.
@@ -374,13 +405,24 @@ impl<'w> Session<'w> {
         }
     }
 
-    fn policy(&self) -> crate::core::lane::Policy {
-        reports::policy(
-            self.world,
-            self.run.clone(),
-            self.shells.engine.name(),
-            self.scope.remote.as_deref(),
-        )
+    /// Engines that told an earlier run how long they are limited are not asked before that.
+    fn remember_limits<'l>(&mut self, ledgers: impl Iterator<Item = &'l Ledger>) {
+        if self.roster.is_none() {
+            let mut roster = Roster::new(&self.policy().engines);
+            if !self.restart.forget_failures {
+                roster.remember(ledgers, self.shells.clock.now());
+            }
+            self.roster = Some(roster);
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        let policy = reports::policy(self.world, self.run.clone(), self.scope.remote.as_deref());
+        let engines = self.shells.engines.iter();
+        Policy {
+            engines: engines.map(|e| e.engine.name().to_owned()).collect(),
+            ..policy
+        }
     }
 
     fn resume(&self) -> Resume {

@@ -1,6 +1,7 @@
 //! How a lane changes: when an effect is about to happen ([`begin`]) and when its result is in ([`absorb`]).
 
 use super::decide::choose_part;
+use super::engine_run;
 use super::judge::{Judgement, failing, judge};
 use super::lane::{Halt, Lane, Stage};
 use super::transition::{ChunkInput, IllegalTransition};
@@ -8,8 +9,8 @@ use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified}
 use crate::model::event::EventKind;
 use crate::model::ledger::Baseline;
 use crate::model::{
-    Attempt, AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, EngineError,
-    EngineOutcome, EngineReport, ExitCode, Intent, Oid, PrRecord, PrState, SkippedBy, Usage,
+    AttemptEnd, CheckOutcome, ChunkId, ChunkState, Effect, ExitCode, Intent, Oid, PrRecord,
+    PrState, SkippedBy,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -41,47 +42,8 @@ pub fn begin(
             chunk,
             attempt,
             fixes,
-        } => {
-            if *fixes == 0 {
-                lane.step(chunk, ChunkInput::Started { attempt: *attempt })?;
-                let (run, engine) = (lane.policy.run.clone(), lane.policy.engine.clone());
-                let record = lane.record_mut(chunk);
-                record.completion = None;
-                record
-                    .attempts
-                    .push(new_attempt(*attempt, run, engine, now));
-                let title = record.title.clone();
-                events.push((
-                    Some(chunk.clone()),
-                    EventKind::ChunkStarted {
-                        title,
-                        attempt: *attempt,
-                    },
-                ));
-                lane.undeclared = false;
-                lane.reseals = 0;
-                lane.stage = Stage::Engine {
-                    chunk: chunk.clone(),
-                    attempt: *attempt,
-                    fixes: 0,
-                };
-            }
-            let engine = lane.policy.engine.clone();
-            events.push((
-                Some(chunk.clone()),
-                EventKind::EngineStarted {
-                    engine,
-                    fixes: *fixes,
-                },
-            ));
-            if let Some(tip) = lane.tip.clone() {
-                lane.ledger.intents.push(Intent::Engine {
-                    chunk: chunk.clone(),
-                    attempt: *attempt,
-                    tip,
-                });
-            }
-        }
+            engine,
+        } => engine_run::begin(lane, chunk, (*attempt, *fixes), engine, now, &mut events)?,
         Effect::TakeUp { chunk, attempt } => {
             lane.undeclared = false;
             lane.reseals = 0;
@@ -230,7 +192,7 @@ pub fn absorb(
             lane.ledger
                 .intents
                 .retain(|i| !matches!(i, Intent::Engine { chunk: c, .. } if *c == chunk));
-            engine_ended(lane, &chunk, *report, now, &mut events)?;
+            engine_run::ended(lane, &chunk, *report, now, &mut events)?;
         }
         EffectResult::TakenUp {
             chunk,
@@ -380,6 +342,7 @@ pub fn absorb(
             }
         }
     }
+    engine_run::look_ahead(lane, now, &mut events)?;
     settle(lane, &mut events)?;
     Ok(events)
 }
@@ -412,6 +375,7 @@ pub(super) fn settle(
         .chunks
         .iter()
         .filter(|c| !c.done && matches!(lane.state(&c.id), ChunkState::Pending))
+        .filter(|c| !lane.over_budget.contains(&c.id))
         .map(|c| {
             let on = c.depends_on.iter().find(|d| !lane.is_done(d));
             let on = on.map_or_else(String::new, |d| format!("{d} is {}", root_cause(lane, d)));
@@ -443,132 +407,6 @@ fn root_cause(lane: &Lane, id: &ChunkId) -> String {
     match lane.state(id) {
         ChunkState::Pending => "not built".to_owned(),
         state => state.word().to_owned(),
-    }
-}
-
-fn new_attempt(n: u32, run: crate::model::RunId, engine: String, now: DateTime<Utc>) -> Attempt {
-    Attempt {
-        n,
-        run,
-        engine,
-        model: None,
-        session: None,
-        started: now,
-        ended: None,
-        fixes: 0,
-        usage: Usage::default(),
-        cost: Cost::Usd(0.0),
-        end: AttemptEnd::Running,
-    }
-}
-
-fn engine_ended(
-    lane: &mut Lane,
-    chunk: &ChunkId,
-    report: EngineReport,
-    now: DateTime<Utc>,
-    events: &mut Vec<LaneEvent>,
-) -> Result<(), IllegalTransition> {
-    events.push((
-        Some(chunk.clone()),
-        EventKind::EngineEnded {
-            outcome: outcome_word(&report.outcome),
-            usage: report.usage,
-            cost: report.cost,
-        },
-    ));
-    if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
-        attempt.usage = attempt.usage.plus(report.usage);
-        attempt.cost = attempt.cost.plus(report.cost);
-        attempt.model = report.model.or(attempt.model.take());
-        attempt.session = report.session.or(attempt.session.take());
-    }
-    match report.outcome {
-        EngineOutcome::Completed(completion) => {
-            lane.record_mut(chunk).completion = Some(completion);
-            lane.undeclared = false;
-            lane.step(chunk, ChunkInput::EngineDone)?;
-            lane.stage = Stage::Verify {
-                chunk: chunk.clone(),
-            };
-        }
-        EngineOutcome::Undeclared { .. } => {
-            lane.undeclared = lane.record(chunk).is_none_or(|r| r.completion.is_none());
-            lane.step(chunk, ChunkInput::EngineDone)?;
-            lane.stage = Stage::Verify {
-                chunk: chunk.clone(),
-            };
-        }
-        EngineOutcome::Blocked(request) => {
-            let (why, needs) = (request.reason, request.needs);
-            let end = AttemptEnd::Blocked { why: why.clone() };
-            stop(
-                lane,
-                chunk,
-                ChunkInput::Blocked { why, needs },
-                end,
-                now,
-                events,
-            )?;
-        }
-        EngineOutcome::Interrupted => give_back(lane, chunk, AttemptEnd::Interrupted, now)?,
-        EngineOutcome::Failed(error) => engine_failed(lane, chunk, &error, now, events)?,
-    }
-    Ok(())
-}
-
-fn engine_failed(
-    lane: &mut Lane,
-    chunk: &ChunkId,
-    error: &EngineError,
-    now: DateTime<Utc>,
-    events: &mut Vec<LaneEvent>,
-) -> Result<(), IllegalTransition> {
-    let why = error.to_string();
-    match error {
-        EngineError::RateLimited { .. }
-        | EngineError::Overloaded { .. }
-        | EngineError::Credit { .. }
-        | EngineError::Auth { .. } => {
-            give_back(lane, chunk, AttemptEnd::Limited { why: why.clone() }, now)?;
-            events.push((
-                Some(chunk.clone()),
-                EventKind::ChunkReset { why: why.clone() },
-            ));
-            lane.halt = Some(Halt {
-                exit: ExitCode::NoEngine,
-                why,
-                remedy: engine_remedy(error).to_owned(),
-            });
-        }
-        EngineError::NotStarted { .. } => {
-            give_back(lane, chunk, AttemptEnd::Limited { why: why.clone() }, now)?;
-            lane.halt = Some(Halt {
-                exit: ExitCode::Setup,
-                why,
-                remedy: "see `codelicious doctor`".to_owned(),
-            });
-        }
-        EngineError::ContextTooLong { .. }
-        | EngineError::InvalidRequest { .. }
-        | EngineError::Refusal { .. }
-        | EngineError::TimedOut { .. }
-        | EngineError::Stalled { .. }
-        | EngineError::NoConnection { .. }
-        | EngineError::NoAnswer { .. }
-        | EngineError::TurnLimit { .. }
-        | EngineError::Budget { .. }
-        | EngineError::Transient { .. }
-        | EngineError::Protocol { .. } => fail(lane, chunk, why, now, events)?,
-    }
-    Ok(())
-}
-
-fn engine_remedy(error: &EngineError) -> &'static str {
-    match error {
-        EngineError::Auth { .. } => "log the engine in or set its key, then run again",
-        EngineError::Credit { .. } => "top up the engine's account, then run again",
-        _ => "run again later: the work so far is kept",
     }
 }
 
@@ -607,7 +445,7 @@ fn was_verified(
     Ok(())
 }
 
-fn fix_or_fail(
+pub(super) fn fix_or_fail(
     lane: &mut Lane,
     chunk: &ChunkId,
     why: &str,
@@ -650,7 +488,7 @@ fn fix_or_fail(
 }
 
 /// Gives the attempt up; what a person accepted goes back to a person.
-fn fail(
+pub(super) fn fail(
     lane: &mut Lane,
     chunk: &ChunkId,
     why: String,
@@ -667,7 +505,7 @@ fn fail(
 }
 
 /// Ends the attempt and the chunk; the work is set aside.
-fn stop(
+pub(super) fn stop(
     lane: &mut Lane,
     chunk: &ChunkId,
     input: ChunkInput,
@@ -700,7 +538,7 @@ fn forget_take_up(lane: &mut Lane, chunk: &ChunkId) {
 }
 
 /// The chunk is as if it had not been started; the work is set aside.
-fn give_back(
+pub(super) fn give_back(
     lane: &mut Lane,
     chunk: &ChunkId,
     end: AttemptEnd,
@@ -841,15 +679,5 @@ pub fn pr_word(state: PrState) -> &'static str {
         PrState::Ready => "ready",
         PrState::Merged => "merged",
         PrState::Closed => "closed",
-    }
-}
-
-fn outcome_word(outcome: &EngineOutcome) -> String {
-    match outcome {
-        EngineOutcome::Completed(_) => "complete_chunk".to_owned(),
-        EngineOutcome::Blocked(_) => "block_chunk".to_owned(),
-        EngineOutcome::Undeclared { .. } => "undeclared".to_owned(),
-        EngineOutcome::Interrupted => "interrupted".to_owned(),
-        EngineOutcome::Failed(error) => error.to_string(),
     }
 }

@@ -1,6 +1,6 @@
 //! What to do next. Looks at a lane, does nothing.
 
-use super::lane::{Lane, Stage};
+use super::lane::{Hold, Lane, Stage};
 use crate::model::effect::EffectKey;
 use crate::model::{ChunkRecord, ChunkState, Effect, ExitCode, PrRecord, PrState, SkippedBy};
 use chrono::{DateTime, Utc};
@@ -9,16 +9,31 @@ use std::collections::BTreeSet;
 /// The effects that are due and not in flight. Nothing due and nothing in flight means the lane is over
 /// for this run (see [`next_wake`]).
 pub fn decide(lane: &Lane, in_flight: &BTreeSet<EffectKey>, now: DateTime<Utc>) -> Vec<Effect> {
-    let due = [next_work(lane), next_push(lane, now), next_pr(lane)];
+    let due = [next_work(lane, now), next_push(lane, now), next_pr(lane)];
     due.into_iter()
         .flatten()
         .filter(|effect| !in_flight.contains(&effect.key()))
         .collect()
 }
 
-/// When to decide again although nothing is in flight: the next try of a push.
+/// When to decide again although nothing is in flight: the next try of a push, or of an engine.
 pub fn next_wake(lane: &Lane) -> Option<DateTime<Utc>> {
-    lane.push_after.filter(|_| unpushed(lane).is_some())
+    let push = lane.push_after.filter(|_| unpushed(lane).is_some());
+    let engine = lane.hold.as_ref().map(|h| h.until);
+    let is_due = matches!(lane.stage, Stage::Idle) && lane.next_chunk().is_some();
+    push.into_iter().chain(engine.filter(|_| is_due)).min()
+}
+
+/// The engine whose turn it is; None while nobody may be asked.
+fn engine_now(lane: &Lane, now: DateTime<Utc>) -> Option<String> {
+    match &lane.hold {
+        Some(hold) if now < hold.until => None,
+        Some(Hold {
+            engine: Some(engine),
+            ..
+        }) => Some(engine.clone()),
+        _ => lane.roster.first(now).map(str::to_owned),
+    }
 }
 
 /// True when nothing is left that this run may build in the lane.
@@ -62,6 +77,8 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
             | ChunkState::Fixing { .. } => {
                 if chunk.done {
                     ExitCode::Done
+                } else if lane.over_budget.contains(&chunk.id) {
+                    ExitCode::Budget
                 } else {
                     ExitCode::Incomplete
                 }
@@ -182,7 +199,7 @@ fn is_retryable(lane: &Lane, chunk: &crate::model::Chunk) -> bool {
     }
 }
 
-fn next_work(lane: &Lane) -> Option<Effect> {
+fn next_work(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
     // A started commit is carried to its end; everything else stops where it is.
     if lane.halt.is_some() && !matches!(lane.stage, Stage::Land { .. } | Stage::SetAside { .. }) {
         return None;
@@ -211,11 +228,15 @@ fn next_work(lane: &Lane) -> Option<Effect> {
                 chunk: chunk.id.clone(),
                 attempt,
             }),
-            None => lane.next_chunk().map(|c| Effect::RunEngine {
-                chunk: c.id.clone(),
-                attempt: lane.record(&c.id).map_or(0, ChunkRecord::last_attempt) + 1,
-                fixes: 0,
-            }),
+            None => {
+                let chunk = lane.next_chunk()?;
+                Some(Effect::RunEngine {
+                    chunk: chunk.id.clone(),
+                    attempt: lane.record(&chunk.id).map_or(0, ChunkRecord::last_attempt) + 1,
+                    fixes: 0,
+                    engine: engine_now(lane, now)?,
+                })
+            }
         },
         Stage::TakeUp { chunk, attempt } => Some(Effect::TakeUp {
             chunk: chunk.clone(),
@@ -229,6 +250,11 @@ fn next_work(lane: &Lane) -> Option<Effect> {
             chunk: chunk.clone(),
             attempt: *attempt,
             fixes: *fixes,
+            // A conversation belongs to one engine.
+            engine: lane
+                .record(chunk)
+                .and_then(|r| r.attempts.last())
+                .map(|a| a.engine.clone())?,
         }),
         Stage::Verify { chunk } => Some(Effect::Verify {
             chunk: chunk.clone(),

@@ -91,6 +91,7 @@ fn run_engine(id: &str, attempt: u32, fixes: u32) -> Effect {
         chunk: ChunkId::from(id),
         attempt,
         fixes,
+        engine: "fake".to_owned(),
     }
 }
 
@@ -474,8 +475,15 @@ fn how_engine_failures_end_a_chunk_or_the_run() {
                 until: None,
                 message: text(),
             },
-            "failed",
+            "pending",
             None,
+        ),
+        (EngineError::NoConnection { seconds: 1 }, "pending", None),
+        (EngineError::NoAnswer { seconds: 1 }, "pending", None),
+        (
+            EngineError::AllowanceSpent { message: text() },
+            "pending",
+            Some(ExitCode::Budget),
         ),
         (EngineError::Protocol { message: text() }, "failed", None),
     ];
@@ -515,20 +523,33 @@ fn how_engine_failures_end_a_chunk_or_the_run() {
                 },
             );
             assert_eq!(lane.state(&id).word(), *state, "{error}");
-            assert_eq!(lane.halt.as_ref().map(|h| h.exit), *halt, "{error}");
             let counted = lane.record(&id).unwrap().counted_attempts();
             assert_eq!(
                 counted,
-                u32::from(halt.is_none()),
+                u32::from(*state == "failed"),
                 "a limit does not use up the attempts: {error}"
             );
             assert_eq!(
                 turn(&mut lane, &[]),
                 [Effect::SetAside {
-                    chunk: id,
+                    chunk: id.clone(),
                     attempt: 1
                 }],
                 "the work is kept: {error}"
+            );
+            give(
+                &mut lane,
+                EffectResult::SetAside {
+                    chunk: id,
+                    saved: None,
+                },
+            );
+            assert_eq!(lane.halt.as_ref().map(|h| h.exit), *halt, "{error}");
+            let is_tried_again = lane.hold.is_some();
+            assert_eq!(
+                is_tried_again,
+                *state == "pending" && halt.is_none(),
+                "{error}"
             );
         }
     }

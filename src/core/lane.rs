@@ -1,7 +1,10 @@
 //! One lane's state in memory: the ledger, the plan, and what the worktree is being used for.
 
+use super::budget::{Caps, Charge};
 use super::restack::RestackPlan;
 use super::restack::is_on_base;
+use super::retry::RetryPolicy;
+use super::roster::{Patience, Roster};
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::effect::Verified;
 use crate::model::ledger::Baseline;
@@ -9,14 +12,22 @@ use crate::model::{
     Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, RunId, SpecPlan,
 };
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Bounds and facts of the run that decisions depend on.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub run: RunId,
-    pub engine: String,
+    /// The chain: engines by name, in the order in which they are tried.
+    pub engines: Vec<String>,
+    /// Bounds on trying an engine again at the same chunk.
+    pub retry: RetryPolicy,
+    pub patience: Patience,
+    pub caps: Caps,
+    /// Engines that begin a conversation under an id of ours, so that one that was cut off can be gone on with;
+    /// empty where that is not wanted.
+    pub names_sessions: BTreeSet<String>,
     /// Counted attempts a chunk may have over its whole life.
     pub max_attempts: u32,
     /// Fix turns within one attempt.
@@ -99,6 +110,14 @@ pub struct LaneStart {
     pub seen_base: Option<Vec<u8>>,
 }
 
+/// No engine is asked before this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub until: DateTime<Utc>,
+    /// The engine that tries again; None: whoever's turn it is then.
+    pub engine: Option<String>,
+}
+
 /// A lane.
 #[derive(Clone, Debug)]
 pub struct Lane {
@@ -116,6 +135,17 @@ pub struct Lane {
     /// Times a hook changed the work of this attempt.
     pub reseals: u32,
     pub halt: Option<Halt>,
+    /// Which engines are of use.
+    pub roster: Roster,
+    pub hold: Option<Hold>,
+    /// Failures in a row of the same engine at the same chunk.
+    pub failures: Option<(ChunkId, String, u32)>,
+    /// Chunks whose own budget is used up.
+    pub over_budget: BTreeSet<ChunkId>,
+    /// What this run spent in other lanes.
+    pub elsewhere: Charge,
+    /// A conversation of the first engine that a person wants the next build turn to go on with.
+    pub resume: Option<String>,
     /// Pushes of the current tip that failed for a transient reason.
     pub push_tries: u32,
     /// No push before this.
@@ -127,7 +157,7 @@ pub struct Lane {
     /// A commit that an earlier run sealed and did not get to land.
     pub resume_landing: Option<(ChunkId, u32, Oid)>,
     /// Chunks whose mark stands on the base.
-    pub on_base: std::collections::BTreeSet<ChunkId>,
+    pub on_base: BTreeSet<ChunkId>,
     /// What is to be replayed onto the base before anything else.
     pub restack: Option<RestackPlan>,
     /// Branches of which the remote holds an earlier version of ours, and the commit that was last seen there:
@@ -138,6 +168,7 @@ pub struct Lane {
 impl Lane {
     /// A lane about to be prepared.
     pub fn new(policy: Policy, ledger: Ledger, plan: SpecPlan) -> Self {
+        let roster = Roster::new(&policy.engines);
         Self {
             policy,
             ledger,
@@ -149,12 +180,18 @@ impl Lane {
             undeclared: false,
             reseals: 0,
             halt: None,
+            roster,
+            hold: None,
+            failures: None,
+            over_budget: BTreeSet::new(),
+            elsewhere: Charge::default(),
+            resume: None,
             push_tries: 0,
             push_after: None,
             push_gave_up: false,
             pr_gave_up: false,
             resume_landing: None,
-            on_base: std::collections::BTreeSet::new(),
+            on_base: BTreeSet::new(),
             restack: None,
             replaces: BTreeMap::new(),
         }
@@ -229,6 +266,7 @@ impl Lane {
         self.plan.chunks.iter().find(|c| {
             !c.done
                 && matches!(self.state(&c.id), ChunkState::Pending)
+                && !self.over_budget.contains(&c.id)
                 && c.depends_on.iter().all(|d| self.is_done(d))
         })
     }

@@ -1,10 +1,12 @@
 //! The decisions: pure functions over the model. No IO, no clock, no randomness.
 
 pub mod absorb;
+pub mod budget;
 pub mod commit_message;
 pub mod cycle;
 pub mod decide;
 pub mod ending;
+mod engine_run;
 pub mod forge_facts;
 pub mod gc;
 pub mod graph;
@@ -19,6 +21,7 @@ pub mod redact;
 pub mod rename;
 pub mod restack;
 pub mod retry;
+pub mod roster;
 pub mod session;
 pub mod split;
 pub mod standing;

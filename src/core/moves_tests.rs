@@ -60,6 +60,8 @@ fn attempt(n: u32) -> Attempt {
         fixes: 0,
         usage: Usage::default(),
         cost: Cost::Unknown,
+        allowed: Default::default(),
+        lost: false,
         end: AttemptEnd::NeedsReview { why: text() },
     }
 }

@@ -41,7 +41,7 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
         );
     }
     let mut spent = Spent::default();
-    let (mut engine, mut model) = (lane.policy.engine.clone(), None);
+    let (mut engine, mut model) = (lane.policy.engines.join(", "), None);
     for attempt in committed.iter().flat_map(|(_, r, _)| &r.attempts) {
         spent.add(attempt.usage, attempt.cost);
         engine.clone_from(&attempt.engine);

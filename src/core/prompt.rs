@@ -69,21 +69,36 @@ pub fn system(rules: &Rules<'_>) -> String {
     out
 }
 
+/// What happened to a chunk before its first turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// What a person said to the question that stopped it.
+    pub answer: Option<&'a str>,
+    /// The turn goes on in a conversation that was cut off.
+    pub was_cut_off: bool,
+}
+
 /// The prompt of a chunk's first turn.
 ///
 /// `system` is what [`system`] gave for this run, `verification` names the checks that will judge the work
-/// (empty when none is known), `answer` is what a person said to the question that stopped the chunk.
+/// (empty when none is known).
 pub fn build(
     system: &str,
     spec: &SpecPlan,
     chunk: &Chunk,
     verification: &str,
-    answer: Option<&str>,
+    before: Before<'_>,
 ) -> Prompt {
     let mut user = String::from("Build this task of a spec.\n\n");
     identify(&mut user, spec, chunk);
+    if before.was_cut_off {
+        user.push_str(
+            "You may have been at this before and were cut off. Nothing that you changed then is in the current folder \
+             any more, so look at the files before you rely on what you remember.\n\n",
+        );
+    }
     describe(&mut user, chunk);
-    answered(&mut user, answer);
+    answered(&mut user, before.answer);
     if !chunk.files.is_empty() {
         block(
             &mut user,

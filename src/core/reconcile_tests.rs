@@ -171,6 +171,8 @@ fn record(world: &mut World, id: &str, state: ChunkState) {
         fixes: 0,
         usage: Usage::default(),
         cost: Cost::Unknown,
+        allowed: Default::default(),
+        lost: false,
         end: AttemptEnd::Running,
     });
 }

@@ -8,8 +8,8 @@ use super::restack::{Decision, restack};
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::ledger::SpecBase;
 use crate::model::{
-    AttemptEnd, ChunkId, ChunkState, Intent, Ledger, Oid, PrRecord, PrState, SkippedBy, SpecId,
-    SpecPlan,
+    AttemptEnd, ChunkId, ChunkState, Cost, Intent, Ledger, Oid, PrRecord, PrState, SkippedBy,
+    SpecId, SpecPlan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,6 +111,7 @@ pub fn recover(
         lane.ledger.base = Some(base.clone());
     }
     let landing = unfinished_landing(&lane, facts);
+    charge_lost_runs(&mut lane);
     // What lies in the worktree is asked about when the lane is prepared, unless it is committed already.
     let plan = std::sync::Arc::clone(&lane.plan);
     let is_done = |id: &ChunkId| plan.chunks.iter().any(|c| c.id == *id && c.done);
@@ -176,6 +177,19 @@ pub fn recover(
         repairs,
         warnings,
     })
+}
+
+/// What an engine run spent that nobody heard the end of is not known.
+fn charge_lost_runs(lane: &mut Lane) {
+    for intent in std::mem::take(&mut lane.ledger.intents) {
+        if let Intent::Engine { chunk, attempt, .. } = &intent
+            && let Some(record) = lane.ledger.chunks.get_mut(chunk)
+            && let Some(a) = record.attempts.iter_mut().find(|a| a.n == *attempt)
+        {
+            (a.lost, a.cost) = (true, Cost::Unknown);
+        }
+        lane.ledger.intents.push(intent);
+    }
 }
 
 /// True for what a person does not want any more.

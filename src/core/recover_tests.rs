@@ -18,6 +18,8 @@ fn attempt(n: u32, end: AttemptEnd) -> Attempt {
         fixes: 0,
         usage: Usage::default(),
         cost: Cost::Unknown,
+        allowed: Default::default(),
+        lost: false,
         end,
     }
 }

@@ -82,7 +82,9 @@ pub fn should_retry(
         EngineError::Refusal { .. } => Decision::Stop(StopReason::Refusal),
         EngineError::TimedOut { .. } => Decision::Stop(StopReason::TimeIsUp),
         EngineError::TurnLimit { .. } => Decision::Stop(StopReason::TurnLimit),
-        EngineError::Budget { .. } => Decision::Stop(StopReason::Budget),
+        EngineError::Budget { .. } | EngineError::AllowanceSpent { .. } => {
+            Decision::Stop(StopReason::Budget)
+        }
         EngineError::Protocol { .. } => Decision::Stop(StopReason::Protocol),
         EngineError::NotStarted { .. } => Decision::Stop(StopReason::NotStarted),
     }

@@ -39,7 +39,12 @@ pub fn standing(lane: &Lane) -> Standing {
                     | AttemptEnd::Blocked { .. },
                 ) => standing.retried += 1,
                 // A commit whose mark was taken away, and an engine that was limited, failed at nothing.
-                Some(AttemptEnd::Committed | AttemptEnd::Limited { .. }) | None => {}
+                Some(
+                    AttemptEnd::Committed
+                    | AttemptEnd::Limited { .. }
+                    | AttemptEnd::OverBudget { .. },
+                )
+                | None => {}
             },
             // What was sealed before the last run ended: it only has to land.
             ChunkState::InProgress { .. }
@@ -83,6 +88,8 @@ mod tests {
             fixes: 0,
             usage: Usage::default(),
             cost: Cost::Unknown,
+            allowed: Default::default(),
+            lost: false,
             end,
         }
     }
@@ -137,7 +144,10 @@ mod tests {
             (ChunkState::Pending, Some(failed)),
             (
                 ChunkState::Pending,
-                Some(AttemptEnd::Limited { why: why() }),
+                Some(AttemptEnd::Limited {
+                    why: why(),
+                    until: None,
+                }),
             ),
         ]);
         let wanted = Standing {

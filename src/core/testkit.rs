@@ -1,6 +1,9 @@
 //! Lanes for tests of decisions.
 
+use super::budget::Caps;
 use super::lane::{Lane, Policy};
+use super::retry::RetryPolicy;
+use super::roster::Patience;
 use crate::model::ledger::SpecBase;
 use crate::model::spec::SpecStatus;
 use crate::model::{Chunk, ChunkId, Ledger, Oid, RunId, SpecId, SpecPlan};
@@ -17,7 +20,14 @@ pub(super) fn at(second: i64) -> DateTime<Utc> {
 pub(super) fn policy() -> Policy {
     Policy {
         run: RunId::from("run"),
-        engine: "fake".to_owned(),
+        engines: vec!["fake".to_owned()],
+        retry: RetryPolicy::default(),
+        patience: Patience {
+            on_the_spot: std::time::Duration::from_secs(120),
+            until: None,
+        },
+        caps: Caps::default(),
+        names_sessions: ["fake".to_owned()].into(),
         max_attempts: 3,
         max_fixes: 2,
         max_commits: 8,

@@ -2,8 +2,10 @@
 
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
-use super::shells::Shells;
+use super::shells::{EngineSetup, Shells};
+use crate::core::budget::for_run;
 use crate::core::lane::Lane;
+use crate::core::prompt::Before;
 use crate::core::session::session_id;
 use crate::core::{moves, prompt};
 use crate::crash::{self, Point};
@@ -15,9 +17,9 @@ use crate::verify::feedback;
 pub(super) async fn run_engine(
     shells: &Shells,
     lane: &Lane,
+    engine: &EngineSetup,
     id: &ChunkId,
-    attempt: u32,
-    fixes: u32,
+    (attempt, fixes): (u32, u32),
 ) -> Result<EffectResult, Failure> {
     let chunk = lane
         .chunk(id)
@@ -26,17 +28,21 @@ pub(super) async fn run_engine(
     let settings = &shells.settings;
     let answers = record.and_then(moves::answers);
     let answers = answers.as_deref().map(|a| shells.redactor.redact(a));
+    let session = session(lane, id, attempt, fixes);
     let prompt = if fixes == 0 {
         let checks = lane
             .baseline()
             .map(|b| check_list(&b.evidence))
             .unwrap_or_default();
         prompt::build(
-            &settings.system_prompt,
+            &engine.system_prompt,
             &lane.plan,
             chunk,
             &checks,
-            answers.as_deref(),
+            Before {
+                answer: answers.as_deref(),
+                was_cut_off: matches!(session, Session::Continue(_)),
+            },
         )
     } else {
         let output = lane
@@ -45,7 +51,7 @@ pub(super) async fn run_engine(
             .map(|v| feedback(&v.evidence))
             .unwrap_or_default();
         prompt::fix(
-            &settings.system_prompt,
+            &engine.system_prompt,
             &lane.plan,
             chunk,
             &output,
@@ -62,12 +68,15 @@ pub(super) async fn run_engine(
         prompt,
         attempt,
         fixes,
-        session: session(lane, id, attempt, fixes),
-        model: settings.model.clone(),
+        session,
+        model: engine.model.clone(),
         timeout: settings.agent_timeout,
         stall: settings.stall_timeout,
-        allowance: crate::model::Allowance::default(),
-        env: settings.engine_env.clone(),
+        allowance: record
+            .and_then(|r| r.attempts.last())
+            .map(|a| for_run(a, fixes))
+            .unwrap_or_default(),
+        env: engine.env.clone(),
         policy: crate::sandbox::untrusted(),
     };
     let before = shells
@@ -84,7 +93,7 @@ pub(super) async fn run_engine(
         lane,
         chunk: id,
     };
-    let mut report = shells
+    let mut report = engine
         .engine
         .run(&job, &progress, shells.stop_engines.clone())
         .await;
@@ -126,18 +135,14 @@ pub(super) async fn run_engine(
     })
 }
 
-/// A fix turn goes on in the conversation of its build turn.
+/// A fix turn goes on in the conversation of its build turn, and a build turn in the one that was noted for it,
+/// unless that is its own and still to be begun.
 fn session(lane: &Lane, chunk: &ChunkId, attempt: u32, fixes: u32) -> Session {
-    let attempts = lane.record(chunk).map_or(&[][..], |r| &r.attempts);
-    let earlier = attempts.last().filter(|_| fixes > 0);
-    match earlier.and_then(|a| a.session.clone()) {
-        Some(id) => Session::Continue(id),
-        None => Session::Begin(session_id(
-            &lane.policy.run,
-            &lane.ledger.spec,
-            chunk,
-            attempt,
-        )),
+    let own = session_id(&lane.policy.run, &lane.ledger.spec, chunk, attempt);
+    let last = lane.record(chunk).and_then(|r| r.attempts.last());
+    match last.and_then(|a| a.session.clone()) {
+        Some(id) if fixes > 0 || id != own => Session::Continue(id),
+        _ => Session::Begin(own),
     }
 }
 

@@ -14,7 +14,7 @@ mod shells;
 mod signals;
 
 pub use prepare::{lanes_dir, remember_seen};
-pub use shells::{LaneSettings, Shells};
+pub use shells::{EngineSetup, LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
 
 use crate::core::absorb::{LaneEvent, absorb, begin};

@@ -75,7 +75,13 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
             chunk,
             attempt,
             fixes,
-        } => run_engine(shells, lane, chunk, *attempt, *fixes).await,
+            engine,
+        } => {
+            let engine = shells
+                .engine(engine)
+                .ok_or_else(|| Failure::bug(format!("there is no engine {engine}")))?;
+            run_engine(shells, lane, engine, chunk, (*attempt, *fixes)).await
+        }
         Effect::TakeUp { chunk, attempt } => take_up(shells, lane, chunk, *attempt).await,
         Effect::Verify { chunk } => verify(shells, lane, chunk).await,
         Effect::Seal { chunk, part } => seal(shells, lane, chunk, *part).await,

@@ -23,7 +23,8 @@ pub struct Shells {
     pub store: Store,
     /// Where persons leave their moves.
     pub mailbox: Mailbox,
-    pub engine: Box<dyn Engine>,
+    /// The chain, in the order in which its engines are tried.
+    pub engines: Vec<EngineSetup>,
     pub forge: Box<dyn Forge>,
     pub verifier: Verifier,
     pub clock: Box<dyn Clock>,
@@ -51,17 +52,25 @@ pub struct LaneSettings {
     pub env: Vec<(String, String)>,
     /// The same with what git and its helpers need.
     pub git_env: Vec<(String, String)>,
-    /// The same with the engine's own variables.
-    pub engine_env: Vec<(String, String)>,
     pub setup: Vec<String>,
     pub copy: Vec<String>,
     pub link: Vec<String>,
     pub agent_timeout: Duration,
     pub stall_timeout: Duration,
-    pub model: Option<String>,
-    pub system_prompt: String,
     pub commit_template: Option<String>,
     pub max_fixes: u32,
+}
+
+/// An engine with what its runs are given.
+pub struct EngineSetup {
+    /// Called as its [`Engine::name`] says.
+    pub engine: Box<dyn Engine>,
+    /// Environment of the engine and its tools, complete.
+    pub env: Vec<(String, String)>,
+    /// The model it is asked to use; None: its own choice.
+    pub model: Option<String>,
+    /// The rules that every prompt starts with.
+    pub system_prompt: String,
 }
 
 impl LaneSettings {
@@ -72,6 +81,11 @@ impl LaneSettings {
 }
 
 impl Shells {
+    /// The engine of this name.
+    pub fn engine(&self, name: &str) -> Option<&EngineSetup> {
+        self.engines.iter().find(|e| e.engine.name() == name)
+    }
+
     /// Records and shows events of a lane.
     pub fn emit(&self, spec: &SpecId, events: Vec<LaneEvent>) {
         let mut sink = self.events.borrow_mut();

@@ -2,8 +2,9 @@ use super::*;
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::{Baseline, SpecBase};
 use crate::model::{
-    Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkRecord, ChunkState, Completion, Cost,
-    Evidence, Intent, MoveKind, MoveRecord, Oid, PrRecord, PrState, SkippedBy, Usage,
+    Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
+    Completion, Cost, Evidence, Intent, MoveKind, MoveRecord, Oid, PrRecord, PrState, SkippedBy,
+    Usage,
 };
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -14,6 +15,7 @@ const SCHEMA_1: &str = include_str!("fixtures/schema-1.json");
 
 /// The same, as schema 2 wrote it.
 const SCHEMA_2: &str = include_str!("fixtures/schema-2.json");
+const SCHEMA_3: &str = include_str!("fixtures/schema-3.json");
 
 fn fixture() -> Ledger {
     let mut ledger = Ledger::new(
@@ -62,6 +64,8 @@ fn fixture() -> Ledger {
             output: Some(0),
         },
         cost: Cost::Usd(0.125),
+        allowed: Allowance::default(),
+        lost: false,
         end,
     };
     let ends = [
@@ -71,7 +75,10 @@ fn fixture() -> Ledger {
         AttemptEnd::Blocked { why: "w".into() },
         AttemptEnd::NeedsReview { why: "w".into() },
         AttemptEnd::Interrupted,
-        AttemptEnd::Limited { why: "w".into() },
+        AttemptEnd::Limited {
+            why: "w".into(),
+            until: None,
+        },
     ];
     let states = [
         ChunkState::Committed {
@@ -214,9 +221,42 @@ fn schema_1_is_read() {
 }
 
 #[test]
-fn schema_2_is_read_and_written() {
-    assert_eq!(String::from_utf8(encode(&fixture_2())).unwrap(), SCHEMA_2);
+fn schema_2_is_read() {
     assert_eq!(decode(SCHEMA_2.as_bytes()).unwrap(), fixture_2());
+}
+
+/// The same with what schema 3 added.
+fn fixture_3() -> Ledger {
+    let mut ledger = fixture_2();
+    let record = ledger.chunks.get_mut(&ChunkId::from("T000")).unwrap();
+    let mut last = record.attempts.last().unwrap().clone();
+    last.end = AttemptEnd::Limited {
+        why: "w".into(),
+        until: DateTime::from_timestamp(1_767_326_645, 0),
+    };
+    let limited = Attempt {
+        n: last.n + 1,
+        ..last.clone()
+    };
+    let spent = Attempt {
+        n: last.n + 2,
+        allowed: Allowance {
+            usd: Some(2.5),
+            tokens: Some(90_000),
+        },
+        lost: true,
+        cost: Cost::Unknown,
+        end: AttemptEnd::OverBudget { why: "w".into() },
+        ..last
+    };
+    record.attempts.extend([limited, spent]);
+    ledger
+}
+
+#[test]
+fn schema_3_is_read_and_written() {
+    assert_eq!(String::from_utf8(encode(&fixture_3())).unwrap(), SCHEMA_3);
+    assert_eq!(decode(SCHEMA_3.as_bytes()).unwrap(), fixture_3());
 }
 
 #[test]
@@ -249,8 +289,8 @@ fn what_schema_2_added_is_not_guessed_at() {
         ),
         (
             "\"schema\": 2",
-            "\"schema\": 3",
-            "schema 3, this one knows 2); upgrade codelicious",
+            "\"schema\": 4",
+            "schema 4, this one knows 3); upgrade codelicious",
         ),
     ] {
         assert!(SCHEMA_2.contains(from), "{from}");
@@ -276,8 +316,8 @@ fn refusals_say_where_and_what() {
     };
     for (bytes, says) in [
         (
-            edit("\"schema\": 1", "\"schema\": 3"),
-            "newer codelicious (schema 3, this one knows 2); upgrade codelicious",
+            edit("\"schema\": 1", "\"schema\": 4"),
+            "newer codelicious (schema 4, this one knows 3); upgrade codelicious",
         ),
         (
             r#"{"schema": 99, "all": "else is new"}"#.to_owned(),
@@ -408,15 +448,21 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
+    let time = (0i64..4_000_000_000, 0u32..1_000_000_000)
+        .prop_map(|(s, n)| DateTime::from_timestamp(s, n).unwrap());
+    let allowed = option::of((0u64..1 << 40, any::<u64>())).prop_map(|a| Allowance {
+        usd: a.map(|(usd, _)| usd as f64 / 1e6),
+        tokens: a.map(|(_, tokens)| tokens),
+    });
     let end = prop_oneof![
         Just(AttemptEnd::Running),
         Just(AttemptEnd::Interrupted),
         Just(AttemptEnd::Committed),
         text().prop_map(|why| AttemptEnd::Failed { why }),
-        text().prop_map(|why| AttemptEnd::Limited { why }),
+        (text(), option::of(time.clone()))
+            .prop_map(|(why, until)| AttemptEnd::Limited { why, until }),
+        text().prop_map(|why| AttemptEnd::OverBudget { why }),
     ];
-    let time = (0i64..4_000_000_000, 0u32..1_000_000_000)
-        .prop_map(|(s, n)| DateTime::from_timestamp(s, n).unwrap());
     let cost = option::of(0u64..1 << 40)
         .prop_map(|c| c.map_or(Cost::Unknown, |c| Cost::Usd(c as f64 / 1e6)));
     let usage = any::<(Option<u64>, Option<u64>, Option<u64>)>();
@@ -428,10 +474,21 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         option::of(time),
         usage,
         cost,
+        (allowed, any::<bool>()),
         end,
     )
         .prop_map(
-            |((n, fixes), engine, session, started, ended, (input, cached, output), cost, end)| {
+            |(
+                (n, fixes),
+                engine,
+                session,
+                started,
+                ended,
+                (input, cached, output),
+                cost,
+                (allowed, lost),
+                end,
+            )| {
                 Attempt {
                     n,
                     run: engine.as_str().into(),
@@ -447,6 +504,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
                         output,
                     },
                     cost,
+                    allowed,
+                    lost,
                     end,
                 }
             },

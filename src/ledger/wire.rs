@@ -1,4 +1,4 @@
-//! The ledger's layout on disk, schema 2, and its conversions.
+//! The ledger's layout on disk, schema 3, and its conversions.
 //!
 //! Flat where people and scripts read it: a status is a word with its facts beside it. Reading is strict, so
 //! that nothing a person or a newer version wrote is dropped in silence.
@@ -9,8 +9,9 @@ use super::wire_moves::RecordWire;
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::{Baseline, LEDGER_SCHEMA, SpecBase};
 use crate::model::{
-    Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState, Completion,
-    Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState, RunId, SkippedBy, SpecId, Usage,
+    Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
+    Completion, Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState, RunId, SkippedBy, SpecId,
+    Usage,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -115,9 +116,19 @@ struct AttemptWire {
     usage: UsageWire,
     /// None: unknown.
     cost_usd: Option<f64>,
+    /// The next three since schema 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allowed_usd: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allowed_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
     end: End,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// Since schema 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -130,6 +141,8 @@ enum End {
     NeedsReview,
     Interrupted,
     Limited,
+    /// Since schema 3.
+    OverBudget,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -392,16 +405,19 @@ impl From<&Attempt> for AttemptWire {
                     output,
                 },
             cost,
+            allowed: Allowance { usd, tokens },
+            lost,
             end,
         } = attempt;
-        let (end, why) = match end {
-            AttemptEnd::Running => (End::Running, None),
-            AttemptEnd::Committed => (End::Committed, None),
-            AttemptEnd::Failed { why } => (End::Failed, Some(why)),
-            AttemptEnd::Blocked { why } => (End::Blocked, Some(why)),
-            AttemptEnd::NeedsReview { why } => (End::NeedsReview, Some(why)),
-            AttemptEnd::Interrupted => (End::Interrupted, None),
-            AttemptEnd::Limited { why } => (End::Limited, Some(why)),
+        let (end, why, until) = match end {
+            AttemptEnd::Running => (End::Running, None, None),
+            AttemptEnd::Committed => (End::Committed, None, None),
+            AttemptEnd::Failed { why } => (End::Failed, Some(why), None),
+            AttemptEnd::Blocked { why } => (End::Blocked, Some(why), None),
+            AttemptEnd::NeedsReview { why } => (End::NeedsReview, Some(why), None),
+            AttemptEnd::Interrupted => (End::Interrupted, None, None),
+            AttemptEnd::Limited { why, until } => (End::Limited, Some(why), *until),
+            AttemptEnd::OverBudget { why } => (End::OverBudget, Some(why), None),
         };
         Self {
             n: *n,
@@ -421,7 +437,11 @@ impl From<&Attempt> for AttemptWire {
                 Cost::Unknown => None,
                 Cost::Usd(amount) => Some(*amount).filter(|a| a.is_finite()).map(to_millionths),
             },
+            allowed_usd: usd.filter(|a| a.is_finite()).map(to_millionths),
+            allowed_tokens: *tokens,
+            lost: *lost,
             end,
+            until,
             why: why.cloned(),
         }
     }
@@ -726,7 +746,11 @@ impl TryFrom<AttemptWire> for Attempt {
             (End::Blocked, Some(why)) => AttemptEnd::Blocked { why },
             (End::NeedsReview, Some(why)) => AttemptEnd::NeedsReview { why },
             (End::Interrupted, None) => AttemptEnd::Interrupted,
-            (End::Limited, Some(why)) => AttemptEnd::Limited { why },
+            (End::Limited, Some(why)) => AttemptEnd::Limited {
+                why,
+                until: w.until,
+            },
+            (End::OverBudget, Some(why)) => AttemptEnd::OverBudget { why },
             (end, why) => {
                 let with = if why.is_some() { "takes no" } else { "wants a" };
                 return Err(format!("attempt {}: the end {end:?} {with} `why`", w.n));
@@ -747,6 +771,11 @@ impl TryFrom<AttemptWire> for Attempt {
                 output: w.usage.output,
             },
             cost: w.cost_usd.map_or(Cost::Unknown, Cost::Usd),
+            allowed: Allowance {
+                usd: w.allowed_usd,
+                tokens: w.allowed_tokens,
+            },
+            lost: w.lost,
             end,
         })
     }

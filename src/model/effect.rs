@@ -23,6 +23,7 @@ pub enum Effect {
         chunk: ChunkId,
         attempt: u32,
         fixes: u32,
+        engine: String,
     },
     /// Put the work that was saved of an attempt, and that a person accepted, back on top of the lane's tip.
     TakeUp { chunk: ChunkId, attempt: u32 },

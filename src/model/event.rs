@@ -149,6 +149,12 @@ pub enum EventKind {
         engine: String,
         fixes: u32,
     },
+    /// An engine is no use for now: until a time, or for the rest of the run.
+    EngineOut {
+        engine: String,
+        until: Option<DateTime<Utc>>,
+        why: String,
+    },
     EngineStep {
         step: String,
     },
@@ -252,6 +258,7 @@ impl EventKind {
             Self::BaselineFinished { .. } => "baseline_finished",
             Self::ChunkStarted { .. } => "chunk_started",
             Self::EngineStarted { .. } => "engine_started",
+            Self::EngineOut { .. } => "engine_out",
             Self::EngineStep { .. } => "engine_step",
             Self::EngineUsage { .. } => "engine_usage",
             Self::EngineEnded { .. } => "engine_ended",
@@ -303,6 +310,7 @@ impl EventKind {
             Self::BaselineFinished { verdict } => vec![verdict],
             Self::ChunkStarted { title, .. } | Self::ChunkCommitted { title, .. } => vec![title],
             Self::EngineStarted { engine, .. } => vec![engine],
+            Self::EngineOut { engine, why, .. } => vec![engine, why],
             Self::EngineStep { step } => vec![step],
             Self::EngineEnded { outcome, .. } => vec![outcome],
             Self::CheckStarted { name } => vec![name],
@@ -335,7 +343,7 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 30] = [
+pub const EVENT_KINDS: [&str; 31] = [
     "run_started",
     "planned",
     "warning",
@@ -347,6 +355,7 @@ pub const EVENT_KINDS: [&str; 30] = [
     "baseline_finished",
     "chunk_started",
     "engine_started",
+    "engine_out",
     "engine_step",
     "engine_usage",
     "engine_ended",
@@ -428,6 +437,11 @@ mod tests {
             EventKind::EngineStarted {
                 engine: "t".into(),
                 fixes: 1,
+            },
+            EventKind::EngineOut {
+                engine: "t".into(),
+                until: Some(DateTime::UNIX_EPOCH),
+                why: "t".into(),
             },
             EventKind::EngineStep { step: "t".into() },
             EventKind::EngineUsage {

@@ -7,14 +7,14 @@ use super::effect::PushFailure;
 use super::id::{ChunkId, Oid, RunId, SpecId};
 use super::moves::{MoveKind, MoveRecord};
 use super::outcome::Completion;
-use super::usage::{Cost, Usage};
+use super::usage::{Allowance, Cost, Usage};
 use super::verify::Evidence;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema number written by this version.
-pub const LEDGER_SCHEMA: u32 = 2;
+pub const LEDGER_SCHEMA: u32 = 3;
 
 /// `.codelicious/state/<spec>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,10 @@ pub struct Attempt {
     pub fixes: u32,
     pub usage: Usage,
     pub cost: Cost,
+    /// What it may spend in all; nothing is set where there was no cap.
+    pub allowed: Allowance,
+    /// An engine run of it was lost in a crash, and what that spent with it.
+    pub lost: bool,
     pub end: AttemptEnd,
 }
 
@@ -114,6 +118,12 @@ pub enum AttemptEnd {
     Interrupted,
     /// The engine was limited; does not count either.
     Limited {
+        why: String,
+        /// Before this the engine wants no request, as it said itself.
+        until: Option<DateTime<Utc>>,
+    },
+    /// The run's or the chunk's budget was used up; does not count either.
+    OverBudget {
         why: String,
     },
 }

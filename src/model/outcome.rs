@@ -79,6 +79,7 @@ impl EngineOutcome {
                 | EngineError::InvalidRequest { message }
                 | EngineError::Refusal { message }
                 | EngineError::Budget { message }
+                | EngineError::AllowanceSpent { message }
                 | EngineError::Transient { message, .. }
                 | EngineError::Protocol { message }
                 | EngineError::NotStarted { message } => vec![message],
@@ -129,9 +130,12 @@ pub enum EngineError {
     NoAnswer { seconds: u64 },
     #[error("the engine stopped after {turns} turns without an ending")]
     TurnLimit { turns: u32 },
-    /// It reached what it was allowed to spend: its own bound, or what was left of ours.
-    #[error("the engine reached its budget: {message}")]
+    /// It reached a bound of its own configuration.
+    #[error("the engine reached its own budget: {message}")]
     Budget { message: String },
+    /// It reached, or would pass with its next request, what was left of the run's or the chunk's budget.
+    #[error("the budget does not allow more: {message}")]
+    AllowanceSpent { message: String },
     /// A failure that another try may not meet (5xx, a cut connection); `until` is a Retry-After.
     #[error("transient failure{}: {message}", until_text(.until))]
     Transient {
@@ -163,6 +167,7 @@ impl EngineError {
             | Self::NoAnswer { .. }
             | Self::TurnLimit { .. }
             | Self::Budget { .. }
+            | Self::AllowanceSpent { .. }
             | Self::Protocol { .. }
             | Self::NotStarted { .. } => None,
         }

@@ -102,6 +102,17 @@ impl Narrator {
                     n => format!("started, attempt {n}: {title}"),
                 },
             ),
+            K::EngineOut { engine, until, why } => Some((
+                Problem,
+                Paint::Doubt,
+                match until {
+                    Some(until) => format!(
+                        "{engine} is out until {}: {why}",
+                        until.format("%Y-%m-%d %H:%M:%S UTC")
+                    ),
+                    None => format!("{engine} is out for this run: {why}"),
+                },
+            )),
             K::EngineStarted { engine, fixes: 0 } => plain(Detail, format!("{engine} started")),
             K::EngineStarted { engine, fixes } => {
                 plain(Progress, format!("fix {fixes} with {engine}"))

@@ -11,7 +11,7 @@
 //! The chunk is found in the prompt: the first lines `Task: <title>` and `Chunk: <spec>:<id>`. A resumed call whose
 //! prompt has no such lines takes them from its session.
 //!
-//! The default way: `work/<chunk>.txt` is written with the title in it (a resumed call appends a line), and
+//! The default way: `work/<chunk>.txt` is written with the title in it (a fix call appends a line), and
 //! the chunk is declared complete.
 //!
 //! # Script
@@ -24,7 +24,7 @@
 //!
 //! The first rule that fits is played; else `default`; else the default way. All conditions of a rule are
 //! optional: `match` (or a list: all of them) is a part of the prompt, `chunk` the exact id after the
-//! colon, `fix` whether the call resumes a session, `nth` the number of this call for this chunk (from
+//! colon, `fix` whether the call resumes a session to repair work (not to build on after it was cut off), `nth` the number of this call for this chunk (from
 //! 1; needs the state folder). An unknown key or step is an error: exit 99 with a sentence on standard error.
 //!
 //! In every text of a step or end these are replaced: `{chunk}` `{spec}` `{title}` `{n}` (call for this chunk) `{cwd}` `{session}`.
@@ -279,13 +279,9 @@ impl Script {
             only(default, &["steps", "end"]);
         }
         let Some(scene) = rule.or(default) else {
-            let step = if call.options.resume.is_some() {
-                "append"
-            } else {
-                "write"
-            };
+            let step = if call.is_fix() { "append" } else { "write" };
             let name = call.chunk.replace('/', "_");
-            let text = if call.options.resume.is_some() {
+            let text = if call.is_fix() {
                 "fixed\n"
             } else {
                 "{title}\n"
@@ -376,6 +372,12 @@ impl Call {
         }
     }
 
+    /// True when it resumes a session to repair what it built there; false also when it builds on in one that was cut
+    /// off.
+    fn is_fix(&self) -> bool {
+        self.options.resume.is_some() && !self.prompt.contains("Build this task of a spec.")
+    }
+
     fn log(&self, argv: &[String]) {
         let Some(path) = std::env::var_os("FAKE_CLAUDE_LOG") else {
             return;
@@ -415,9 +417,7 @@ impl Call {
         };
         parts.iter().all(|p| self.prompt.contains(p))
             && rule["chunk"].as_str().is_none_or(|c| c == self.chunk)
-            && rule["fix"]
-                .as_bool()
-                .is_none_or(|f| f == self.options.resume.is_some())
+            && rule["fix"].as_bool().is_none_or(|f| f == self.is_fix())
             && rule["nth"].as_u64().is_none_or(|n| n == self.n)
     }
 

@@ -8,7 +8,7 @@ use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui
 use crate::config::{Environment, Format, Verbosity};
 use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
-use crate::driver::{Control, LaneSettings, Shells};
+use crate::driver::{Control, EngineSetup, LaneSettings, Shells};
 use crate::forge::local::LocalForge;
 use crate::fsx::lock::RunLock;
 use crate::git::{CommandSettings, Worker};
@@ -20,6 +20,7 @@ use crate::ui::Reporter;
 use crate::verify::{ConfiguredCheck, Verifier, VerifyConfig};
 use crate::{fsx, proc};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -69,7 +70,15 @@ impl<'w> Session<'w> {
         }
         let (control, stop_engines, stop_everything) = Control::new(*settings.deadline)
             .map_err(|e| AppError::setup(format!("cannot listen for signals: {e}"), ""))?;
-        let lane_settings = lane_settings(world, env, &run, &plan.engine)?;
+        let lane_settings = lane_settings(world, env, &run)?;
+        let label = plan
+            .engines
+            .iter()
+            .map(|e| e.label.clone())
+            .collect::<Vec<_>>()
+            .join(", ");
+        let chain = plan.engines.into_iter();
+        let chain = chain.map(|chosen| set_up(world, env, &run, chosen));
         let command = CommandSettings {
             env: lane_settings.git_env.clone(),
             stop: stop_everything.clone(),
@@ -80,7 +89,7 @@ impl<'w> Session<'w> {
             git,
             store,
             mailbox: Mailbox::open(&dir),
-            engine: plan.engine.engine,
+            engines: chain.collect(),
             forge: Box::new(LocalForge::new(&world.info.root)),
             verifier: verifier(world, &lane_settings.env)?,
             clock: Box::new(SystemClock),
@@ -102,7 +111,10 @@ impl<'w> Session<'w> {
             world,
             env,
             run,
-            engine_label: plan.engine.label,
+            engine_label: label,
+            roster: None,
+            charged: BTreeMap::new(),
+            resume: plan.resume,
             shells,
             control,
             recorder,
@@ -193,12 +205,25 @@ fn token(world: &World) -> String {
     hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-fn lane_settings(
-    world: &World,
-    env: &Environment,
-    run: &RunId,
-    chosen: &Chosen,
-) -> Result<LaneSettings, AppError> {
+/// An environment with the token by which what this run starts is known.
+fn marked(world: &World, run: &RunId, mut vars: Vec<(String, String)>) -> Vec<(String, String)> {
+    vars.push((
+        proc::RUN_TOKEN.to_owned(),
+        format!("{}/{run}", token(world)),
+    ));
+    vars
+}
+
+fn set_up(world: &World, env: &Environment, run: &RunId, chosen: Chosen) -> EngineSetup {
+    EngineSetup {
+        engine: chosen.engine,
+        env: marked(world, run, env.engine_env(&world.settings, chosen.kind)),
+        model: chosen.model,
+        system_prompt: engine::system_prompt(chosen.kind),
+    }
+}
+
+fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSettings, AppError> {
     let settings = &world.settings;
     let dir = world.lanes_dir(env).ok_or_else(|| {
         AppError::setup(
@@ -206,25 +231,16 @@ fn lane_settings(
             "set HOME, or say where lanes go: CODELICIOUS_WORKTREE_DIR, or `[worktree] dir` in codelicious.toml",
         )
     })?;
-    let marked = |mut vars: Vec<(String, String)>| {
-        vars.push((
-            proc::RUN_TOKEN.to_owned(),
-            format!("{}/{run}", token(world)),
-        ));
-        vars
-    };
+    let marked = |vars| marked(world, run, vars);
     Ok(LaneSettings {
         lanes_dir: dir,
         env: marked(env.children(settings)),
         git_env: marked(env.git_env(settings)),
-        engine_env: marked(env.engine_env(settings, chosen.kind)),
         setup: settings.worktree.setup.to_vec(),
         copy: settings.worktree.copy.to_vec(),
         link: settings.worktree.link.to_vec(),
         agent_timeout: *settings.agent_timeout,
         stall_timeout: *settings.stall_timeout,
-        model: (*settings.model).clone(),
-        system_prompt: engine::system_prompt(chosen.kind),
         commit_template: settings
             .commit
             .template

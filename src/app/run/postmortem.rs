@@ -113,6 +113,9 @@ fn in_flight(lane: &Lane, run: &RunId) -> Vec<String> {
                     AttemptEnd::Limited { .. } => {
                         format!("given back in attempt {}: its engine was limited", last.n)
                     }
+                    AttemptEnd::OverBudget { .. } => {
+                        format!("given back in attempt {}: the budget was used up", last.n)
+                    }
                     AttemptEnd::Running
                     | AttemptEnd::Committed
                     | AttemptEnd::Failed { .. }
@@ -208,7 +211,8 @@ mod tests {
 
         let world = World::open(&root, Flags::default(), &env).unwrap();
         let plan = RunPlan {
-            engine: engine::from_cassette("tape", "{\"cassette\": 1}\n").unwrap(),
+            engines: vec![engine::from_cassette("tape", "{\"cassette\": 1}\n").unwrap()],
+            resume: None,
             specs: Vec::new(),
             restart: Restart::default(),
             output: Output {

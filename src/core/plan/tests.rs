@@ -619,7 +619,7 @@ proptest! {
             let warned = plan.warnings.iter().any(|w| w.chunk.is_none() || w.chunk.as_ref() == Some(&chunk.id));
             prop_assert!(chunk.tokens <= budget || warned, "{} > {budget}", chunk.tokens);
             let files: u64 = chunk.files.iter().filter_map(|f| file(f)).sum();
-            let prompt = prompt::build("", spec, chunk, "cargo test", None);
+            let prompt = prompt::build("", spec, chunk, "cargo test", prompt::Before::default());
             let said = estimate(&prompt.user);
             prop_assert!(said <= chunk.tokens - files, "{said} > {} - {files}:\n{}", chunk.tokens, prompt.user);
         }

@@ -32,6 +32,13 @@ fn example() -> SpecPlan {
     )
 }
 
+fn answered(answer: &str) -> Before<'_> {
+    Before {
+        answer: Some(answer),
+        was_cut_off: false,
+    }
+}
+
 #[test]
 fn a_build_prompt_says_everything_in_order() {
     let spec = example();
@@ -40,7 +47,7 @@ fn a_build_prompt_says_everything_in_order() {
         &spec,
         &spec.chunks[1],
         "cargo test",
-        Some("Use argon2."),
+        answered("Use argon2."),
     );
     assert_eq!(prompt.system, "rules");
     let parts = [
@@ -70,7 +77,7 @@ fn parts_and_missing_checks_are_said() {
         of: 3,
         bounds: String::new(),
     });
-    let user = build("", &spec, &spec.chunks[1], " ", None).user;
+    let user = build("", &spec, &spec.chunks[1], " ", Before::default()).user;
     assert!(user.contains("part 2 of 3") && user.contains("No check of this repository is known"));
 }
 
@@ -173,7 +180,7 @@ proptest! {
         chunk.files = vec![other.clone()];
         chunk.headings = vec![other.clone()];
         let chunk = spec.chunks[1].clone();
-        for prompt in [build("", &spec, &chunk, &other, Some(&other)), fix("", &spec, &chunk, &other, (1, 1), Some(&other))] {
+        for prompt in [build("", &spec, &chunk, &other, answered(&other)), fix("", &spec, &chunk, &other, (1, 1), Some(&other))] {
             for name in ["Spec: ", "Chunk: ", "Task: "] {
                 let plain = outside(&prompt.user);
                 prop_assert_eq!(plain.iter().filter(|l| l.starts_with(name)).count(), 1, "{}", &prompt.user);

@@ -54,6 +54,7 @@ fn word(outcome: &EngineOutcome) -> &'static str {
             EngineError::Refusal { .. } => "refusal",
             EngineError::TimedOut { .. } => "timed out",
             EngineError::Stalled { .. } => "stalled",
+            EngineError::AllowanceSpent { .. } => "allowance spent",
             EngineError::NoConnection { .. } => "no connection",
             EngineError::NoAnswer { .. } => "no answer",
             EngineError::TurnLimit { .. } => "turn limit",
