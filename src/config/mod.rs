@@ -6,6 +6,7 @@
 //! refused in the repository's file: whoever can push there must not choose it for those who run it.
 
 mod decode;
+mod endpoint;
 pub mod env_names;
 mod environment;
 mod error;
@@ -19,6 +20,7 @@ mod template;
 mod tests;
 mod value;
 
+pub use endpoint::{ANTHROPIC, Endpoint, EndpointError, HUGGINGFACE, OPENAI};
 pub use environment::{Color, Environment};
 pub use error::{ConfigError, Problem};
 pub use keys::{KEYS, KeyDoc, Kind, Of, SECTIONS};
