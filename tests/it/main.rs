@@ -19,6 +19,7 @@ mod git_cases;
 mod laws;
 mod locking;
 mod main_job;
+mod model_server;
 mod moves;
 mod places;
 mod reconcile;
