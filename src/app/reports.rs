@@ -13,8 +13,8 @@ use crate::core::recover::{Recovered, Resume, recover};
 use crate::core::retry::RetryPolicy;
 use crate::core::roster::Patience;
 use crate::model::report::{
-    LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts, StatusReport, StatusSpec,
-    StoppedChunk, SummarySpec, Undelivered,
+    ChunkSpent, EngineSpent, LockHolder, PlanReport, PrReport, REPORT_SCHEMA, Spent, StateCounts,
+    StatusReport, StatusSpec, StoppedChunk, SummarySpec, Undelivered,
 };
 use crate::model::{
     ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, PlanWarning, RunId, SpecId, SpecPlan,
@@ -253,6 +253,8 @@ pub fn status(
             counts: counts(&lane),
             stopped: summary.stopped,
             spent: spent(&lane, None),
+            engines: EngineSpent::of(lane.ledger.chunks.values()),
+            chunks: chunks_spent(&lane),
             prs: summary.prs,
             undelivered: summary.undelivered,
             unverified: summary.unverified,
@@ -378,12 +380,27 @@ pub fn counts(lane: &Lane) -> StateCounts {
     lane.plan.chunks.iter().map(|c| lane.state(&c.id)).collect()
 }
 
+/// What each chunk that was worked at used.
+fn chunks_spent(lane: &Lane) -> Vec<ChunkSpent> {
+    let records = lane.plan.chunks.iter().filter_map(|c| {
+        let record = lane.record(&c.id)?;
+        let mut spent = Spent::default();
+        record.attempts.iter().for_each(|a| spent.add_attempt(a));
+        (spent.attempts > 0).then(|| ChunkSpent {
+            chunk: c.id.clone(),
+            title: c.title.clone(),
+            spent,
+        })
+    });
+    records.collect()
+}
+
 /// What attempts used; of one run, or of all.
 pub fn spent(lane: &Lane, run: Option<&RunId>) -> Spent {
     let mut spent = Spent::default();
     let attempts = lane.ledger.chunks.values().flat_map(|r| &r.attempts);
     for attempt in attempts.filter(|a| run.is_none_or(|r| a.run == *r)) {
-        spent.add(attempt.usage, attempt.cost);
+        spent.add_attempt(attempt);
     }
     spent
 }

@@ -2,8 +2,10 @@
 
 use super::decide::{is_ready, pr_base};
 use super::lane::Lane;
-use crate::model::report::{BodyCheck, BodyChunk, BodyInput, BodyLink, Spent, StoppedChunk};
-use crate::model::{ChunkState, PrRecord};
+use crate::model::report::{
+    BodyCheck, BodyChunk, BodyInput, BodyLink, EngineSpent, Spent, StoppedChunk,
+};
+use crate::model::{AttemptEnd, ChunkRecord, ChunkState, PrRecord};
 use std::collections::BTreeMap;
 
 /// The facts of part `part`. `unsandboxed`: what a model or a check ran had no wall.
@@ -20,6 +22,7 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
             verdict: r.evidence.as_ref().map(|e| e.word().to_owned()),
             lines: r.lines,
             accepted_by: r.accepted().map(|a| a.who.clone()),
+            engine: built_by(r),
         })
         .collect();
     // What stopped belongs to the part that would have held it: the last one, once it is ready.
@@ -37,15 +40,13 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
                     verdict: None,
                     lines: 0,
                     accepted_by: None,
+                    engine: None,
                 }),
         );
     }
     let mut spent = Spent::default();
-    let (mut engine, mut model) = (lane.policy.engines.join(", "), None);
     for attempt in committed.iter().flat_map(|(_, r, _)| &r.attempts) {
-        spent.add(attempt.usage, attempt.cost);
-        engine.clone_from(&attempt.engine);
-        model = attempt.model.clone().or(model);
+        spent.add_attempt(attempt);
     }
     BodyInput {
         spec: lane.ledger.spec.clone(),
@@ -71,8 +72,7 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
         previous: lane.ledger.prs.iter().rfind(|p| p.part < part).map(link),
         next: lane.ledger.prs.iter().find(|p| p.part > part).map(link),
         spent,
-        engine,
-        model,
+        engines: EngineSpent::of(committed.iter().map(|(_, r, _)| *r)),
         unsandboxed,
         unverified: committed
             .iter()
@@ -80,6 +80,13 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
         questions: if last { questions(lane) } else { Vec::new() },
         chunks,
     }
+}
+
+/// The engine whose work was committed.
+fn built_by(record: &ChunkRecord) -> Option<String> {
+    let last = record.attempts.last();
+    let last = last.filter(|a| a.end == AttemptEnd::Committed);
+    last.map(|a| a.engine.clone())
 }
 
 fn link(pr: &PrRecord) -> BodyLink {

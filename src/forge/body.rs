@@ -5,7 +5,7 @@
 //! body passes it through the redactor first.
 
 use super::safe::{cell_code, code, inline, link, plain};
-use crate::model::report::{BodyChunk, BodyInput, BodyLink, Spent};
+use crate::model::report::{BodyChunk, BodyInput, BodyLink, EngineSpent, Spent};
 use crate::model::{ChunkState, Cost, SkippedBy};
 use std::fmt::Write as _;
 
@@ -24,6 +24,7 @@ const TABLE_SHARE: usize = 30_000;
 const QUESTIONS_SHARE: usize = 12_000;
 const CHECKS_SHARE: usize = 6_000;
 const DEPENDENCIES_SHARE: usize = 3_000;
+const ENGINES_SHARE: usize = 2_000;
 
 /// Title and body of a part's pull request. The body includes the markers.
 pub fn render(input: &BodyInput) -> (String, String) {
@@ -65,7 +66,7 @@ fn body(input: &BodyInput) -> String {
         );
     }
     series(&mut out, input);
-    chunks(&mut out, &input.chunks);
+    chunks(&mut out, &input.chunks, input.engines.len());
     questions(&mut out, input);
     checks(&mut out, input);
     foot(&mut out, input);
@@ -134,15 +135,31 @@ fn pointed(target: &BodyLink) -> String {
     }
 }
 
-fn chunks(out: &mut String, chunks: &[BodyChunk]) {
+/// With more than one engine at work, the table says who built what.
+fn chunks(out: &mut String, chunks: &[BodyChunk], engines: usize) {
     out.push_str("\n### Tasks\n\n");
     if chunks.is_empty() {
         out.push_str("None yet.\n");
         return;
     }
-    out.push_str("| task | title | state | checks | lines |\n|---|---|---|---|---:|\n");
-    bounded(out, chunks.iter().map(row), TABLE_SHARE, |n| {
-        format!("| … | {n} more | | | |\n")
+    let (head, rule, blank) = match engines {
+        0 | 1 => ("", "", ""),
+        _ => (" engine |", "---|", " |"),
+    };
+    let _ = writeln!(out, "| task | title | state | checks | lines |{head}");
+    let _ = writeln!(out, "|---|---|---|---|---:|{rule}");
+    let rows = chunks.iter().map(|chunk| {
+        let engine = chunk
+            .engine
+            .as_deref()
+            .map_or_else(|| "–".to_owned(), |e| inline(e, 40));
+        match engines {
+            0 | 1 => row(chunk),
+            _ => format!("{} {engine} |\n", row(chunk).trim_end()),
+        }
+    });
+    bounded(out, rows, TABLE_SHARE, |n| {
+        format!("| … | {n} more | | | |{blank}\n")
     });
 }
 
@@ -220,20 +237,37 @@ fn checks(out: &mut String, input: &BodyInput) {
 }
 
 fn foot(out: &mut String, input: &BodyInput) {
-    let model = input
-        .model
-        .as_deref()
-        .map_or_else(|| "unknown".to_owned(), |m| inline(m, 80));
+    out.push_str("\n### Run\n\n");
+    let alone = input.engines.len() == 1;
+    bounded(
+        out,
+        input.engines.iter().map(|e| engine(e, alone)),
+        ENGINES_SHARE,
+        |n| format!("- … and {n} more\n"),
+    );
     let _ = write!(
         out,
-        "\n### Run\n\n- Engine {}, model {model}\n- {}\n- To go on: {}\n- To stop: put `status: draft` into the spec's front matter\n",
-        inline(&input.engine, 80),
+        "- {}\n- To go on: {}\n- To stop: put `status: draft` into the spec's front matter\n",
         spent(&input.spent),
         code(
             &format!("codelicious --spec {}", quoted(&input.spec_path)),
             300
         ),
     );
+}
+
+fn engine(e: &EngineSpent, alone: bool) -> String {
+    let model = e
+        .model
+        .as_deref()
+        .map_or_else(|| "unknown".to_owned(), |m| inline(m, 80));
+    let name = inline(&e.engine, 80);
+    let built = match e.built {
+        _ if alone => String::new(),
+        1 => ": built 1 task".to_owned(),
+        n => format!(": built {n} tasks"),
+    };
+    format!("- Engine {name}, model {model}{built}\n")
 }
 
 fn spent(spent: &Spent) -> String {

@@ -34,8 +34,7 @@ fn input() -> BodyInput {
             attempts: 1,
             ..Spent::default()
         },
-        engine: "claude".to_owned(),
-        model: None,
+        engines: vec![worker("claude", None)],
         unsandboxed: false,
         unverified: false,
         questions: Vec::new(),
@@ -51,7 +50,43 @@ fn chunk(id: &str, title: &str, state: ChunkState) -> BodyChunk {
         verdict: Some("passed".to_owned()),
         lines: 42,
         accepted_by: None,
+        engine: None,
     }
+}
+
+fn worker(engine: &str, model: Option<&str>) -> EngineSpent {
+    EngineSpent {
+        engine: engine.to_owned(),
+        model: model.map(str::to_owned),
+        built: 1,
+        spent: Spent::default(),
+    }
+}
+
+#[test]
+fn the_table_says_who_built_what_where_several_did() {
+    let state = ChunkState::Committed {
+        commit: Oid::new("1a2b3c4d5e6f"),
+    };
+    let mut input = input();
+    input.chunks = ["claude", "codex"]
+        .map(|engine| BodyChunk {
+            engine: Some(engine.to_owned()),
+            ..chunk("T1", "One", state.clone())
+        })
+        .into();
+    assert!(!body(&input).contains("| codex |"));
+    input.engines.push(worker("codex", Some("m-9")));
+    let text = body(&input);
+    assert!(
+        text.contains("| lines | engine |\n|---|---|---|---|---:|---|\n"),
+        "{text}"
+    );
+    assert!(text.contains("| 42 | codex |\n"), "{text}");
+    assert!(
+        text.contains("- Engine codex, model m-9: built 1 task\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -122,7 +157,7 @@ fn everything_that_can_be_said() {
     input.unsandboxed = true;
     input.unverified = true;
     input.spec_url = Some("https://example.org/specs/todo.md".to_owned());
-    input.model = Some("opus".to_owned());
+    input.engines = vec![worker("claude", Some("opus"))];
     input.intro = None;
     input.checks = Vec::new();
     input.chunks.push(BodyChunk {
@@ -213,12 +248,11 @@ fn nothing_hostile_gets_through() {
         &mut input.spec_path,
         &mut input.head,
         &mut input.base,
-        &mut input.engine,
     ] {
         *field = NASTY.to_owned();
     }
     input.intro = Some(NASTY.to_owned());
-    input.model = Some(NASTY.to_owned());
+    input.engines = vec![worker(NASTY, Some(NASTY))];
     input.spec_url = Some(format!("https://e.org/){NASTY}"));
     input.chunks = vec![BodyChunk {
         label: Some(NASTY.to_owned()),
@@ -321,12 +355,11 @@ fn size_is_bounded() {
             &mut input.spec_path,
             &mut input.head,
             &mut input.base,
-            &mut input.engine,
         ] {
             *field = long.clone();
         }
         input.intro = Some(long.clone());
-        input.model = Some(long.clone());
+        input.engines = vec![worker(&long, Some(&long)); 40];
         input.chunks = (0..500)
             .map(|i| chunk(&format!("T{i}"), &long, ChunkState::Pending))
             .collect();

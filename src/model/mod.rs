@@ -16,6 +16,7 @@ pub mod policy;
 pub mod prompt;
 pub mod report;
 pub mod spec;
+pub mod spent;
 pub mod usage;
 pub mod verify;
 

@@ -10,7 +10,7 @@ use super::exit::ExitCode;
 use super::id::{ChunkId, Oid, RunId, SpecId};
 use super::ledger::{PrRecord, PrState, SpecBase};
 use super::spec::{Diagnostic, SpecStatus};
-use super::usage::{Cost, Usage};
+pub use super::spent::{ChunkSpent, EngineSpent, Spent};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -152,48 +152,6 @@ impl<'a> FromIterator<&'a ChunkState> for StateCounts {
         let mut counts = Self::default();
         states.into_iter().for_each(|s| counts.add(s));
         counts
-    }
-}
-
-/// What engine attempts used. Unknown stays visible: `silent` attempts said no tokens, and one unknown
-/// cost makes the sum unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Spent {
-    pub attempts: u32,
-    pub usage: Usage,
-    pub cost: Cost,
-    /// Attempts that did not say how many tokens they used.
-    pub silent: u32,
-}
-
-impl Spent {
-    /// Adds one attempt.
-    pub fn add(&mut self, usage: Usage, cost: Cost) {
-        self.cost = if self.attempts == 0 {
-            cost
-        } else {
-            self.cost.plus(cost)
-        };
-        self.usage = self.usage.plus(usage);
-        self.attempts = self.attempts.saturating_add(1);
-        if usage.total().is_none() {
-            self.silent = self.silent.saturating_add(1);
-        }
-    }
-
-    /// Adds what others spent.
-    pub fn merge(&mut self, other: &Spent) {
-        if other.attempts == 0 {
-            return;
-        }
-        self.cost = if self.attempts == 0 {
-            other.cost
-        } else {
-            self.cost.plus(other.cost)
-        };
-        self.usage = self.usage.plus(other.usage);
-        self.attempts = self.attempts.saturating_add(other.attempts);
-        self.silent = self.silent.saturating_add(other.silent);
     }
 }
 
@@ -360,6 +318,9 @@ pub struct StatusSpec {
     pub counts: StateCounts,
     pub stopped: Vec<StoppedChunk>,
     pub spent: Spent,
+    /// The same by engine, and by chunk in plan order; those that had no attempt are left out.
+    pub engines: Vec<EngineSpent>,
+    pub chunks: Vec<ChunkSpent>,
     pub prs: Vec<PrReport>,
     pub undelivered: Option<Undelivered>,
     /// Committed chunks that no check ever looked at.
@@ -453,8 +414,8 @@ pub struct BodyInput {
     pub next: Option<BodyLink>,
     pub checks: Vec<BodyCheck>,
     pub spent: Spent,
-    pub engine: String,
-    pub model: Option<String>,
+    /// Who worked at the part's chunks.
+    pub engines: Vec<EngineSpent>,
     pub unsandboxed: bool,
     /// True when at least one commit was never checked.
     pub unverified: bool,
@@ -475,6 +436,8 @@ pub struct BodyChunk {
     pub lines: u32,
     /// Who accepted the work, where a person had to.
     pub accepted_by: Option<String>,
+    /// The engine whose work was committed.
+    pub engine: Option<String>,
 }
 
 /// Something to point at: shown as a link where `url` is a web address.

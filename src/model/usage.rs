@@ -99,3 +99,21 @@ pub struct Allowance {
     pub usd: Option<f64>,
     pub tokens: Option<u64>,
 }
+
+impl Allowance {
+    /// Sum of two amounts; what neither names stays unnamed.
+    #[must_use]
+    pub fn plus(self, other: Allowance) -> Allowance {
+        let sum = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        Allowance {
+            usd: sum(self.usd, other.usd),
+            tokens: match (self.tokens, other.tokens) {
+                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (a, b) => a.or(b),
+            },
+        }
+    }
+}

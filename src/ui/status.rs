@@ -84,7 +84,24 @@ fn spec_text(spec: &StatusSpec, options: &UiOptions) -> String {
     if !counts.is_empty() {
         out.push_str(&wrap(&counts.join(", "), 2, options.width));
     }
-    out.push_str(&format!("  {}\n", spent(&spec.spent)));
+    out.push_str(&wrap(&spent(&spec.spent), 2, options.width));
+    if spec.engines.len() > 1 {
+        for engine in &spec.engines {
+            let line = format!("{}: {}", one_line(&engine.engine), spent(&engine.spent));
+            out.push_str(&wrap(&line, 4, options.width));
+        }
+    }
+    if options.verbose > 0 {
+        for chunk in &spec.chunks {
+            let head = format!(
+                "{} {}",
+                one_line(chunk.chunk.as_str()),
+                one_line(&chunk.title)
+            );
+            let line = format!("{}: {}", cut(&head, 60), spent(&chunk.spent));
+            out.push_str(&wrap(&line, 4, options.width));
+        }
+    }
     out.push_str(&branch_and_prs(&spec.branch, &spec.prs));
     out.push_str(&stopped_text(&spec.stopped, options));
     out.push_str(&undelivered_text(spec.undelivered.as_ref(), options));

@@ -1,6 +1,8 @@
 use super::*;
 use crate::model::effect::PushFailureKind;
-use crate::model::report::{LockHolder, REPORT_SCHEMA, Spent, StateCounts};
+use crate::model::report::{
+    ChunkSpent, EngineSpent, LockHolder, REPORT_SCHEMA, Spent, StateCounts,
+};
 use crate::model::{ChunkId, ChunkState, Cost, Oid, RunId, SkippedBy, SpecId, Usage};
 use chrono::DateTime;
 
@@ -47,6 +49,14 @@ fn sample() -> StatusReport {
         Cost::Usd(0.34),
     );
     spent.add(Usage::default(), Cost::Unknown);
+    spent.lost = 1;
+    spent.charged.usd = Some(2.0);
+    let worker = |engine: &str, spent| EngineSpent {
+        engine: engine.to_owned(),
+        model: None,
+        built: 1,
+        spent,
+    };
     StatusReport {
         schema: REPORT_SCHEMA,
         lock: Some(LockHolder {
@@ -65,6 +75,12 @@ fn sample() -> StatusReport {
             counts: states.iter().collect::<StateCounts>(),
             stopped,
             spent,
+            engines: vec![worker("claude", spent), worker("codex", Spent::default())],
+            chunks: vec![ChunkSpent {
+                chunk: ChunkId::new("T001"),
+                title: "Build the door".to_owned(),
+                spent,
+            }],
             prs: vec![PrReport {
                 part: 1,
                 branch: "codelicious/todo".to_owned(),
@@ -96,7 +112,11 @@ fn a_status_for_people() {
 
     specs/todo.md  Todo  1/5 done
       1 pending, 1 committed, 1 needs review, 1 blocked, 1 skipped
-      2 attempts: 12,345 tokens (1 did not say), cost unknown
+      2 attempts: 12,345 tokens (1 did not say), cost unknown; 1 lost in a crash,
+      charged $2.00
+        claude: 2 attempts: 12,345 tokens (1 did not say), cost unknown; 1 lost in a
+        crash, charged $2.00
+        codex: no engine run
       branch codelicious/todo
       PR #1 part 1, draft: .codelicious/prs/1.md
       blocked  T003  Open the door
@@ -153,6 +173,27 @@ fn the_documented_shape() {
       "specs": [
         {
           "branch": "codelicious/todo",
+          "chunks": [
+            {
+              "chunk": "T001",
+              "spent": {
+                "attempts": 2,
+                "charged": {
+                  "tokens": null,
+                  "usd": 2.0
+                },
+                "cost": "unknown",
+                "lost": 1,
+                "silent": 1,
+                "usage": {
+                  "cached": 300,
+                  "input": 12000,
+                  "output": 45
+                }
+              },
+              "title": "Build the door"
+            }
+          ],
           "counts": {
             "awaiting_approval": 0,
             "blocked": 1,
@@ -166,6 +207,48 @@ fn the_documented_shape() {
             "verifying": 0
           },
           "done": 1,
+          "engines": [
+            {
+              "built": 1,
+              "engine": "claude",
+              "model": null,
+              "spent": {
+                "attempts": 2,
+                "charged": {
+                  "tokens": null,
+                  "usd": 2.0
+                },
+                "cost": "unknown",
+                "lost": 1,
+                "silent": 1,
+                "usage": {
+                  "cached": 300,
+                  "input": 12000,
+                  "output": 45
+                }
+              }
+            },
+            {
+              "built": 1,
+              "engine": "codex",
+              "model": null,
+              "spent": {
+                "attempts": 0,
+                "charged": {
+                  "tokens": null,
+                  "usd": null
+                },
+                "cost": "unknown",
+                "lost": 0,
+                "silent": 0,
+                "usage": {
+                  "cached": null,
+                  "input": null,
+                  "output": null
+                }
+              }
+            }
+          ],
           "id": "todo",
           "path": "specs/todo.md",
           "prs": [
@@ -180,7 +263,12 @@ fn the_documented_shape() {
           ],
           "spent": {
             "attempts": 2,
+            "charged": {
+              "tokens": null,
+              "usd": 2.0
+            },
             "cost": "unknown",
+            "lost": 1,
             "silent": 1,
             "usage": {
               "cached": 300,

@@ -266,8 +266,18 @@ pub(super) fn spent(s: &Spent) -> String {
         (0, _) | (_, None) => String::new(),
         (n, Some(_)) => format!(" ({n} did not say)"),
     };
+    let lost = match (s.lost, s.charged.usd, s.charged.tokens) {
+        (0, ..) => String::new(),
+        (n, None, None) => format!("; {n} lost in a crash"),
+        (n, usd, tokens) => {
+            let usd = usd.map(|usd| format!("${usd:.2}"));
+            let tokens = tokens.map(|n| format!("{} tokens", count(n)));
+            let charged: Vec<String> = usd.into_iter().chain(tokens).collect();
+            format!("; {n} lost in a crash, charged {}", charged.join(" and "))
+        }
+    };
     format!(
-        "{}: {}{silent}, {}",
+        "{}: {}{silent}, {}{lost}",
         plural(s.attempts as usize, "attempt"),
         tokens(s.usage),
         money(s.cost)

@@ -15,7 +15,11 @@ fn shapes() -> Map<String, Value> {
     let pr = json!({"part": "integer", "branch": "string", "base": "string", "number": "integer | null", "url": "string | null", "state": "draft, ready, merged or closed"});
     let usage =
         json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
-    let spent = json!({"attempts": "integer", "usage": usage, "cost": "cost", "silent": "integer"});
+    let spent = json!({"attempts": "integer", "usage": usage, "cost": "cost", "silent": "integer", "lost": "integer",
+        "charged": {"usd": "number | null", "tokens": "integer | null"}});
+    let engine =
+        json!({"engine": "string", "model": "string | null", "built": "integer", "spent": spent});
+    let chunk_spent = json!({"chunk": "string", "title": "string", "spent": spent});
     let stopped = json!({"spec": "string", "chunk": "string", "title": "string", "status": "string", "reason": "string", "needs": "string | null", "next": ["string"]});
     let undelivered = json!({"?": "null when all is delivered", "branch": "string", "tip": "string | null", "failure": "string | null", "message": "string", "remote": "string | null"});
     let counts: Map<String, Value> = [
@@ -44,7 +48,7 @@ fn shapes() -> Map<String, Value> {
         },
         "status --json": {
             "schema": "integer", "lock": {"?": "null when no run is going on", "pid": "integer", "run": "string", "host": "string", "started": "string | null"},
-            "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "counts": counts, "stopped": [stopped], "spent": spent,
+            "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "counts": counts, "stopped": [stopped], "spent": spent, "engines": [engine], "chunks": [chunk_spent],
                 "prs": [pr], "undelivered": undelivered, "unverified": "integer"}],
             "diagnostics": [diagnostic], "next": "string | null",
         },
