@@ -113,6 +113,10 @@ fn payloads() -> Vec<(&'static str, Value)> {
             "engine_started",
             json!({"engine": "string", "fixes": "integer"}),
         ),
+        (
+            "engine_out",
+            json!({"engine": "string", "until": "time | null", "why": "string"}),
+        ),
         ("engine_step", json!({"step": "string"})),
         ("engine_usage", json!({"usage": usage, "cost": "cost"})),
         (
@@ -230,7 +234,7 @@ fn sample(shape: &Value) -> Value {
         Value::String(name) => match name.as_str() {
             "integer" | "integer | null" => json!(1),
             "cost" => json!("unknown"),
-            "time" => json!("2026-01-02T03:04:05Z"),
+            "time" | "time | null" => json!("2026-01-02T03:04:05Z"),
             "exit" => json!("done"),
             _ => json!("x"),
         },
