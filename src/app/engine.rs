@@ -1,7 +1,7 @@
 //! Choosing and building the engine.
 
 use super::error::AppError;
-use crate::config::{EngineChoice, EngineKind, Environment, Settings};
+use crate::config::{EngineKind, EngineRef, Environment, Settings};
 use crate::core::prompt::{Ending, Rules, system};
 use crate::engines::agent::AgentEngine;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
@@ -27,15 +27,10 @@ pub struct Chosen {
 /// # Errors
 /// It cannot be used; the hint says what to set up.
 pub fn choose(settings: &Settings, env: &Environment) -> Result<Chosen, AppError> {
-    match &*settings.engine {
-        EngineChoice::Replay(file) => replay(file),
-        EngineChoice::Claude => claude(settings, env).ok_or_else(|| {
-            AppError::setup(
-                format!("the engine `claude` is not there: no program `{}` on PATH", settings.claude.path.display()),
-                "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration",
-            )
-        }),
-        EngineChoice::Auto => claude(settings, env).ok_or_else(|| {
+    match settings.chain().first() {
+        Some(EngineRef::Replay(file)) => replay(file),
+        Some(EngineRef::Named(name)) => named(settings, env, name),
+        None => claude(settings, env).ok_or_else(|| {
             AppError::setup(
                 "no engine is usable",
                 "install Claude Code (`npm install -g @anthropic-ai/claude-code`, then run `claude` once to log in), \
@@ -45,19 +40,52 @@ pub fn choose(settings: &Settings, env: &Environment) -> Result<Chosen, AppError
     }
 }
 
-/// The kind without building it, for budgets.
-pub fn kind(settings: &Settings) -> EngineKind {
-    match &*settings.engine {
-        EngineChoice::Replay(_) => EngineKind::Replay,
-        EngineChoice::Auto | EngineChoice::Claude => EngineKind::Claude,
+fn named(settings: &Settings, env: &Environment, name: &str) -> Result<Chosen, AppError> {
+    match kind(settings) {
+        EngineKind::Claude => claude(settings, env).ok_or_else(|| {
+            AppError::setup(
+                format!("the engine `{name}` is not there: no program `{}` on PATH", settings.claude.path.display()),
+                "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration",
+            )
+        }),
+        EngineKind::Replay
+        | EngineKind::HuggingFace
+        | EngineKind::OpenAi
+        | EngineKind::Anthropic
+        | EngineKind::Command => Err(AppError::setup(
+            format!("this version cannot run the engine `{name}` yet"),
+            "use --engine claude, or play a recording with --engine replay:FILE",
+        )),
     }
+}
+
+/// The kind of the first engine without building it.
+pub fn kind(settings: &Settings) -> EngineKind {
+    let first = settings.chain().first();
+    let engine = first.and_then(|engine| settings.engine(engine));
+    engine.map_or(EngineKind::Claude, |engine| engine.kind)
+}
+
+/// Prompt tokens that a chunk may have for the first engine.
+pub fn prompt_tokens(settings: &Settings) -> u64 {
+    let engine = settings.engines.get(first_name(settings));
+    engine.map_or(0, |engine| *engine.prompt_tokens)
+}
+
+/// The first engine's name in the settings.
+pub fn first_name(settings: &Settings) -> &str {
+    let first = settings.chain().first();
+    first.map_or(EngineKind::Claude.name(), EngineRef::name)
 }
 
 /// The rules that every prompt of the run starts with.
 pub fn system_prompt(kind: EngineKind) -> String {
     let ending = match kind {
-        EngineKind::Claude => Ending::Object,
-        EngineKind::Replay => Ending::Tools,
+        EngineKind::Claude | EngineKind::Command => Ending::Object,
+        EngineKind::Replay
+        | EngineKind::HuggingFace
+        | EngineKind::OpenAi
+        | EngineKind::Anthropic => Ending::Tools,
     };
     system(&Rules { ending, extra: &[] })
 }

@@ -3,7 +3,6 @@
 
 mod find;
 
-use super::engine;
 use super::error::AppError;
 use super::reports;
 use super::survey::Survey;
@@ -84,7 +83,7 @@ impl Desk {
     fn open(request: &MoveRequest, env: &Environment) -> Result<Self, AppError> {
         let world = World::open(&request.path, Flags::default(), env)?;
         let repo = world.repo(env)?;
-        let mut scope = world.scope(&repo, &[], engine::kind(&world.settings), env)?;
+        let mut scope = world.scope(&repo, &[], env)?;
         // Also specs that were built because they were named.
         let known = read_ledgers(&world.dir());
         let known = known.values().map(|l| &l.path);

@@ -1,8 +1,8 @@
 //! `plan` and `--dry-run`: what a run would do. Changes nothing, not even a folder.
 
 use super::error::AppError;
+use super::reports;
 use super::world::{World, ui_options};
-use super::{engine, reports};
 use crate::config::{Environment, Format, PlanRequest};
 use crate::model::{ExitCode, Severity};
 use crate::ui;
@@ -10,7 +10,7 @@ use crate::ui;
 pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, request.flags.clone(), env)?;
     let repo = world.repo(env)?;
-    let scope = world.scope(&repo, &request.specs, engine::kind(&world.settings), env)?;
+    let scope = world.scope(&repo, &request.specs, env)?;
     let (found, ledgers) = world.look(&repo, &scope)?;
     let report = reports::plan(&world, &found, &ledgers, &request.specs)?;
     match request.output.format {

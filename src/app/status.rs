@@ -1,8 +1,8 @@
 //! `status`: how far the specs are, also while a run goes on.
 
 use super::error::AppError;
+use super::reports;
 use super::world::{World, ui_options};
-use super::{engine, reports};
 use crate::config::{Environment, Flags, Format, StatusRequest};
 use crate::fsx::lock::peek;
 use crate::model::report::LockHolder;
@@ -12,7 +12,7 @@ use crate::ui;
 pub fn run(request: &StatusRequest, env: &Environment) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, Flags::default(), env)?;
     let repo = world.repo(env)?;
-    let scope = world.scope(&repo, &[], engine::kind(&world.settings), env)?;
+    let scope = world.scope(&repo, &[], env)?;
     let lock = peek(&world.dir(), &world.info.common_dir)?.map(|holder| match holder.info() {
         Some(info) => LockHolder {
             pid: info.pid,

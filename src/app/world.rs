@@ -2,7 +2,7 @@
 
 use super::error::AppError;
 use super::survey::{Scope, Survey, below_root, survey};
-use crate::config::{self, Color, EngineKind, Environment, Flags, Output, Settings, Verbosity};
+use crate::config::{self, Color, Environment, Flags, Output, Settings, Verbosity};
 use crate::core::redact::Redactor;
 use crate::fsx::lock::LockInfo;
 use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
@@ -101,7 +101,6 @@ impl World {
         &self,
         repo: &Repo,
         specs: &[PathBuf],
-        engine: EngineKind,
         env: &Environment,
     ) -> Result<Scope, AppError> {
         Ok(Scope {
@@ -109,7 +108,7 @@ impl World {
             configured: self.settings.specs.paths.to_vec(),
             exclude: self.settings.specs.exclude.to_vec(),
             remote: repo.default_remote(),
-            budget_tokens: self.settings.budget.chunk_tokens(engine),
+            budget_tokens: super::engine::prompt_tokens(&self.settings),
             max_spec_bytes: *self.settings.budget.max_spec_bytes,
             fresh: false,
         })

@@ -4,12 +4,14 @@
 //! the file system, such as whether a path exists, is the application's to judge. Reads no environment:
 //! variables are a layer of `config`.
 
+mod later;
 mod moves;
+mod values;
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
     GcRequest, InitRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest,
-    VERBS, Verbosity, mistyped_verb, parse_duration,
+    VERBS, Verbosity, mistyped_verb,
 };
 use crate::model::ExitCode;
 use clap::builder::PossibleValue;
@@ -17,10 +19,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
 };
+use later::LaterArgs;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use values::{dollars, one_word, platforms, seconds, tokens};
 
 /// Turns specs into small, verified pull requests, unattended.
 ///
@@ -49,6 +53,8 @@ struct Cli {
     specs: SpecArgs,
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    budget: BudgetArgs,
     #[command(flatten)]
     verification: VerificationArgs,
     #[command(flatten)]
@@ -157,12 +163,16 @@ struct SpecArgs {
     /// Branch to start from [default: the repository's]
     #[arg(long, value_name = "BRANCH", value_parser = one_word)]
     base: Option<String>,
+    /// What cuts specs into chunks: auto, tasks or llm [default: auto]
+    #[arg(long, value_name = "STRATEGY", value_parser = ["auto", "tasks", "llm"], hide_possible_values = true)]
+    chunk_strategy: Option<String>,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Engine")]
 struct EngineArg {
-    /// auto, claude or replay:FILE [default: auto]
+    /// Engines in the order they are tried: auto, or names and replay:FILE with
+    /// commas between them [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<EngineChoice>,
 }
@@ -172,9 +182,21 @@ struct EngineArg {
 struct EngineArgs {
     #[command(flatten)]
     engine: EngineArg,
-    /// Model for the engine [default: its own choice]
+    /// Model for the first engine of the chain only [default: its own choice]
     #[arg(long, value_name = "MODEL", value_parser = one_word)]
     model: Option<String>,
+    /// Address of the chain's first chat provider [default: its own]
+    // A parser here would repeat a bad address, with the key in it.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    endpoint: Option<String>,
+    /// Go on with this session of the first engine's program in the first
+    /// chunk that is built
+    #[arg(long, value_name = "SESSION", value_parser = one_word, conflicts_with_all = ["no_resume", "dry_run"])]
+    resume: Option<String>,
+    /// Begin without asking each engine first whether its program and its
+    /// token are there
+    #[arg(long, visible_alias = "skip-credential-probe")]
+    skip_auth_check: bool,
     /// Bound on one engine run [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, { 7 * 86_400 }>)]
     agent_timeout: Option<Duration>,
@@ -184,6 +206,23 @@ struct EngineArgs {
     /// Accept by name that nothing is walled in: off [default: off]
     #[arg(long, value_name = "MODE", value_parser = [PossibleValue::new("off"), PossibleValue::new("on").hide(true)], hide_possible_values = true)]
     sandbox: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Budget")]
+struct BudgetArgs {
+    /// Stop, resumably, when the run has cost so many dollars
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    max_cost_usd: Option<f64>,
+    /// Stop, resumably, when the run has taken so many tokens
+    #[arg(long, value_name = "N", value_parser = tokens())]
+    max_tokens: Option<u64>,
+    /// Dollars per chunk
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    max_cost_usd_per_chunk: Option<f64>,
+    /// Tokens per chunk
+    #[arg(long, value_name = "N", value_parser = tokens())]
+    max_tokens_per_chunk: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -233,6 +272,13 @@ struct RunArgs {
     /// Pause between two looks, 0 to 3600 [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds::<0, 3_600>)]
     cycle_sleep_s: Option<Duration>,
+    /// Where all engines are limited, wait for the first that is free again
+    /// [default: with --continuous]
+    #[arg(long, overrides_with = "no_wait_for_reset")]
+    wait_for_reset: bool,
+    /// End there instead, resumably [default: without --continuous]
+    #[arg(long, overrides_with = "wait_for_reset")]
+    no_wait_for_reset: bool,
     /// Forget earlier failures, sessions and stored plans
     #[arg(long)]
     no_resume: bool,
@@ -263,67 +309,6 @@ struct Loudness {
     /// Say only what is amiss
     #[arg(short, long)]
     quiet: bool,
-}
-
-// Flags that have no effect in this version. Parsed, so that they are refused by name and not swallowed, nor
-// taken for a slip of another flag; kept out of `Cli`, because completions offer hidden flags too. No doc
-// comment, because clap would make it the program's description.
-#[derive(Debug, Args)]
-struct LaterArgs {
-    #[arg(long, hide = true, num_args = 0..=1)]
-    min_coverage: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    endpoint: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    parallel: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    resume: Option<Option<String>>,
-    #[arg(long, hide = true)]
-    skip_auth_check: bool,
-    #[arg(long, hide = true)]
-    skip_credential_probe: bool,
-}
-
-impl LaterArgs {
-    /// The first such flag that was given, and why it has no effect.
-    fn refused(&self) -> Option<(&'static str, &'static str)> {
-        let given = [
-            (
-                self.min_coverage.is_some(),
-                "--min-coverage",
-                "coverage is not measured",
-            ),
-            (
-                self.endpoint.is_some(),
-                "--endpoint",
-                "no engine here talks to a chat endpoint; see --engine",
-            ),
-            (
-                self.parallel.is_some(),
-                "--parallel",
-                "chunks are built one after another",
-            ),
-            (
-                self.resume.is_some(),
-                "--resume",
-                "there is nothing to choose, because every run resumes by itself",
-            ),
-            (
-                self.skip_auth_check,
-                "--skip-auth-check",
-                "there is no such check to skip",
-            ),
-            (
-                self.skip_credential_probe,
-                "--skip-credential-probe",
-                "there is no such probe to skip",
-            ),
-        ];
-        given
-            .into_iter()
-            .find(|(given, ..)| *given)
-            .map(|(_, flag, why)| (flag, why))
-    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -397,21 +382,31 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
             rebuild_ledger: cli.run.reset_ledger,
             fresh: cli.run.fresh,
         },
+        resume: cli.engine.resume,
         output: cli.output.output(),
         flags: Flags {
             engine: cli.engine.engine.engine,
             model: cli.engine.model,
+            endpoint: cli.engine.endpoint,
             agent_timeout: cli.engine.agent_timeout,
             stall_timeout: cli.engine.stall_timeout,
             deadline: cli.run.deadline,
             base: cli.specs.base,
             continuous: on(cli.run.continuous),
             cycle_sleep: cli.run.cycle_sleep_s,
+            wait_for_reset: on(cli.run.wait_for_reset)
+                .or(cli.run.no_wait_for_reset.then_some(false)),
             max_fix_attempts: cli.verification.max_fix_attempts,
             sandbox: cli.engine.sandbox,
             max_commits: cli.pulls.caps.max_commits,
             max_lines: cli.pulls.caps.max_lines,
             platform: cli.pulls.platform,
+            chunk_strategy: cli.specs.chunk_strategy,
+            max_cost_usd: cli.budget.max_cost_usd,
+            max_tokens: cli.budget.max_tokens,
+            chunk_max_cost_usd: cli.budget.max_cost_usd_per_chunk,
+            chunk_max_tokens: cli.budget.max_tokens_per_chunk,
+            skip_probe: cli.engine.skip_auth_check,
             allow_unverified: on(cli.verification.allow_unverified),
         },
     }))
@@ -433,6 +428,7 @@ impl Verb {
                 flags: Flags {
                     engine: engine.engine,
                     base: specs.base,
+                    chunk_strategy: specs.chunk_strategy,
                     max_commits: pulls.max_commits,
                     max_lines: pulls.max_lines,
                     ..Flags::default()
@@ -538,27 +534,6 @@ fn misplaced(verb: &str) -> String {
 
 fn usage(message: String) -> clap::Error {
     Cli::command().error(ErrorKind::ValueValidation, message)
-}
-
-/// Only auto and local do something; the others are refused by the configuration, which says why.
-fn platforms() -> [PossibleValue; 5] {
-    ["auto", "local", "github", "gitlab", "gitea"]
-        .map(|name| PossibleValue::new(name).hide(!matches!(name, "auto" | "local")))
-}
-
-fn one_word(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
-        return Err("it must be one word that does not start with a dash".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn seconds<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, String> {
-    parse_duration(text)
-        .filter(|duration| (MIN..=MAX).contains(&duration.as_secs()))
-        .ok_or_else(|| {
-            format!("it must be seconds from {MIN} to {MAX}, or a duration such as 90s, 30m or 8h")
-        })
 }
 
 /// Examples and the table of exit codes.

@@ -1,9 +1,12 @@
 //! From a value as written to a value of its type, or the fault that it has.
 
+use super::endpoint::Endpoint;
+use super::engine::EngineChoice;
 use super::keys::{Kind, Of};
-use super::layers::{Item, Raw};
-use super::request::{EngineChoice, parse_duration};
+use super::raw::{Item, Raw};
+use super::request::parse_duration;
 use super::settings::{CheckCommand, CommitTemplate};
+use chrono::NaiveDate;
 use std::path::{Component, Path};
 use std::time::Duration;
 
@@ -23,6 +26,8 @@ pub(super) enum What {
     Type(&'static str),
     /// The offending part as written.
     Value(String),
+    /// Why it cannot be used, where the part itself may be a secret or the reason says more.
+    Reason(String),
     /// A field of a table that is not known, and the nearest one that is.
     Field {
         name: String,
@@ -110,20 +115,56 @@ pub(super) fn seconds(item: &Item, kind: Kind, form: Form) -> Decoded<Duration> 
     }
 }
 
-pub(super) fn dollars(item: &Item, kind: Kind, form: Form) -> Decoded<f64> {
-    let amount = match (&item.raw, form) {
+fn number(item: &Item, form: Form, fits: impl Fn(f64) -> bool) -> Decoded<f64> {
+    let number = match (&item.raw, form) {
         (Raw::Float(number), _) => Some(*number),
         (Raw::Int(number), _) => i32::try_from(*number).ok().map(f64::from),
         (Raw::Text(text), Form::Words) => text.trim().parse().ok(),
         _ => return wrong_type(item),
     };
+    match number {
+        Some(number) if fits(number) => Ok(number),
+        _ => bad_value(item),
+    }
+}
+
+pub(super) fn dollars(item: &Item, kind: Kind, form: Form) -> Decoded<f64> {
     let max = match kind {
         Kind::Dollars { max } => max as f64,
         _ => f64::MAX,
     };
-    match amount {
-        Some(amount) if amount > 0.0 && amount <= max => Ok(amount),
+    number(item, form, |amount| amount > 0.0 && amount <= max)
+}
+
+pub(super) fn rate(item: &Item, kind: Kind, form: Form) -> Decoded<f64> {
+    let max = match kind {
+        Kind::Rate { max } => max as f64,
+        _ => f64::MAX,
+    };
+    number(item, form, |rate| (0.0..=max).contains(&rate))
+}
+
+/// A day as a text, or as TOML writes dates.
+pub(super) fn date(item: &Item, _: Kind, _: Form) -> Decoded<NaiveDate> {
+    let text = match &item.raw {
+        Raw::Text(text) | Raw::Time(text) => text,
+        _ => return wrong_type(item),
+    };
+    // Chrono alone would take days and months of one digit.
+    match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(date) if date.to_string() == *text => Ok(date),
         _ => bad_value(item),
+    }
+}
+
+/// The error of an address never repeats it: it may hold a key.
+pub(super) fn endpoint(item: &Item, _: Kind, _: Form) -> Decoded<Endpoint> {
+    match &item.raw {
+        Raw::Text(text) => Endpoint::parse(text.trim()).map_err(|error| Fault {
+            line: item.line,
+            what: What::Reason(error.to_string()),
+        }),
+        _ => wrong_type(item),
     }
 }
 
@@ -155,8 +196,22 @@ pub(super) fn one_of(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
     }
 }
 
+/// A chain as one text, or as a list of engines.
 pub(super) fn engine(item: &Item, kind: Kind, form: Form) -> Decoded<EngineChoice> {
-    text(item, kind, form)?.parse().or_else(|_| bad_value(item))
+    let choice = match &item.raw {
+        Raw::List(items) => {
+            let words = items
+                .iter()
+                .map(|item| text(item, kind, form))
+                .collect::<Decoded<Vec<String>>>()?;
+            EngineChoice::of(&words.iter().map(|w| w.trim()).collect::<Vec<_>>())
+        }
+        _ => text(item, kind, form)?.parse(),
+    };
+    choice.map_err(|why| Fault {
+        line: item.line,
+        what: What::Reason(why),
+    })
 }
 
 pub(super) fn template(item: &Item, kind: Kind, form: Form) -> Decoded<CommitTemplate> {
@@ -176,6 +231,40 @@ pub(super) fn list(item: &Item, kind: Kind, form: Form) -> Decoded<Vec<String>> 
         .collect()
 }
 
+pub(super) fn variable(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
+    let name = text(item, kind, form)?;
+    if is_variable(&name) {
+        Ok(name)
+    } else {
+        bad_value(item)
+    }
+}
+
+/// A command that is run without a shell: a program, and its arguments.
+pub(super) fn command(item: &Item, kind: Kind, form: Form) -> Decoded<Vec<String>> {
+    let words = list(item, kind, form)?;
+    match words.first() {
+        Some(program) if !program.trim().is_empty() => Ok(words),
+        _ => bad_value(item),
+    }
+}
+
+/// Arguments, of which some stand in lists of their own, as TOML.
+pub(super) fn arguments(item: &Item, _: Kind, form: Form) -> Decoded<toml::Value> {
+    for part in items(item, '\n', form)? {
+        match part.raw {
+            Raw::List(_) => list(&part, Kind::List(Of::Argument), form).map(drop)?,
+            _ => list_item(&part, Of::Argument).map(drop)?,
+        }
+    }
+    toml_value(item)
+}
+
+/// Any value, for somebody else to read.
+pub(super) fn toml_value(item: &Item) -> Decoded<toml::Value> {
+    item.to_toml().map_or_else(|| bad_value(item), Ok)
+}
+
 fn list_item(item: &Item, of: Of) -> Decoded<String> {
     let value = match of {
         // An empty argument is an argument.
@@ -191,6 +280,7 @@ fn list_item(item: &Item, of: Of) -> Decoded<String> {
         Of::Pattern => is_variable(value.strip_suffix('*').unwrap_or(&value)),
         Of::Inside => is_inside(&value),
         Of::Glob => is_glob(&value),
+        Of::Host => is_host(&value),
         Of::Command | Of::Argument => true,
     };
     if fits { Ok(value) } else { bad_value(item) }
@@ -312,7 +402,7 @@ fn field<T>(name: &'static str, allowed: &str, decoded: Decoded<T>) -> Decoded<T
                 given: found.to_owned(),
                 allowed: allowed.to_owned(),
             },
-            What::Value(given) => What::FieldValue {
+            What::Value(given) | What::Reason(given) => What::FieldValue {
                 name,
                 given,
                 allowed: allowed.to_owned(),
@@ -332,6 +422,15 @@ fn is_variable(name: &str) -> bool {
         .next()
         .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// True for a name or an address, as [`Endpoint::host`] gives it back.
+fn is_host(host: &str) -> bool {
+    let address = match host.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => format!("https://[{address}]"),
+        Err(_) => format!("https://{host}"),
+    };
+    Endpoint::parse(&address).is_ok_and(|endpoint| endpoint.host() == host)
 }
 
 /// True for a relative path that cannot leave the folder it starts in, nor reach into git's own.

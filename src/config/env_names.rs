@@ -4,10 +4,12 @@
 /// a mistyped name must not be ignored in silence.
 pub const PREFIX: &str = "CODELICIOUS_";
 
-/// `auto`, `claude` or `replay:FILE`.
+/// `auto`, or engines separated by commas.
 pub const ENGINE: &str = "CODELICIOUS_ENGINE";
 /// Model the engine is asked to use.
 pub const MODEL: &str = "CODELICIOUS_MODEL";
+/// Address of the chain's first chat provider.
+pub const ENDPOINT: &str = "CODELICIOUS_ENDPOINT";
 /// Bound on one engine run, in seconds or as a duration (`30m`).
 pub const AGENT_TIMEOUT_S: &str = "CODELICIOUS_AGENT_TIMEOUT_S";
 /// Bound on an engine's silence, in seconds or as a duration.
@@ -20,6 +22,10 @@ pub const BASE: &str = "CODELICIOUS_BASE";
 pub const CONTINUOUS: &str = "CODELICIOUS_CONTINUOUS";
 /// Pause between two looks, in seconds.
 pub const CYCLE_SLEEP_S: &str = "CODELICIOUS_CYCLE_SLEEP_S";
+/// `true` to wait where all engines are limited.
+pub const WAIT_FOR_RESET: &str = "CODELICIOUS_WAIT_FOR_RESET";
+/// Bound on such waits together, in seconds or as a duration.
+pub const MAX_WAIT_TOTAL_S: &str = "CODELICIOUS_MAX_WAIT_TOTAL_S";
 /// Engine attempts per chunk over all runs.
 pub const MAX_ATTEMPTS: &str = "CODELICIOUS_MAX_ATTEMPTS";
 /// Fix turns per attempt.
@@ -36,12 +42,38 @@ pub const PR_PLATFORM: &str = "CODELICIOUS_PR_PLATFORM";
 pub const SPECS_PATHS: &str = "CODELICIOUS_SPECS_PATHS";
 /// Globs of files that are no specs, one a line.
 pub const SPECS_EXCLUDE: &str = "CODELICIOUS_SPECS_EXCLUDE";
+/// `auto`, `tasks` or `llm`.
+pub const PLAN_STRATEGY: &str = "CODELICIOUS_PLAN_STRATEGY";
+/// Tokens of a spec that a model plans at a time.
+pub const PLAN_WINDOW_TOKENS: &str = "CODELICIOUS_PLAN_WINDOW_TOKENS";
+/// Tokens that two such windows have in common.
+pub const PLAN_OVERLAP_TOKENS: &str = "CODELICIOUS_PLAN_OVERLAP_TOKENS";
+/// Windows of one spec.
+pub const PLAN_MAX_WINDOWS: &str = "CODELICIOUS_PLAN_MAX_WINDOWS";
+/// Dollars per run.
+pub const BUDGET_MAX_COST_USD: &str = "CODELICIOUS_BUDGET_MAX_COST_USD";
+/// Tokens per run.
+pub const BUDGET_MAX_TOKENS: &str = "CODELICIOUS_BUDGET_MAX_TOKENS";
+/// Dollars per chunk.
+pub const BUDGET_CHUNK_MAX_COST_USD: &str = "CODELICIOUS_BUDGET_CHUNK_MAX_COST_USD";
+/// Tokens per chunk.
+pub const BUDGET_CHUNK_MAX_TOKENS: &str = "CODELICIOUS_BUDGET_CHUNK_MAX_TOKENS";
 /// Prompt tokens per chunk for Claude.
 pub const BUDGET_CLAUDE: &str = "CODELICIOUS_BUDGET_CLAUDE";
 /// Prompt tokens per chunk for the replay engine.
 pub const BUDGET_REPLAY: &str = "CODELICIOUS_BUDGET_REPLAY";
 /// Largest spec that is read, in bytes.
 pub const BUDGET_MAX_SPEC_BYTES: &str = "CODELICIOUS_BUDGET_MAX_SPEC_BYTES";
+/// Further tries of what failed for a moment.
+pub const RETRY_MAX_RETRIES: &str = "CODELICIOUS_RETRY_MAX_RETRIES";
+/// Longest first pause, in seconds or as a duration.
+pub const RETRY_BASE_S: &str = "CODELICIOUS_RETRY_BASE_S";
+/// Longest pause of our own choice, in seconds or as a duration.
+pub const RETRY_MAX_PAUSE_S: &str = "CODELICIOUS_RETRY_MAX_PAUSE_S";
+/// Longest wait on the spot that a provider may ask for, in seconds or as a duration.
+pub const RETRY_MAX_WAIT_S: &str = "CODELICIOUS_RETRY_MAX_WAIT_S";
+/// Hosts that may resolve to private addresses, separated by commas.
+pub const NETWORK_PRIVATE_HOSTS: &str = "CODELICIOUS_NETWORK_PRIVATE_HOSTS";
 /// Folder that holds the lanes' worktrees.
 pub const WORKTREE_DIR: &str = "CODELICIOUS_WORKTREE_DIR";
 /// Shell commands that make a new worktree usable, one a line.
@@ -75,6 +107,17 @@ pub const CLAUDE_ARGS: &str = "CODELICIOUS_CLAUDE_ARGS";
 pub const CLAUDE_MAX_TURNS: &str = "CODELICIOUS_CLAUDE_MAX_TURNS";
 /// Dollars per Claude run.
 pub const CLAUDE_MAX_BUDGET_USD: &str = "CODELICIOUS_CLAUDE_MAX_BUDGET_USD";
+
+/// Hugging Face's token, under the name that its own tools use.
+pub const HF_TOKEN: &str = "HF_TOKEN";
+/// OpenAI's.
+pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
+/// Anthropic's. Claude Code reads it too, and is the one engine that sees it.
+pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
+/// The token of any provider that has no variable of its own set.
+pub const LLM_API_KEY: &str = "LLM_API_KEY";
+/// Tokens that our own requests carry. Children see one only when the user names it in full.
+pub const TOKENS: &[&str] = &[HF_TOKEN, OPENAI_API_KEY, ANTHROPIC_API_KEY, LLM_API_KEY];
 
 /// Set for every process that a run starts: the token by which it is told from a stranger with the same
 /// pid after a crash.

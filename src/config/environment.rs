@@ -3,8 +3,8 @@
 //! Nothing else in the program reads environment variables: what a child or a secret filter gets is
 //! therefore decided here alone.
 
+use super::engine::{EngineKind, TokenSource};
 use super::env_names as names;
-use super::request::EngineKind;
 use super::settings::Settings;
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,8 +152,19 @@ impl Environment {
             EngineKind::Claude => {
                 self.select(|name| passes(settings, name) || self.is_for_claude(name))
             }
-            EngineKind::Replay => self.children(settings),
+            // The tokens of our own requests are nothing that a tool of the model needs to see.
+            EngineKind::Replay
+            | EngineKind::HuggingFace
+            | EngineKind::OpenAi
+            | EngineKind::Anthropic => self.children(settings),
+            EngineKind::Command => self.command_env(settings, &[]),
         }
+    }
+
+    /// What another agent's command line sees: the same as checks, and what its table or preset asks for by name
+    /// or pattern, tokens included: it makes its own requests.
+    pub fn command_env(&self, settings: &Settings, pass: &[String]) -> Vec<(String, String)> {
+        self.select(|name| passes(settings, name) || pass.iter().any(|p| matches(p, name)))
     }
 
     /// What our own git commands see: the same as checks, and identity, signing and credential helpers.
@@ -169,7 +180,8 @@ impl Environment {
     pub fn secrets(&self, settings: &Settings) -> Vec<SecretString> {
         let mut found = BTreeSet::new();
         for (name, value) in self.vars() {
-            let named = settings.log.redact.iter().any(|n| n == name);
+            let named =
+                settings.log.redact.iter().any(|n| n == name) || is_token_variable(settings, name);
             if named || is_secret_name(name) || has_authorization(value) {
                 let shortest = if named {
                     SHORTEST_NAMED_SECRET
@@ -225,9 +237,22 @@ impl fmt::Debug for Environment {
 
 fn passes(settings: &Settings, name: &str) -> bool {
     let extra = &settings.env.pass;
-    matches_any(names::PASS, name)
-        || extra.iter().any(|p| p == name)
-        || (!matches_any(names::CLAUDE, name) && extra.iter().any(|p| matches(p, name)))
+    let is_credential = || {
+        matches_any(names::CLAUDE, name)
+            || names::TOKENS.contains(&name)
+            || is_token_variable(settings, name)
+    };
+    let is_named = extra.iter().any(|p| p == name);
+    is_named
+        || (matches_any(names::PASS, name) && !is_token_variable(settings, name))
+        || (extra.iter().any(|p| matches(p, name)) && !is_credential())
+}
+
+/// True for a variable that an engine's `token_env` names.
+fn is_token_variable(settings: &Settings, name: &str) -> bool {
+    settings.engines.values().any(|engine| {
+        matches!(&*engine.chat.token, Some(TokenSource::Variable(variable)) if variable == name)
+    })
 }
 
 fn matches_any(patterns: &[&str], name: &str) -> bool {

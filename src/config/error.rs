@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration, each with place and remedy.
 
+use super::engine::known_words;
 use super::value::Origin;
 use std::fmt;
 use std::path::PathBuf;
@@ -56,6 +57,13 @@ pub enum Problem {
         nearest: Option<String>,
     },
 
+    #[error("{at}: unknown engine `{name}`; {}", engine_remedy(nearest.as_deref()))]
+    UnknownEngine {
+        at: Origin,
+        name: String,
+        nearest: Option<String>,
+    },
+
     #[error("{at}: `{key}` is {found}; it must be {allowed}")]
     WrongType {
         at: Origin,
@@ -72,16 +80,24 @@ pub enum Problem {
         allowed: String,
     },
 
+    #[error("{at}: `{key}` cannot be used: {why}")]
+    Unusable {
+        at: Origin,
+        key: String,
+        why: String,
+    },
+
     #[error(
         "{at}: `{key}` may not be set in the repository's file, because it would let a repository \
-         weaken what protects its user; set it with {}, or in your own file{}",
-        setters(env, *flag),
+         weaken what protects its user; set it {}in your own file{}",
+        setters(*env, *flag),
         own_file(user_file.as_ref())
     )]
     Wall {
         at: Origin,
-        key: &'static str,
-        env: &'static str,
+        key: String,
+        /// None where only a file can set it.
+        env: Option<&'static str>,
         flag: Option<&'static str>,
         user_file: Option<PathBuf>,
     },
@@ -99,10 +115,21 @@ fn remedy(nearest: Option<&str>, what: &str) -> String {
     }
 }
 
-fn setters(env: &str, flag: Option<&str>) -> String {
-    match flag {
-        Some(flag) => format!("{flag} or {env}"),
-        None => env.to_owned(),
+fn engine_remedy(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!(
+            "known are {}; others are named by [engine.<name>] tables",
+            known_words()
+        ),
+    }
+}
+
+fn setters(env: Option<&str>, flag: Option<&str>) -> String {
+    match (env, flag) {
+        (Some(env), Some(flag)) => format!("with {flag} or {env}, or "),
+        (Some(name), None) | (None, Some(name)) => format!("with {name}, or "),
+        (None, None) => String::new(),
     }
 }
 
@@ -118,17 +145,17 @@ impl Problem {
             Self::Unreadable { .. } => return (0, 0),
             Self::Syntax { at, .. }
             | Self::Unknown { at, .. }
+            | Self::UnknownEngine { at, .. }
             | Self::WrongType { at, .. }
             | Self::BadValue { at, .. }
+            | Self::Unusable { at, .. }
             | Self::Wall { at, .. }
             | Self::Unsupported { at, .. } => at,
         };
-        match at {
-            Origin::Default => (0, 0),
-            Origin::UserFile { line, .. } => (1, *line),
-            Origin::RepoFile { line, .. } => (2, *line),
-            Origin::Env { .. } => (3, 0),
-            Origin::Flag { .. } => (4, 0),
-        }
+        let line = match at {
+            Origin::UserFile { line, .. } | Origin::RepoFile { line, .. } => *line,
+            Origin::Default | Origin::Env { .. } | Origin::Flag { .. } => 0,
+        };
+        (at.rank(), line)
     }
 }

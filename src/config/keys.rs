@@ -34,6 +34,18 @@ pub enum Kind {
     List(Of),
     /// Commands, each a text or a table.
     Checks,
+    /// The address of a chat model.
+    Endpoint,
+    /// Nothing or more, at most `max` US dollars, for a million tokens.
+    Rate {
+        max: u64,
+    },
+    /// A day that there is.
+    Date,
+    /// The name of an environment variable.
+    Variable,
+    /// Arguments, some of them in lists.
+    Arguments,
 }
 
 /// What the items of a list are.
@@ -49,6 +61,8 @@ pub enum Of {
     Glob,
     Command,
     Argument,
+    /// Names or addresses of hosts.
+    Host,
 }
 
 impl Kind {
@@ -63,7 +77,9 @@ impl Kind {
             Self::Dollars { max } => format!("a number of US dollars above 0 and up to {max}"),
             Self::Word => "one word that does not start with a dash".to_owned(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
-            Self::Engine => "auto, claude or replay:FILE".to_owned(),
+            Self::Engine => "auto, or engines in the order in which they are tried, each once: built-in names, \
+                             names of [engine.<name>] tables, or replay:FILE"
+                .to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Program => "the name or path of a program".to_owned(),
             Self::Template => {
@@ -76,6 +92,15 @@ impl Kind {
                 "a list of shell commands, or of tables with run and, where wanted, name, dir, when and timeout_s"
                     .to_owned()
             }
+            Self::Endpoint => {
+                "an https address such as https://router.huggingface.co/v1, or http on this machine".to_owned()
+            }
+            Self::Rate { max } => {
+                format!("US dollars for a million tokens, a number from 0 to {max}")
+            }
+            Self::Date => "a day as \"2026-11-01\"".to_owned(),
+            Self::Variable => "the name of an environment variable".to_owned(),
+            Self::Arguments => "a list of arguments, some of them in lists of their own".to_owned(),
         }
     }
 }
@@ -89,13 +114,14 @@ impl Of {
             Self::Glob => "globs as in .gitignore",
             Self::Command => "shell commands",
             Self::Argument => "arguments",
+            Self::Host => "names or addresses of hosts, without port",
         }
     }
 
     /// What separates the items when the list stands in an environment variable.
     pub(super) fn separator(self) -> char {
         match self {
-            Self::Variable | Self::Pattern | Self::Inside => ',',
+            Self::Variable | Self::Pattern | Self::Inside | Self::Host => ',',
             Self::Glob | Self::Command | Self::Argument => '\n',
         }
     }
@@ -166,10 +192,19 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 10] = [
+pub const SECTIONS: [(&str, &str); 13] = [
     ("pr", "How big pull requests get and where they go."),
     ("specs", "What is a spec."),
-    ("budget", "How much a chunk may put before an engine."),
+    ("plan", "How specs become chunks."),
+    (
+        "budget",
+        "What a run and a chunk may put before an engine, and what they may spend.",
+    ),
+    (
+        "retry",
+        "How often and how long what failed for a moment is tried again.",
+    ),
+    ("network", "What our own requests may reach."),
     (
         "worktree",
         "Where the work happens, outside your own tree, and what it needs there.",
@@ -185,17 +220,30 @@ pub const SECTIONS: [(&str, &str); 10] = [
     ("claude", "Claude Code."),
 ];
 
+/// Tables whose names people choose, each with the name as it stands in a heading.
+pub(super) const FAMILIES: [(&str, &str); 2] = [
+    ("engine", "[engine.<name>]"),
+    ("price", "[price.\"<model>\"]"),
+];
+
 const WEEK: u64 = 7 * 86_400;
+const DAY: u64 = 86_400;
+/// Above what any plan or account has room for.
+const MAX_TOKENS: u64 = 1_000_000_000_000;
+const MAX_DOLLARS: u64 = 100_000;
 /// Ten years.
 const MAX_KEEP: u64 = 3_650 * 86_400;
 
 /// Every setting, in the order of the template.
 pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("engine", Kind::Engine, "\"auto\"", env::ENGINE,
-        "What writes code: auto (the first that is installed), claude, or replay:FILE (recorded answers).")
+        "What writes code: auto (what is installed), or a chain such as \"claude,huggingface\" or [\"claude\", \"codex\"]; when one is limited or fails, the next takes over. Built in: claude, huggingface, openai, anthropic, codex, gemini, opencode, aider; replay:FILE plays a recording, and its path ends at a comma. In a file that has [engine.<name>] tables it is written `chain = …` below `[engine]`.")
         .flag("--engine"),
-    KeyDoc::new("model", Kind::Word, "", env::MODEL, "The model the engine is asked to use; its own choice when not set.")
+    KeyDoc::new("model", Kind::Word, "", env::MODEL, "The model that the first engine of the chain is asked to use; its own choice when not set.")
         .flag("--model").example("\"sonnet\""),
+    KeyDoc::new("endpoint", Kind::Endpoint, "", env::ENDPOINT,
+        "The address of the first chat provider of the chain, in place of its `base_url`; refused where the chain has none.")
+        .flag("--endpoint").example("\"http://127.0.0.1:8080/v1\"").wall(),
     KeyDoc::new("agent_timeout_s", Kind::Seconds { min: 1, max: WEEK }, "1800", env::AGENT_TIMEOUT_S,
         "Bound on one engine run.")
         .flag("--agent-timeout"),
@@ -214,6 +262,11 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("cycle_sleep_s", Kind::Seconds { min: 0, max: 3600 }, "60", env::CYCLE_SLEEP_S,
         "Pause between two looks of a continuous run.")
         .flag("--cycle-sleep-s"),
+    KeyDoc::new("wait_for_reset", Kind::Bool, "", env::WAIT_FOR_RESET,
+        "Where all engines are limited, wait for the first that is free again; as `continuous` when not set.")
+        .flag("--wait-for-reset").example("true"),
+    KeyDoc::new("max_wait_total_s", Kind::Seconds { min: 60, max: 30 * DAY }, "\"24h\"", env::MAX_WAIT_TOTAL_S,
+        "Bound on all such waits of a run together, where it has no deadline."),
     KeyDoc::new("max_attempts", Kind::Int { min: 1, max: 10 }, "3", env::MAX_ATTEMPTS,
         "Engine attempts per chunk, over all runs."),
     KeyDoc::new("max_fix_attempts", Kind::Int { min: 0, max: 10 }, "3", env::MAX_FIX_ATTEMPTS,
@@ -237,12 +290,46 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("specs.exclude", Kind::List(Of::Glob), "[]", env::SPECS_EXCLUDE,
         "Files that are never specs.")
         .example("[\"docs/archive/**\"]"),
-    KeyDoc::new("budget.claude", Kind::Int { min: 1_000, max: 1_000_000 }, "60000", env::BUDGET_CLAUDE,
-        "Prompt tokens per chunk when Claude builds; a task that needs more is split."),
-    KeyDoc::new("budget.replay", Kind::Int { min: 1_000, max: 1_000_000 }, "60000", env::BUDGET_REPLAY,
-        "The same when recorded answers are replayed."),
+    KeyDoc::new("plan.strategy", Kind::OneOf(&["auto", "tasks", "llm"]), "\"auto\"", env::PLAN_STRATEGY,
+        "What cuts a spec into chunks: its tasks, a model (llm), or the tasks if there are any (auto).")
+        .flag("--chunk-strategy"),
+    KeyDoc::new("plan.window_tokens", Kind::Int { min: 1_000, max: 1_000_000 }, "12000", env::PLAN_WINDOW_TOKENS,
+        "Tokens of a spec that a model plans at a time."),
+    KeyDoc::new("plan.overlap_tokens", Kind::Int { min: 0, max: 999_999 }, "1000", env::PLAN_OVERLAP_TOKENS,
+        "Tokens that two windows have in common; less than a window."),
+    KeyDoc::new("plan.max_windows", Kind::Int { min: 1, max: 100 }, "8", env::PLAN_MAX_WINDOWS,
+        "Windows of one spec; a longer one is planned by its headings."),
+    KeyDoc::new("budget.max_cost_usd", Kind::Dollars { max: MAX_DOLLARS }, "", env::BUDGET_MAX_COST_USD,
+        "Dollars per run; it stops there, resumably. The repository's file may only lower what yours says, here and for the other three caps.")
+        .flag("--max-cost-usd").example("20.0"),
+    KeyDoc::new("budget.max_tokens", Kind::Int { min: 1_000, max: MAX_TOKENS }, "", env::BUDGET_MAX_TOKENS,
+        "Tokens per run, input and output.")
+        .flag("--max-tokens").example("5000000"),
+    KeyDoc::new("budget.chunk_max_cost_usd", Kind::Dollars { max: MAX_DOLLARS }, "", env::BUDGET_CHUNK_MAX_COST_USD,
+        "Dollars per chunk.")
+        .flag("--max-cost-usd-per-chunk").example("2.0"),
+    KeyDoc::new("budget.chunk_max_tokens", Kind::Int { min: 1_000, max: MAX_TOKENS }, "", env::BUDGET_CHUNK_MAX_TOKENS,
+        "Tokens per chunk, input and output.")
+        .flag("--max-tokens-per-chunk").example("1000000"),
+    KeyDoc::new("budget.claude", Kind::Int { min: 1_000, max: 1_000_000 }, "", env::BUDGET_CLAUDE,
+        "Prompt tokens per chunk when Claude builds; a task that needs more is split. The same as `prompt_tokens` of [engine.claude].")
+        .example("60000"),
+    KeyDoc::new("budget.replay", Kind::Int { min: 1_000, max: 1_000_000 }, "", env::BUDGET_REPLAY,
+        "The same when recorded answers are replayed, and as `prompt_tokens` of [engine.replay].")
+        .example("60000"),
     KeyDoc::new("budget.max_spec_bytes", Kind::Int { min: 1_024, max: 2_162_688 }, "2162688", env::BUDGET_MAX_SPEC_BYTES,
         "Largest spec that is read, in bytes; a larger one is an error that names it."),
+    KeyDoc::new("retry.max_retries", Kind::Int { min: 0, max: 20 }, "5", env::RETRY_MAX_RETRIES,
+        "Further tries of a request or an engine run that failed for a moment, before the next engine takes over."),
+    KeyDoc::new("retry.base_s", Kind::Seconds { min: 1, max: 3_600 }, "2", env::RETRY_BASE_S,
+        "The first pause is at most this long; each further one at most twice the one before."),
+    KeyDoc::new("retry.max_pause_s", Kind::Seconds { min: 1, max: 3_600 }, "60", env::RETRY_MAX_PAUSE_S,
+        "No pause of our own choice is longer; what a provider asks for is never undercut."),
+    KeyDoc::new("retry.max_wait_s", Kind::Seconds { min: 0, max: DAY }, "120", env::RETRY_MAX_WAIT_S,
+        "What a provider asks for beyond this is not waited for on the spot: the engine counts as limited until then."),
+    KeyDoc::new("network.private_hosts", Kind::List(Of::Host), "[]", env::NETWORK_PRIVATE_HOSTS,
+        "Hosts of chat models that may resolve to private addresses; this machine always may.")
+        .example("[\"llm.internal\"]").wall(),
     KeyDoc::new("worktree.dir", Kind::Path, "", env::WORKTREE_DIR,
         "The folder that holds the worktrees, in a folder of their own for each repository, outside of it; `codelicious` in your cache folder when not set.")
         .example("\"../lanes\""),

@@ -3,76 +3,14 @@
 use super::env_names;
 use super::environment::Environment;
 use super::error::Problem;
-use super::keys::{self, KEYS, SECTIONS};
+use super::keys::{self, FAMILIES, KEYS, SECTIONS};
+use super::raw::{Item, Lines, Raw, item};
 use super::request::Flags;
 use super::value::Origin;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-/// A value as written, with the 1-based line it stands on (0 outside files).
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Item {
-    pub raw: Raw,
-    pub line: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Raw {
-    Text(String),
-    /// Clamped to 128 bits, far outside of every allowed range.
-    Int(i128),
-    Float(f64),
-    Bool(bool),
-    List(Vec<Item>),
-    Table(Vec<(String, Item)>),
-    /// A date or time: no setting is one.
-    Time(String),
-}
-
-impl Raw {
-    /// The type in words, for "is …".
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a text",
-            Self::Int(_) => "a whole number",
-            Self::Float(_) => "a number with a fraction",
-            Self::Bool(_) => "true or false",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a table",
-            Self::Time(_) => "a date or time",
-        }
-    }
-}
-
-/// As TOML on one line.
-impl fmt::Display for Raw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::Int(number) => write!(f, "{number}"),
-            Self::Float(number) => write!(f, "{number:?}"),
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::List(items) => {
-                f.write_str("[")?;
-                for (i, item) in items.iter().enumerate() {
-                    write!(f, "{}{}", if i > 0 { ", " } else { "" }, item.raw)?;
-                }
-                f.write_str("]")
-            }
-            Self::Table(entries) => {
-                f.write_str("{ ")?;
-                for (i, (key, item)) in entries.iter().enumerate() {
-                    write!(f, "{}{key} = {}", if i > 0 { ", " } else { "" }, item.raw)?;
-                }
-                f.write_str(" }")
-            }
-            Self::Time(text) => f.write_str(text),
-        }
-    }
-}
 
 /// A setting in one layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,8 +19,27 @@ pub(super) struct Given {
     pub origin: Origin,
 }
 
-/// What one source sets, by full key.
-pub(super) type Layer = BTreeMap<&'static str, Given>;
+/// What one source sets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Layer {
+    /// By full key.
+    pub keys: BTreeMap<&'static str, Given>,
+    /// Tables whose names people choose; only files have some.
+    pub tables: Vec<Named>,
+}
+
+/// A table whose name somebody chose, not yet looked into.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Named {
+    pub family: &'static str,
+    pub name: String,
+    /// The line of its heading.
+    pub at: Origin,
+    pub fields: Vec<(String, Given)>,
+}
+
+/// The chain of engines, in a file whose `engine` is a table: TOML has no room for a value of that name beside it.
+pub(super) const CHAIN: &str = "chain";
 
 /// A configuration file's text and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,11 +81,17 @@ pub(super) fn from_file(
         Ok(table) => table.into_inner(),
         Err(error) => {
             let line = lines.of(error.span().map_or(0, |span| span.start));
+            let mut message = error.message().to_owned();
+            if has_engine_twice(file.text()) {
+                message.push_str(
+                    "; beside [engine.<name>] tables the chain is written `chain = …` below `[engine]`",
+                );
+            }
             problems.push(Problem::Syntax {
                 at: file.at(line),
-                message: error.message().to_owned(),
+                message,
             });
-            return Layer::new();
+            return Layer::default();
         }
     };
     let mut reader = FileReader {
@@ -136,7 +99,7 @@ pub(super) fn from_file(
         lines,
         user_file,
         problems,
-        layer: Layer::new(),
+        layer: Layer::default(),
     };
     reader.table("", &table);
     reader.layer
@@ -161,16 +124,28 @@ impl FileReader<'_> {
                 format!("{section}.{written}")
             };
             let is_section = section.is_empty() && SECTIONS.iter().any(|(s, _)| *s == written);
+            let family = FAMILIES
+                .iter()
+                .find(|(f, _)| section.is_empty() && *f == written);
+            if let (Some((family, heading)), DeValue::Table(tables)) = (family, value.get_ref()) {
+                self.family(family, heading, tables);
+                continue;
+            }
             match (keys::find(&key), value.get_ref()) {
                 // A dotted name in quotes is no path into a table.
                 (Some(doc), _) if !written.contains('.') => self.key(doc, line, value),
                 (_, DeValue::Table(inner)) if is_section => self.table(written, inner),
-                (_, other) if is_section => self.problems.push(Problem::WrongType {
-                    at: self.file.at(line),
-                    key,
-                    found: item(value, &self.lines, other).raw.kind(),
-                    allowed: format!("a table: [{written}]"),
-                }),
+                (None, other) if is_section || family.is_some() => {
+                    self.problems.push(Problem::WrongType {
+                        at: self.file.at(line),
+                        key,
+                        found: item(value, &self.lines, other).raw.kind(),
+                        allowed: match family {
+                            Some((_, heading)) => format!("a table: {heading}"),
+                            None => format!("a table: [{written}]"),
+                        },
+                    });
+                }
                 (_, other) => self.unknown(
                     line,
                     key,
@@ -180,25 +155,69 @@ impl FileReader<'_> {
         }
     }
 
+    /// Takes tables of a family over as they are: what they may hold depends on all files together.
+    fn family(&mut self, family: &'static str, heading: &'static str, tables: &DeTable<'_>) {
+        for (name, value) in tables {
+            let line = self.lines.of(name.span().start);
+            let written = name.get_ref().as_ref();
+            match value.get_ref() {
+                DeValue::Table(fields) => {
+                    let fields = fields.iter().map(|(field, value)| {
+                        let origin = self.file.at(self.lines.of(field.span().start));
+                        let item = item(value, &self.lines, value.get_ref());
+                        (field.get_ref().to_string(), Given { item, origin })
+                    });
+                    self.layer.tables.push(Named {
+                        family,
+                        name: written.to_owned(),
+                        fields: fields.collect(),
+                        at: self.file.at(line),
+                    });
+                }
+                _ if family == "engine" && written == CHAIN => {
+                    if let Some(doc) = keys::find("engine") {
+                        self.key(doc, line, value);
+                    }
+                }
+                _ if family == "engine"
+                    && keys::nearest(written, [CHAIN].into_iter()).is_some() =>
+                {
+                    self.problems.push(Problem::Unknown {
+                        at: self.file.at(line),
+                        what: "key",
+                        key: format!("{family}.{written}"),
+                        nearest: Some(format!("{family}.{CHAIN}")),
+                    });
+                }
+                other => self.problems.push(Problem::WrongType {
+                    at: self.file.at(line),
+                    key: format!("{family}.{written}"),
+                    found: item(value, &self.lines, other).raw.kind(),
+                    allowed: format!("a table: {heading}"),
+                }),
+            }
+        }
+    }
+
     fn key(&mut self, doc: &'static keys::KeyDoc, line: usize, value: &Spanned<DeValue<'_>>) {
         let at = self.file.at(line);
         if doc.wall && matches!(self.file, File::Repo { .. }) {
             self.problems.push(Problem::Wall {
                 at,
-                key: doc.key,
-                env: doc.env,
+                key: doc.key.to_owned(),
+                env: Some(doc.env),
                 flag: doc.flag,
                 user_file: self.user_file.map(Path::to_path_buf),
             });
             return;
         }
         let item = item(value, &self.lines, value.get_ref());
-        self.layer.insert(doc.key, Given { item, origin: at });
+        self.layer.keys.insert(doc.key, Given { item, origin: at });
     }
 
     fn unknown(&mut self, line: usize, key: String, is_table: bool) {
         let nearest = if is_table {
-            keys::nearest(&key, SECTIONS.iter().map(|(s, _)| *s))
+            keys::nearest(&key, SECTIONS.iter().chain(&FAMILIES).map(|(s, _)| *s))
         } else {
             keys::nearest(&key, KEYS.iter().map(|doc| doc.key))
         };
@@ -211,51 +230,20 @@ impl FileReader<'_> {
     }
 }
 
-fn item(spanned: &Spanned<DeValue<'_>>, lines: &Lines, value: &DeValue<'_>) -> Item {
-    let raw = match value {
-        DeValue::String(text) => Raw::Text(text.to_string()),
-        DeValue::Integer(number) => {
-            let digits = number.as_str();
-            let clamped = if digits.starts_with('-') {
-                i128::MIN
-            } else {
-                i128::MAX
-            };
-            Raw::Int(i128::from_str_radix(digits, number.radix()).unwrap_or(clamped))
-        }
-        DeValue::Float(number) => Raw::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(value) => Raw::Bool(*value),
-        DeValue::Datetime(time) => Raw::Time(time.to_string()),
-        DeValue::Array(items) => {
-            Raw::List(items.iter().map(|i| item(i, lines, i.get_ref())).collect())
-        }
-        DeValue::Table(table) => Raw::Table(
-            table
-                .iter()
-                .map(|(key, value)| {
-                    let mut entry = item(value, lines, value.get_ref());
-                    entry.line = lines.of(key.span().start);
-                    (key.get_ref().to_string(), entry)
-                })
-                .collect(),
-        ),
+/// True for a text that gives `engine` a value and has tables of that name as well.
+fn has_engine_twice(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_start);
+    let is_value = |line: &str| {
+        line.strip_prefix("engine")
+            .is_some_and(|rest| rest.trim_start().starts_with('='))
     };
-    Item {
-        raw,
-        line: lines.of(spanned.span().start),
-    }
-}
-
-/// Reads one value as TOML, as defaults in the table of keys are written.
-pub(super) fn from_text(text: &str) -> Option<Item> {
-    let value = DeValue::parse(text).ok()?;
-    Some(item(&value, &Lines::new(text), value.get_ref()))
+    lines.clone().any(is_value) && lines.any(|line| line.starts_with("[engine"))
 }
 
 /// Reads the environment's layer. An empty variable sets nothing; one with our prefix that is not
 /// known is an error.
 pub(super) fn from_environment(env: &Environment, problems: &mut Vec<Problem>) -> Layer {
-    let mut layer = Layer::new();
+    let mut layer = Layer::default();
     for (name, value) in env
         .vars()
         .filter(|(name, _)| name.starts_with(env_names::PREFIX))
@@ -267,7 +255,7 @@ pub(super) fn from_environment(env: &Environment, problems: &mut Vec<Problem>) -
                     raw: Raw::Text(value.to_owned()),
                     line: 0,
                 };
-                layer.insert(
+                layer.keys.insert(
                     doc.key,
                     Given {
                         item,
@@ -313,71 +301,74 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
     let Flags {
         engine,
         model,
+        endpoint,
         agent_timeout,
         stall_timeout,
         deadline,
         base,
         continuous,
         cycle_sleep,
+        wait_for_reset,
         max_fix_attempts,
         sandbox,
         max_commits,
         max_lines,
         platform,
+        chunk_strategy,
+        max_cost_usd,
+        max_tokens,
+        chunk_max_cost_usd,
+        chunk_max_tokens,
         allow_unverified,
+        // No setting: it is about this run alone.
+        skip_probe: _,
     } = flags;
     let seconds = |d: std::time::Duration| Raw::Int(i128::from(d.as_secs()));
     let count = |n: u32| Raw::Int(i128::from(n));
+    let tokens = |n: u64| Raw::Int(i128::from(n));
     let given = [
         ("engine", engine.map(|e| Raw::Text(e.to_string()))),
         ("model", model.map(Raw::Text)),
+        ("endpoint", endpoint.map(Raw::Text)),
         ("agent_timeout_s", agent_timeout.map(seconds)),
         ("stall_timeout_s", stall_timeout.map(seconds)),
         ("deadline_s", deadline.map(seconds)),
         ("base", base.map(Raw::Text)),
         ("continuous", continuous.map(Raw::Bool)),
         ("cycle_sleep_s", cycle_sleep.map(seconds)),
+        ("wait_for_reset", wait_for_reset.map(Raw::Bool)),
         ("max_fix_attempts", max_fix_attempts.map(count)),
         ("sandbox", sandbox.map(Raw::Text)),
         ("pr.max_commits", max_commits.map(count)),
         ("pr.max_lines", max_lines.map(count)),
         ("pr.platform", platform.map(Raw::Text)),
+        ("plan.strategy", chunk_strategy.map(Raw::Text)),
+        ("budget.max_cost_usd", max_cost_usd.map(Raw::Float)),
+        ("budget.max_tokens", max_tokens.map(tokens)),
+        (
+            "budget.chunk_max_cost_usd",
+            chunk_max_cost_usd.map(Raw::Float),
+        ),
+        ("budget.chunk_max_tokens", chunk_max_tokens.map(tokens)),
         ("verify.allow_unverified", allow_unverified.map(Raw::Bool)),
     ];
-    given
-        .into_iter()
-        .filter_map(|(key, raw)| {
-            let name = keys::find(key)?.flag?;
-            Some((
-                key,
-                Given {
-                    item: Item { raw: raw?, line: 0 },
-                    origin: Origin::Flag { name },
-                },
-            ))
-        })
-        .collect()
-}
-
-/// Line numbers of byte offsets.
-struct Lines {
-    starts: Vec<usize>,
-}
-
-impl Lines {
-    fn new(text: &str) -> Lines {
-        let after = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, b)| *b == b'\n')
-            .map(|(i, _)| i + 1);
-        Lines {
-            starts: std::iter::once(0).chain(after).collect(),
-        }
-    }
-
-    /// 1-based.
-    fn of(&self, offset: usize) -> usize {
-        self.starts.partition_point(|start| *start <= offset)
+    let keys = given.into_iter().filter_map(|(key, raw)| {
+        let raw = raw?;
+        let name = match raw {
+            Raw::Bool(false) if key == "wait_for_reset" => NO_WAIT_FOR_RESET,
+            _ => keys::find(key)?.flag?,
+        };
+        let given = Given {
+            item: Item { raw, line: 0 },
+            origin: Origin::Flag { name },
+        };
+        Some((key, given))
+    });
+    Layer {
+        keys: keys.collect(),
+        tables: Vec::new(),
     }
 }
+
+/// The flag that says no to `wait_for_reset`.
+pub(super) const NO_WAIT_FOR_RESET: &str = "--no-wait-for-reset";

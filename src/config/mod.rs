@@ -7,34 +7,45 @@
 
 mod decode;
 mod endpoint;
+mod engine;
 pub mod env_names;
 mod environment;
 mod error;
+mod fields;
 mod keys;
 mod layers;
+mod raw;
 mod request;
 mod resolve;
 mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
+mod token;
 mod value;
 
 pub use endpoint::{ANTHROPIC, Endpoint, EndpointError, HUGGINGFACE, OPENAI};
+pub use engine::{
+    BUILT_IN, ChatSettings, CommandSettings, EngineChoice, EngineKind, EngineRef, EngineSettings,
+    PRESETS, TokenSource,
+};
 pub use environment::{Color, Environment};
 pub use error::{ConfigError, Problem};
+pub use fields::{ENGINE_FIELDS, Field, For, PRICE_FIELDS, Wall};
 pub use keys::{KEYS, KeyDoc, Kind, Of, SECTIONS};
 pub use request::{
-    BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EngineKind, EventsRequest, Flags,
-    Format, GcRequest, InitRequest, MoveRequest, MoveVerb, Output, PlanRequest, Request, Restart,
-    Shell, StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
+    BuildRequest, DemoRequest, DoctorRequest, EventsRequest, Flags, Format, GcRequest, InitRequest,
+    MoveRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest, VERBS,
+    Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use settings::{
     BudgetSettings, CheckCommand, ClaudeSettings, CommitSettings, CommitTemplate, EnvSettings,
-    GcSettings, LogSettings, Platform, PrSettings, SandboxMode, SetValue, Settings, SpecSettings,
-    VerifySettings, WorktreeSettings,
+    GcSettings, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings,
+    PriceSetting, RetrySettings, SandboxMode, SetValue, Settings, SpecSettings, VerifySettings,
+    WorktreeSettings,
 };
 pub use template::{reference, template};
+pub use token::{Token, TokenError};
 pub use value::{Origin, Value};
 
 use layers::{File, Layer};
@@ -75,7 +86,7 @@ fn merge(
     let user_file = env.user_file();
     let [user, repo] = files.map(|file| match file {
         Some(file) => layers::from_file(&file, user_file.as_deref(), &mut problems),
-        None => Layer::new(),
+        None => Layer::default(),
     });
     let variables = layers::from_environment(env, &mut problems);
     resolve::resolve(

@@ -1,8 +1,8 @@
 //! What a command line asks for, as data: written by the command line, read by the application.
 
-use std::fmt;
+use super::engine::EngineChoice;
+use super::layers::NO_WAIT_FOR_RESET;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// One validated invocation.
@@ -30,6 +30,8 @@ pub struct BuildRequest {
     /// Show the plan and change nothing.
     pub dry_run: bool,
     pub restart: Restart,
+    /// The session of the first engine's program that the first chunk of this run goes on with.
+    pub resume: Option<String>,
     pub output: Output,
     pub flags: Flags,
 }
@@ -173,18 +175,28 @@ pub enum Shell {
 pub struct Flags {
     pub engine: Option<EngineChoice>,
     pub model: Option<String>,
+    /// As typed: whatever is wrong with it is told without repeating it.
+    pub endpoint: Option<String>,
     pub agent_timeout: Option<Duration>,
     pub stall_timeout: Option<Duration>,
     pub deadline: Option<Duration>,
     pub base: Option<String>,
     pub continuous: Option<bool>,
     pub cycle_sleep: Option<Duration>,
+    pub wait_for_reset: Option<bool>,
     pub max_fix_attempts: Option<u32>,
     pub sandbox: Option<String>,
     pub max_commits: Option<u32>,
     pub max_lines: Option<u32>,
     pub platform: Option<String>,
+    pub chunk_strategy: Option<String>,
+    pub max_cost_usd: Option<f64>,
+    pub max_tokens: Option<u64>,
+    pub chunk_max_cost_usd: Option<f64>,
+    pub chunk_max_tokens: Option<u64>,
     pub allow_unverified: Option<bool>,
+    /// Begin without having asked whether each engine of the chain can be used.
+    pub skip_probe: bool,
 }
 
 impl Flags {
@@ -194,24 +206,35 @@ impl Flags {
         let Self {
             engine,
             model,
+            endpoint,
             agent_timeout,
             stall_timeout,
             deadline,
             base,
             continuous,
             cycle_sleep,
+            wait_for_reset,
             max_fix_attempts,
             sandbox,
             max_commits,
             max_lines,
             platform,
+            chunk_strategy,
+            max_cost_usd,
+            max_tokens,
+            chunk_max_cost_usd,
+            chunk_max_tokens,
             allow_unverified,
+            skip_probe,
         } = self;
         let seconds = |d: &Option<Duration>| d.map(|d| d.as_secs().to_string());
         let number = |n: &Option<u32>| n.map(|n| n.to_string());
+        let tokens = |n: &Option<u64>| n.map(|n| n.to_string());
+        let dollars = |n: &Option<f64>| n.map(|n| n.to_string());
         let valued = [
             ("--engine", engine.as_ref().map(ToString::to_string)),
             ("--model", model.clone()),
+            ("--endpoint", endpoint.clone()),
             ("--agent-timeout", seconds(agent_timeout)),
             ("--stall-timeout", seconds(stall_timeout)),
             ("--sandbox", sandbox.clone()),
@@ -220,77 +243,28 @@ impl Flags {
             ("--max-loc-per-pr", number(max_lines)),
             ("--platform", platform.clone()),
             ("--base", base.clone()),
+            ("--chunk-strategy", chunk_strategy.clone()),
             ("--deadline", seconds(deadline)),
             ("--cycle-sleep-s", seconds(cycle_sleep)),
+            ("--max-cost-usd", dollars(max_cost_usd)),
+            ("--max-tokens", tokens(max_tokens)),
+            ("--max-cost-usd-per-chunk", dollars(chunk_max_cost_usd)),
+            ("--max-tokens-per-chunk", tokens(chunk_max_tokens)),
         ];
         let plain = [
-            ("--allow-unverified", *allow_unverified),
-            ("--continuous", *continuous),
+            ("--allow-unverified", *allow_unverified == Some(true)),
+            ("--continuous", *continuous == Some(true)),
+            ("--wait-for-reset", *wait_for_reset == Some(true)),
+            (NO_WAIT_FOR_RESET, *wait_for_reset == Some(false)),
+            ("--skip-auth-check", *skip_probe),
         ];
         let mut words = Vec::new();
         for (name, value) in valued {
             words.extend(value.into_iter().flat_map(|v| [name.to_owned(), v]));
         }
-        let given = plain.iter().filter(|(_, on)| *on == Some(true));
+        let given = plain.iter().filter(|(_, on)| *on);
         words.extend(given.map(|(name, _)| (*name).to_owned()));
         words
-    }
-}
-
-/// An engine this version can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EngineKind {
-    /// Claude Code, the command line agent.
-    Claude,
-    /// Our own loop over recorded answers.
-    Replay,
-}
-
-impl EngineKind {
-    /// The word for it in settings, ledger and output.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Claude => "claude",
-            Self::Replay => "replay",
-        }
-    }
-}
-
-/// Which engine the user wants.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum EngineChoice {
-    /// The first that is installed and logged in.
-    #[default]
-    Auto,
-    Claude,
-    /// Recorded answers from this file.
-    Replay(PathBuf),
-}
-
-impl FromStr for EngineChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "claude" => Ok(Self::Claude),
-            _ => match text.strip_prefix("replay:") {
-                Some(file) if !file.trim().is_empty() => Ok(Self::Replay(PathBuf::from(file))),
-                Some(_) => Err("replay needs a file: replay:FILE".to_owned()),
-                None if text == "replay" => Err("replay needs a file: replay:FILE".to_owned()),
-                None => Err("known engines are auto, claude and replay:FILE".to_owned()),
-            },
-        }
-    }
-}
-
-impl fmt::Display for EngineChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Claude => f.write_str("claude"),
-            Self::Replay(file) => write!(f, "replay:{}", file.display()),
-        }
     }
 }
 

@@ -1,14 +1,19 @@
 //! From layers to settings: the highest layer wins, and everything wrong in any of them is gathered.
 
+mod chain;
+mod engines;
+mod prices;
+
 use super::decode::{self, Decoded, Fault, Form, What};
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
-use super::keys::{self, KeyDoc, Kind};
-use super::layers::{self, Given, Item, Layer};
-use super::request::EngineChoice;
+use super::keys::{self, Kind};
+use super::layers::{Given, Layer};
+use super::raw::{self, Item};
 use super::settings::{
-    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, GcSettings, LogSettings, Platform,
-    PrSettings, SandboxMode, SetValue, Settings, SpecSettings, VerifySettings, WorktreeSettings,
+    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, GcSettings, LogSettings,
+    NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings, SandboxMode,
+    SetValue, Settings, SpecSettings, VerifySettings, WorktreeSettings,
 };
 use super::value::{Origin, Value};
 use std::path::{Component, Path, PathBuf};
@@ -30,15 +35,24 @@ pub(super) fn resolve(
     };
     let platform = r.get("pr.platform", decode::one_of);
     let sandbox = r.get("sandbox", decode::one_of);
-    let engine = r.get("engine", decode::engine);
+    let continuous = r.get("continuous", decode::boolean);
+    let engines = r.engines();
+    let engine = r.chain(&engines);
     let mut settings = Settings {
-        engine: r.replay_file(engine),
+        engine,
         model: r.optional("model", decode::word),
+        endpoint: r.optional("endpoint", decode::endpoint),
+        engines,
+        prices: r.prices(),
         agent_timeout: r.get("agent_timeout_s", decode::seconds),
         stall_timeout: r.get("stall_timeout_s", decode::seconds),
         deadline: r.optional("deadline_s", decode::seconds),
         base: r.optional("base", decode::word),
-        continuous: r.get("continuous", decode::boolean),
+        wait_for_reset: r
+            .optional("wait_for_reset", decode::boolean)
+            .map(|wait| wait.unwrap_or(*continuous)),
+        max_wait_total: r.get("max_wait_total_s", decode::seconds),
+        continuous,
         cycle_sleep: r.get("cycle_sleep_s", decode::seconds),
         max_attempts: r.get("max_attempts", decode::count),
         max_fix_attempts: r.get("max_fix_attempts", decode::count),
@@ -52,9 +66,21 @@ pub(super) fn resolve(
             paths: r.get("specs.paths", decode::list),
             exclude: r.get("specs.exclude", decode::list),
         },
+        plan: r.plan(),
+        retry: RetrySettings {
+            max_retries: r.get("retry.max_retries", decode::count),
+            base: r.get("retry.base_s", decode::seconds),
+            max_pause: r.get("retry.max_pause_s", decode::seconds),
+            max_wait: r.get("retry.max_wait_s", decode::seconds),
+        },
+        network: NetworkSettings {
+            private_hosts: r.get("network.private_hosts", decode::list),
+        },
         budget: BudgetSettings {
-            claude: r.get("budget.claude", decode::int),
-            replay: r.get("budget.replay", decode::int),
+            max_cost_usd: r.cap("budget.max_cost_usd", decode::dollars),
+            max_tokens: r.cap("budget.max_tokens", decode::int),
+            chunk_max_cost_usd: r.cap("budget.chunk_max_cost_usd", decode::dollars),
+            chunk_max_tokens: r.cap("budget.chunk_max_tokens", decode::int),
             max_spec_bytes: r.get("budget.max_spec_bytes", decode::int),
         },
         worktree: WorktreeSettings {
@@ -91,8 +117,11 @@ pub(super) fn resolve(
         },
         set: Vec::new(),
     };
+    r.apply_endpoint(&mut settings);
+    // What is no key of the table stays in its order behind those that are.
+    let place = |key: &str| keys::KEYS.iter().position(|doc| doc.key == key);
     r.set
-        .sort_by_key(|set| keys::KEYS.iter().position(|doc| doc.key == set.key));
+        .sort_by_key(|set| place(&set.key).unwrap_or(usize::MAX));
     settings.set = r.set;
     match ConfigError::from_problems(r.problems) {
         Some(error) => Err(error),
@@ -130,6 +159,23 @@ impl Resolver<'_> {
         }
     }
 
+    /// A bound on what may be spent: of the two files the lower one counts, so that no repository can raise what
+    /// its user wrote down; environment and flags win as ever.
+    fn cap<T: PartialOrd>(&mut self, key: &'static str, decode: Decode<T>) -> Value<Option<T>> {
+        let mut cap: Option<Value<T>> = None;
+        for given in self.all(key, decode) {
+            let is_raised = matches!(given.origin, Origin::RepoFile { .. })
+                && cap.as_ref().is_some_and(|cap| cap.value <= given.value);
+            if !is_raised {
+                cap = Some(given);
+            }
+        }
+        match cap {
+            Some(cap) => cap.map(Some),
+            None => Value::default(),
+        }
+    }
+
     /// All layers' lists together, without repeats; the origin is the highest layer's.
     fn union(&mut self, key: &'static str, decode: Decode<Vec<String>>) -> Value<Vec<String>> {
         let mut whole: Value<Vec<String>> = Value::default();
@@ -148,7 +194,7 @@ impl Resolver<'_> {
     fn all<T>(&mut self, key: &'static str, decode: Decode<T>) -> Vec<Value<T>> {
         let doc = keys::find(key)
             .expect("every key that is asked for stands in KEYS, as the tests ask for all");
-        let default = layers::from_text(doc.default)
+        let default = raw::from_text(doc.default)
             .and_then(|item| decode(&item, doc.kind, Form::Toml).ok())
             .map(|value| Value {
                 value,
@@ -156,7 +202,7 @@ impl Resolver<'_> {
             });
         let mut found: Vec<Value<T>> = default.into_iter().collect();
         let mut shown = None;
-        for given in self.layers.iter().filter_map(|layer| layer.get(key)) {
+        for given in self.layers.iter().filter_map(|layer| layer.keys.get(key)) {
             let form = match given.origin {
                 Origin::Env { .. } => Form::Words,
                 Origin::Default
@@ -169,10 +215,10 @@ impl Resolver<'_> {
                     value,
                     origin: given.origin.clone(),
                 }),
-                Err(fault) => self.problems.push(problem(doc, given, fault)),
+                Err(fault) => self.problems.push(problem(key, doc.kind, given, fault)),
             }
             shown = Some(SetValue {
-                key,
+                key: key.to_owned(),
                 value: given.item.raw.to_string(),
                 origin: given.origin.clone(),
             });
@@ -211,17 +257,34 @@ impl Resolver<'_> {
         word.map(|_| SandboxMode::Off)
     }
 
-    fn replay_file(&self, engine: Value<EngineChoice>) -> Value<EngineChoice> {
-        match engine.value {
-            EngineChoice::Replay(file) => {
-                let file = self.absolute(&file, &engine.origin);
-                Value {
-                    value: EngineChoice::Replay(file),
-                    origin: engine.origin,
-                }
-            }
-            EngineChoice::Auto | EngineChoice::Claude => engine,
+    fn plan(&mut self) -> PlanSettings {
+        let plan = PlanSettings {
+            strategy: self
+                .get("plan.strategy", decode::one_of)
+                .map(|word| match word.as_str() {
+                    "tasks" => PlanStrategy::Tasks,
+                    "llm" => PlanStrategy::Llm,
+                    _ => PlanStrategy::Auto,
+                }),
+            window_tokens: self.get("plan.window_tokens", decode::int),
+            overlap_tokens: self.get("plan.overlap_tokens", decode::int),
+            max_windows: self.get("plan.max_windows", decode::count),
+        };
+        if *plan.overlap_tokens >= *plan.window_tokens && *plan.window_tokens > 0 {
+            let (overlap, window) = (&plan.overlap_tokens, &plan.window_tokens);
+            // Who said the last word can take it back.
+            let at = match overlap.origin.rank() >= window.origin.rank() {
+                true => &overlap.origin,
+                false => &window.origin,
+            };
+            self.problems.push(Problem::BadValue {
+                at: at.clone(),
+                key: "plan.overlap_tokens".to_owned(),
+                given: overlap.value.to_string(),
+                allowed: format!("less than `plan.window_tokens`, which is {}", window.value),
+            });
         }
+        plan
     }
 
     fn worktree_dir(&mut self) -> Value<Option<PathBuf>> {
@@ -249,6 +312,11 @@ impl Resolver<'_> {
 
     fn program(&mut self, key: &'static str) -> Value<PathBuf> {
         let given = self.get(key, decode::text);
+        self.located(given)
+    }
+
+    /// A program as it is started: a bare name is left to `PATH`.
+    fn located(&self, given: Value<String>) -> Value<PathBuf> {
         let path = Path::new(&given.value);
         let bare = path.components().count() == 1 && !given.value.starts_with(['.', '~', '/']);
         let value = if bare {
@@ -295,26 +363,27 @@ fn normal(path: &Path) -> PathBuf {
     out
 }
 
-fn problem(doc: &KeyDoc, given: &Given, fault: Fault) -> Problem {
+fn problem(key: &str, kind: Kind, given: &Given, fault: Fault) -> Problem {
     let at = if fault.line > 0 {
         given.origin.at_line(fault.line)
     } else {
         given.origin.clone()
     };
-    let key = doc.key.to_owned();
+    let key = key.to_owned();
     match fault.what {
         What::Type(found) => Problem::WrongType {
             at,
             key,
             found,
-            allowed: doc.kind.allowed(),
+            allowed: kind.allowed(),
         },
         What::Value(given) => Problem::BadValue {
             at,
             key,
             given,
-            allowed: doc.kind.allowed(),
+            allowed: kind.allowed(),
         },
+        What::Reason(why) => Problem::Unusable { at, key, why },
         What::Field { name, nearest } => Problem::Unknown {
             at,
             what: "key",

@@ -1,7 +1,11 @@
 //! The settings of a run, as data.
 
-use super::request::{EngineChoice, EngineKind};
+use super::endpoint::Endpoint;
+use super::engine::{EngineChoice, EngineRef, EngineSettings};
 use super::value::{Origin, Value};
+use crate::model::Price;
+use chrono::NaiveDate;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +14,14 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub engine: Value<EngineChoice>,
+    /// Of the first engine; [`Settings::model_of`] knows what else counts.
     pub model: Value<Option<String>>,
+    /// Stands as `base_url` of the first chat provider of the chain already.
+    pub endpoint: Value<Option<Endpoint>>,
+    /// All built-in engines and all named by tables, by name; recordings as `replay`.
+    pub engines: BTreeMap<String, EngineSettings>,
+    /// By model, `engine:model`, or either with a `*` at its end; see [`Settings::price_of`].
+    pub prices: BTreeMap<String, PriceSetting>,
     /// Bound on one engine run.
     pub agent_timeout: Value<Duration>,
     /// Bound on an engine's silence.
@@ -20,6 +31,10 @@ pub struct Settings {
     pub base: Value<Option<String>>,
     pub continuous: Value<bool>,
     pub cycle_sleep: Value<Duration>,
+    /// Wait where all engines are limited.
+    pub wait_for_reset: Value<bool>,
+    /// Bound on such waits together, in a run without a deadline.
+    pub max_wait_total: Value<Duration>,
     /// Engine attempts per chunk over all runs.
     pub max_attempts: Value<u32>,
     /// Fix turns per attempt.
@@ -27,7 +42,10 @@ pub struct Settings {
     pub sandbox: Value<SandboxMode>,
     pub pr: PrSettings,
     pub specs: SpecSettings,
+    pub plan: PlanSettings,
     pub budget: BudgetSettings,
+    pub retry: RetrySettings,
+    pub network: NetworkSettings,
     pub worktree: WorktreeSettings,
     pub env: EnvSettings,
     pub verify: VerifySettings,
@@ -35,15 +53,59 @@ pub struct Settings {
     pub log: LogSettings,
     pub gc: GcSettings,
     pub claude: ClaudeSettings,
-    /// What somebody set, in the order of [`super::KEYS`].
+    /// What somebody set, in the order of [`super::KEYS`]; then engines and prices.
     pub set: Vec<SetValue>,
+}
+
+impl Settings {
+    /// The engines in the order in which they are tried; empty for `auto`.
+    pub fn chain(&self) -> &[EngineRef] {
+        match &*self.engine {
+            EngineChoice::Auto => &[],
+            EngineChoice::Chain(chain) => chain,
+        }
+    }
+
+    /// What is set of an engine. Engines of the chain always have something.
+    pub fn engine(&self, engine: &EngineRef) -> Option<&EngineSettings> {
+        self.engines.get(engine.name())
+    }
+
+    /// The model that an engine is asked to use. For the first engine of a chain `model` counts as well: where it
+    /// comes from a higher layer than the engine's own, or the engine has none.
+    pub fn model_of(&self, name: &str, is_first: bool) -> Option<&str> {
+        let own = self.engines.get(name).map(|engine| &engine.model);
+        let own = own.filter(|own| own.value.is_some());
+        match own {
+            Some(own) if !is_first || own.origin.rank() >= self.model.origin.rank() => {
+                own.as_deref()
+            }
+            _ if is_first => self.model.as_deref(),
+            Some(_) | None => None,
+        }
+    }
+
+    /// What a model costs with an engine: by `engine:model`, else by the model's name, else by the longest
+    /// beginning of either that ends in `*`. None where nobody said; there are no built-in prices.
+    pub fn price_of(&self, engine: &str, model: &str) -> Option<&PriceSetting> {
+        let full = format!("{engine}:{model}");
+        let exact = self.prices.get(&full).or_else(|| self.prices.get(model));
+        exact.or_else(|| {
+            let begins = |start: &str| full.starts_with(start) || model.starts_with(start);
+            let fitting = self.prices.iter().filter_map(|(name, price)| {
+                let start = name.strip_suffix('*')?;
+                begins(start).then_some((start.len(), price))
+            });
+            fitting.max_by_key(|(len, _)| *len).map(|(_, price)| price)
+        })
+    }
 }
 
 /// A setting that is not left at its default, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetValue {
-    pub key: &'static str,
-    /// As TOML, as it was written.
+    pub key: String,
+    /// As TOML, as it was written; of lists that add up, the highest layer's.
     pub value: String,
     pub origin: Origin,
 }
@@ -81,22 +143,68 @@ pub struct SpecSettings {
     pub exclude: Value<Vec<String>>,
 }
 
+/// How specs become chunks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlanSettings {
+    pub strategy: Value<PlanStrategy>,
+    /// Tokens of a spec that a model plans at a time.
+    pub window_tokens: Value<u64>,
+    /// Tokens that two windows have in common; less than a window.
+    pub overlap_tokens: Value<u64>,
+    pub max_windows: Value<u32>,
+}
+
+/// What cuts a spec into chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanStrategy {
+    /// Its tasks, if there are any.
+    #[default]
+    Auto,
+    Tasks,
+    /// A model.
+    Llm,
+}
+
+/// What may be spent; None is without a bound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BudgetSettings {
-    pub claude: Value<u64>,
-    pub replay: Value<u64>,
+    /// Per run.
+    pub max_cost_usd: Value<Option<f64>>,
+    /// Per run, input and output.
+    pub max_tokens: Value<Option<u64>>,
+    pub chunk_max_cost_usd: Value<Option<f64>>,
+    pub chunk_max_tokens: Value<Option<u64>>,
     /// Largest spec that is read.
     pub max_spec_bytes: Value<u64>,
 }
 
-impl BudgetSettings {
-    /// Prompt tokens a chunk may have for this engine.
-    pub fn chunk_tokens(&self, engine: EngineKind) -> u64 {
-        match engine {
-            EngineKind::Claude => *self.claude,
-            EngineKind::Replay => *self.replay,
-        }
-    }
+/// Bounds on trying again, as `core::retry` takes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RetrySettings {
+    /// Tries after the first one.
+    pub max_retries: Value<u32>,
+    /// The longest first pause.
+    pub base: Value<Duration>,
+    /// No pause of our own choice is longer.
+    pub max_pause: Value<Duration>,
+    /// What a provider asks for beyond this is not waited for on the spot.
+    pub max_wait: Value<Duration>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkSettings {
+    /// Hosts that may resolve to private addresses, as `Endpoint::host` writes them.
+    pub private_hosts: Value<Vec<String>>,
+}
+
+/// What somebody says that a model costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PriceSetting {
+    pub price: Price,
+    /// When it was looked up.
+    pub date: NaiveDate,
+    /// Where its table begins.
+    pub origin: Origin,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,27 +5,27 @@ use secrecy::ExposeSecret;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const USER: &str = "/home/ann/.config/codelicious/config.toml";
-const REPO: &str = "/repo/codelicious.toml";
+pub(super) const USER: &str = "/home/ann/.config/codelicious/config.toml";
+pub(super) const REPO: &str = "/repo/codelicious.toml";
 
 /// One configuration in all its layers.
 #[derive(Default)]
-struct Case<'a> {
-    user: &'a str,
-    repo: &'a str,
-    env: &'a [(&'a str, &'a str)],
-    flags: Flags,
+pub(super) struct Case<'a> {
+    pub user: &'a str,
+    pub repo: &'a str,
+    pub env: &'a [(&'a str, &'a str)],
+    pub flags: Flags,
 }
 
 impl Case<'_> {
-    fn environment(&self) -> Environment {
+    pub fn environment(&self) -> Environment {
         Environment::from_vars(
             "/cwd",
             [("HOME", "/home/ann")].iter().chain(self.env).copied(),
         )
     }
 
-    fn resolve(&self) -> Result<Settings, ConfigError> {
+    pub fn resolve(&self) -> Result<Settings, ConfigError> {
         let files = [
             Some(File::User {
                 path: USER.into(),
@@ -45,23 +45,23 @@ impl Case<'_> {
         )
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         self.resolve().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn error(&self) -> String {
+    pub fn error(&self) -> String {
         self.resolve().expect_err("an error").to_string()
     }
 }
 
-fn repo(text: &str) -> Case<'_> {
+pub(super) fn repo(text: &str) -> Case<'_> {
     Case {
         repo: text,
         ..Case::default()
     }
 }
 
-fn user(text: &str) -> Case<'_> {
+pub(super) fn user(text: &str) -> Case<'_> {
     Case {
         user: text,
         ..Case::default()
@@ -81,7 +81,31 @@ fn defaults_are_those_of_the_table() {
         (*s.pr.max_commits, *s.pr.max_lines, *s.pr.platform),
         (8, 250, Platform::Auto)
     );
-    assert_eq!(s.budget.chunk_tokens(EngineKind::Claude), 60_000);
+    assert_eq!(*s.engines["claude"].prompt_tokens, 60_000);
+    assert_eq!(*s.plan.strategy, PlanStrategy::Auto);
+    assert_eq!(
+        (
+            *s.plan.window_tokens,
+            *s.plan.overlap_tokens,
+            *s.plan.max_windows
+        ),
+        (12_000, 1_000, 8)
+    );
+    assert_eq!(*s.retry.max_retries, 5);
+    assert_eq!(
+        [
+            *s.retry.base,
+            *s.retry.max_pause,
+            *s.retry.max_wait,
+            *s.max_wait_total
+        ],
+        [2, 60, 120, 86_400].map(Duration::from_secs)
+    );
+    assert_eq!(
+        (s.budget.max_cost_usd.value, s.budget.max_tokens.value),
+        (None, None)
+    );
+    assert!(!*s.wait_for_reset && s.network.private_hosts.is_empty() && s.prices.is_empty());
     assert_eq!(*s.verify.timeout, Duration::from_secs(900));
     assert!(*s.verify.detect && !*s.verify.allow_unverified && !*s.continuous);
     assert_eq!(s.claude.path.value, PathBuf::from("claude"));
@@ -115,7 +139,17 @@ fn the_table_is_consistent() {
             .filter(|text| !text.is_empty())
         {
             let file = format!("{} = {text}\n", doc.key);
-            let settings = user(&file).settings();
+            // An endpoint alone is refused: it needs a chat provider.
+            let case = Case {
+                user: &file,
+                env: match doc.kind {
+                    Kind::Endpoint => &[("CODELICIOUS_ENGINE", "openai")],
+                    _ => &[],
+                },
+                ..Case::default()
+            };
+            let mut settings = case.settings();
+            settings.set.retain(|set| set.origin.rank() == 1);
             assert_eq!(settings.set.len(), 1, "{file}");
             assert_eq!(settings.set[0].key, doc.key);
             assert_eq!(settings.set[0].origin.to_string(), format!("{USER}:1"));
@@ -149,27 +183,58 @@ fn the_higher_layer_wins_and_is_named() {
 fn every_flag_reaches_its_setting() {
     let second = Some(Duration::from_secs(7));
     let flags = Flags {
-        engine: Some(EngineChoice::Replay("tape".into())),
+        engine: Some("replay:tape,openai".parse().expect("a chain")),
         model: Some("m".into()),
+        endpoint: Some("https://there/v1".into()),
         agent_timeout: second,
         stall_timeout: second,
         deadline: second,
         base: Some("b".into()),
         continuous: Some(true),
         cycle_sleep: second,
+        wait_for_reset: Some(true),
         max_fix_attempts: Some(7),
         sandbox: Some("off".into()),
         max_commits: Some(7),
         max_lines: Some(77),
         platform: Some("local".into()),
+        chunk_strategy: Some("llm".into()),
+        max_cost_usd: Some(7.5),
+        max_tokens: Some(7_000),
+        chunk_max_cost_usd: Some(0.75),
+        chunk_max_tokens: Some(7_001),
         allow_unverified: Some(true),
+        skip_probe: true,
     };
     let s = Case {
         flags,
         ..Case::default()
     }
     .settings();
-    assert_eq!(*s.engine, EngineChoice::Replay("/cwd/tape".into()));
+    assert_eq!(
+        s.chain(),
+        [
+            EngineRef::Replay("/cwd/tape".into()),
+            EngineRef::Named("openai".into())
+        ]
+    );
+    assert_eq!(
+        s.endpoint.as_ref().map(ToString::to_string),
+        Some("https://there/v1".into())
+    );
+    assert_eq!(s.engines["openai"].chat.base_url.value, s.endpoint.value);
+    assert_eq!(*s.plan.strategy, PlanStrategy::Llm);
+    assert_eq!(
+        (s.budget.max_cost_usd.value, s.budget.max_tokens.value),
+        (Some(7.5), Some(7_000))
+    );
+    assert_eq!(
+        (
+            s.budget.chunk_max_cost_usd.value,
+            s.budget.chunk_max_tokens.value
+        ),
+        (Some(0.75), Some(7_001))
+    );
     assert_eq!(
         (s.model.as_deref(), s.base.as_deref()),
         (Some("m"), Some("b"))
@@ -187,7 +252,7 @@ fn every_flag_reaches_its_setting() {
         (*s.pr.platform, *s.sandbox),
         (Platform::Local, SandboxMode::Off)
     );
-    assert!(*s.continuous && *s.verify.allow_unverified);
+    assert!(*s.continuous && *s.wait_for_reset && *s.verify.allow_unverified);
     let flagged: Vec<String> = s.set.iter().map(|set| set.origin.to_string()).collect();
     let known: Vec<&str> = KEYS.iter().filter_map(|doc| doc.flag).collect();
     assert_eq!(flagged, known);
@@ -284,7 +349,10 @@ fn wrong_types_and_values_say_what_is_allowed() {
         ("agent_timeout_s = 1.5", "a number with a fraction"),
         ("deadline_s = 'soon'", "cannot be \"soon\""),
         ("deadline_s = 1979-05-27", "a date or time"),
-        ("engine = 'gpt'", "auto, claude or replay:FILE"),
+        (
+            "engine = 'gpt'",
+            "codelicious.toml:1: unknown engine `gpt`; known are auto, claude,",
+        ),
         (
             "pr.platform = 'svn'",
             "one of auto, local, github, gitlab, gitea",
@@ -397,9 +465,19 @@ fn a_mistake_shows_although_a_higher_layer_overrides_it() {
 fn walls_are_the_users_alone() {
     let table = [
         (
+            "endpoint",
+            "'https://evil/v1'",
+            "set it with --endpoint or CODELICIOUS_ENDPOINT, or in your own file",
+        ),
+        (
             "sandbox",
             "'off'",
             "set it with --sandbox or CODELICIOUS_SANDBOX",
+        ),
+        (
+            "network.private_hosts",
+            "['llm.internal']",
+            "CODELICIOUS_NETWORK_PRIVATE_HOSTS",
         ),
         (
             "env.pass",
@@ -417,7 +495,13 @@ fn walls_are_the_users_alone() {
             error.starts_with(&start) && error.contains(part) && error.ends_with(USER),
             "{error}"
         );
-        assert_eq!(user(&text).settings().set[0].key, key);
+        let chain = [("CODELICIOUS_ENGINE", "openai")];
+        let own = Case {
+            user: &text,
+            env: if key == "endpoint" { &chain } else { &[] },
+            ..Case::default()
+        };
+        assert!(own.settings().set.iter().any(|set| set.key == key));
     }
     let barred: Vec<&str> = KEYS
         .iter()
@@ -506,8 +590,8 @@ fn relative_paths_start_where_they_were_written() {
         PathBuf::from("/home/ann/bin/claude")
     );
     assert_eq!(
-        *repo("engine = 'replay:t.json'").settings().engine,
-        EngineChoice::Replay("/repo/t.json".into())
+        repo("engine = 'replay:t.json'").settings().chain(),
+        [EngineRef::Replay("/repo/t.json".into())]
     );
 }
 

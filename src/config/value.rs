@@ -37,6 +37,17 @@ impl Origin {
         }
     }
 
+    /// The place among the layers: of two values for the same thing, that of the higher one counts.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::UserFile { .. } => 1,
+            Self::RepoFile { .. } => 2,
+            Self::Env { .. } => 3,
+            Self::Flag { .. } => 4,
+        }
+    }
+
     /// True when nobody set the value.
     pub fn is_default(&self) -> bool {
         matches!(self, Self::Default)

@@ -94,10 +94,16 @@ fn completions_are_written_for_every_shell() {
     let repo = Repo::bare_bones();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = repo.run(&["completions", shell]).expect(0);
-        for word in ["max-loc-per-pr", "doctor"] {
+        for word in [
+            "max-loc-per-pr",
+            "doctor",
+            "skip-auth-check",
+            "skip-credential-probe",
+            "max-cost-usd-per-chunk",
+        ] {
             assert!(ended.stdout.contains(word), "{shell}: {word}");
         }
-        for word in ["parallel", "skip-auth-check"] {
+        for word in ["parallel", "min-coverage"] {
             assert!(
                 !ended.stdout.contains(word),
                 "{shell} offers {word}, which is refused"
@@ -113,12 +119,7 @@ fn flags_without_an_effect_are_refused_by_name_before_anything_happens() {
     let repo = with_specs(&[("specs/a.md", 1)]);
     for args in [
         &["--parallel", "2"][..],
-        &["--resume", "x"],
-        &["--resume"],
-        &["--endpoint", "http://localhost"],
         &["--min-coverage", "80"],
-        &["--skip-auth-check"],
-        &["--skip-credential-probe"],
         &["--parallel=2", "--dry-run"],
     ] {
         refused(
@@ -136,7 +137,14 @@ fn flags_without_an_effect_are_refused_by_name_before_anything_happens() {
         (&["--platform", "gitlab"], "--platform"),
         (&["--platform", "gitea"], "--platform"),
         (&["--platform", "sourcehut"], "sourcehut"),
-        (&["--engine", "codex"], "codex"),
+        (&["--engine", "codx"], "did you mean `codex`?"),
+        (&["--engine", "claude,claude"], "named twice"),
+        (
+            &["--endpoint", "http://localhost/v1"],
+            "--endpoint: an endpoint has no effect here, because the engine is auto",
+        ),
+        (&["--resume", "two words"], "one word"),
+        (&["--resume", "x", "--no-resume"], "--no-resume"),
         (&["--engine", "replay"], "replay:FILE"),
         (&["--engine", "replay:"], "replay:FILE"),
     ] {
@@ -157,6 +165,16 @@ fn numbers_are_bounded_at_both_ends() {
         ("--agent-timeout", ["1", "7d"], ["0", "8d"]),
         ("--stall-timeout", ["1s", "604800"], ["0", "604801"]),
         ("--deadline", ["8h", "35d"], ["0", "36d"]),
+        (
+            "--max-tokens",
+            ["1000", "1000000000000"],
+            ["999", "1000000000001"],
+        ),
+        (
+            "--max-tokens-per-chunk",
+            ["1000", "1000000000000"],
+            ["999", "1000000000001"],
+        ),
     ] {
         for value in good {
             repo.run(&["--dry-run", &format!("{flag}={value}")])
@@ -165,6 +183,21 @@ fn numbers_are_bounded_at_both_ends() {
         for value in bad.into_iter().chain(["", "many", "1.5"]) {
             refused(&repo, &["--dry-run", &format!("{flag}={value}")], &[flag]);
         }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_endpoint_is_said_without_it() {
+    let repo = with_specs(&[("specs/a.md", 1)]);
+    for bad in [
+        "https://ann:hunter2hunter2@there/v1",
+        "https://there/v1?key=hunter2hunter2",
+        "http://hunter2hunter2.example/v1#",
+        "hunter2hunter2",
+    ] {
+        let args = ["--engine", "openai", "--endpoint", bad];
+        let ended = refused(&repo, &args, &["--endpoint: `endpoint` cannot be used: "]);
+        assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
     }
 }
 

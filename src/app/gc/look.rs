@@ -2,9 +2,9 @@
 
 use super::{Found, Target};
 use crate::app::error::AppError;
+use crate::app::reports;
 use crate::app::survey::Survey;
 use crate::app::world::{SystemClock, World};
-use crate::app::{engine, reports};
 use crate::config::Environment;
 use crate::core::gc::{Facts, Retention, Thing, Unmerged, judge};
 use crate::core::lane::Lane;
@@ -30,7 +30,7 @@ const MAX_PAGE: u64 = 4 << 20;
 /// # Errors
 /// As for any look at the repository: no base, git objects that cannot be read.
 pub(super) fn look(world: &World, repo: &Repo, env: &Environment) -> Result<Vec<Found>, AppError> {
-    let scope = world.scope(repo, &[], engine::kind(&world.settings), env)?;
+    let scope = world.scope(repo, &[], env)?;
     let (survey, ledgers) = world.look(repo, &scope)?;
     let lanes = reports::lanes(world, &survey, &ledgers, scope.remote.as_deref())?;
     let gc = &world.settings.gc;

@@ -53,10 +53,7 @@ impl Session<'_> {
             configured: world.settings.specs.paths.to_vec(),
             exclude: world.settings.specs.exclude.to_vec(),
             remote: remote.clone(),
-            budget_tokens: world
-                .settings
-                .budget
-                .chunk_tokens(engine::kind(&world.settings)),
+            budget_tokens: engine::prompt_tokens(&world.settings),
             max_spec_bytes: *world.settings.budget.max_spec_bytes,
             fresh: self.restart.fresh,
         };

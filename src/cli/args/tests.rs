@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::{KEYS, Kind, Wanted};
+use crate::config::{EngineChoice, EngineRef, KEYS, Kind, Wanted};
+use std::time::Duration;
 
 fn read(line: &[&str]) -> Result<Request, clap::Error> {
     parse(
@@ -37,6 +38,7 @@ fn builds_here_when_nothing_is_said() {
             specs: Vec::new(),
             dry_run: false,
             restart: Restart::default(),
+            resume: None,
             output: Output::default(),
             flags: Flags::default(),
         }
@@ -47,9 +49,23 @@ fn builds_here_when_nothing_is_said() {
 fn every_flag_arrives_in_its_field() {
     let request = built(&[
         "--engine",
-        "replay:tape.json",
+        "replay:tape.json, claude",
         "--model",
         "opus[1m]",
+        "--endpoint",
+        "http://localhost:1/v1",
+        "--skip-auth-check",
+        "--no-wait-for-reset",
+        "--chunk-strategy",
+        "tasks",
+        "--max-cost-usd",
+        "12.5",
+        "--max-tokens",
+        "9000",
+        "--max-cost-usd-per-chunk",
+        "0.1",
+        "--max-tokens-per-chunk",
+        "1000000000000",
         "--agent-timeout",
         "5m",
         "--stall-timeout",
@@ -95,25 +111,37 @@ fn every_flag_arrives_in_its_field() {
                 rebuild_ledger: true,
                 fresh: true
             },
+            resume: None,
             output: Output {
                 format: Format::Json,
                 verbosity: Verbosity::Debug
             },
             flags: Flags {
-                engine: Some(EngineChoice::Replay(PathBuf::from("tape.json"))),
+                engine: Some(EngineChoice::Chain(vec![
+                    EngineRef::Replay(PathBuf::from("tape.json")),
+                    EngineRef::Named("claude".to_owned())
+                ])),
                 model: Some("opus[1m]".to_owned()),
+                endpoint: Some("http://localhost:1/v1".to_owned()),
                 agent_timeout: Some(Duration::from_secs(300)),
                 stall_timeout: Some(Duration::from_secs(30)),
                 deadline: Some(Duration::from_secs(5_400)),
                 base: Some("main".to_owned()),
                 continuous: Some(true),
                 cycle_sleep: Some(Duration::ZERO),
+                wait_for_reset: Some(false),
                 max_fix_attempts: Some(0),
                 sandbox: Some("off".to_owned()),
                 max_commits: Some(3),
                 max_lines: Some(50),
                 platform: Some("local".to_owned()),
+                chunk_strategy: Some("tasks".to_owned()),
+                max_cost_usd: Some(12.5),
+                max_tokens: Some(9_000),
+                chunk_max_cost_usd: Some(0.1),
+                chunk_max_tokens: Some(1_000_000_000_000),
                 allow_unverified: Some(true),
+                skip_probe: true,
             },
         }
     );
@@ -122,6 +150,51 @@ fn every_flag_arrives_in_its_field() {
     let again: Vec<&str> = words.iter().map(String::as_str).collect();
     assert_eq!(built(&again).flags, request.flags);
     assert_eq!(Flags::default().words(), Vec::<String>::new());
+}
+
+#[test]
+fn a_session_is_one_word_and_only_a_build_goes_on_with_it() {
+    assert_eq!(
+        built(&["--resume", "0b1c-22"]).resume.as_deref(),
+        Some("0b1c-22")
+    );
+    assert!(refused(&["--resume"]).contains("--resume <SESSION>"));
+    assert!(refused(&["--resume", "a b"]).contains("one word"));
+    assert!(refused(&["--resume=-x"]).contains("one word"));
+    assert!(refused(&["--resume", "a", "--no-resume"]).contains("cannot be used with"));
+    assert!(refused(&["--resume", "a", "--dry-run"]).contains("cannot be used with"));
+    assert!(refused(&["plan", "--resume", "a"]).contains("--resume"));
+}
+
+#[test]
+fn both_names_skip_the_probe() {
+    for flag in ["--skip-auth-check", "--skip-credential-probe"] {
+        assert!(built(&[flag]).flags.skip_probe, "{flag}");
+    }
+    assert!(!built(&[]).flags.skip_probe);
+}
+
+#[test]
+fn of_the_two_words_about_waiting_the_last_counts() {
+    let table: [(&[&str], Option<bool>); 5] = [
+        (&[], None),
+        (&["--wait-for-reset"], Some(true)),
+        (&["--no-wait-for-reset"], Some(false)),
+        (&["--wait-for-reset", "--no-wait-for-reset"], Some(false)),
+        (&["--no-wait-for-reset", "--wait-for-reset"], Some(true)),
+    ];
+    for (line, wait) in table {
+        assert_eq!(built(line).flags.wait_for_reset, wait, "{line:?}");
+    }
+    let flags = built(&["--wait-for-reset"]).flags;
+    assert_eq!(flags.words(), ["--wait-for-reset"]);
+}
+
+#[test]
+fn a_bad_address_is_not_repeated() {
+    // It may hold a key, so the command line takes it as it is and the configuration judges it.
+    let flags = built(&["--endpoint", "https://me:hunter2hunter2@there"]).flags;
+    assert!(flags.endpoint.is_some());
 }
 
 #[test]
@@ -180,8 +253,9 @@ fn verbs_take_what_is_theirs() {
         verbosity: Verbosity::Quiet,
     };
     let flags = Flags {
-        engine: Some(EngineChoice::Claude),
+        engine: Some("claude".parse().expect("an engine")),
         max_lines: Some(99),
+        chunk_strategy: Some("llm".to_owned()),
         ..Flags::default()
     };
     let table: [(&[&str], Request); 9] = [
@@ -197,6 +271,8 @@ fn verbs_take_what_is_theirs() {
                 "claude",
                 "--max-loc-per-pr",
                 "99",
+                "--chunk-strategy",
+                "llm",
             ],
             Request::Plan(PlanRequest {
                 path: "x".into(),
@@ -273,15 +349,10 @@ fn verbs_take_what_is_theirs() {
 
 #[test]
 fn flags_without_effect_are_refused_by_name() {
-    let table: [(&[&str], &str); 8] = [
+    let table: [(&[&str], &str); 3] = [
         (&["--parallel", "4"], "--parallel"),
         (&["--parallel"], "--parallel"),
         (&["--min-coverage=80"], "--min-coverage"),
-        (&["--endpoint", "http://localhost"], "--endpoint"),
-        (&["--resume"], "--resume"),
-        (&["--resume", "abc"], "--resume"),
-        (&["--skip-auth-check"], "--skip-auth-check"),
-        (&["--skip-credential-probe"], "--skip-credential-probe"),
     ];
     for (line, flag) in table {
         assert!(
@@ -293,7 +364,7 @@ fn flags_without_effect_are_refused_by_name() {
 
 #[test]
 fn bad_values_name_what_is_allowed() {
-    let table: [(&[&str], &str); 12] = [
+    let table: [(&[&str], &str); 21] = [
         (&["--max-commits-per-pr", "0"], "1..=100"),
         (&["--max-commits-per-pr", "101"], "1..=100"),
         (&["--max-loc-per-pr", "49"], "50..=5000"),
@@ -301,10 +372,16 @@ fn bad_values_name_what_is_allowed() {
         (&["--cycle-sleep-s", "3601"], "from 0 to 3600"),
         (&["--agent-timeout", "0"], "from 1 to"),
         (&["--deadline", "soon"], "such as 90s, 30m or 8h"),
-        (
-            &["--engine", "gpt"],
-            "known engines are auto, claude and replay:FILE",
-        ),
+        (&["--engine", "GPT"], "known are auto, claude, huggingface"),
+        (&["--engine", "claude,"], "an engine's name is missing"),
+        (&["--engine", "claude,claude"], "claude is named twice"),
+        (&["--engine", "auto,claude"], "auto stands alone"),
+        (&["--max-cost-usd", "0"], "US dollars above 0"),
+        (&["--max-cost-usd", "NaN"], "US dollars above 0"),
+        (&["--max-cost-usd-per-chunk", "inf"], "US dollars above 0"),
+        (&["--max-tokens", "999"], "1000..=1000000000000"),
+        (&["--max-tokens-per-chunk", "1e6"], "invalid"),
+        (&["--chunk-strategy", "magic"], "auto, tasks, llm"),
         (&["--engine", "replay:"], "needs a file"),
         (&["--model", "a b"], "one word"),
         (&["--base", ""], "one word"),
