@@ -18,6 +18,8 @@ pub struct Chosen {
     pub kind: EngineKind,
     /// The model it is asked to use.
     pub model: Option<String>,
+    /// Begins conversations under our ids and finds them again in a later run.
+    pub names_sessions: bool,
     /// For people: `claude`, `replay:demo.jsonl`.
     pub label: String,
 }
@@ -103,6 +105,7 @@ fn claude(settings: &Settings, env: &Environment) -> Option<Chosen> {
         engine: Box::new(engine),
         kind: EngineKind::Claude,
         model: (*settings.model).clone(),
+        names_sessions: true,
         label: "claude".to_owned(),
     })
 }
@@ -132,6 +135,7 @@ pub fn from_cassette(name: &str, text: &str) -> Result<Chosen, AppError> {
         engine: Box::new(engine),
         kind: EngineKind::Replay,
         model: None,
+        names_sessions: false,
         label: format!("replay:{name}"),
     })
 }

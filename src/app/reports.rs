@@ -3,6 +3,7 @@
 use super::error::AppError;
 use super::survey::{Survey, Surveyed};
 use super::world::World;
+use crate::config::Settings;
 use crate::core::budget::Caps;
 use crate::core::decide::{
     choose_part, closed_part, counts as counts_for_exit, lane_exit, undelivered,
@@ -17,12 +18,12 @@ use crate::model::report::{
     StatusReport, StatusSpec, StoppedChunk, SummarySpec, Undelivered,
 };
 use crate::model::{
-    ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, PlanWarning, RunId, SpecId, SpecPlan,
+    Allowance, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, PlanWarning, RunId, SpecId,
+    SpecPlan,
 };
 use crate::ui;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The policy that the settings make.
 pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
@@ -30,12 +31,12 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
     Policy {
         run,
         engines: Vec::new(),
-        retry: RetryPolicy::default(),
+        retry: retry(settings),
         patience: Patience {
-            on_the_spot: Duration::ZERO,
+            on_the_spot: *settings.retry.max_wait,
             until: None,
         },
-        caps: Caps::default(),
+        caps: caps(settings),
         names_sessions: BTreeSet::new(),
         max_attempts: *settings.max_attempts,
         max_fixes: *settings.max_fix_attempts,
@@ -44,6 +45,31 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
         allow_unverified: *settings.verify.allow_unverified,
         remote: remote.map(str::to_owned),
         max_pushes: 4,
+    }
+}
+
+/// Bounds on trying again.
+pub fn retry(settings: &Settings) -> RetryPolicy {
+    RetryPolicy {
+        max_retries: *settings.retry.max_retries,
+        base: *settings.retry.base,
+        cap: *settings.retry.max_pause,
+        max_wait: *settings.retry.max_wait,
+    }
+}
+
+/// Bounds on spending.
+pub fn caps(settings: &Settings) -> Caps {
+    let budget = &settings.budget;
+    Caps {
+        run: Allowance {
+            usd: *budget.max_cost_usd,
+            tokens: *budget.max_tokens,
+        },
+        chunk: Allowance {
+            usd: *budget.chunk_max_cost_usd,
+            tokens: *budget.chunk_max_tokens,
+        },
     }
 }
 

@@ -18,13 +18,14 @@ use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{counts, lane_exit, undelivered};
 use crate::core::lane::{Halt, Lane, Policy};
 use crate::core::recover::Resume;
-use crate::core::roster::Roster;
+use crate::core::roster::{Patience, Roster};
 use crate::core::standing::standing;
 use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
 use crate::model::{ChunkId, EventKind, ExitCode, Ledger, RunId, Severity, SpecId};
 use crate::ui::{Reporter, UiOptions};
 use crate::{proc, sandbox};
+use chrono::{DateTime, Utc};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -88,6 +89,8 @@ struct Session<'w> {
     /// What this run spent so far, by spec.
     charged: BTreeMap<SpecId, Charge>,
     resume: Option<String>,
+    /// Limits that end before this are waited for.
+    waits_until: Option<DateTime<Utc>>,
     shells: Rc<Shells>,
     control: Control,
     recorder: Recorder,
@@ -419,8 +422,15 @@ impl<'w> Session<'w> {
     fn policy(&self) -> Policy {
         let policy = reports::policy(self.world, self.run.clone(), self.scope.remote.as_deref());
         let engines = self.shells.engines.iter();
+        let resumes = !self.restart.forget_failures;
+        let named = engines.clone().filter(|e| resumes && e.names_sessions);
         Policy {
             engines: engines.map(|e| e.engine.name().to_owned()).collect(),
+            names_sessions: named.map(|e| e.engine.name().to_owned()).collect(),
+            patience: Patience {
+                until: self.waits_until,
+                ..policy.patience
+            },
             ..policy
         }
     }

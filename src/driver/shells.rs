@@ -69,6 +69,8 @@ pub struct EngineSetup {
     pub env: Vec<(String, String)>,
     /// The model it is asked to use; None: its own choice.
     pub model: Option<String>,
+    /// Begins a conversation under the id that it is given, and finds it again in a later run.
+    pub names_sessions: bool,
     /// The rules that every prompt starts with.
     pub system_prompt: String,
 }

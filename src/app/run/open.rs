@@ -71,6 +71,14 @@ impl<'w> Session<'w> {
         let (control, stop_engines, stop_everything) = Control::new(*settings.deadline)
             .map_err(|e| AppError::setup(format!("cannot listen for signals: {e}"), ""))?;
         let lane_settings = lane_settings(world, env, &run)?;
+        // A deadline bounds every wait by itself, so that what ends after it is not waited for at all.
+        let patience = settings
+            .wait_for_reset
+            .then(|| (*settings.deadline).unwrap_or(*settings.max_wait_total));
+        let waits_until = patience.and_then(|p| {
+            let p = chrono::TimeDelta::from_std(p).ok()?;
+            clock.now().checked_add_signed(p)
+        });
         let label = plan
             .engines
             .iter()
@@ -115,6 +123,7 @@ impl<'w> Session<'w> {
             roster: None,
             charged: BTreeMap::new(),
             resume: plan.resume,
+            waits_until,
             shells,
             control,
             recorder,
@@ -219,6 +228,7 @@ fn set_up(world: &World, env: &Environment, run: &RunId, chosen: Chosen) -> Engi
         engine: chosen.engine,
         env: marked(world, run, env.engine_env(&world.settings, chosen.kind)),
         model: chosen.model,
+        names_sessions: chosen.names_sessions,
         system_prompt: engine::system_prompt(chosen.kind),
     }
 }
