@@ -18,16 +18,34 @@ pub fn run(request: &BuildRequest, env: &Environment) -> Result<ExitCode, AppErr
         return plan::run(&as_plan, env);
     }
     let world = World::open(&request.path, request.flags.clone(), env)?;
-    let chosen = engine::choose(&world.settings, env)?;
+    let chain = engine::chain(&world.settings, env)?;
+    if let Some(session) = &request.resume {
+        can_resume(&chain, session)?;
+    }
     run::run(
         &world,
         env,
         RunPlan {
-            engines: vec![chosen],
-            resume: None,
+            engines: chain.engines,
+            left_out: chain.left_out,
+            resume: request.resume.clone(),
             specs: request.specs.clone(),
             restart: request.restart,
             output: request.output,
         },
     )
+}
+
+/// Refuses a conversation that the first engine could not go on with.
+fn can_resume(chain: &engine::Chain, session: &str) -> Result<(), AppError> {
+    match chain.engines.first() {
+        Some(first) if !first.resumes => Err(AppError::setup(
+            format!(
+                "--resume {session}: the engine {} keeps no conversations that a later run could go on with",
+                first.label
+            ),
+            "leave --resume out, or put an engine that does first, such as claude",
+        )),
+        _ => Ok(()),
+    }
 }

@@ -3,11 +3,11 @@
 //! Everything is real but the model's words: git, lanes, checks, commits, pushes to a bare origin and pull
 //! request files. The words are a recording that is embedded in the binary.
 
-use super::engine::from_cassette;
+use super::engine::{Chosen, from_cassette};
 use super::error::AppError;
 use super::run::{self, RunPlan};
 use super::world::{SystemClock, SystemRng, World, new_run_id, print};
-use crate::config::{DemoRequest, Environment, Flags, Restart};
+use crate::config::{DemoRequest, EngineKind, Environment, Flags, REPLAY, Restart};
 use crate::fsx::atomic;
 use crate::model::ExitCode;
 use crate::model::policy::SandboxPolicy;
@@ -27,7 +27,11 @@ pub fn run(request: &DemoRequest, env: &Environment) -> Result<ExitCode, AppErro
     shell.make(&dir, &repository)?;
     let world = World::open(&repository, Flags::default(), env)?;
     let plan = RunPlan {
-        engines: vec![from_cassette("demo", CASSETTE)?],
+        engines: vec![Chosen {
+            env: env.engine_env(&world.settings, EngineKind::Replay),
+            ..from_cassette(REPLAY, "demo", CASSETTE)?
+        }],
+        left_out: Vec::new(),
         resume: None,
         specs: Vec::new(),
         restart: Restart::default(),

@@ -54,7 +54,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.push(remote(&repo));
     findings.push(base(&world, &repo));
     findings.extend(checks(&world, &repo));
-    findings.push(the_engine(&world, env));
+    findings.extend(the_engines(&world, env));
     findings.push(sandbox());
     findings.extend(settings(&world));
     findings.extend(env.unreadable().iter().map(|name| Finding {
@@ -199,27 +199,41 @@ fn checks(world: &World, repo: &Repo) -> Vec<Finding> {
     found.into_iter().map(one).collect()
 }
 
-fn the_engine(world: &World, env: &Environment) -> Finding {
-    match engine::choose(&world.settings, env) {
-        Ok(chosen) => {
-            let mut found = chosen.label.clone();
-            if chosen.kind == EngineKind::Claude {
-                found = version(world, env).unwrap_or(found);
-            }
-            Finding {
-                what: "engine",
-                verdict: Verdict::Ok,
-                found,
-                remedy: String::new(),
-            }
-        }
-        Err(e) => Finding {
+fn the_engines(world: &World, env: &Environment) -> Vec<Finding> {
+    let found = engine::look(&world.settings, env);
+    if found.is_empty() {
+        let error = engine::chain(&world.settings, env).err();
+        let (found, remedy) = error.map(|e| (e.message, e.hint)).unwrap_or_default();
+        return vec![Finding {
             what: "engine",
             verdict: Verdict::Missing,
-            found: e.message,
-            remedy: e.hint,
-        },
+            found,
+            remedy,
+        }];
     }
+    let is_usable = found.iter().any(Result::is_ok);
+    let one = |found| match found {
+        Ok(engine::Chosen { kind, label, .. }) => Finding {
+            what: "engine",
+            verdict: Verdict::Ok,
+            found: match kind {
+                EngineKind::Claude => version(world, env).unwrap_or(label),
+                _ => label,
+            },
+            remedy: String::new(),
+        },
+        // Left out of the chain, which goes on without it where there is another one.
+        Err(engine::Unusable { why, remedy, .. }) => Finding {
+            what: "engine",
+            verdict: match is_usable {
+                true => Verdict::Note,
+                false => Verdict::Missing,
+            },
+            found: why,
+            remedy,
+        },
+    };
+    found.into_iter().map(one).collect()
 }
 
 fn version(world: &World, env: &Environment) -> Option<String> {

@@ -7,7 +7,7 @@ mod postmortem;
 mod sum_up;
 
 use super::bug;
-use super::engine::Chosen;
+use super::engine::{Chosen, Unusable};
 use super::error::AppError;
 use super::reports;
 use super::survey::Scope;
@@ -37,6 +37,8 @@ const IDLE_CYCLES: u32 = 3;
 pub struct RunPlan {
     /// The chain; never empty.
     pub engines: Vec<Chosen>,
+    /// What the chain was asked to have and cannot be used.
+    pub left_out: Vec<Unusable>,
     /// A conversation of the first engine that the first chunk goes on with.
     pub resume: Option<String>,
     pub specs: Vec<PathBuf>,
@@ -89,6 +91,7 @@ struct Session<'w> {
     /// What this run spent so far, by spec.
     charged: BTreeMap<SpecId, Charge>,
     resume: Option<String>,
+    left_out: Vec<Unusable>,
     /// Limits that end before this are waited for.
     waits_until: Option<DateTime<Utc>>,
     shells: Rc<Shells>,
@@ -118,6 +121,14 @@ struct Cycle {
 
 impl<'w> Session<'w> {
     fn begin(&self) {
+        for out in &self.left_out {
+            self.say(EventKind::Warning {
+                message: format!(
+                    "{} is left out of the chain: {}; {}",
+                    out.name, out.why, out.remedy
+                ),
+            });
+        }
         self.say(EventKind::RunStarted {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             root: self.world.info.root.display().to_string(),

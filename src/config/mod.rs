@@ -27,7 +27,7 @@ mod value;
 pub use endpoint::{ANTHROPIC, Endpoint, EndpointError, HUGGINGFACE, OPENAI};
 pub use engine::{
     BUILT_IN, ChatSettings, CommandSettings, EngineChoice, EngineKind, EngineRef, EngineSettings,
-    PRESETS, TokenSource,
+    PRESETS, REPLAY, TokenSource,
 };
 pub use environment::{Color, Environment};
 pub use error::{ConfigError, Problem};

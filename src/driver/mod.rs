@@ -125,6 +125,10 @@ async fn go_through(
         if busy.is_empty() && (wake.is_none() || shared.halt.is_some()) {
             break;
         }
+        // What is waited for may be far: a run that is killed meanwhile is to know what it came to.
+        if shared.hold.is_some() && !unrecorded.is_empty() {
+            record(shells, Rc::make_mut(&mut shared), &mut unrecorded)?;
+        }
         tokio::select! {
             biased;
             heard = control.next() => match heard {

@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bad_input;
+mod chains;
 mod checkouts;
 mod engines;
 mod file_names;

@@ -86,7 +86,7 @@ impl<'w> Session<'w> {
             .collect::<Vec<_>>()
             .join(", ");
         let chain = plan.engines.into_iter();
-        let chain = chain.map(|chosen| set_up(world, env, &run, chosen));
+        let chain = chain.map(|chosen| set_up(world, &run, chosen));
         let command = CommandSettings {
             env: lane_settings.git_env.clone(),
             stop: stop_everything.clone(),
@@ -123,6 +123,7 @@ impl<'w> Session<'w> {
             roster: None,
             charged: BTreeMap::new(),
             resume: plan.resume,
+            left_out: plan.left_out,
             waits_until,
             shells,
             control,
@@ -223,10 +224,10 @@ fn marked(world: &World, run: &RunId, mut vars: Vec<(String, String)>) -> Vec<(S
     vars
 }
 
-fn set_up(world: &World, env: &Environment, run: &RunId, chosen: Chosen) -> EngineSetup {
+fn set_up(world: &World, run: &RunId, chosen: Chosen) -> EngineSetup {
     EngineSetup {
         engine: chosen.engine,
-        env: marked(world, run, env.engine_env(&world.settings, chosen.kind)),
+        env: marked(world, run, chosen.env),
         model: chosen.model,
         names_sessions: chosen.names_sessions,
         system_prompt: engine::system_prompt(chosen.kind),

@@ -211,7 +211,8 @@ mod tests {
 
         let world = World::open(&root, Flags::default(), &env).unwrap();
         let plan = RunPlan {
-            engines: vec![engine::from_cassette("tape", "{\"cassette\": 1}\n").unwrap()],
+            engines: vec![engine::from_cassette("replay", "tape", "{\"cassette\": 1}\n").unwrap()],
+            left_out: Vec::new(),
             resume: None,
             specs: Vec::new(),
             restart: Restart::default(),

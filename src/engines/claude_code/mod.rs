@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The name in the ledger, in output and after `--engine`.
+/// The name that it usually has.
 pub const NAME: &str = "claude";
 
 /// Longest line that is read whole: a tool's result may carry a large file.
@@ -30,6 +30,8 @@ const REMEDY: &str = "install Claude Code (npm install -g @anthropic-ai/claude-c
 /// How Claude Code is run.
 #[derive(Clone, Debug)]
 pub struct ClaudeConfig {
+    /// In the ledger and in output.
+    pub name: String,
     /// A name to be found on the job's PATH, or a path.
     pub program: PathBuf,
     /// Passed after our own arguments.
@@ -43,6 +45,7 @@ pub struct ClaudeConfig {
 impl Default for ClaudeConfig {
     fn default() -> Self {
         Self {
+            name: NAME.to_owned(),
             program: PathBuf::from("claude"),
             extra_args: Vec::new(),
             max_turns: None,
@@ -160,7 +163,7 @@ impl ClaudeCode {
 
 impl Engine for ClaudeCode {
     fn name(&self) -> &str {
-        NAME
+        &self.config.name
     }
 
     fn run<'a>(

@@ -1,0 +1,251 @@
+//! Choosing and building the engines of a run.
+
+use super::error::AppError;
+use crate::config::{BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings};
+use crate::core::prompt::{Ending, Rules, system};
+use crate::engines::agent::AgentEngine;
+use crate::engines::agent::replay::{Cassette, ReplayModel};
+use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
+use crate::ports::Engine;
+use std::path::Path;
+
+/// Largest cassette that is read.
+const MAX_CASSETTE: u64 = 64 << 20;
+
+/// An engine that can be used.
+pub struct Chosen {
+    pub engine: Box<dyn Engine>,
+    pub kind: EngineKind,
+    /// The model it is asked to use.
+    pub model: Option<String>,
+    /// Environment of the engine and its tools.
+    pub env: Vec<(String, String)>,
+    /// Begins conversations under our ids and finds them again in a later run.
+    pub names_sessions: bool,
+    /// Goes on with a conversation of an earlier run by its id.
+    pub resumes: bool,
+    /// For people: `claude`, `replay:demo.jsonl`.
+    pub label: String,
+}
+
+/// An engine that cannot be used, and what to do about it.
+#[derive(Debug)]
+pub struct Unusable {
+    pub name: String,
+    pub why: String,
+    pub remedy: String,
+}
+
+/// The engines that a run tries, in order, and what was left out of the chain that was asked for.
+pub struct Chain {
+    /// Never empty.
+    pub engines: Vec<Chosen>,
+    pub left_out: Vec<Unusable>,
+}
+
+/// Builds the engines that the settings ask for.
+///
+/// # Errors
+/// None of them can be used, or a bound on spending cannot be held with one of them.
+pub fn chain(settings: &Settings, env: &Environment) -> Result<Chain, AppError> {
+    let mut chain = Chain {
+        engines: Vec::new(),
+        left_out: Vec::new(),
+    };
+    for found in look(settings, env) {
+        match found {
+            Ok(engine) => chain.engines.push(engine),
+            Err(why) => chain.left_out.push(why),
+        }
+    }
+    if chain.engines.is_empty() {
+        return Err(nothing_usable(settings, chain.left_out));
+    }
+    Ok(chain)
+}
+
+/// Every engine that the settings ask for, as it was found. With `auto` those that are not set up are nothing amiss
+/// and left out in silence.
+pub fn look(settings: &Settings, env: &Environment) -> Vec<Result<Chosen, Unusable>> {
+    match &*settings.engine {
+        EngineChoice::Chain(chain) => {
+            let mut found = Vec::new();
+            let mut recordings = 0;
+            for (at, engine) in chain.iter().enumerate() {
+                let mut name = engine.name().to_owned();
+                if matches!(engine, EngineRef::Replay(_)) {
+                    recordings += 1;
+                    if recordings > 1 {
+                        name = format!("{name}-{recordings}");
+                    }
+                }
+                found.push(one(settings, env, engine, &name, at == 0));
+            }
+            found
+        }
+        EngineChoice::Auto => {
+            let known = BUILT_IN.iter().filter(|(name, _)| *name != REPLAY);
+            let mut found: Vec<Chosen> = Vec::new();
+            for (name, _) in known {
+                let engine = EngineRef::Named((*name).to_owned());
+                found.extend(one(settings, env, &engine, name, found.is_empty()));
+            }
+            found.into_iter().map(Ok).collect()
+        }
+    }
+}
+
+fn nothing_usable(settings: &Settings, left_out: Vec<Unusable>) -> AppError {
+    match left_out.as_slice() {
+        [] => AppError::setup(
+            "no engine is usable",
+            "install Claude Code (`npm install -g @anthropic-ai/claude-code`, then run `claude` once to log in), \
+             or play a recording with --engine replay:FILE; `codelicious doctor` looks again",
+        ),
+        [one] if settings.chain().len() == 1 => AppError::setup(&*one.why, &*one.remedy),
+        several => AppError::setup(
+            format!(
+                "no engine of the chain {} is usable: {}",
+                *settings.engine,
+                several
+                    .iter()
+                    .map(|u| format!("{}: {}", u.name, u.why))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            ),
+            several
+                .iter()
+                .map(|u| format!("{}: {}", u.name, u.remedy))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+    }
+}
+
+/// One engine, called `name` in ledger and output.
+fn one(
+    settings: &Settings,
+    env: &Environment,
+    engine: &EngineRef,
+    name: &str,
+    is_first: bool,
+) -> Result<Chosen, Unusable> {
+    let unusable = |(why, remedy): (String, String)| Unusable {
+        name: engine.to_string(),
+        why,
+        remedy,
+    };
+    let kind = settings
+        .engine(engine)
+        .map_or(EngineKind::Replay, |e| e.kind);
+    let model = settings
+        .model_of(engine.name(), is_first)
+        .map(str::to_owned);
+    match (engine, kind) {
+        (EngineRef::Replay(file), _) => replay(settings, env, file, name),
+        (EngineRef::Named(_), EngineKind::Claude) => claude(settings, env, name, model),
+        (
+            EngineRef::Named(_),
+            EngineKind::Replay
+            | EngineKind::HuggingFace
+            | EngineKind::OpenAi
+            | EngineKind::Anthropic
+            | EngineKind::Command,
+        ) => Err((
+            format!("this version cannot run the engine `{name}` yet"),
+            "use --engine claude, or play a recording with --engine replay:FILE".to_owned(),
+        )),
+    }
+    .map_err(unusable)
+}
+
+/// Prompt tokens that a chunk may have: what the most modest engine of the chain takes, so that every one of them
+/// builds the same chunks.
+pub fn prompt_tokens(settings: &Settings) -> u64 {
+    let tokens = |name: &str| settings.engines.get(name).map(|e| *e.prompt_tokens);
+    match &*settings.engine {
+        EngineChoice::Auto => tokens(EngineKind::Claude.name()),
+        EngineChoice::Chain(chain) => chain.iter().filter_map(|e| tokens(e.name())).min(),
+    }
+    .unwrap_or(0)
+}
+
+/// The rules that every prompt of the run starts with.
+pub fn system_prompt(kind: EngineKind) -> String {
+    let ending = match kind {
+        EngineKind::Claude | EngineKind::Command => Ending::Object,
+        EngineKind::Replay
+        | EngineKind::HuggingFace
+        | EngineKind::OpenAi
+        | EngineKind::Anthropic => Ending::Tools,
+    };
+    system(&Rules { ending, extra: &[] })
+}
+
+/// Why something is unusable, and what to do about it.
+type Why = (String, String);
+
+fn claude(
+    settings: &Settings,
+    env: &Environment,
+    name: &str,
+    model: Option<String>,
+) -> Result<Chosen, Why> {
+    let vars = env.engine_env(settings, EngineKind::Claude);
+    let program = claude_code::find(&settings.claude.path, &vars).ok_or_else(|| (
+        format!("the engine `{name}` is not there: no program `{}` on PATH", settings.claude.path.display()),
+        "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration".to_owned(),
+    ))?;
+    let engine = ClaudeCode::new(ClaudeConfig {
+        name: name.to_owned(),
+        program,
+        extra_args: settings.claude.args.to_vec(),
+        max_turns: *settings.claude.max_turns,
+        max_budget_usd: *settings.claude.max_budget_usd,
+    });
+    Ok(Chosen {
+        engine: Box::new(engine),
+        kind: EngineKind::Claude,
+        model,
+        env: vars,
+        names_sessions: true,
+        resumes: true,
+        label: name.to_owned(),
+    })
+}
+
+fn replay(settings: &Settings, env: &Environment, file: &Path, name: &str) -> Result<Chosen, Why> {
+    let bytes = crate::fsx::read_bounded(file, MAX_CASSETTE).map_err(|e| {
+        let remedy = "name a recording with --engine replay:FILE";
+        (e.to_string(), remedy.to_owned())
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        (
+            format!("{}: the cassette is not UTF-8", file.display()),
+            "a cassette is one JSON object a line".to_owned(),
+        )
+    })?;
+    let mut chosen =
+        from_cassette(name, &file.display().to_string(), &text).map_err(|e| (e.message, e.hint))?;
+    chosen.env = env.engine_env(settings, EngineKind::Replay);
+    Ok(chosen)
+}
+
+/// An engine called `name` that plays `text`, which comes from `from`.
+///
+/// # Errors
+/// Lines that are no cassette, each with its number.
+pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppError> {
+    let cassette = Cassette::parse(from, text)
+        .map_err(|e| AppError::setup(e.to_string(), "see \"Cassettes\" in the README"))?;
+    let engine = AgentEngine::new(name, Box::new(ReplayModel::new(cassette)));
+    Ok(Chosen {
+        engine: Box::new(engine),
+        kind: EngineKind::Replay,
+        model: None,
+        env: Vec::new(),
+        names_sessions: false,
+        resumes: false,
+        label: format!("{REPLAY}:{from}"),
+    })
+}
