@@ -2,3 +2,4 @@
 
 pub mod agent;
 pub mod claude_code;
+pub mod http;
