@@ -1,5 +1,7 @@
-//! What writes code: agent CLIs and our own loop over a chat model. Each is an [`crate::ports::Engine`].
+//! What writes code: agent CLIs, by code or by a table, and our own loop over a chat model, which providers answer over
+//! HTTP. Each is an [`crate::ports::Engine`].
 
 pub mod agent;
 pub mod claude_code;
+pub mod command;
 pub mod http;
