@@ -324,8 +324,9 @@ mod tests {
         ] {
             assert_eq!(read(&["a"], line), None, "{line}");
         }
+        // Read over without being built up.
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(9_000), "]".repeat(9_000));
-        assert_eq!(read(&["a"], &deep), None, "nested beyond sense");
+        assert_eq!(read(&["a"], &deep).unwrap(), [None]);
     }
 
     #[test]

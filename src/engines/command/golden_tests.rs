@@ -22,11 +22,25 @@ fn recordings() -> Option<PathBuf> {
 }
 
 /// Folds a stream as the engine does: stops where it would.
-fn replay(preset: &str, dir: &Path, name: &str, ended: Ended, code: i32) -> (EngineReport, Vec<String>) {
+fn replay(
+    preset: &str,
+    dir: &Path,
+    name: &str,
+    ended: Ended,
+    code: i32,
+) -> (EngineReport, Vec<String>) {
     let config = CommandConfig::preset(preset).unwrap();
-    let at = |extension: &str| std::fs::read(dir.join(name).with_extension(extension)).unwrap_or_default();
+    let at = |extension: &str| {
+        std::fs::read(dir.join(name).with_extension(extension)).unwrap_or_default()
+    };
     let lane = format!("/repo/{name}");
-    let mut fold = Fold::new(&config, &Frozen, &lane, Allowance::default(), Spent::default());
+    let mut fold = Fold::new(
+        &config,
+        &Frozen,
+        &lane,
+        Allowance::default(),
+        Spent::default(),
+    );
     let mut end = End {
         ended,
         code,
@@ -80,7 +94,10 @@ fn every_recording_comes_to_its_outcome() {
         let (report, _) = replay(preset, &dir, name, *ended, *code);
         assert_eq!(word(&report.outcome), *outcome, "{name}: {report:?}");
         let usage = report.usage;
-        let got = usage.input.zip(usage.output).map(|(i, o)| (i, usage.cached.unwrap_or(0), o));
+        let got = usage
+            .input
+            .zip(usage.output)
+            .map(|(i, o)| (i, usage.cached.unwrap_or(0), o));
         assert_eq!(got, *tokens, "{name}");
     }
     for folder in ["codex", "other"] {
@@ -97,12 +114,22 @@ fn every_recording_comes_to_its_outcome() {
 fn details_of_recordings() {
     let Some(dir) = recordings() else { return };
     let (text, _) = replay("codex", &dir, "codex/c01_text", Ended::Itself, 0);
-    assert_eq!(text.outcome, EngineOutcome::Undeclared { last_words: "hello from mock".to_owned() });
-    assert_eq!(text.session.as_deref(), Some("01a1fa15-1c69-7a83-b76c-acb5dfd9508a"));
+    assert_eq!(
+        text.outcome,
+        EngineOutcome::Undeclared {
+            last_words: "hello from mock".to_owned()
+        }
+    );
+    assert_eq!(
+        text.session.as_deref(),
+        Some("01a1fa15-1c69-7a83-b76c-acb5dfd9508a")
+    );
     assert_eq!(text.cost, Cost::Unknown, "codex tells no dollars");
 
     let (limited, steps) = replay("codex", &dir, "codex/c03_429", Ended::Itself, 1);
-    assert!(matches!(&limited.outcome, EngineOutcome::Failed(EngineError::RateLimited { until: None, message }) if message.ends_with("429 Too Many Requests")));
+    assert!(
+        matches!(&limited.outcome, EngineOutcome::Failed(EngineError::RateLimited { until: None, message }) if message.ends_with("429 Too Many Requests"))
+    );
     assert!(steps[0].starts_with("Reconnecting... 1/1"), "{steps:?}");
 
     // A refused key ends it at its first word of it, before it tries again.
@@ -115,28 +142,71 @@ fn details_of_recordings() {
         "{schema:?}"
     );
     let (nogit, _) = replay("codex", &dir, "codex/c09_nogit", Ended::Itself, 1);
-    assert!(matches!(&nogit.outcome, EngineOutcome::Failed(EngineError::NotStarted { message }) if message.contains("trusted directory")));
+    assert!(
+        matches!(&nogit.outcome, EngineOutcome::Failed(EngineError::NotStarted { message }) if message.contains("trusted directory"))
+    );
 
     let (_, steps) = replay("codex", &dir, "codex/c12_exec_ok", Ended::Itself, 0);
-    assert_eq!(steps[0], "runs /bin/bash -lc 'echo hi > new.txt && cat new.txt'");
-    assert!(steps.iter().any(|s| s.starts_with("changes ") && s.ends_with("a.py")), "{steps:?}");
+    assert_eq!(
+        steps[0],
+        "runs /bin/bash -lc 'echo hi > new.txt && cat new.txt'"
+    );
+    assert!(
+        steps
+            .iter()
+            .any(|s| s.starts_with("changes ") && s.ends_with("a.py")),
+        "{steps:?}"
+    );
 
     let (gemini, steps) = replay("gemini", &dir, "other/g01_gemini", Ended::Itself, 0);
     assert_eq!(gemini.model.as_deref(), Some("gemini-2.5-pro"));
-    assert_eq!(gemini.session.as_deref(), Some("911a55e5-8b84-426b-a40e-ebf5f1ec13fc"));
-    assert_eq!(gemini.outcome, EngineOutcome::Undeclared { last_words: "done".to_owned() });
+    assert_eq!(
+        gemini.session.as_deref(),
+        Some("911a55e5-8b84-426b-a40e-ebf5f1ec13fc")
+    );
+    assert_eq!(
+        gemini.outcome,
+        EngineOutcome::Undeclared {
+            last_words: "done".to_owned()
+        }
+    );
     assert_eq!(steps, ["writes /repo/g01_gemini/n.txt"]);
 
     let (opencode, steps) = replay("opencode", &dir, "other/o01_opencode", Ended::Itself, 0);
-    assert_eq!(opencode.session.as_deref(), Some("ses_e05e85167ffeLb5ZSNk4hz1g0u"));
-    assert_eq!(opencode.outcome, EngineOutcome::Undeclared { last_words: "done".to_owned() });
+    assert_eq!(
+        opencode.session.as_deref(),
+        Some("ses_e05e85167ffeLb5ZSNk4hz1g0u")
+    );
+    assert_eq!(
+        opencode.outcome,
+        EngineOutcome::Undeclared {
+            last_words: "done".to_owned()
+        }
+    );
     assert_eq!(steps, ["writes /repo/o01_opencode/n.txt"]);
-    assert_eq!(opencode.cost, Cost::Unknown, "nothing for 2,100 tokens is a price that it does not know");
+    assert_eq!(
+        opencode.cost,
+        Cost::Unknown,
+        "nothing for 2,100 tokens is a price that it does not know"
+    );
 
     let (aider, steps) = replay("aider", &dir, "other/a01_aider", Ended::Itself, 0);
-    assert!(matches!(&aider.outcome, EngineOutcome::Undeclared { last_words } if last_words.ends_with("Commit 9a35b53 ok")));
-    assert_eq!(steps, ["Model: openai/mock with diff edit format", "Added a.py to the chat.", "Applied edit to a.py"]);
-    assert_eq!((aider.usage, aider.cost), (Usage::default(), Cost::Unknown), "unknown is not zero");
+    assert!(
+        matches!(&aider.outcome, EngineOutcome::Undeclared { last_words } if last_words.ends_with("Commit 9a35b53 ok"))
+    );
+    assert_eq!(
+        steps,
+        [
+            "Model: openai/mock with diff edit format",
+            "Added a.py to the chat.",
+            "Applied edit to a.py"
+        ]
+    );
+    assert_eq!(
+        (aider.usage, aider.cost),
+        (Usage::default(), Cost::Unknown),
+        "unknown is not zero"
+    );
 }
 
 #[test]
@@ -146,7 +216,10 @@ fn a_resumed_session_is_not_counted_twice() {
     let config = CommandConfig::preset("codex").unwrap();
     let count = |name: &str, before: Spent| {
         let mut fold = Fold::new(&config, &Frozen, "/lane", Allowance::default(), before);
-        for line in std::fs::read(dir.join(name)).unwrap().split(|b| *b == b'\n') {
+        for line in std::fs::read(dir.join(name))
+            .unwrap()
+            .split(|b| *b == b'\n')
+        {
             fold.line(line);
         }
         let (session, spent) = fold.counted().map(|(s, c)| (s.to_owned(), c)).unwrap();
@@ -162,5 +235,8 @@ fn a_resumed_session_is_not_counted_twice() {
     let (first, spent, _) = count("codex/c07_schema.jsonl", Spent::default());
     let (second, _, usage) = count("codex/c08_resume.jsonl", spent);
     assert_eq!(first, second);
-    assert_eq!((usage.input, usage.cached, usage.output), (Some(800), Some(200), Some(50)));
+    assert_eq!(
+        (usage.input, usage.cached, usage.output),
+        (Some(800), Some(200), Some(50))
+    );
 }

@@ -459,8 +459,10 @@ fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a 
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
+mod process_tests;
+#[cfg(test)]
 mod table_tests;
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod testkit;
+#[cfg(test)]
+mod tests;
