@@ -218,7 +218,13 @@ fn the_engines(world: &World, env: &Environment) -> Vec<Finding> {
             verdict: Verdict::Ok,
             found: match kind {
                 EngineKind::Claude => version(world, env).unwrap_or(label),
-                _ => label,
+                EngineKind::Command => {
+                    engine::version(&world.settings, env, &label).unwrap_or(label)
+                }
+                EngineKind::Replay
+                | EngineKind::HuggingFace
+                | EngineKind::OpenAi
+                | EngineKind::Anthropic => label,
             },
             remedy: String::new(),
         },

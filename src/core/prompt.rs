@@ -29,6 +29,8 @@ pub enum Ending {
     Tools,
     /// Its last answer is an object with a `kind`, checked against a schema.
     Object,
+    /// It has no way to say how it ended; the checks alone decide.
+    Silent,
 }
 
 /// The system prompt: the same for every chunk of a run.
@@ -42,6 +44,10 @@ pub fn system(rules: &Rules<'_>) -> String {
             "End with the structured output object. Its `kind` is `complete_chunk` when the task is built; if nothing \
              had to be changed, say why in `no_change_needed`. It is `block_chunk` when only a person can help: say in \
              `reason` and `needs` what is missing. Use empty strings for what does not apply."
+        }
+        Ending::Silent => {
+            "When the task is built, say in one or two sentences what you did and stop. If only a person can help, change \
+             nothing and say what you need."
         }
     };
     let mut out = format!(

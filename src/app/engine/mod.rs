@@ -1,6 +1,12 @@
 //! Choosing and building the engines of a run.
 
+mod chat;
+mod command;
+
+pub use command::version;
+
 use super::error::AppError;
+use super::reports::caps;
 use crate::config::{BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings};
 use crate::core::prompt::{Ending, Rules, system};
 use crate::engines::agent::AgentEngine;
@@ -16,16 +22,34 @@ const MAX_CASSETTE: u64 = 64 << 20;
 pub struct Chosen {
     pub engine: Box<dyn Engine>,
     pub kind: EngineKind,
+    /// How it asks for the end of its assignment.
+    pub ending: Ending,
     /// The model it is asked to use.
     pub model: Option<String>,
     /// Environment of the engine and its tools.
     pub env: Vec<(String, String)>,
+    /// What it says of its spending.
+    pub tells: Tells,
     /// Begins conversations under our ids and finds them again in a later run.
     pub names_sessions: bool,
     /// Goes on with a conversation of an earlier run by its id.
     pub resumes: bool,
     /// For people: `claude`, `replay:demo.jsonl`.
     pub label: String,
+}
+
+/// What an engine says of its spending, by itself or by a price that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tells {
+    pub cost: bool,
+    pub tokens: bool,
+}
+
+impl Tells {
+    const ALL: Tells = Tells {
+        cost: true,
+        tokens: true,
+    };
 }
 
 /// An engine that cannot be used, and what to do about it.
@@ -135,28 +159,62 @@ fn one(
         why,
         remedy,
     };
-    let kind = settings
-        .engine(engine)
-        .map_or(EngineKind::Replay, |e| e.kind);
-    let model = settings
-        .model_of(engine.name(), is_first)
-        .map(str::to_owned);
-    match (engine, kind) {
-        (EngineRef::Replay(file), _) => replay(settings, env, file, name),
-        (EngineRef::Named(_), EngineKind::Claude) => claude(settings, env, name, model),
-        (
-            EngineRef::Named(_),
-            EngineKind::Replay
-            | EngineKind::HuggingFace
-            | EngineKind::OpenAi
-            | EngineKind::Anthropic
-            | EngineKind::Command,
-        ) => Err((
-            format!("this version cannot run the engine `{name}` yet"),
-            "use --engine claude, or play a recording with --engine replay:FILE".to_owned(),
+    let of = Of {
+        settings,
+        env,
+        name,
+        model: settings
+            .model_of(engine.name(), is_first)
+            .map(str::to_owned),
+    };
+    let found = match (engine, settings.engine(engine)) {
+        (EngineRef::Replay(file), _) => replay(&of, file),
+        (EngineRef::Named(_), None) => Err((
+            format!("nothing is known of the engine `{name}`"),
+            format!("describe it in a table [engine.{name}] of your user configuration"),
         )),
+        (EngineRef::Named(_), Some(own)) => match own.kind {
+            EngineKind::Claude => claude(of),
+            EngineKind::HuggingFace | EngineKind::OpenAi | EngineKind::Anthropic => {
+                chat::engine(of, own)
+            }
+            EngineKind::Command => command::engine(of, own),
+            EngineKind::Replay => Err((
+                "a recording is chosen by its file".to_owned(),
+                "--engine replay:FILE".to_owned(),
+            )),
+        },
+    };
+    found
+        .and_then(|chosen| bounded(chosen, settings))
+        .map_err(unusable)
+}
+
+/// Refuses an engine whose spending cannot be held to the bounds that are set: unknown is not nothing.
+fn bounded(chosen: Chosen, settings: &Settings) -> Result<Chosen, Why> {
+    let caps = caps(settings);
+    if caps.bounds_money() && !chosen.tells.cost {
+        return Err((
+            format!(
+                "a bound in dollars is set, and what {} costs is not known",
+                chosen.label
+            ),
+            format!(
+                "give the price of its model in your user configuration, in a table [price.\"{}\"], or take the bound away",
+                chosen.model.as_deref().unwrap_or("MODEL")
+            ),
+        ));
     }
-    .map_err(unusable)
+    if caps.bounds_tokens() && !chosen.tells.tokens {
+        return Err((
+            format!(
+                "a bound on tokens is set, and {} does not say how many it uses",
+                chosen.label
+            ),
+            "choose another engine, or take the bound away".to_owned(),
+        ));
+    }
+    Ok(chosen)
 }
 
 /// Prompt tokens that a chunk may have: what the most modest engine of the chain takes, so that every one of them
@@ -170,28 +228,27 @@ pub fn prompt_tokens(settings: &Settings) -> u64 {
     .unwrap_or(0)
 }
 
-/// The rules that every prompt of the run starts with.
-pub fn system_prompt(kind: EngineKind) -> String {
-    let ending = match kind {
-        EngineKind::Claude | EngineKind::Command => Ending::Object,
-        EngineKind::Replay
-        | EngineKind::HuggingFace
-        | EngineKind::OpenAi
-        | EngineKind::Anthropic => Ending::Tools,
-    };
+/// The rules that every prompt of this engine starts with.
+pub fn system_prompt(ending: Ending) -> String {
     system(&Rules { ending, extra: &[] })
 }
 
 /// Why something is unusable, and what to do about it.
 type Why = (String, String);
 
-fn claude(
-    settings: &Settings,
-    env: &Environment,
-    name: &str,
+/// What every kind of engine is built from.
+struct Of<'a> {
+    settings: &'a Settings,
+    env: &'a Environment,
+    /// In ledger and output.
+    name: &'a str,
+    /// The model it is asked to use.
     model: Option<String>,
-) -> Result<Chosen, Why> {
-    let vars = env.engine_env(settings, EngineKind::Claude);
+}
+
+fn claude(of: Of<'_>) -> Result<Chosen, Why> {
+    let (settings, name) = (of.settings, of.name);
+    let vars = of.env.engine_env(settings, EngineKind::Claude);
     let program = claude_code::find(&settings.claude.path, &vars).ok_or_else(|| (
         format!("the engine `{name}` is not there: no program `{}` on PATH", settings.claude.path.display()),
         "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration".to_owned(),
@@ -206,15 +263,17 @@ fn claude(
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Claude,
-        model,
+        ending: Ending::Object,
+        model: of.model,
         env: vars,
+        tells: Tells::ALL,
         names_sessions: true,
         resumes: true,
         label: name.to_owned(),
     })
 }
 
-fn replay(settings: &Settings, env: &Environment, file: &Path, name: &str) -> Result<Chosen, Why> {
+fn replay(of: &Of<'_>, file: &Path) -> Result<Chosen, Why> {
     let bytes = crate::fsx::read_bounded(file, MAX_CASSETTE).map_err(|e| {
         let remedy = "name a recording with --engine replay:FILE";
         (e.to_string(), remedy.to_owned())
@@ -225,9 +284,9 @@ fn replay(settings: &Settings, env: &Environment, file: &Path, name: &str) -> Re
             "a cassette is one JSON object a line".to_owned(),
         )
     })?;
-    let mut chosen =
-        from_cassette(name, &file.display().to_string(), &text).map_err(|e| (e.message, e.hint))?;
-    chosen.env = env.engine_env(settings, EngineKind::Replay);
+    let mut chosen = from_cassette(of.name, &file.display().to_string(), &text)
+        .map_err(|e| (e.message, e.hint))?;
+    chosen.env = of.env.engine_env(of.settings, EngineKind::Replay);
     Ok(chosen)
 }
 
@@ -242,8 +301,10 @@ pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppEr
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Replay,
+        ending: Ending::Tools,
         model: None,
         env: Vec::new(),
+        tells: Tells::ALL,
         names_sessions: false,
         resumes: false,
         label: format!("{REPLAY}:{from}"),

@@ -230,7 +230,7 @@ fn set_up(world: &World, run: &RunId, chosen: Chosen) -> EngineSetup {
         env: marked(world, run, chosen.env),
         model: chosen.model,
         names_sessions: chosen.names_sessions,
-        system_prompt: engine::system_prompt(chosen.kind),
+        system_prompt: engine::system_prompt(chosen.ending),
     }
 }
 

@@ -90,6 +90,11 @@ impl CommandConfig {
         self.answer != Answer::None
     }
 
+    /// True when it can go on with an earlier session.
+    pub fn resumes(&self) -> bool {
+        self.resume_args.is_some()
+    }
+
     /// True when it tells what a run costs, or the price of its tokens is known.
     pub fn knows_cost(&self) -> bool {
         self.events.tells_cost() || (self.price.is_some() && self.events.tells_usage())

@@ -36,7 +36,7 @@ pub(super) fn outcome(
     answer: Option<&[u8]>,
 ) -> EngineOutcome {
     if let Some(bound) = evidence.exceeded {
-        return EngineOutcome::Failed(EngineError::Budget {
+        return EngineOutcome::Failed(EngineError::AllowanceSpent {
             message: bound.to_owned(),
         });
     }

@@ -105,7 +105,7 @@ impl CommandEngine {
         stop: StopSignal,
     ) -> EngineReport {
         if let Some(why) = self.config.cannot_bound(&job.allowance) {
-            return not_started(EngineError::Budget { message: why });
+            return not_started(EngineError::AllowanceSpent { message: why });
         }
         let prompt = prompt(job);
         if self.config.prompt == PromptBy::Arg && prompt.len() > MAX_ARGUMENT {

@@ -346,7 +346,7 @@ fn bounds_end_a_run() {
     stage.job.allowance.tokens = Some(250);
     let (report, seen) = stage.run();
     assert!(
-        matches!(&report.outcome, EngineOutcome::Failed(EngineError::Budget { message }) if message.contains("300 tokens")),
+        matches!(&report.outcome, EngineOutcome::Failed(EngineError::AllowanceSpent { message }) if message.contains("300 tokens")),
         "{report:?}"
     );
     assert_eq!(*seen.tokens.borrow(), [Some(100), Some(200), Some(300)]);
@@ -354,7 +354,7 @@ fn bounds_end_a_run() {
         usd: Some(1.0),
         tokens: None,
     };
-    assert_eq!(word(&stage.run().0.outcome), "budget");
+    assert_eq!(word(&stage.run().0.outcome), "allowance spent");
 
     let mut mute = Stage::new("", "touch ../started");
     mute.job.allowance.usd = Some(1.0);

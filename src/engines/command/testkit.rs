@@ -34,6 +34,7 @@ pub(super) fn word(outcome: &EngineOutcome) -> &'static str {
             EngineError::NoAnswer { .. } => "no answer",
             EngineError::TurnLimit { .. } => "turn limit",
             EngineError::Budget { .. } => "budget",
+            EngineError::AllowanceSpent { .. } => "allowance spent",
             EngineError::Transient { .. } => "transient",
             EngineError::Protocol { .. } => "protocol",
             EngineError::NotStarted { .. } => "not started",

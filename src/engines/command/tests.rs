@@ -487,7 +487,7 @@ fn bounds_are_looked_at_with_every_line() {
             .map(|c| fold.line(step(*c).as_bytes()).stop)
             .collect();
         let got = fold.finish(&end(Ended::ByCaller, 143, ""), None, None);
-        let EngineOutcome::Failed(EngineError::Budget { message }) = got.outcome else {
+        let EngineOutcome::Failed(EngineError::AllowanceSpent { message }) = got.outcome else {
             return (stops, String::new());
         };
         (stops, message)

@@ -44,6 +44,7 @@ fn kind(error: &EngineError) -> &'static str {
         | EngineError::NoAnswer { .. }
         | EngineError::TurnLimit { .. }
         | EngineError::Budget { .. }
+        | EngineError::AllowanceSpent { .. }
         | EngineError::Protocol { .. }
         | EngineError::NotStarted { .. } => "another",
     }

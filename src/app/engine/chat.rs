@@ -1,0 +1,181 @@
+//! Our own loop over the chat models of providers.
+
+use super::{Chosen, Of, Tells, Why};
+use crate::app::world::SystemClock;
+use crate::config::{
+    ANTHROPIC, Endpoint, EngineKind, EngineSettings, Environment, HUGGINGFACE, OPENAI, Settings,
+    Token,
+};
+use crate::core::prompt::Ending;
+use crate::engines::agent::{AgentEngine, Bounds};
+use crate::engines::http::{AnthropicModel, HttpConfig, OpenAiModel};
+use crate::model::EngineError;
+use crate::model::policy::SandboxPolicy;
+use crate::ports::{ChatModel, StopSignal};
+use crate::proc::{self, Command, Limits};
+use secrecy::SecretString;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Bound on a `token_command`.
+const TOKEN_SECONDS: u64 = 30;
+
+/// The models that a token of Hugging Face alone leads to: one that codes, one that plans.
+const HUGGINGFACE_MODEL: &str = "Qwen/Qwen3-Coder-480B-A35B-Instruct";
+const HUGGINGFACE_PLANNER: &str = "deepseek-ai/DeepSeek-V3-0324";
+
+pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
+    let model = of.model.clone().or_else(|| default_model(own.kind));
+    let config = config(&of, own, model)?;
+    let name = of.name;
+    let label = format!("{name} ({})", config.model);
+    let tells = Tells {
+        cost: config.price.is_some(),
+        tokens: true,
+    };
+    let model = config.model.clone();
+    let bounds = Bounds {
+        turns: *own.chat.max_turns,
+        ..Bounds::default()
+    };
+    let engine = AgentEngine::new(name, chat_model(own.kind, config)?).with_bounds(bounds);
+    Ok(Chosen {
+        engine: Box::new(engine),
+        kind: own.kind,
+        ending: Ending::Tools,
+        model: Some(model),
+        env: of.env.engine_env(of.settings, own.kind),
+        tells,
+        names_sessions: false,
+        resumes: false,
+        label,
+    })
+}
+
+fn default_model(kind: EngineKind) -> Option<String> {
+    (kind == EngineKind::HuggingFace).then(|| HUGGINGFACE_MODEL.to_owned())
+}
+
+/// The chat model that plans, where this engine has one that can be reached.
+pub(super) fn planner(of: &Of<'_>, own: &EngineSettings) -> Result<Box<dyn ChatModel>, Why> {
+    let set = (*own.chat.planner_model)
+        .clone()
+        .or_else(|| of.model.clone());
+    let default = (own.kind == EngineKind::HuggingFace).then(|| HUGGINGFACE_PLANNER.to_owned());
+    chat_model(own.kind, config(of, own, set.or(default))?)
+}
+
+fn chat_model(kind: EngineKind, config: HttpConfig) -> Result<Box<dyn ChatModel>, Why> {
+    let failed = |e: EngineError| {
+        let remedy = "look at the machine's certificates, and at `codelicious doctor`";
+        (e.to_string(), remedy.to_owned())
+    };
+    let clock = Rc::new(SystemClock);
+    Ok(match kind {
+        EngineKind::Anthropic => Box::new(AnthropicModel::new(config, clock).map_err(failed)?),
+        EngineKind::HuggingFace
+        | EngineKind::OpenAi
+        | EngineKind::Claude
+        | EngineKind::Replay
+        | EngineKind::Command => Box::new(OpenAiModel::new(config, clock).map_err(failed)?),
+    })
+}
+
+fn config(of: &Of<'_>, own: &EngineSettings, model: Option<String>) -> Result<HttpConfig, Why> {
+    let name = of.name;
+    let Some(model) = model else {
+        return Err((
+            format!("the engine `{name}` has no model"),
+            format!("name one with --model, or with `model` below [engine.{name}]"),
+        ));
+    };
+    let home = match own.kind {
+        EngineKind::HuggingFace => HUGGINGFACE,
+        EngineKind::Anthropic => ANTHROPIC,
+        EngineKind::OpenAi | EngineKind::Claude | EngineKind::Replay | EngineKind::Command => {
+            OPENAI
+        }
+    };
+    let endpoint = match &*own.chat.base_url {
+        Some(endpoint) => endpoint.clone(),
+        None => Endpoint::parse(home).map_err(|e| (e.to_string(), String::new()))?,
+    };
+    let token = token(of, own)?;
+    if token.is_none() && !endpoint.is_loopback() {
+        return Err((
+            format!("the engine `{name}` has no token for {}", endpoint.host()),
+            format!(
+                "set {}, or say where the token is below [engine.{name}] in your user configuration: token_env, \
+                 token_file or token_command",
+                own.kind.token_variables().join(" or ")
+            ),
+        ));
+    }
+    let price = of.settings.price_of(name, &model).map(|p| p.price);
+    Ok(HttpConfig {
+        token,
+        max_output: *own.chat.max_output_tokens,
+        context: *own.chat.context_tokens,
+        price,
+        private_hosts: of.settings.network.private_hosts.to_vec(),
+        first_byte_timeout: *of.settings.stall_timeout,
+        ..HttpConfig::new(name, endpoint, model)
+    })
+}
+
+fn token(of: &Of<'_>, own: &EngineSettings) -> Result<Option<SecretString>, Why> {
+    let name = of.name;
+    let refused = |why: String| {
+        let remedy = format!("correct where [engine.{name}] says that the token is");
+        (why, remedy)
+    };
+    let found = own.token(of.env).map_err(|e| refused(e.to_string()))?;
+    let found = match found {
+        Token::Command(words) => {
+            let text = printed(of.settings, of.env, &words).map_err(refused)?;
+            let program = words.first().map_or("", String::as_str);
+            Token::printed(&text, program).map_err(|e| refused(e.to_string()))?
+        }
+        known @ (Token::Known { .. } | Token::None) => known,
+    };
+    Ok(match found {
+        Token::Known { secret, .. } => Some(secret),
+        Token::Command(_) | Token::None => None,
+    })
+}
+
+/// What the user's own program prints as the token.
+fn printed(settings: &Settings, env: &Environment, words: &[String]) -> Result<String, String> {
+    let Some((program, args)) = words.split_first() else {
+        return Err("`token_command` is empty".to_owned());
+    };
+    // It is the user's, and gets what their git's credential helpers get.
+    let vars = env.git_env(settings);
+    let found = proc::find_program(program, &vars)
+        .ok_or_else(|| format!("`token_command`: there is no program `{program}` on PATH"))?;
+    let command = Command::new(found, env.cwd(), SandboxPolicy::Trusted)
+        .args(args)
+        .env(vars);
+    let limits = Limits {
+        total: Some(Duration::from_secs(TOKEN_SECONDS)),
+        capture: 32 << 10,
+        ..Limits::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| e.to_string())?;
+    // Keep the handle alive until the end: it is short and not to be stopped.
+    let (_handle, stop) = StopSignal::new();
+    let finished = runtime
+        .block_on(proc::output(&command, limits, stop))
+        .map_err(|e| format!("`{program}` of `token_command` did not start: {e}"))?;
+    if !finished.success() {
+        // What it says may hold the token.
+        return Err(format!(
+            "`{program}` of `token_command` ended with exit code {} or took more than {TOKEN_SECONDS} s",
+            finished.code
+        ));
+    }
+    Ok(finished.stdout.text())
+}
