@@ -161,7 +161,7 @@ impl Roster {
             return Turn::At { until, why };
         }
         let remedy = if told {
-            "run again then, or wait with --wait-for-reset: the work so far is kept"
+            "run again then, or wait with --wait-for-reset; --no-resume asks at once: the work so far is kept"
         } else {
             "run again later, or wait with --wait-for-reset: the work so far is kept"
         };
