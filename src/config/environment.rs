@@ -182,7 +182,9 @@ impl Environment {
         for (name, value) in self.vars() {
             let named =
                 settings.log.redact.iter().any(|n| n == name) || is_token_variable(settings, name);
-            if named || is_secret_name(name) || has_authorization(value) {
+            // Our own settings hold none, whatever `…_MAX_TOKENS` sounds like.
+            let is_secret = is_secret_name(name) && !name.starts_with(names::PREFIX);
+            if named || is_secret || has_authorization(value) {
                 let shortest = if named {
                     SHORTEST_NAMED_SECRET
                 } else {

@@ -119,7 +119,7 @@ fn engine_remedy(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!(
-            "known are {}; others are named by [engine.<name>] tables",
+            "known are {}; others are named by `[engine.<name>]` tables",
             known_words()
         ),
     }

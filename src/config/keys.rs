@@ -78,7 +78,7 @@ impl Kind {
             Self::Word => "one word that does not start with a dash".to_owned(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Engine => "auto, or engines in the order in which they are tried, each once: built-in names, \
-                             names of [engine.<name>] tables, or replay:FILE"
+                             names of `[engine.<name>]` tables, or replay:FILE"
                 .to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Program => "the name or path of a program".to_owned(),
@@ -237,7 +237,7 @@ const MAX_KEEP: u64 = 3_650 * 86_400;
 /// Every setting, in the order of the template.
 pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("engine", Kind::Engine, "\"auto\"", env::ENGINE,
-        "What writes code: auto (what is installed), or a chain such as \"claude,huggingface\" or [\"claude\", \"codex\"]; when one is limited or fails, the next takes over. Built in: claude, huggingface, openai, anthropic, codex, gemini, opencode, aider; replay:FILE plays a recording, and its path ends at a comma. In a file that has [engine.<name>] tables it is written `chain = …` below `[engine]`.")
+        "What writes code: auto (what is installed), or a chain such as \"claude,huggingface\" or [\"claude\", \"codex\"]; when one is limited or fails, the next takes over. Built in: claude, huggingface, openai, anthropic, codex, gemini, opencode, aider; replay:FILE plays a recording, and its path ends at a comma. In a file that has `[engine.<name>]` tables it is written `chain = …` below `[engine]`.")
         .flag("--engine"),
     KeyDoc::new("model", Kind::Word, "", env::MODEL, "The model that the first engine of the chain is asked to use; its own choice when not set.")
         .flag("--model").example("\"sonnet\""),
@@ -312,10 +312,10 @@ pub const KEYS: &[KeyDoc] = &[
         "Tokens per chunk, input and output.")
         .flag("--max-tokens-per-chunk").example("1000000"),
     KeyDoc::new("budget.claude", Kind::Int { min: 1_000, max: 1_000_000 }, "", env::BUDGET_CLAUDE,
-        "Prompt tokens per chunk when Claude builds; a task that needs more is split. The same as `prompt_tokens` of [engine.claude].")
+        "Prompt tokens per chunk when Claude builds; a task that needs more is split. The same as `prompt_tokens` of `[engine.claude]`.")
         .example("60000"),
     KeyDoc::new("budget.replay", Kind::Int { min: 1_000, max: 1_000_000 }, "", env::BUDGET_REPLAY,
-        "The same when recorded answers are replayed, and as `prompt_tokens` of [engine.replay].")
+        "The same when recorded answers are replayed, and as `prompt_tokens` of `[engine.replay]`.")
         .example("60000"),
     KeyDoc::new("budget.max_spec_bytes", Kind::Int { min: 1_024, max: 2_162_688 }, "2162688", env::BUDGET_MAX_SPEC_BYTES,
         "Largest spec that is read, in bytes; a larger one is an error that names it."),

@@ -84,7 +84,7 @@ pub(super) fn from_file(
             let mut message = error.message().to_owned();
             if has_engine_twice(file.text()) {
                 message.push_str(
-                    "; beside [engine.<name>] tables the chain is written `chain = …` below `[engine]`",
+                    "; beside `[engine.<name>]` tables the chain is written `chain = …` below `[engine]`",
                 );
             }
             problems.push(Problem::Syntax {

@@ -8,6 +8,8 @@
 mod decode;
 mod endpoint;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 pub mod env_names;
 mod environment;
 mod error;

@@ -1,8 +1,45 @@
 //! Texts generated from the table of keys.
 
 use super::env_names;
+use super::fields::{ENGINE_FIELDS, Field, PRICE_FIELDS, Wall};
 use super::keys::{KEYS, KeyDoc, SECTIONS};
 use std::fmt::Write;
+
+/// Tables as a repository may have them.
+pub(super) const REPO_EXAMPLE: &str = r#"[engine]
+chain = ["claude", "team"]
+
+[engine.claude]
+prompt_tokens = 40000
+
+[engine.team]
+type = "huggingface"
+model = "openai/gpt-oss-120b"
+planner_model = "openai/gpt-oss-20b"
+"#;
+
+/// Tables that count from the user's own file alone.
+pub(super) const USER_EXAMPLE: &str = r#"[engine.local]
+type = "openai"
+base_url = "http://127.0.0.1:11434/v1"
+model = "gpt-oss:20b"
+
+[engine.work]
+type = "anthropic"
+model = "claude-sonnet-4-5"
+token_file = "~/.config/codelicious/work-token"
+
+[engine.codex-next]
+type = "command"
+preset = "codex"
+program = "~/bin/codex-next"
+
+[price."work:claude-*"]
+input = 3.0
+cached = 0.3
+output = 15.0
+date = "2026-11-01"
+"#;
 
 /// The commented `codelicious.toml` that `codelicious init` writes. It sets nothing; `#key = …` is one
 /// step from being set, `# …` is prose. What a repository may not set is named, not offered.
@@ -32,7 +69,32 @@ pub fn template() -> String {
             keys_of(&mut out, section);
         }
     }
+    out.push('\n');
+    prose(
+        &mut out,
+        "Engines and what is set of each are tables, and so are prices; docs/reference.md has their keys. Beside \
+         such tables the chain is written below `[engine]`, because TOML knows no value of that name then:",
+    );
+    example(&mut out, REPO_EXAMPLE);
+    out.push('\n');
+    prose(
+        &mut out,
+        "Addresses, tokens, programs and prices stand in your own file, never in this one. The prices are made up:",
+    );
+    example(&mut out, USER_EXAMPLE);
     out
+}
+
+/// Lines that are shown and not offered: as TOML they would clash with keys above.
+fn example(out: &mut String, text: &str) {
+    for line in text.lines() {
+        match line {
+            "" => out.push('\n'),
+            line => {
+                let _ = writeln!(out, "#   {line}");
+            }
+        }
+    }
 }
 
 fn keys_of(out: &mut String, section: &str) {
@@ -81,15 +143,68 @@ pub fn reference() -> String {
             wall(doc),
         );
     }
+    out.push_str(
+        "\n### Engines\n\n\
+         `[engine.<name>]`, where the name is a built-in engine or a new one: lower-case letters, digits, `-` and `_`, \
+         beginning with a letter. Tables of your own file and of the repository's are merged key by key. A file that \
+         has such a table writes the chain as `chain = …` below `[engine]`, since TOML has no room for a value called \
+         `engine` then.\n\n",
+    );
+    fields(&mut out, ENGINE_FIELDS, true);
+    out.push_str(
+        "\nAn engine of the type command takes the keys that describe its command line as well, from your own file \
+         only. A path of a recording ends at a comma where a chain is one text; in a list it may hold some. \
+         Tokens are looked for in `HF_TOKEN` (huggingface), `OPENAI_API_KEY` (openai) or `ANTHROPIC_API_KEY` \
+         (anthropic), then in `LLM_API_KEY`. They are kept out of every output, and neither checks nor what a model \
+         runs see them, unless `env.pass` has one by its full name.\n\
+         \n### Prices\n\n\
+         `[price.\"<model>\"]` in your own file: the name is `engine:model`, or a model, or the beginning of either and \
+         a `*`. The first of these that there is counts, and of several beginnings the longest. No prices are built \
+         in.\n\n",
+    );
+    fields(&mut out, PRICE_FIELDS, false);
     let _ = writeln!(
         out,
-        "\nEngines and checks see these variables, and those of `env.pass`:"
+        "\n### The environment of engines and checks\n\nEngines and checks see these variables, and those of `env.pass`:"
     );
     for name in env_names::PASS {
         let _ = write!(out, " `{name}`");
     }
     out.push('\n');
     out
+}
+
+fn fields(out: &mut String, fields: &[Field], with_types: bool) {
+    let (title, rule) = match with_types {
+        true => (" types |", "---|"),
+        false => ("", ""),
+    };
+    let _ = writeln!(
+        out,
+        "| key | default | allowed |{title} meaning |\n|---|---|---|{rule}---|"
+    );
+    for field in fields {
+        let types = match with_types {
+            true => format!(" {} |", field.of.words()),
+            false => String::new(),
+        };
+        let wall = match field.wall {
+            // Of prices the head says it.
+            Wall::Closed if with_types => " Not in the repository's file.",
+            Wall::OfUsers => {
+                " Not in the repository's file where yours has a table of the same name."
+            }
+            Wall::Open | Wall::Closed => "",
+        };
+        let _ = writeln!(
+            out,
+            "| `{}` | {} | {} |{types} {}{wall} |",
+            field.name,
+            code(field.default),
+            field.kind.allowed(),
+            field.doc,
+        );
+    }
 }
 
 fn code(toml: &str) -> String {

@@ -743,14 +743,50 @@ fn the_template_sets_nothing_and_each_line_may() {
 }
 
 #[test]
+fn the_tables_that_the_template_shows_are_sound() {
+    let text = template();
+    let shown: String = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#   "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let joined = [super::template::REPO_EXAMPLE, super::template::USER_EXAMPLE].concat();
+    assert_eq!(shown, joined.replace("\n\n", "\n"));
+    let case = Case {
+        user: super::template::USER_EXAMPLE,
+        repo: super::template::REPO_EXAMPLE,
+        ..Case::default()
+    };
+    let settings = case.settings();
+    assert_eq!(settings.engine.to_string(), "claude,team");
+    assert_eq!(settings.engines["local"].kind, EngineKind::OpenAi);
+    let price = settings.price_of("work", "claude-sonnet-4-5");
+    assert_eq!(price.map(|p| p.price.cached), Some(0.3));
+}
+
+#[test]
 fn the_reference_names_every_key_and_variable() {
     let text = reference();
     for doc in KEYS {
         assert!(text.contains(&format!("| `{}` |", doc.key)) && text.contains(doc.env));
     }
-    let rows = text.lines().filter(|line| line.starts_with('|'));
-    for row in rows {
-        assert_eq!(row.matches('|').count(), 7, "{row}");
+    let mut columns = 0;
+    for row in text.lines().filter(|line| line.starts_with('|')) {
+        let found = row.matches('|').count();
+        if row.starts_with("| key |") {
+            columns = found;
+        }
+        assert_eq!(found, columns, "{row}");
+    }
+    for field in ENGINE_FIELDS.iter().chain(PRICE_FIELDS) {
+        assert!(
+            text.contains(&format!("| `{}` |", field.name)),
+            "{}",
+            field.name
+        );
+    }
+    for name in env_names::TOKENS {
+        assert!(text.contains(name), "{name}");
     }
 }
 
@@ -837,6 +873,9 @@ fn secrets_are_found_by_name_and_in_addresses() {
         ("GIT_CONFIG_VALUE_0", "AUTHORIZATION: basic abcdef"),
         ("LICENSE", "abcd"),
         ("CODELICIOUS_LOG_REDACT", "LICENSE"),
+        // Names of ours that only sound like secrets.
+        ("CODELICIOUS_ENV_PASS", "DATABASE_URL"),
+        ("CODELICIOUS_BUDGET_MAX_TOKENS", "123456789"),
     ];
     let case = Case {
         env: &env,
@@ -991,7 +1030,7 @@ proptest! {
 }
 
 /// Any TOML value, nested a little.
-fn value() -> impl Strategy<Value = String> {
+pub(super) fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         any::<i64>().prop_map(|n| n.to_string()),
         any::<bool>().prop_map(|b| b.to_string()),

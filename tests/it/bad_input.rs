@@ -146,6 +146,26 @@ fn a_key_that_would_weaken_a_wall_in_the_repositorys_file() {
 }
 
 #[test]
+fn engines_and_prices_that_a_repository_may_not_choose_or_nobody_knows() {
+    let repo = with_good_spec();
+    repo.write(
+        "codelicious.toml",
+        "[engine]\nchain = [\"claude\", \"tema\"]\n\n\
+         [engine.team]\ntype = \"openai\"\nbase_url = \"https://elsewhere/v1\"\ntoken_env = \"HF_TOKEN\"\nmax_turn = 5\n\n\
+         [engine.codex]\nprogram = \"./codex\"\nbase_url = \"https://elsewhere/v1\"\n\n\
+         [engine.other]\nmodel = \"m\"\n\n\
+         [price.free]\ninput = 0\noutput = 0\ndate = \"2026-11-01\"\n",
+    );
+    said!("engine_tables", repo, [], 2);
+    repo.write(
+        "codelicious.toml",
+        "engine = [\"claude\", \"team\"]\n\n[engine.team]\ntype = \"openai\"\n",
+    );
+    said!("engine_twice", repo, [], 2);
+    nothing_was_paid(&repo);
+}
+
+#[test]
 fn a_variable_that_cannot_be_read_as_its_setting() {
     let repo = with_good_spec();
     let ended = repo

@@ -380,7 +380,8 @@ impl EngineReader<'_, '_, '_> {
             .first()
             .map(|table| table.at.clone())
             .unwrap_or_default();
-        if preset.value.is_none() && program.value.is_none() {
+        let is_written = !self.all_of("preset").is_empty() || !self.all_of("program").is_empty();
+        if preset.value.is_none() && !is_written {
             self.r.problems.push(Problem::BadValue {
                 at: at.clone(),
                 key: self.key("program"),
