@@ -7,6 +7,7 @@ pub use command::version;
 
 use super::error::AppError;
 use super::reports::caps;
+use super::world::SystemClock;
 use crate::config::{BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings};
 use crate::core::prompt::{Ending, Rules, system};
 use crate::engines::agent::AgentEngine;
@@ -14,6 +15,7 @@ use crate::engines::agent::replay::{Cassette, ReplayModel};
 use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
 use crate::ports::Engine;
 use std::path::Path;
+use std::rc::Rc;
 
 /// Largest cassette that is read.
 const MAX_CASSETTE: u64 = 64 << 20;
@@ -253,13 +255,19 @@ fn claude(of: Of<'_>) -> Result<Chosen, Why> {
         format!("the engine `{name}` is not there: no program `{}` on PATH", settings.claude.path.display()),
         "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration".to_owned(),
     ))?;
-    let engine = ClaudeCode::new(ClaudeConfig {
+    let config = ClaudeConfig {
         name: name.to_owned(),
         program,
         extra_args: settings.claude.args.to_vec(),
         max_turns: *settings.claude.max_turns,
         max_budget_usd: *settings.claude.max_budget_usd,
-    });
+        price: of
+            .model
+            .as_deref()
+            .and_then(|model| settings.price_of(name, model))
+            .map(|p| p.price),
+    };
+    let engine = ClaudeCode::new(config, Rc::new(SystemClock));
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Claude,

@@ -1,6 +1,7 @@
 //! What Claude Code is started with: arguments, environment and standard input. Pure.
 
 use super::ClaudeConfig;
+use super::meter::Bounds;
 use crate::core::ending;
 use crate::model::Session;
 use crate::ports::EngineJob;
@@ -46,8 +47,11 @@ pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, talk: Talk<'_>) -> Ve
     if let Some(turns) = config.max_turns {
         args.extend(["--max-turns".into(), turns.to_string().into()]);
     }
-    if let Some(usd) = config.max_budget_usd {
+    if let (Some(usd), _) = dollars(config, job) {
         args.extend(["--max-budget-usd".into(), usd.to_string().into()]);
+    }
+    if bounds(config, job).are_watched() {
+        args.push("--include-partial-messages".into());
     }
     match talk {
         Talk::New => {}
@@ -56,6 +60,25 @@ pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, talk: Talk<'_>) -> Ve
     }
     args.extend(config.extra_args.iter().map(OsString::from));
     args
+}
+
+/// Dollars at which the program stops itself, after the response that exceeds them, and whether that is what the job may
+/// spend rather than its configuration.
+fn dollars(config: &ClaudeConfig, job: &EngineJob) -> (Option<f64>, bool) {
+    match (config.max_budget_usd, job.allowance.usd) {
+        (Some(own), Some(allowed)) => (Some(own.min(allowed)), allowed <= own),
+        (own, allowed) => (allowed.or(own), allowed.is_some()),
+    }
+}
+
+/// What the job may use, for who watches the stream.
+pub(super) fn bounds(config: &ClaudeConfig, job: &EngineJob) -> Bounds {
+    Bounds {
+        tokens: job.allowance.tokens,
+        usd: job.allowance.usd,
+        price: config.price,
+        usd_is_allowance: dollars(config, job).1,
+    }
 }
 
 /// Permission rules: edits inside the lane only, reading and commands freely.

@@ -4,19 +4,22 @@
 //! [`Fold::finish`] takes the end of the process and gives the report.
 
 use super::judge::{self, Evidence};
+use super::meter::{Bounds, Meter, sum};
 use super::wire::{
-    self, ApiErrorKind, ApiRetry, Block, Line, Message, RateLimitStatus, ResultLine, Subtype,
-    System, Tokens,
+    self, ApiErrorKind, ApiRetry, Block, Line, Message, RateLimitStatus, ResultLine, StreamEvent,
+    Subtype, System,
 };
 use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Usage};
 use crate::proc::Ended;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Model name on messages that the program made up itself.
 const SYNTHETIC: &str = "<synthetic>";
+/// The tool by which a run declares how it ends, where a schema was given.
+const DECLARES: &str = "StructuredOutput";
 /// Characters of a command or pattern that are shown to people.
 const STEP_CHARS: usize = 80;
 
@@ -27,8 +30,10 @@ pub(super) struct Update {
     pub steps: Vec<String>,
     /// Tokens so far, when they changed.
     pub usage: Option<Usage>,
-    /// Nothing good can follow: the run is to be ended now.
+    /// Nothing good can follow, or no more may be spent: the run is to be ended now.
     pub hopeless: bool,
+    /// A piece of what a later line says whole: not worth a line in a log.
+    pub is_piece: bool,
 }
 
 /// How the process ended, and the bounds it ran under.
@@ -40,6 +45,8 @@ pub(super) struct End {
     pub stderr: String,
     pub timeout: Duration,
     pub stall: Duration,
+    /// When it ended.
+    pub at: DateTime<Utc>,
 }
 
 /// Everything remembered of a run.
@@ -48,12 +55,11 @@ pub(super) struct Fold {
     lane: PathBuf,
     session: Option<String>,
     model: Option<String>,
-    /// Tokens by message id, since a message's usage repeats on each of its lines.
-    messages: BTreeMap<String, Tokens>,
+    meter: Meter,
     /// The failure on the main conversation's last message.
     error: Option<ApiErrorKind>,
-    /// The last failed request; None once an answer came.
-    retry: Option<ApiRetry>,
+    /// The last failed request, and until when the program waits with the next one; None once an answer came.
+    retry: Option<(ApiRetry, Option<DateTime<Utc>>)>,
     /// A subscription's limit that refused a request: when it ends, in seconds since 1970.
     rejected: Option<Option<f64>>,
     refused: bool,
@@ -65,15 +71,16 @@ pub(super) struct Fold {
 
 impl Fold {
     /// A run that has printed nothing yet. `lane` is left out of the paths that are shown.
-    pub(super) fn new(lane: &Path) -> Self {
+    pub(super) fn new(lane: &Path, bounds: Bounds) -> Self {
         Self {
             lane: lane.to_owned(),
+            meter: Meter::new(bounds),
             ..Self::default()
         }
     }
 
-    /// Takes one line of standard output, without its line end.
-    pub(super) fn line(&mut self, line: &[u8]) -> Update {
+    /// Takes one line of standard output, without its line end, that came at `now`.
+    pub(super) fn line(&mut self, line: &[u8], now: DateTime<Utc>) -> Update {
         if line.trim_ascii().is_empty() {
             return Update::default();
         }
@@ -82,7 +89,7 @@ impl Fold {
                 self.foreign += 1;
                 Update::default()
             }
-            Some(Line::System(system)) => self.system(system),
+            Some(Line::System(system)) => self.system(system, now),
             Some(Line::Assistant(assistant)) => {
                 if assistant.parent_tool_use_id.is_none() {
                     self.error = assistant.error;
@@ -101,6 +108,14 @@ impl Fold {
                 }
                 Update::default()
             }
+            Some(Line::StreamEvent {
+                event,
+                parent_tool_use_id: None,
+            }) => self.piece(event),
+            Some(Line::StreamEvent { .. }) => Update {
+                is_piece: true,
+                ..Update::default()
+            },
             Some(Line::Result(result)) => {
                 self.result = Some(result);
                 Update::default()
@@ -123,6 +138,12 @@ impl Fold {
             })
     }
 
+    /// True when the id that was named for a new session has been used before: it ended before it began, and
+    /// says so on standard error only, with no field and an exit code like any other.
+    pub(super) fn session_is_taken(&self, end: &End) -> bool {
+        !self.initialised && self.result.is_none() && judge::says_taken(&end.stderr)
+    }
+
     /// The report of the run.
     pub(super) fn finish(self, end: &End) -> EngineReport {
         let outcome = self.outcome(end);
@@ -133,8 +154,8 @@ impl Fold {
             (
                 None,
                 EngineOutcome::Failed(EngineError::Auth { .. } | EngineError::NotStarted { .. }),
-            ) if self.messages.is_empty() => Cost::Usd(0.0),
-            (None, _) => Cost::Unknown,
+            ) if self.meter.is_empty() => Cost::Usd(0.0),
+            (None, _) => self.meter.cost(),
         };
         let session = match self.session_is_lost() {
             true => None,
@@ -151,7 +172,7 @@ impl Fold {
         }
     }
 
-    fn system(&mut self, system: System) -> Update {
+    fn system(&mut self, system: System, now: DateTime<Utc>) -> Update {
         match system {
             System::Init { session_id, model } => {
                 self.initialised = true;
@@ -162,7 +183,8 @@ impl Fold {
             System::ApiRetry(retry) => {
                 self.auth_failed |= retry.error == Some(ApiErrorKind::AuthenticationFailed);
                 let step = waits(&retry);
-                self.retry = Some(retry);
+                let until = delay(&retry).and_then(|d| now.checked_add_signed(d));
+                self.retry = Some((retry, until));
                 Update {
                     steps: vec![step],
                     hopeless: self.auth_failed,
@@ -194,35 +216,46 @@ impl Fold {
             .iter()
             .filter_map(|b| self.step(b))
             .collect();
-        let mut usage = None;
+        let declares = message
+            .content
+            .iter()
+            .any(|b| matches!(b, Block::ToolUse { name: Some(name), .. } if name == DECLARES));
+        let mut update = Update {
+            steps,
+            ..Update::default()
+        };
         let is_real = message.model.as_deref() != Some(SYNTHETIC);
         if let (true, Some(id), Some(tokens)) = (is_real, message.id, message.usage) {
-            self.messages.insert(id, tokens);
-            usage = Some(self.live_usage());
+            update.hopeless = self.meter.line(id, tokens, declares);
+            update.usage = Some(self.meter.usage());
         }
-        Update {
-            steps,
-            usage,
-            hopeless: false,
-        }
+        update
     }
 
-    /// Tokens before the closing line. Each message tells its output at its beginning only, so the
-    /// output is not known yet.
-    fn live_usage(&self) -> Usage {
-        Usage {
-            output: None,
-            ..sum(self.messages.values())
+    /// A piece of a streamed message of the main conversation: only its beginning and its end say something that its
+    /// lines do not.
+    fn piece(&mut self, event: Option<StreamEvent>) -> Update {
+        let mut update = Update {
+            is_piece: true,
+            ..Update::default()
+        };
+        match event {
+            Some(StreamEvent::MessageStart { message }) => {
+                let (id, tokens) = message.map_or((None, None), |m| (m.id, m.usage));
+                self.meter.begins(id, tokens);
+            }
+            Some(StreamEvent::MessageDelta { usage }) => {
+                update.hopeless = self.meter.ended(usage.unwrap_or_default());
+                update.usage = Some(self.meter.usage());
+            }
+            Some(StreamEvent::Other) | None => {}
         }
+        update
     }
 
     fn usage(&self) -> Usage {
         let Some(result) = &self.result else {
-            return if self.messages.is_empty() {
-                Usage::default()
-            } else {
-                self.live_usage()
-            };
+            return self.meter.usage();
         };
         match &result.model_usage {
             // Includes subagents, and is right where a budget stopped the run.
@@ -238,8 +271,15 @@ impl Fold {
         let evidence = Evidence {
             result: self.result.as_deref(),
             error: self.error,
-            retry: self.retry.as_ref(),
+            retry: self.retry.as_ref().map(|(retry, _)| retry),
+            // What is over was waited out, and says nothing about the limit that came after it.
+            waits_until: self
+                .retry
+                .as_ref()
+                .and_then(|(_, until)| until.filter(|at| *at > end.at)),
             rejected: self.rejected,
+            spent: self.meter.spent(),
+            usd_is_allowance: self.meter.bounds().usd_is_allowance,
             refused: self.refused,
             auth_failed: self.auth_failed,
             initialised: self.initialised,
@@ -269,7 +309,7 @@ impl Fold {
                 "searches for {}",
                 brief(text("pattern").unwrap_or("something"))
             ),
-            "StructuredOutput" => "declares how it ends".to_owned(),
+            DECLARES => "declares how it ends".to_owned(),
             other => format!("uses {}", brief(other)),
         })
     }
@@ -298,18 +338,16 @@ fn waits(retry: &ApiRetry) -> String {
     }
 }
 
-/// `input` holds what was written to the cache too: both are paid as input.
-fn sum<'a>(tokens: impl IntoIterator<Item = &'a Tokens>) -> Usage {
-    tokens
-        .into_iter()
-        .map(|t| Usage {
-            input: t
-                .input_tokens
-                .map(|i| i.saturating_add(t.cache_creation_input_tokens.unwrap_or(0))),
-            cached: t.cache_read_input_tokens,
-            output: t.output_tokens,
-        })
-        .fold(Usage::default(), Usage::plus)
+/// What the program waits before its next try; no wait of its own is longer than a day.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a float to integer cast saturates"
+)]
+fn delay(retry: &ApiRetry) -> Option<TimeDelta> {
+    let ms = retry
+        .retry_delay_ms
+        .filter(|ms| ms.is_finite() && *ms >= 0.0)?;
+    TimeDelta::try_milliseconds(ms.ceil() as i64).filter(|d| *d <= TimeDelta::days(1))
 }
 
 /// The first line, bounded, without what could move a terminal's cursor.

@@ -4,8 +4,11 @@
 //! test says so and passes: it has nothing to look at.
 
 use super::fold::{End, Fold};
+use super::meter::Bounds;
 use crate::model::{Cost, EngineError, EngineOutcome, EngineReport};
 use crate::proc::Ended;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,18 +20,24 @@ fn recordings() -> Option<PathBuf> {
     dir.is_dir().then_some(dir)
 }
 
+/// The day of the recordings, as the time of every line.
+fn recorded() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_195_800, 0).unwrap()
+}
+
 /// Folds a stream as the engine does: stops at the first hopeless line.
 fn replay(stream: &[u8], stderr: &str, ended: Ended, code: i32) -> EngineReport {
-    let mut fold = Fold::new(Path::new("/repo"));
+    let mut fold = Fold::new(Path::new("/repo"), Bounds::default());
     let mut end = End {
         ended,
         code,
         stderr: stderr.to_owned(),
         timeout: Duration::from_secs(600),
         stall: Duration::from_secs(60),
+        at: recorded(),
     };
     for line in stream.split(|b| *b == b'\n') {
-        if fold.line(line).hopeless {
+        if fold.line(line, recorded()).hopeless {
             end.ended = Ended::ByCaller;
             end.code = 143;
             break;
@@ -66,9 +75,11 @@ fn word(outcome: &EngineOutcome) -> &'static str {
     }
 }
 
+type Row = (&'static str, Ended, i32, &'static str, Option<f64>);
+
 /// File name up to its first underscore or more, how the process ended, its exit code, the outcome, dollars.
 #[rustfmt::skip]
-const TABLE: &[(&str, Ended, i32, &str, Option<f64>)] = &[
+const TABLE: &[Row] = &[
     ("01_happy",             Ended::Itself,   0,   "undeclared",   Some(0.03)),
     ("02_maxturns",          Ended::Itself,   1,   "turn limit",   Some(0.0225)),
     ("03_429_retry",         Ended::Itself,   0,   "undeclared",   Some(0.0075)),
@@ -148,7 +159,7 @@ fn every_recording_comes_to_its_outcome() {
         eprintln!("SKIPPED: no recorded streams beside the repository");
         return;
     };
-    let mut seen = 0;
+    let (mut seen, mut stderr_only) = (0, 0);
     for entry in dir.read_dir().unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -157,6 +168,7 @@ fn every_recording_comes_to_its_outcome() {
             if let Some((_, want)) = STDERR_ONLY.iter().find(|(n, _)| *n == name) {
                 let report = replay(b"", &stderr, Ended::Itself, 1);
                 assert_eq!(word(&report.outcome), *want, "{name}: {report:?}");
+                stderr_only += 1;
             } else {
                 assert!(
                     path.with_extension("jsonl").exists(),
@@ -173,7 +185,109 @@ fn every_recording_comes_to_its_outcome() {
         assert_eq!(report.cost, usd.map_or(Cost::Unknown, Cost::Usd), "{name}");
         seen += 1;
     }
-    assert_eq!(seen, TABLE.len(), "a recording of the table is missing");
+    assert_eq!(
+        (seen, stderr_only),
+        (TABLE.len(), STDERR_ONLY.len()),
+        "a recording of the tables is missing"
+    );
+}
+
+/// Every recording of the table with its row.
+fn rows(dir: &Path) -> Vec<(&'static Row, Vec<u8>, String)> {
+    let names = dir.read_dir().unwrap().map(|e| e.unwrap().path());
+    let mut found = Vec::new();
+    for path in names.filter(|p| p.extension().is_some_and(|e| e == "jsonl")) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let row = TABLE.iter().find(|(prefix, ..)| name.starts_with(prefix));
+        let stderr = std::fs::read_to_string(path.with_extension("stderr")).unwrap_or_default();
+        found.push((row.unwrap(), std::fs::read(&path).unwrap(), stderr));
+    }
+    found
+}
+
+/// The stream with every line of the protocol changed by `change`, and what else it adds behind the line.
+fn changed(stream: &[u8], change: impl Fn(&mut Value) -> Vec<Value>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in stream.split(|b| *b == b'\n') {
+        match serde_json::from_slice::<Value>(line) {
+            Ok(mut value) => {
+                let more = change(&mut value);
+                out.push(value.to_string());
+                out.extend(more.iter().map(Value::to_string));
+            }
+            Err(_) => out.push(String::from_utf8_lossy(line).into_owned()),
+        }
+    }
+    out.join("\n").into_bytes()
+}
+
+#[test]
+fn kinds_and_fields_that_are_not_known_yet_change_nothing() {
+    let Some(dir) = recordings() else { return };
+    for ((name, ended, code, want, usd), stream, stderr) in rows(&dir) {
+        let stream = changed(&stream, |line| {
+            // A text or JSON answer in one piece is no stream.
+            let Some(map) = line.as_object_mut() else {
+                return Vec::new();
+            };
+            map.insert("of_tomorrow".to_owned(), json!({"deep": [1, null]}));
+            if let Some(message) = map.get_mut("message") {
+                message["of_tomorrow"] = json!(true);
+                if let Some(content) = message["content"].as_array_mut() {
+                    content.push(json!({"type": "block_of_tomorrow", "name": 7}));
+                }
+            }
+            vec![
+                json!({"type": "line_of_tomorrow", "result": "Not logged in", "is_error": true}),
+                json!({"type": "system", "subtype": "event_of_tomorrow", "error": "rate_limit"}),
+                json!({"type": "stream_event", "event": {"type": "piece_of_tomorrow"}}),
+                json!({"type": "rate_limit_event", "rate_limit_info": {"status": "status_of_tomorrow"}}),
+            ]
+        });
+        let report = replay(&stream, &stderr, *ended, *code);
+        assert_eq!(word(&report.outcome), *want, "{name}: {report:?}");
+        assert_eq!(report.cost, usd.map_or(Cost::Unknown, Cost::Usd), "{name}");
+    }
+}
+
+/// Failures for which the program gives no field: its words are all there is.
+const BY_WORDS: &[&str] = &["60_connrefused", "61_nokey"];
+
+#[test]
+fn outcomes_hang_on_fields_and_exit_codes_and_not_on_words() {
+    let Some(dir) = recordings() else { return };
+    for ((name, ended, code, want, _), stream, stderr) in rows(&dir) {
+        let stream = changed(&stream, |line| {
+            let map = line.as_object_mut().unwrap();
+            if map.get("result").is_some_and(Value::is_string) {
+                map.insert("result".to_owned(), json!("words of another release"));
+            }
+            if map.contains_key("errors") {
+                map.insert("errors".to_owned(), json!(["words of another release"]));
+            }
+            if let Some(Value::Object(message)) = map.get_mut("message") {
+                message.remove("content");
+            }
+            Vec::new()
+        });
+        let report = replay(&stream, &stderr, *ended, *code);
+        let got = word(&report.outcome);
+        match BY_WORDS.contains(name) {
+            false => assert_eq!(got, *want, "{name}: {report:?}"),
+            true => assert_eq!(got, "protocol", "{name}: {report:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_exit_code_that_contradicts_a_good_result_counts() {
+    let Some(dir) = recordings() else { return };
+    for ((name, ended, code, want, _), stream, stderr) in rows(&dir) {
+        if (*ended, *code) == (Ended::Itself, 0) && *want == "undeclared" {
+            let report = replay(&stream, &stderr, Ended::Itself, 1);
+            assert_eq!(word(&report.outcome), "protocol", "{name}: {report:?}");
+        }
+    }
 }
 
 #[test]
@@ -187,6 +301,12 @@ fn details_of_recordings() {
     assert!(
         matches!(&limited, EngineOutcome::Failed(EngineError::RateLimited { until: Some(at), .. }) if at.timestamp() == 1_795_204_075),
         "{limited:?}"
+    );
+    let waiting = report("66_429_ra30", Ended::Stalled, 143).outcome;
+    let until = recorded() + chrono::TimeDelta::seconds(30);
+    assert!(
+        matches!(&waiting, EngineOutcome::Failed(EngineError::RateLimited { until: Some(at), .. }) if *at == until),
+        "{waiting:?}"
     );
     let budget = report("31_budget", Ended::Itself, 1);
     assert_eq!(

@@ -6,6 +6,7 @@
 //! at all; each such place says so.
 
 use super::fold::End;
+use super::limits::{end_in_words, epoch};
 use super::wire::{ApiErrorKind, ApiRetry, ResultLine, StopReason, Subtype, TerminalReason};
 use crate::core::ending;
 use crate::model::{EngineError, EngineOutcome};
@@ -21,10 +22,16 @@ pub(super) struct Evidence<'a> {
     pub result: Option<&'a ResultLine>,
     pub error: Option<ApiErrorKind>,
     pub retry: Option<&'a ApiRetry>,
+    /// Until when it was still waiting with its next try when it ended.
+    pub waits_until: Option<DateTime<Utc>>,
     /// Seconds since 1970 at which a refusing limit ends, where it said so.
     pub rejected: Option<Option<f64>>,
     pub refused: bool,
     pub auth_failed: bool,
+    /// Why it was ended: all that it was allowed is spent.
+    pub spent: Option<&'a str>,
+    /// The dollars that the program kept to were its allowance, not its configuration's.
+    pub usd_is_allowance: bool,
     /// It got as far as its first line.
     pub initialised: bool,
     /// Lines that were not of the protocol.
@@ -53,8 +60,11 @@ pub(super) fn outcome(evidence: &Evidence<'_>, end: &End) -> EngineOutcome {
             last_words: words(result, "its declared ending never matched the schema"),
         };
     }
-    let error = failure(result, evidence);
+    let error = failure(result, evidence, end.at);
     match (end.ended, &error) {
+        (Ended::ByCaller, EngineError::Protocol { .. }) if evidence.spent.is_some() => {
+            EngineOutcome::Failed(allowance_spent(evidence))
+        }
         // The execution error that our own signal caused.
         (Ended::Stopped, EngineError::Protocol { .. }) => EngineOutcome::Interrupted,
         (Ended::TimedOut, EngineError::Protocol { .. }) => EngineOutcome::Failed(timed_out(end)),
@@ -84,10 +94,13 @@ fn success(result: &ResultLine) -> EngineOutcome {
     })
 }
 
-fn failure(result: &ResultLine, evidence: &Evidence<'_>) -> EngineError {
+fn failure(result: &ResultLine, evidence: &Evidence<'_>, at: DateTime<Utc>) -> EngineError {
     let message = words(result, "it gave no reason");
     match result.subtype {
         Some(Subtype::ErrorMaxTurns) => return turn_limit(result),
+        Some(Subtype::ErrorMaxBudgetUsd) if evidence.usd_is_allowance => {
+            return EngineError::AllowanceSpent { message };
+        }
         Some(Subtype::ErrorMaxBudgetUsd) => return EngineError::Budget { message },
         _ => {}
     }
@@ -110,15 +123,36 @@ fn failure(result: &ResultLine, evidence: &Evidence<'_>) -> EngineError {
         }
         (Some(ApiErrorKind::ServerError), Some(529)) => Some(ApiErrorKind::Overloaded),
         (Some(kind), _) => Some(kind),
-        (None, Some(status)) => return by_status(status, message, until(evidence.rejected)),
+        (None, Some(status)) => {
+            let until = limit_end(evidence, &message, at);
+            return by_status(status, message, until);
+        }
         (None, None) => None,
     };
     match cause {
-        Some(kind) => by_kind(kind, message, until(evidence.rejected)),
+        Some(kind) => {
+            let until = limit_end(evidence, &message, at);
+            by_kind(kind, message, until)
+        }
         None if result.subtype == Some(Subtype::ErrorDuringExecution) => {
             EngineError::Protocol { message }
         }
-        None => by_words(message),
+        None => by_words(message, at),
+    }
+}
+
+/// When the limit ends: as a field says, else as the program waits, else as its words say.
+fn limit_end(evidence: &Evidence<'_>, said: &str, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let by_field = evidence.rejected.flatten().and_then(epoch);
+    by_field
+        .or(evidence.waits_until)
+        .or_else(|| end_in_words(said, at))
+}
+
+fn allowance_spent(evidence: &Evidence<'_>) -> EngineError {
+    let why = evidence.spent.unwrap_or("all of it is spent");
+    EngineError::AllowanceSpent {
+        message: why.to_owned(),
     }
 }
 
@@ -131,14 +165,8 @@ fn turn_limit(result: &ResultLine) -> EngineError {
 fn by_kind(kind: ApiErrorKind, message: String, until: Option<DateTime<Utc>>) -> EngineError {
     match kind {
         ApiErrorKind::RateLimit => EngineError::RateLimited { until, message },
-        ApiErrorKind::Overloaded => EngineError::Overloaded {
-            until: None,
-            message,
-        },
-        ApiErrorKind::ServerError => EngineError::Transient {
-            until: None,
-            message,
-        },
+        ApiErrorKind::Overloaded => EngineError::Overloaded { until, message },
+        ApiErrorKind::ServerError => EngineError::Transient { until, message },
         ApiErrorKind::AuthenticationFailed => EngineError::Auth { message },
         ApiErrorKind::BillingError => EngineError::Credit { message },
         ApiErrorKind::InvalidRequest | ApiErrorKind::ModelNotFound => {
@@ -155,14 +183,8 @@ fn by_status(status: u16, message: String, until: Option<DateTime<Utc>>) -> Engi
         402 => EngineError::Credit { message },
         413 => EngineError::ContextTooLong { message },
         429 => EngineError::RateLimited { until, message },
-        529 => EngineError::Overloaded {
-            until: None,
-            message,
-        },
-        408 | 409 | 500.. => EngineError::Transient {
-            until: None,
-            message,
-        },
+        529 => EngineError::Overloaded { until, message },
+        408 | 409 | 500.. => EngineError::Transient { until, message },
         400.. => EngineError::InvalidRequest { message },
         _ => EngineError::Protocol { message },
     }
@@ -170,7 +192,7 @@ fn by_status(status: u16, message: String, until: Option<DateTime<Utc>>) -> Engi
 
 /// The last resort: `is_error` with neither a status nor an error kind. Only sentences that the program itself is
 /// known to print are looked for, at the beginning, so that a model's words do not decide.
-fn by_words(message: String) -> EngineError {
+fn by_words(message: String, at: DateTime<Utc>) -> EngineError {
     let text = message.to_ascii_lowercase();
     let starts = |heads: &[&str]| heads.iter().any(|h| text.starts_with(h));
     let limits = [
@@ -180,12 +202,8 @@ fn by_words(message: String) -> EngineError {
         "you've reached your",
     ];
     if starts(&limits) {
-        // Releases before 2.0 put the end of the limit after a bar, in seconds since 1970.
-        let at = text
-            .rsplit_once('|')
-            .and_then(|(_, at)| at.trim().parse::<f64>().ok());
         return EngineError::RateLimited {
-            until: until(at.map(Some)),
+            until: end_in_words(&message, at),
             message,
         };
     }
@@ -206,7 +224,10 @@ fn by_words(message: String) -> EngineError {
     if let Some(rest) = text.strip_prefix("api error: ") {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         return match digits.parse() {
-            Ok(status) => by_status(status, message, None),
+            Ok(status) => {
+                let until = end_in_words(&message, at);
+                by_status(status, message, until)
+            }
             Err(_) => EngineError::Transient {
                 until: None,
                 message,
@@ -229,6 +250,7 @@ fn without_result(evidence: &Evidence<'_>, end: &End) -> Option<EngineError> {
         Ended::Stopped => None,
         Ended::TimedOut => Some(waiting(evidence).unwrap_or_else(|| timed_out(end))),
         Ended::Stalled => Some(waiting(evidence).unwrap_or_else(|| stalled(end))),
+        Ended::ByCaller if evidence.spent.is_some() => Some(allowance_spent(evidence)),
         Ended::ByCaller | Ended::Itself => Some(broke_off(evidence, end)),
     }
 }
@@ -237,20 +259,13 @@ fn without_result(evidence: &Evidence<'_>, end: &End) -> Option<EngineError> {
 /// chunk is not to blame.
 fn waiting(evidence: &Evidence<'_>) -> Option<EngineError> {
     let retry = evidence.retry?;
+    let by_field = evidence.rejected.flatten().and_then(epoch);
+    let until = by_field.or(evidence.waits_until);
     let message = "it was still waiting for the provider when its time was over".to_owned();
     match retry.error {
-        Some(ApiErrorKind::RateLimit) => Some(EngineError::RateLimited {
-            until: until(evidence.rejected),
-            message,
-        }),
-        Some(ApiErrorKind::Overloaded) => Some(EngineError::Overloaded {
-            until: None,
-            message,
-        }),
-        Some(ApiErrorKind::ServerError) => Some(EngineError::Transient {
-            until: None,
-            message,
-        }),
+        Some(ApiErrorKind::RateLimit) => Some(EngineError::RateLimited { until, message }),
+        Some(ApiErrorKind::Overloaded) => Some(EngineError::Overloaded { until, message }),
+        Some(ApiErrorKind::ServerError) => Some(EngineError::Transient { until, message }),
         _ => None,
     }
 }
@@ -260,7 +275,7 @@ fn waiting(evidence: &Evidence<'_>) -> Option<EngineError> {
 fn broke_off(evidence: &Evidence<'_>, end: &End) -> EngineError {
     let said = clip(end.stderr.trim());
     if !evidence.initialised && evidence.foreign == 0 {
-        if said.contains("is already in use") {
+        if says_taken(&said) {
             return EngineError::Transient {
                 until: None,
                 message: said,
@@ -298,6 +313,11 @@ fn broke_off(evidence: &Evidence<'_>, end: &End) -> EngineError {
     EngineError::Protocol { message }
 }
 
+/// The sentence about a session id that is used already.
+pub(super) fn says_taken(stderr: &str) -> bool {
+    stderr.contains("is already in use")
+}
+
 fn timed_out(end: &End) -> EngineError {
     EngineError::TimedOut {
         seconds: end.timeout.as_secs(),
@@ -308,15 +328,6 @@ fn stalled(end: &End) -> EngineError {
     EngineError::Stalled {
         seconds: end.stall.as_secs(),
     }
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a float to integer cast saturates, and chrono checks the range"
-)]
-fn until(rejected: Option<Option<f64>>) -> Option<DateTime<Utc>> {
-    let seconds = rejected.flatten().filter(|s| s.is_finite())?;
-    DateTime::from_timestamp(seconds as i64, 0)
 }
 
 fn words(result: &ResultLine, otherwise: &str) -> String {

@@ -1,21 +1,25 @@
 //! Claude Code, run headless: one process a turn, its stream of JSON lines folded into a report.
 //!
-//! What goes in is made by `args`, lines are typed by `wire`, remembered by `fold` and judged by `judge`;
+//! What goes in is made by `args`, lines are typed by `wire`, remembered by `fold`, counted by `meter` and judged by `judge`;
 //! this module starts the process and sees to its end. Not for: deciding whether to try again, or
 //! whether the work is any good.
 
 mod args;
 mod fold;
 mod judge;
+mod limits;
+mod meter;
 mod wire;
 
 use crate::model::policy::SandboxPolicy;
-use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Usage};
-use crate::ports::{Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal};
+use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Price, Usage};
+use crate::ports::{Clock, Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal};
 use crate::proc::{self, Command, Limits, Stream};
+use args::Talk;
 use fold::{End, Fold};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// The name that it usually has.
@@ -40,6 +44,9 @@ pub struct ClaudeConfig {
     pub max_turns: Option<u32>,
     /// Bound on dollars of one run; it stops after the response that exceeds it.
     pub max_budget_usd: Option<f64>,
+    /// What its tokens cost. With it a job's dollars are watched on the stream too, and a run that was cut off knows
+    /// its cost; without it there is the program's own bound, by its own list of prices.
+    pub price: Option<Price>,
 }
 
 impl Default for ClaudeConfig {
@@ -50,6 +57,7 @@ impl Default for ClaudeConfig {
             extra_args: Vec::new(),
             max_turns: None,
             max_budget_usd: None,
+            price: None,
         }
     }
 }
@@ -57,50 +65,60 @@ impl Default for ClaudeConfig {
 /// The engine.
 ///
 /// Cost is what the process says in `total_cost_usd`. It counts from the start of a process: a resumed session begins
-/// at zero again, so the costs of a build turn and its fix turns add up. Unknown when the process was
-/// ended before it could say.
-#[derive(Debug)]
+/// at zero again, so the costs of a build turn and its fix turns add up. Where the process was
+/// ended before it could say, it is reckoned from tokens and price if both are known, else unknown.
+///
+/// What a job may spend is kept to in two ways: dollars by the program's own bound, tokens (and dollars, where the
+/// price is known) by watching its messages. Both end the run after the response that reaches the bound.
 pub struct ClaudeCode {
     config: ClaudeConfig,
+    clock: Rc<dyn Clock>,
     /// Ends what a run left behind. In unit tests, which share one process, it would end other tests' children.
     sweep: fn() -> usize,
 }
 
 impl ClaudeCode {
     /// An engine; the program is looked for when it runs.
-    pub fn new(config: ClaudeConfig) -> Self {
+    pub fn new(config: ClaudeConfig, clock: Rc<dyn Clock>) -> Self {
         Self {
             config,
+            clock,
             sweep: proc::end_leftovers,
         }
     }
 
     /// One run, or two: a session that is gone (another machine, another path, cleaned up) is replaced by
-    /// a fresh one with the whole prompt.
+    /// a fresh one with the whole prompt, and so is a new one whose name is taken.
     async fn turn(
         &self,
         job: &EngineJob,
         progress: &dyn EngineProgress,
         stop: StopSignal,
     ) -> EngineReport {
-        let talk = args::Talk::of(&job.session);
-        match self.process(job, talk, progress, stop.clone()).await {
-            Err(error) => not_started(error),
-            Ok((fold, _)) if matches!(talk, args::Talk::Resume(_)) && fold.session_is_lost() => {
-                progress.step("starts a fresh session: the earlier one is gone");
-                match self.process(job, args::Talk::New, progress, stop).await {
-                    Ok((fold, end)) => fold.finish(&end),
-                    Err(error) => not_started(error),
-                }
-            }
+        if let Some(why) = nothing_left(job) {
+            return not_started(EngineError::AllowanceSpent { message: why });
+        }
+        let talk = Talk::of(&job.session);
+        let (fold, end) = match self.process(job, talk, progress, stop.clone()).await {
+            Ok(run) => run,
+            Err(error) => return not_started(error),
+        };
+        let why = match talk {
+            Talk::Resume(_) if fold.session_is_lost() => "the earlier one is gone",
+            Talk::Begin(_) if fold.session_is_taken(&end) => "the name of this one is taken",
+            Talk::New | Talk::Begin(_) | Talk::Resume(_) => return fold.finish(&end),
+        };
+        progress.step(&format!("starts a fresh session: {why}"));
+        match self.process(job, Talk::New, progress, stop).await {
             Ok((fold, end)) => fold.finish(&end),
+            Err(error) => not_started(error),
         }
     }
 
     async fn process(
         &self,
         job: &EngineJob,
-        talk: args::Talk<'_>,
+        talk: Talk<'_>,
         progress: &dyn EngineProgress,
         stop: StopSignal,
     ) -> Result<(Fold, End), EngineError> {
@@ -121,13 +139,16 @@ impl ClaudeCode {
             max_line: MAX_LINE,
             ..Limits::default()
         };
-        let mut fold = Fold::new(&job.lane);
+        let mut fold = Fold::new(&job.lane, args::bounds(&self.config, job));
         let finished = proc::run(&command, limits, stop, &mut |stream, line| {
-            progress.log(&String::from_utf8_lossy(line));
-            match stream {
-                Stream::Err => ControlFlow::Continue(()),
-                Stream::Out => tell(fold.line(line), progress),
+            let update = match stream {
+                Stream::Err => fold::Update::default(),
+                Stream::Out => fold.line(line, self.clock.now()),
+            };
+            if !update.is_piece {
+                progress.log(&String::from_utf8_lossy(line));
             }
+            tell(update, progress)
         })
         .await;
         // Its Bash tool runs in a group of its own, which outlives a killed parent.
@@ -156,6 +177,7 @@ impl ClaudeCode {
             stderr: finished.stderr.text(),
             timeout: job.timeout,
             stall: job.stall,
+            at: self.clock.now(),
         };
         Ok((fold, end))
     }
@@ -188,6 +210,18 @@ fn tell(update: fold::Update, progress: &dyn EngineProgress) -> ControlFlow<()> 
     } else {
         ControlFlow::Continue(())
     }
+}
+
+/// Why the job may not even begin: what it may spend is nothing.
+fn nothing_left(job: &EngineJob) -> Option<String> {
+    let usd = job
+        .allowance
+        .usd
+        .filter(|usd| !usd.is_finite() || *usd <= 0.0);
+    if let Some(usd) = usd {
+        return Some(format!("${usd:.2} are left for it"));
+    }
+    (job.allowance.tokens == Some(0)).then(|| "no token is left for it".to_owned())
 }
 
 /// Nothing ran, so nothing was used.

@@ -1,11 +1,18 @@
 use super::fold::{End, Fold, Update};
+use super::meter::Bounds;
 use super::*;
-use crate::model::{ChunkId, Session, SpecId};
+use crate::model::{Allowance, ChunkId, Session, SpecId};
 use crate::ports::Prompt;
 use crate::proc::Ended;
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::cell::RefCell;
+
+/// When every line of a test comes.
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_200_000, 0).unwrap()
+}
 
 fn end(ended: Ended, code: i32) -> End {
     End {
@@ -14,13 +21,14 @@ fn end(ended: Ended, code: i32) -> End {
         stderr: String::new(),
         timeout: Duration::from_secs(600),
         stall: Duration::from_secs(60),
+        at: now(),
     }
 }
 
 fn fold(lines: &[Value]) -> Fold {
-    let mut fold = Fold::new(Path::new("/lane"));
+    let mut fold = Fold::new(Path::new("/lane"), Bounds::default());
     for line in lines {
-        fold.line(line.to_string().as_bytes());
+        fold.line(line.to_string().as_bytes(), now());
     }
     fold
 }
@@ -201,11 +209,95 @@ fn a_refusing_limit_tells_its_end() {
 }
 
 #[test]
+fn a_limit_ends_as_a_field_says_else_as_it_waits_else_as_words_say() {
+    let retry = json!({"type": "system", "subtype": "api_retry", "error": "rate_limit", "error_status": 429, "retry_delay_ms": 29_999.5});
+    let event = json!({"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1_795_204_075}});
+    let over =
+        |text: &str| result(&json!({"is_error": true, "api_error_status": 429, "result": text}));
+    let in_words = "limited · try again in 5m";
+    let seconds = |lines: &[Value], ended, code| match outcome(lines, ended, code) {
+        EngineOutcome::Failed(EngineError::RateLimited { until, .. }) => {
+            until.map(|at| (at - now()).num_seconds())
+        }
+        other => panic!("{other:?}"),
+    };
+    for (lines, ended, want) in [
+        (
+            vec![event.clone(), over(in_words)],
+            Ended::Itself,
+            Some(4_075),
+        ),
+        (
+            vec![retry.clone(), event, over(in_words)],
+            Ended::Itself,
+            Some(4_075),
+        ),
+        (vec![retry.clone(), over(in_words)], Ended::Itself, Some(30)),
+        (vec![over(in_words)], Ended::Itself, Some(300)),
+        (vec![over("limited")], Ended::Itself, None),
+        (vec![retry.clone()], Ended::Stalled, Some(30)),
+        (vec![retry.clone()], Ended::TimedOut, Some(30)),
+    ] {
+        assert_eq!(seconds(&lines, ended, 1), want, "{lines:?}");
+    }
+    // A wait that is over says nothing about the limit that came after it.
+    let mut fold = fold(&[retry, over("limited")]);
+    let later = End {
+        at: now() + chrono::TimeDelta::seconds(31),
+        ..end(Ended::Itself, 1)
+    };
+    fold.line(b"", now());
+    let report = fold.finish(&later);
+    assert!(
+        matches!(
+            &report.outcome,
+            EngineOutcome::Failed(EngineError::RateLimited { until: None, .. })
+        ),
+        "{report:?}"
+    );
+    for odd in [json!(-1), json!(1e300), json!("soon"), json!(9e15)] {
+        let retry = json!({"type": "system", "subtype": "api_retry", "error": "overloaded", "retry_delay_ms": odd});
+        let got = outcome(&[retry], Ended::Stalled, 143);
+        assert!(
+            matches!(
+                got,
+                EngineOutcome::Failed(EngineError::Overloaded { until: None, .. })
+            ),
+            "{odd}: {got:?}"
+        );
+    }
+}
+
+#[test]
+fn whose_dollars_it_kept_to() {
+    let over = result(
+        &json!({"subtype": "error_max_budget_usd", "is_error": true, "errors": ["Reached maximum budget"]}),
+    );
+    let stopped = |usd_is_allowance| {
+        let bounds = Bounds {
+            usd_is_allowance,
+            ..Bounds::default()
+        };
+        let mut fold = Fold::new(Path::new("/lane"), bounds);
+        fold.line(over.to_string().as_bytes(), now());
+        fold.finish(&end(Ended::Itself, 1)).outcome
+    };
+    assert!(matches!(
+        stopped(true),
+        EngineOutcome::Failed(EngineError::AllowanceSpent { .. })
+    ));
+    assert!(matches!(
+        stopped(false),
+        EngineOutcome::Failed(EngineError::Budget { .. })
+    ));
+}
+
+#[test]
 fn a_refused_key_is_hopeless_at_once() {
-    let mut fold = Fold::new(Path::new("/lane"));
+    let mut fold = Fold::new(Path::new("/lane"), Bounds::default());
     let retry = json!({"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 10, "retry_delay_ms": 600.5,
         "error_status": 401, "error": "authentication_failed"});
-    let update = fold.line(retry.to_string().as_bytes());
+    let update = fold.line(retry.to_string().as_bytes(), now());
     assert!(update.hopeless);
     assert_eq!(
         update.steps,
@@ -252,11 +344,11 @@ fn endings_without_a_result() {
 
 #[test]
 fn steps_for_people() {
-    let mut fold = Fold::new(Path::new("/lane"));
+    let mut fold = Fold::new(Path::new("/lane"), Bounds::default());
     let mut steps = |name: &str, input: Value| {
         let line = json!({"type": "assistant", "message": {"id": "m1", "model": "m", "content": [
             {"type": "tool_use", "name": name, "input": input}], "usage": {"input_tokens": 4, "output_tokens": 1}}});
-        let Update { steps, usage, .. } = fold.line(line.to_string().as_bytes());
+        let Update { steps, usage, .. } = fold.line(line.to_string().as_bytes(), now());
         assert_eq!(
             usage.unwrap().input,
             Some(4),
@@ -296,7 +388,7 @@ fn steps_for_people() {
 
 #[test]
 fn odd_lines_are_survived() {
-    let mut fold = Fold::new(Path::new("/lane"));
+    let mut fold = Fold::new(Path::new("/lane"), Bounds::default());
     for line in [
         &b"not json"[..],
         b"\xff\xfe\xfd",
@@ -305,7 +397,7 @@ fn odd_lines_are_survived() {
         b"42",
         b"{}",
     ] {
-        assert_eq!(fold.line(line), Update::default());
+        assert_eq!(fold.line(line, now()), Update::default());
     }
     assert_eq!(fold.foreign_lines(), 6);
     for line in [
@@ -316,7 +408,7 @@ fn odd_lines_are_survived() {
         br#"{"type":"rate_limit_event","rate_limit_info":7}"#,
         b"  ",
     ] {
-        fold.line(line);
+        fold.line(line, now());
     }
     assert_eq!(fold.foreign_lines(), 6, "unknown kinds are of the protocol");
     // A result in which everything but the ending has an unexpected shape, and bytes that are not UTF-8.
@@ -325,7 +417,7 @@ fn odd_lines_are_survived() {
         .into_bytes();
     let at = line.iter().position(|b| *b == b'?').unwrap();
     line[at] = 0xff;
-    fold.line(&line);
+    fold.line(&line, now());
     let report = fold.finish(&end(Ended::Itself, 0));
     assert!(
         matches!(report.outcome, EngineOutcome::Completed(_)),
@@ -340,9 +432,9 @@ fn odd_lines_are_survived() {
 proptest! {
     #[test]
     fn no_bytes_panic_or_complete(lines in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..12), code in 0..256i32) {
-        let mut fold = Fold::new(Path::new("/lane"));
+        let mut fold = Fold::new(Path::new("/lane"), Bounds::default());
         for line in &lines {
-            fold.line(line);
+            fold.line(line, now());
         }
         let report = fold.finish(&end(Ended::Itself, code));
         prop_assert!(matches!(report.outcome, EngineOutcome::Failed(_)));
@@ -364,6 +456,14 @@ impl EngineProgress for Seen {
     fn usage(&self, _: Usage) {}
     fn log(&self, _: &str) {
         *self.logged.borrow_mut() += 1;
+    }
+}
+
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> DateTime<Utc> {
+        now()
     }
 }
 
@@ -431,6 +531,7 @@ impl Stage {
                 extra_args: vec!["--fallback-model".to_owned(), "m-2".to_owned()],
                 ..ClaudeConfig::default()
             },
+            clock: Rc::new(Fixed),
             sweep: || 0,
         }
     }
@@ -556,6 +657,165 @@ fn a_refused_key_ends_the_process_early() {
             EngineOutcome::Failed(EngineError::Auth { .. })
         ),
         "{report:?}"
+    );
+}
+
+/// A whole streamed message, as lines.
+fn message(id: &str, input: u64, output: u64, tool: &str) -> Vec<Value> {
+    let usage = |output| json!({"input_tokens": input, "cache_read_input_tokens": 5, "output_tokens": output});
+    let piece =
+        |event: Value| json!({"type": "stream_event", "event": event, "parent_tool_use_id": null});
+    vec![
+        piece(
+            json!({"type": "message_start", "message": {"id": id, "model": "m-9", "content": [], "usage": usage(1)}}),
+        ),
+        piece(
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{"}}),
+        ),
+        json!({"type": "assistant", "message": {"id": id, "model": "m-9", "usage": usage(1), "content": [
+            {"type": "tool_use", "id": "t", "name": tool, "input": {}}]}}),
+        piece(
+            json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": output}}),
+        ),
+        piece(json!({"type": "message_stop"})),
+    ]
+}
+
+#[test]
+fn a_run_ends_when_its_allowance_is_spent() {
+    let init = json!({"type": "system", "subtype": "init", "session_id": "s-1", "model": "m-9"});
+    let lines = [
+        vec![init],
+        message("a", 100, 50, "Write"),
+        message("b", 200, 40, "Bash"),
+    ]
+    .concat();
+    let lines: Vec<String> = lines.iter().map(prints).collect();
+    let script = format!(
+        "for a; do printf '%s\\n' \"$a\"; done > ../argv\n{}\nexec tail -f /dev/null",
+        lines.join("\n")
+    );
+    let mut stage = Stage::new(&script);
+    stage.job.allowance = Allowance {
+        tokens: Some(400),
+        usd: Some(0.25),
+    };
+    let (report, seen) = stage.run();
+    assert!(
+        matches!(&report.outcome, EngineOutcome::Failed(EngineError::AllowanceSpent { message }) if message.contains("400 tokens")),
+        "{report:?}"
+    );
+    assert_eq!(
+        (report.usage.input, report.usage.cached, report.usage.output),
+        (Some(300), Some(10), Some(90))
+    );
+    assert_eq!(report.cost, Cost::Unknown, "no price is known");
+    assert_eq!(report.session.as_deref(), Some("s-1"));
+    assert_eq!(*seen.logged.borrow(), 3, "pieces are not logged");
+    let argv = stage.read("argv");
+    assert!(argv.contains("--include-partial-messages\n"), "{argv}");
+    assert!(
+        argv.contains("--max-budget-usd\n0.25\n"),
+        "less than the configured 1.5: {argv}"
+    );
+
+    // The same by dollars, where the price is known.
+    stage.job.allowance = Allowance {
+        tokens: None,
+        usd: Some(0.0004),
+    };
+    let engine = ClaudeCode {
+        config: ClaudeConfig {
+            price: Some(Price {
+                input: 1.0,
+                cached: 0.0,
+                output: 2.0,
+            }),
+            ..ClaudeConfig::default()
+        },
+        ..Stage::engine()
+    };
+    let (_handle, stop) = StopSignal::new();
+    let report = block_on(engine.run(&stage.job, &Seen::default(), stop));
+    assert!(
+        matches!(&report.outcome, EngineOutcome::Failed(EngineError::AllowanceSpent { message }) if message.contains("$0.0005")),
+        "{report:?}"
+    );
+    assert_eq!(report.cost, Cost::Usd(0.000_48));
+}
+
+#[test]
+fn an_allowance_does_not_cut_off_the_end_that_is_declared() {
+    let lines = [
+        message("a", 500, 50, "StructuredOutput"),
+        vec![result(&json!({"structured_output": done()}))],
+    ]
+    .concat();
+    let lines: Vec<String> = lines.iter().map(prints).collect();
+    let mut stage = Stage::new(&lines.join("\n"));
+    stage.job.allowance.tokens = Some(10);
+    let (report, _) = stage.run();
+    assert!(
+        matches!(report.outcome, EngineOutcome::Completed(_)),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn nothing_is_started_when_nothing_is_left() {
+    for allowance in [
+        Allowance {
+            usd: Some(0.0),
+            tokens: None,
+        },
+        Allowance {
+            usd: Some(-0.1),
+            tokens: None,
+        },
+        Allowance {
+            usd: Some(f64::NAN),
+            tokens: Some(9),
+        },
+        Allowance {
+            usd: None,
+            tokens: Some(0),
+        },
+    ] {
+        let mut stage = Stage::new("touch ../started");
+        stage.job.allowance = allowance;
+        let (report, _) = stage.run();
+        assert!(
+            matches!(
+                report.outcome,
+                EngineOutcome::Failed(EngineError::AllowanceSpent { .. })
+            ),
+            "{report:?}"
+        );
+        assert_eq!(report.cost, Cost::Usd(0.0));
+        assert!(!stage.dir.path().join("started").exists());
+    }
+}
+
+#[test]
+fn a_new_session_whose_name_is_taken_gets_another() {
+    let id = "11111111-2222-4333-8444-000000000001";
+    let script = format!(
+        "case \" $* \" in *' --session-id '*) echo 'Error: Session ID {id} is already in use.' >&2; exit 1;; esac\ncat > ../fresh\n{}",
+        prints(&result(
+            &json!({"structured_output": done(), "session_id": "s-2"})
+        ))
+    );
+    let stage = Stage::new(&script);
+    let (report, seen) = stage.run();
+    assert!(
+        matches!(report.outcome, EngineOutcome::Completed(_)),
+        "{report:?}"
+    );
+    assert_eq!(report.session.as_deref(), Some("s-2"));
+    assert_eq!(stage.read("fresh"), "SYSTEM\n\nTask: Add login");
+    assert_eq!(
+        *seen.steps.borrow(),
+        ["starts a fresh session: the name of this one is taken"]
     );
 }
 

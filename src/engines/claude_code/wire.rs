@@ -3,7 +3,7 @@
 //! The format moves between releases, so reading is tolerant: unknown kinds become `Unknown`, unknown
 //! fields are skipped, and a known field of an unexpected shape counts as absent instead of costing the
 //! line. What is required is only the discriminating `type` (and `subtype` of system lines).
-//! Observed with Claude Code 2.1.197.
+//! Observed with Claude Code 2.1.197 and 2.1.330.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -23,6 +23,13 @@ pub(super) enum Line {
     RateLimitEvent {
         #[serde(default, deserialize_with = "lenient")]
         rate_limit_info: Option<RateLimit>,
+    },
+    /// A piece of a message as the API streams it; with `--include-partial-messages` only.
+    StreamEvent {
+        #[serde(default, deserialize_with = "lenient")]
+        event: Option<StreamEvent>,
+        #[serde(default, deserialize_with = "lenient")]
+        parent_tool_use_id: Option<String>,
     },
     /// The closing line; task events may still follow it.
     Result(Box<ResultLine>),
@@ -98,6 +105,23 @@ pub(super) struct Assistant {
     pub error: Option<ApiErrorKind>,
 }
 
+/// What of a streamed message tells its tokens.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum StreamEvent {
+    MessageStart {
+        #[serde(default, deserialize_with = "lenient")]
+        message: Option<Message>,
+    },
+    /// The end of the message: its counts are final.
+    MessageDelta {
+        #[serde(default, deserialize_with = "lenient")]
+        usage: Option<Tokens>,
+    },
+    #[serde(other)]
+    Other,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Message {
     #[serde(default, deserialize_with = "lenient")]
@@ -139,6 +163,22 @@ pub(super) struct Tokens {
     pub cache_read_input_tokens: Option<u64>,
     #[serde(default, alias = "outputTokens", deserialize_with = "lenient")]
     pub output_tokens: Option<u64>,
+}
+
+impl Tokens {
+    /// These counts, and those of `earlier` where these say nothing.
+    pub(super) fn or(self, earlier: Tokens) -> Tokens {
+        Tokens {
+            input_tokens: self.input_tokens.or(earlier.input_tokens),
+            cache_creation_input_tokens: self
+                .cache_creation_input_tokens
+                .or(earlier.cache_creation_input_tokens),
+            cache_read_input_tokens: self
+                .cache_read_input_tokens
+                .or(earlier.cache_read_input_tokens),
+            output_tokens: self.output_tokens.or(earlier.output_tokens),
+        }
+    }
 }
 
 /// State of a subscription's limit.
