@@ -250,9 +250,6 @@ fn kinds_and_fields_that_are_not_known_yet_change_nothing() {
     }
 }
 
-/// Failures for which the program gives no field: its words are all there is.
-const BY_WORDS: &[&str] = &["60_connrefused", "61_nokey"];
-
 #[test]
 fn outcomes_hang_on_fields_and_exit_codes_and_not_on_words() {
     let Some(dir) = recordings() else { return };
@@ -271,11 +268,7 @@ fn outcomes_hang_on_fields_and_exit_codes_and_not_on_words() {
             Vec::new()
         });
         let report = replay(&stream, &stderr, *ended, *code);
-        let got = word(&report.outcome);
-        match BY_WORDS.contains(name) {
-            false => assert_eq!(got, *want, "{name}: {report:?}"),
-            true => assert_eq!(got, "protocol", "{name}: {report:?}"),
-        }
+        assert_eq!(word(&report.outcome), *want, "{name}: {report:?}");
     }
 }
 

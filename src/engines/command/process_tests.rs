@@ -358,7 +358,7 @@ fn bounds_end_a_run() {
 
     let mut mute = Stage::new("", "touch ../started");
     mute.job.allowance.usd = Some(1.0);
-    assert_eq!(word(&mute.run().0.outcome), "budget");
+    assert_eq!(word(&mute.run().0.outcome), "allowance spent");
     assert!(
         !mute.dir.path().join("started").exists(),
         "refused before the start"
