@@ -17,22 +17,22 @@ fn ready(chunks: &[&str]) -> Lane {
     lane.policy.names_sessions = lane.policy.engines.iter().cloned().collect();
     lane.roster = super::super::roster::Roster::new(&lane.policy.engines);
     lane.policy.remote = None;
-    prepare(&mut lane);
+    prepare(&mut lane, 0);
     lane
 }
 
-fn prepare(lane: &mut Lane) {
-    assert_eq!(turn(lane, 0), [Effect::PrepareLane]);
+fn prepare(lane: &mut Lane, second: i64) {
+    assert_eq!(turn(lane, second), [Effect::PrepareLane]);
     let prepared = EffectResult::LanePrepared {
         tip: oid(2),
         base: base(),
         synced: false,
         notes: Vec::new(),
     };
-    give(lane, prepared, 0);
+    give(lane, prepared, second);
     if lane.stage == Stage::Baseline {
-        turn(lane, 0);
-        give(lane, EffectResult::BaselineDone(passed()), 0);
+        turn(lane, second);
+        give(lane, EffectResult::BaselineDone(passed()), second);
     }
 }
 
@@ -429,7 +429,7 @@ fn what_is_left_for_a_fix_turn_is_asked_before_it() {
 }
 
 /// The lane as the next run finds it after a crash.
-fn after_a_crash(lane: Lane) -> Lane {
+fn after_a_crash(lane: Lane, second: i64) -> Lane {
     let facts = LaneFacts {
         tip: lane.tip.clone(),
         base: lane.ledger.base.clone(),
@@ -440,7 +440,8 @@ fn after_a_crash(lane: Lane) -> Lane {
         .unwrap()
         .lane;
     next.policy.run = "next".into();
-    prepare(&mut next);
+    next.roster.remember([&next.ledger].into_iter(), at(second));
+    prepare(&mut next, second);
     next
 }
 
@@ -449,7 +450,7 @@ fn a_run_that_died_is_charged_what_it_was_allowed() {
     let mut lane = ready(&["x"]);
     lane.policy.caps.chunk.usd = Some(2.0);
     turn(&mut lane, 0);
-    let mut lane = after_a_crash(lane);
+    let mut lane = after_a_crash(lane, 0);
     let x = &lane.record(&ChunkId::from("x")).unwrap().attempts[0];
     assert_eq!((x.lost, x.cost, charge(x).usd), (true, Cost::Unknown, 2.0));
     assert_eq!(
@@ -468,11 +469,11 @@ fn a_conversation_that_was_cut_off_is_gone_on_with_by_its_own_engine() {
     turn(&mut lane, 0);
     let (_, first) = session(&lane, 0);
     assert!(first.is_some());
-    let mut again = after_a_crash(lane.clone());
+    let mut again = after_a_crash(lane.clone(), 0);
     turn(&mut again, 0);
     assert_eq!(session(&again, 1), ("a".to_owned(), first.clone()));
     // Another engine begins its own, and so does one whose sessions are to be forgotten.
-    let mut other = after_a_crash(lane.clone());
+    let mut other = after_a_crash(lane.clone(), 0);
     other.roster.failed(
         "a",
         (1, &limited(Some(600))),
@@ -485,7 +486,7 @@ fn a_conversation_that_was_cut_off_is_gone_on_with_by_its_own_engine() {
     assert_eq!(engine, "b");
     assert_ne!(second, first);
     lane.policy.names_sessions.clear();
-    let mut forgetful = after_a_crash(lane);
+    let mut forgetful = after_a_crash(lane, 0);
     turn(&mut forgetful, 0);
     assert_eq!(session(&forgetful, 1).1, None);
 }
@@ -504,4 +505,97 @@ fn a_conversation_that_a_person_names_is_for_the_first_engine_once() {
     };
     assert_eq!(session("x").as_deref(), Some("s-1"));
     assert_ne!(session("y").as_deref(), Some("s-1"));
+}
+
+/// A small generator, so that ten thousand sequences are the same ones on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    fn until(&mut self, now: i64) -> Option<i64> {
+        match self.below(4) {
+            0 => None,
+            1 => Some(now - 5),
+            2 => Some(now + i64::try_from(self.below(120)).unwrap()),
+            _ => Some(now + i64::try_from(self.below(20_000)).unwrap()),
+        }
+    }
+
+    fn failure(&mut self, now: i64) -> EngineError {
+        let message = String::new();
+        let until = self.until(now).map(at);
+        match self.below(9) {
+            0..=3 => EngineError::RateLimited { until, message },
+            4 => EngineError::Overloaded { until, message },
+            5 | 6 => EngineError::Transient { until, message },
+            7 => EngineError::NoAnswer { seconds: 1 },
+            _ => EngineError::NoConnection { seconds: 1 },
+        }
+    }
+}
+
+#[test]
+fn over_ten_thousand_runs_no_engine_is_asked_before_its_time() {
+    let (mut asked, mut waited, mut restarted) = (0u32, 0u32, 0u32);
+    for seed in 0..10_000 {
+        let mut dice = Dice(seed);
+        let mut lane = ready(&["x"]);
+        let patient = dice.below(4) > 0;
+        lane.policy.patience.until = patient.then(|| at(100_000));
+        let mut now = 0;
+        // What each engine last asked for.
+        let mut told: std::collections::BTreeMap<String, i64> = Default::default();
+        for _ in 0..12 {
+            match work(&mut lane, now).first() {
+                Some(Effect::RunEngine { engine, .. }) => {
+                    asked += 1;
+                    if let Some(until) = told.get(engine) {
+                        assert!(
+                            now >= *until,
+                            "{seed}: {engine} was asked at {now}, before {until}"
+                        );
+                    }
+                    let engine = engine.clone();
+                    now += i64::try_from(dice.below(30)).unwrap();
+                    if dice.below(8) == 0 {
+                        break;
+                    }
+                    let error = dice.failure(now);
+                    if let Some(until) = error.until() {
+                        told.insert(engine, until.timestamp() - at(0).timestamp());
+                    }
+                    fails(&mut lane, "x", error, now);
+                    // The process dies, and the next one knows what the ledger has.
+                    if dice.below(4) == 0 && lane.halt.is_none() {
+                        restarted += 1;
+                        lane = after_a_crash(lane, now);
+                    }
+                }
+                Some(other) => panic!("{seed}: {other:?}"),
+                None => match next_wake(&lane) {
+                    Some(wake) if lane.halt.is_none() => {
+                        waited += 1;
+                        assert!(wake > at(now), "{seed}: a wait that is over already");
+                        now = wake.timestamp() - at(0).timestamp()
+                            + i64::from(wake.timestamp_subsec_nanos() > 0);
+                    }
+                    _ => {
+                        assert_eq!(lane_exit(&lane), ExitCode::NoEngine, "{seed}");
+                        break;
+                    }
+                },
+            }
+        }
+    }
+    assert!(
+        asked > 20_000 && waited > 1_000 && restarted > 1_000,
+        "{asked} {waited} {restarted}"
+    );
 }
