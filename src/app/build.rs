@@ -18,7 +18,7 @@ pub fn run(request: &BuildRequest, env: &Environment) -> Result<ExitCode, AppErr
         return plan::run(&as_plan, env);
     }
     let world = World::open(&request.path, request.flags.clone(), env)?;
-    let chain = engine::chain(&world.settings, env)?;
+    let chain = engine::chain(&world.settings, env, request.flags.skip_probe)?;
     if let Some(session) = &request.resume {
         can_resume(&chain, session)?;
     }

@@ -200,9 +200,9 @@ fn checks(world: &World, repo: &Repo) -> Vec<Finding> {
 }
 
 fn the_engines(world: &World, env: &Environment) -> Vec<Finding> {
-    let found = engine::look(&world.settings, env);
+    let found = engine::look(&world.settings, env, false);
     if found.is_empty() {
-        let error = engine::chain(&world.settings, env).err();
+        let error = engine::chain(&world.settings, env, false).err();
         let (found, remedy) = error.map(|e| (e.message, e.hint)).unwrap_or_default();
         return vec![Finding {
             what: "engine",

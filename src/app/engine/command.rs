@@ -10,7 +10,7 @@ use crate::model::Allowance;
 pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
     let config = config(of.settings, of.name, of.model.as_deref(), own)?;
     let env = of.env.command_env(of.settings, &config.env_pass);
-    if command::find(&config, &env).is_none() {
+    if !of.skip_probe && command::find(&config, &env).is_none() {
         return Err((
             format!(
                 "the engine `{}` is not there: no program `{}` on PATH",

@@ -69,16 +69,17 @@ pub struct Chain {
     pub left_out: Vec<Unusable>,
 }
 
-/// Builds the engines that the settings ask for.
+/// Builds the engines that the settings ask for. With `skip_probe` one that does not seem to be there is tried all the
+/// same.
 ///
 /// # Errors
 /// None of them can be used, or a bound on spending cannot be held with one of them.
-pub fn chain(settings: &Settings, env: &Environment) -> Result<Chain, AppError> {
+pub fn chain(settings: &Settings, env: &Environment, skip_probe: bool) -> Result<Chain, AppError> {
     let mut chain = Chain {
         engines: Vec::new(),
         left_out: Vec::new(),
     };
-    for found in look(settings, env) {
+    for found in look(settings, env, skip_probe) {
         match found {
             Ok(engine) => chain.engines.push(engine),
             Err(why) => chain.left_out.push(why),
@@ -92,7 +93,11 @@ pub fn chain(settings: &Settings, env: &Environment) -> Result<Chain, AppError> 
 
 /// Every engine that the settings ask for, as it was found. With `auto` those that are not set up are nothing amiss
 /// and left out in silence.
-pub fn look(settings: &Settings, env: &Environment) -> Vec<Result<Chosen, Unusable>> {
+pub fn look(
+    settings: &Settings,
+    env: &Environment,
+    skip_probe: bool,
+) -> Vec<Result<Chosen, Unusable>> {
     match &*settings.engine {
         EngineChoice::Chain(chain) => {
             let mut found = Vec::new();
@@ -105,7 +110,7 @@ pub fn look(settings: &Settings, env: &Environment) -> Vec<Result<Chosen, Unusab
                         name = format!("{name}-{recordings}");
                     }
                 }
-                found.push(one(settings, env, engine, &name, at == 0));
+                found.push(one((settings, env, skip_probe), engine, &name, at == 0));
             }
             found
         }
@@ -114,7 +119,7 @@ pub fn look(settings: &Settings, env: &Environment) -> Vec<Result<Chosen, Unusab
             let mut found: Vec<Chosen> = Vec::new();
             for (name, _) in known {
                 let engine = EngineRef::Named((*name).to_owned());
-                found.extend(one(settings, env, &engine, name, found.is_empty()));
+                found.extend(one((settings, env, false), &engine, name, found.is_empty()));
             }
             found.into_iter().map(Ok).collect()
         }
@@ -150,8 +155,7 @@ fn nothing_usable(settings: &Settings, left_out: Vec<Unusable>) -> AppError {
 
 /// One engine, called `name` in ledger and output.
 fn one(
-    settings: &Settings,
-    env: &Environment,
+    (settings, env, skip_probe): (&Settings, &Environment, bool),
     engine: &EngineRef,
     name: &str,
     is_first: bool,
@@ -165,6 +169,7 @@ fn one(
         settings,
         env,
         name,
+        skip_probe,
         model: settings
             .model_of(engine.name(), is_first)
             .map(str::to_owned),
@@ -244,6 +249,8 @@ struct Of<'a> {
     env: &'a Environment,
     /// In ledger and output.
     name: &'a str,
+    /// Nobody looks whether it is there.
+    skip_probe: bool,
     /// The model it is asked to use.
     model: Option<String>,
 }
@@ -251,8 +258,11 @@ struct Of<'a> {
 fn claude(of: Of<'_>) -> Result<Chosen, Why> {
     let (settings, name) = (of.settings, of.name);
     let vars = of.env.engine_env(settings, EngineKind::Claude);
-    let program = claude_code::find(&settings.claude.path, &vars).ok_or_else(|| (
-        format!("the engine `{name}` is not there: no program `{}` on PATH", settings.claude.path.display()),
+    let path = &settings.claude.path;
+    let found = claude_code::find(path, &vars);
+    let program = found.or_else(|| of.skip_probe.then(|| path.to_path_buf()));
+    let program = program.ok_or_else(|| (
+        format!("the engine `{name}` is not there: no program `{}` on PATH", path.display()),
         "install it with `npm install -g @anthropic-ai/claude-code`, or set `path` below `[claude]` in your user configuration".to_owned(),
     ))?;
     let config = ClaudeConfig {
