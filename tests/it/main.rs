@@ -10,6 +10,7 @@
 mod architecture;
 mod bad_input;
 mod chains;
+mod chat_engines;
 mod checkouts;
 mod engines;
 mod file_names;
