@@ -191,7 +191,12 @@ impl<'w> Session<'w> {
             .lanes
             .iter()
             .find_map(|l| l.halt.as_ref())
-            .filter(|h| h.exit == ExitCode::Setup || h.exit == ExitCode::NoEngine)
+            .filter(|h| {
+                matches!(
+                    h.exit,
+                    ExitCode::Setup | ExitCode::NoEngine | ExitCode::Budget
+                )
+            })
         {
             return Err(AppError {
                 message: halt.why.clone(),
