@@ -131,7 +131,7 @@ fn nothing_usable(settings: &Settings, left_out: Vec<Unusable>) -> AppError {
         [] => AppError::setup(
             "no engine is usable",
             "install Claude Code (`npm install -g @anthropic-ai/claude-code`, then run `claude` once to log in), \
-             or play a recording with --engine replay:FILE; `codelicious doctor` looks again",
+             set HF_TOKEN, or choose another engine with --engine; `codelicious doctor` looks again",
         ),
         [one] if settings.chain().len() == 1 => AppError::setup(&*one.why, &*one.remedy),
         several => AppError::setup(
