@@ -66,6 +66,9 @@ pub fn read_completion(arguments: &Value) -> Result<Completion, String> {
     }
     let wire: Wire =
         serde_json::from_value(arguments.clone()).map_err(|e| format!("complete_chunk: {e}"))?;
+    if wire.rationale.trim().is_empty() {
+        return Err("rationale must not be empty".to_owned());
+    }
     checked(
         wire.summary,
         wire.confidence,
@@ -190,6 +193,13 @@ mod tests {
                 .unwrap_err()
                 .contains("unknown field")
         );
+        for word in ["summary", "rationale"] {
+            let mut given = json!({"summary": "s", "confidence": 1, "rationale": "r"});
+            given[word] = json!(" ");
+            assert!(read_completion(&given).unwrap_err().contains(word));
+            given.as_object_mut().unwrap().remove(word);
+            assert!(read_completion(&given).unwrap_err().contains(word));
+        }
         assert!(
             read_block(&json!({"reason": "r"}))
                 .unwrap_err()

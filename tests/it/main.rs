@@ -24,6 +24,7 @@ mod main_job;
 mod model_server;
 mod moves;
 mod places;
+mod providers;
 mod reconcile;
 mod resume;
 mod shapes;

@@ -1,7 +1,8 @@
 //! Our own loop over the chat models of providers.
 
 use super::{Chosen, Of, Tells, Why};
-use crate::app::world::SystemClock;
+use crate::app::reports;
+use crate::app::world::{SystemClock, SystemRng};
 use crate::config::{
     ANTHROPIC, Endpoint, EngineKind, EngineSettings, Environment, HUGGINGFACE, OPENAI, Settings,
     Token,
@@ -38,7 +39,10 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         turns: *own.chat.max_turns,
         ..Bounds::default()
     };
-    let engine = AgentEngine::new(name, chat_model(own.kind, config)?).with_bounds(bounds);
+    let engine = chat_model(own.kind, config)?;
+    let engine = AgentEngine::new(name, engine, Rc::new(SystemClock), Rc::new(SystemRng))
+        .with_bounds(bounds)
+        .with_retry(reports::retry(of.settings));
     Ok(Chosen {
         engine: Box::new(engine),
         kind: own.kind,

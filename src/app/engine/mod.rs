@@ -7,9 +7,10 @@ pub use command::version;
 
 use super::error::AppError;
 use super::reports::caps;
-use super::world::SystemClock;
+use super::world::{SystemClock, SystemRng};
 use crate::config::{BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings};
 use crate::core::prompt::{Ending, Rules, system};
+use crate::core::retry::RetryPolicy;
 use crate::engines::agent::AgentEngine;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
 use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
@@ -315,7 +316,14 @@ fn replay(of: &Of<'_>, file: &Path) -> Result<Chosen, Why> {
 pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppError> {
     let cassette = Cassette::parse(from, text)
         .map_err(|e| AppError::setup(e.to_string(), "see \"Cassettes\" in the README"))?;
-    let engine = AgentEngine::new(name, Box::new(ReplayModel::new(cassette)));
+    let model = Box::new(ReplayModel::new(cassette));
+    // A recorded failure is what came in the end, after all tries.
+    let once = RetryPolicy {
+        max_retries: 0,
+        ..RetryPolicy::default()
+    };
+    let engine =
+        AgentEngine::new(name, model, Rc::new(SystemClock), Rc::new(SystemRng)).with_retry(once);
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Replay,

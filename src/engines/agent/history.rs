@@ -5,37 +5,73 @@
 
 use crate::ports::ChatMessage;
 use serde_json::Value;
+use std::ops::Range;
 
 /// What is left of a text that was shortened.
 const KEPT: usize = 400;
 
+/// Bytes of what a model says beside its calls that are kept: more is no thought but an accident.
+const MAX_SAID: usize = 64 << 10;
+
+/// What a message adds to the text in it.
+const FRAME: usize = 16;
+
+/// Said where old turns are no longer there.
+const GONE: &str = "[Earlier turns of this conversation were left out. Read again what you need.]";
+
 /// Adds what the program says; joined to an unanswered message, where there is one.
 pub(super) fn push_user(messages: &mut Vec<ChatMessage>, text: &str) {
     if let Some(ChatMessage::User(last)) = messages.last_mut() {
-        last.push_str("\n\n");
-        last.push_str(text);
+        join(last, text);
     } else {
         messages.push(ChatMessage::User(text.to_owned()));
     }
 }
 
-/// Shortens old text until `messages` is well below `bound` bytes: tool results first, then long
-/// arguments of old calls, the oldest first. No message is removed, and nothing from the last reply on or
-/// said by the program is touched. Does nothing while the conversation is within `bound`.
-pub(super) fn shorten(messages: &mut [ChatMessage], bound: usize) {
-    let mut size: usize = messages.iter().map(size_of).sum();
-    if size <= bound {
+fn join(last: &mut String, text: &str) {
+    last.push_str("\n\n");
+    last.push_str(text);
+}
+
+/// What a model said, bounded. Providers refuse a message that says nothing.
+pub(super) fn said(text: &str, has_calls: bool) -> String {
+    if text.is_empty() && !has_calls {
+        return "(no answer)".to_owned();
+    }
+    let mut said = text.to_owned();
+    cut_to(&mut said, MAX_SAID);
+    said
+}
+
+/// Makes `messages` smaller until they are well below `bound` bytes: old tool results are shortened first, then
+/// long arguments of old calls, then what was said with them, the oldest first; then whole old turns go, a call and its
+/// result together; and last, what is new is shortened as well, as far as `bound`. The task and the newest thing that the
+/// program said stay whole. Does nothing while the conversation is within `bound`.
+pub(super) fn shorten(messages: &mut Vec<ChatMessage>, bound: usize) {
+    if size(messages) <= bound {
         return;
     }
     // Some room below the bound, so that a provider's prompt cache survives the next turns.
     let goal = bound / 4 * 3;
-    let last_reply = messages
+    let newest = last_reply(messages).unwrap_or(0);
+    cut_texts(messages, 0..newest, goal);
+    drop_turns(messages, goal);
+    let newest = last_reply(messages).unwrap_or(0);
+    let all = messages.len();
+    cut_texts(messages, newest..all, bound);
+}
+
+fn last_reply(messages: &[ChatMessage]) -> Option<usize> {
+    messages
         .iter()
         .rposition(|m| matches!(m, ChatMessage::Assistant { .. }))
-        .unwrap_or(0);
-    let old = &mut messages[..last_reply];
-    for pass in [Pass::Results, Pass::Arguments] {
-        for message in old.iter_mut() {
+}
+
+/// Shortens texts of these messages until all messages together are within `goal`.
+fn cut_texts(messages: &mut [ChatMessage], which: Range<usize>, goal: usize) {
+    let mut size = size(messages);
+    for pass in [Pass::Results, Pass::Arguments, Pass::Said] {
+        for message in &mut messages[which.clone()] {
             if size <= goal {
                 return;
             }
@@ -45,7 +81,8 @@ pub(super) fn shorten(messages: &mut [ChatMessage], bound: usize) {
                 (Pass::Arguments, ChatMessage::Assistant { calls, .. }) => {
                     calls.iter_mut().for_each(|c| cut_strings(&mut c.arguments));
                 }
-                (Pass::Results | Pass::Arguments, _) => {}
+                (Pass::Said, ChatMessage::Assistant { text, .. }) => cut(text),
+                (Pass::Results | Pass::Arguments | Pass::Said, _) => {}
             }
             size = size - before + size_of(message);
         }
@@ -56,20 +93,61 @@ pub(super) fn shorten(messages: &mut [ChatMessage], bound: usize) {
 enum Pass {
     Results,
     Arguments,
+    Said,
+}
+
+/// Takes out the oldest turns, but not the last one. What the program said between them goes with them, except the
+/// newest, which is what the model is at.
+fn drop_turns(messages: &mut Vec<ChatMessage>, goal: usize) {
+    let mut size = size(messages);
+    let last = last_reply(messages).unwrap_or(0);
+    let is_reply = |m: &ChatMessage| matches!(m, ChatMessage::Assistant { .. });
+    let (mut end, mut last_user) = (1, None);
+    while size > goal {
+        let next = (end + 1..=last).find(|at| is_reply(&messages[*at]));
+        let Some(next) = next else { break };
+        for message in &messages[end..next] {
+            size = size.saturating_sub(size_of(message));
+            if let ChatMessage::User(text) = message {
+                last_user = Some(text.clone());
+            }
+        }
+        end = next;
+    }
+    if end == 1 {
+        return;
+    }
+    let is_user = |m: &ChatMessage| matches!(m, ChatMessage::User(_));
+    let has_newer = messages[end..].iter().any(is_user);
+    messages.drain(1..end);
+    if let Some(ChatMessage::User(task)) = messages.first_mut() {
+        if !task.contains(GONE) {
+            join(task, GONE);
+        }
+        if let Some(text) = last_user.filter(|_| !has_newer) {
+            join(task, &text);
+        }
+    }
+}
+
+/// Bytes of the messages, without the punctuation of their JSON.
+pub(super) fn size(messages: &[ChatMessage]) -> usize {
+    messages.iter().map(size_of).sum()
 }
 
 fn size_of(message: &ChatMessage) -> usize {
-    match message {
-        ChatMessage::User(text) => text.len(),
-        ChatMessage::Assistant { text, calls } => {
-            let calls: usize = calls
-                .iter()
-                .map(|c| c.name.len() + strings(&c.arguments))
-                .sum();
-            text.len() + calls
+    FRAME
+        + match message {
+            ChatMessage::User(text) => text.len(),
+            ChatMessage::Assistant { text, calls } => {
+                let calls: usize = calls
+                    .iter()
+                    .map(|c| FRAME + c.id.len() + c.name.len() + strings(&c.arguments))
+                    .sum();
+                text.len() + calls
+            }
+            ChatMessage::ToolResult { id, content, .. } => id.len() + content.len(),
         }
-        ChatMessage::ToolResult { content, .. } => content.len(),
-    }
 }
 
 /// Bytes of text in a value; its punctuation does not matter here.
@@ -92,10 +170,14 @@ fn cut_strings(value: &mut Value) {
 }
 
 fn cut(text: &mut String) {
+    cut_to(text, KEPT);
+}
+
+fn cut_to(text: &mut String, kept: usize) {
     // Twice as much, so that what was cut once is not cut again.
-    if text.len() > 2 * KEPT {
-        let dropped = text.len() - text.floor_char_boundary(KEPT);
-        text.truncate(text.floor_char_boundary(KEPT));
+    if text.len() > 2 * kept {
+        let dropped = text.len() - text.floor_char_boundary(kept);
+        text.truncate(text.floor_char_boundary(kept));
         text.push_str(&format!(
             "\n[… {dropped} bytes of this old text left out …]"
         ));
@@ -103,87 +185,5 @@ fn cut(text: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ports::ToolCall;
-    use serde_json::json;
-
-    fn turn(n: usize, bytes: usize) -> [ChatMessage; 2] {
-        let id = format!("c{n}");
-        let call = ToolCall {
-            id: id.clone(),
-            name: "write_file".into(),
-            arguments: json!({"path": "a", "content": "w".repeat(bytes)}),
-        };
-        [
-            ChatMessage::Assistant {
-                text: String::new(),
-                calls: vec![call],
-            },
-            ChatMessage::ToolResult {
-                id,
-                content: "r".repeat(bytes),
-                is_error: false,
-            },
-        ]
-    }
-
-    fn talk(turns: usize, bytes: usize) -> Vec<ChatMessage> {
-        let mut messages = vec![ChatMessage::User("p".repeat(bytes))];
-        messages.extend((0..turns).flat_map(|n| turn(n, bytes)));
-        messages
-    }
-
-    #[test]
-    fn within_the_bound_nothing_changes() {
-        let before = talk(3, 1000);
-        let mut after = before.clone();
-        shorten(&mut after, 10_000);
-        assert_eq!(after, before);
-    }
-
-    #[test]
-    fn oldest_results_go_first_and_the_last_reply_stays() {
-        let mut messages = talk(4, 2000);
-        shorten(&mut messages, 18_000);
-        assert_eq!(messages.len(), 9);
-        let sizes: Vec<usize> = messages.iter().map(size_of).collect();
-        assert!(
-            sizes[2] < 600 && sizes[4] < 600 && sizes[6] < 600,
-            "{sizes:?}"
-        );
-        assert!(
-            sizes[1] > 2000 && sizes[5] > 2000,
-            "results were enough: {sizes:?}"
-        );
-        assert_eq!((sizes[0], sizes[8]), (2000, 2000));
-
-        shorten(&mut messages, 4000);
-        let sizes: Vec<usize> = messages.iter().map(size_of).collect();
-        assert!(
-            sizes[1] < 600 && sizes[3] < 600 && sizes[5] < 600,
-            "{sizes:?}"
-        );
-        assert_eq!(sizes[8], 2000);
-        let again = messages.clone();
-        shorten(&mut messages, 4000);
-        assert_eq!(messages, again);
-    }
-
-    #[test]
-    fn user_messages_are_joined() {
-        let mut messages = Vec::new();
-        push_user(&mut messages, "a");
-        push_user(&mut messages, "b");
-        assert_eq!(messages, [ChatMessage::User("a\n\nb".into())]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_cut_at_a_character(text in "\\PC{0,2000}") {
-            let mut cut_text = text.clone();
-            cut(&mut cut_text);
-            proptest::prop_assert!(cut_text.len() <= text.len().max(2 * KEPT));
-        }
-    }
-}
+#[path = "history_tests.rs"]
+mod tests;

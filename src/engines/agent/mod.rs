@@ -1,7 +1,9 @@
 //! Our own agent loop: a [`ChatModel`] answers, its tool calls are carried out in the lane, until it asks
 //! to complete or to block the chunk.
 //!
-//! - `run` talks: one request, one reply, the calls of that reply in order; every wait honours the stop
+//! - `run` talks: one request, one reply, the calls of that reply in order; every wait honours the stop. A request
+//!   that failed is sent again, in the same conversation, where [`crate::core::retry`] says so
+//! - `budget` says what a request may take at most, and whether that is left: pure
 //! - `turn` decides what a reply means, and when a model goes in circles: pure
 //! - `history` keeps the conversation valid and bounded: pure
 //! - `tools` is what the model may do, [`replay`] is a model that plays a file
@@ -9,6 +11,7 @@
 //! Nothing here knows which model answers. A model's text changes no state: the ending it asks for is
 //! handed on as data, and so is everything that went wrong.
 
+mod budget;
 mod history;
 mod lane;
 pub mod replay;
@@ -18,12 +21,16 @@ mod turn;
 
 pub use tools::TOOLS;
 
+use crate::core::retry::RetryPolicy;
 use crate::model::{EngineReport, Session};
 use crate::ports::{
-    ChatMessage, ChatModel, Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal,
+    ChatMessage, ChatModel, Clock, Engine, EngineJob, EngineProgress, LocalBoxFuture, Rng,
+    StopSignal,
 };
+use budget::Measured;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Conversations kept for fix turns; the oldest is forgotten first.
 const MAX_SESSIONS: usize = 32;
@@ -33,7 +40,7 @@ const MAX_SESSIONS: usize = 32;
 pub struct Bounds {
     /// Replies asked for; one more ends in `EngineError::TurnLimit`.
     pub turns: u32,
-    /// Bytes of conversation above which old tool results are shortened.
+    /// Bytes of conversation above which what is old in it is shortened; less, where the model's context is.
     pub history: usize,
 }
 
@@ -53,18 +60,29 @@ impl Default for Bounds {
 pub struct AgentEngine {
     name: String,
     model: Box<dyn ChatModel>,
+    clock: Rc<dyn Clock>,
+    rng: Rc<dyn Rng>,
     bounds: Bounds,
+    retry: RetryPolicy,
     sessions: RefCell<Sessions>,
 }
 
 impl AgentEngine {
     /// An engine called `name` in the ledger (`replay`, `anthropic`). `EngineJob::model` is not read: who
-    /// builds `model` has chosen.
-    pub fn new(name: impl Into<String>, model: Box<dyn ChatModel>) -> Self {
+    /// builds `model` has chosen. `clock` is the one that `model` reads limits by; `rng` spreads the pauses.
+    pub fn new(
+        name: impl Into<String>,
+        model: Box<dyn ChatModel>,
+        clock: Rc<dyn Clock>,
+        rng: Rc<dyn Rng>,
+    ) -> Self {
         Self {
             name: name.into(),
             model,
+            clock,
+            rng,
             bounds: Bounds::default(),
+            retry: RetryPolicy::default(),
             sessions: RefCell::default(),
         }
     }
@@ -73,6 +91,13 @@ impl AgentEngine {
     #[must_use]
     pub fn with_bounds(mut self, bounds: Bounds) -> Self {
         self.bounds = bounds;
+        self
+    }
+
+    /// The same engine with another policy for requests that failed.
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
         self
     }
 }
@@ -90,21 +115,13 @@ impl Engine for AgentEngine {
     ) -> LocalBoxFuture<'a, EngineReport> {
         Box::pin(async move {
             let (session, conversation) = match &job.session {
-                Session::Begin(id) => (id.clone(), Vec::new()),
+                Session::Begin(id) => (id.clone(), Conversation::default()),
                 Session::Continue(id) => {
                     let earlier = self.sessions.borrow_mut().take(id);
                     (id.clone(), earlier.unwrap_or_default())
                 }
             };
-            let done = run::run(
-                self.model.as_ref(),
-                self.bounds,
-                job,
-                conversation,
-                progress,
-                stop,
-            )
-            .await;
+            let done = run::run(self, job, conversation, progress, stop).await;
             self.sessions
                 .borrow_mut()
                 .put(session.clone(), done.conversation);
@@ -119,17 +136,24 @@ impl Engine for AgentEngine {
     }
 }
 
+/// What was said, and how long its last request was for the model.
+#[derive(Clone, Debug, Default)]
+struct Conversation {
+    messages: Vec<ChatMessage>,
+    measured: Option<Measured>,
+}
+
 /// Conversations by session id, oldest first.
 #[derive(Default)]
-struct Sessions(VecDeque<(String, Vec<ChatMessage>)>);
+struct Sessions(VecDeque<(String, Conversation)>);
 
 impl Sessions {
-    fn take(&mut self, id: &str) -> Option<Vec<ChatMessage>> {
+    fn take(&mut self, id: &str) -> Option<Conversation> {
         let at = self.0.iter().position(|(key, _)| key == id)?;
         self.0.remove(at).map(|(_, conversation)| conversation)
     }
 
-    fn put(&mut self, id: String, conversation: Vec<ChatMessage>) {
+    fn put(&mut self, id: String, conversation: Conversation) {
         self.take(&id);
         self.0.push_back((id, conversation));
         if self.0.len() > MAX_SESSIONS {
@@ -140,3 +164,5 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waiting_tests;

@@ -1,13 +1,15 @@
 //! One engine run: ask, carry out, answer, until there is an ending.
 
-use super::Bounds;
-use super::history::{push_user, shorten};
+use super::budget::{Measured, Purse, Worst, frame, may_be_charged, room, size};
+use super::history::{push_user, said, shorten};
 use super::lane::Lane;
 use super::tools::{self, Changed, Done, Output, Request, Site, Stopped, TOOLS};
-use super::turn::{Circle, Next, Turns};
+use super::turn::{CUT_CALL, Circle, Next, Turns};
+use super::{AgentEngine, Conversation};
+use crate::core::retry::{Decision, should_retry};
 use crate::model::{Cost, EngineError, EngineOutcome, Usage};
 use crate::ports::{
-    ChatMessage, ChatModel, ChatReply, ChatRequest, EngineJob, EngineProgress, StopSignal, ToolCall,
+    ChatMessage, ChatReply, ChatRequest, EngineJob, EngineProgress, Finish, StopSignal, ToolCall,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,32 +17,35 @@ use tokio::time::Instant;
 /// Bytes of a call's arguments in the debug log.
 const MAX_LOGGED: usize = 500;
 
+/// Bytes of a reason to wait that people are shown.
+const MAX_REASON: usize = 160;
+
 /// A run that is over, with the conversation that a fix turn goes on with.
 pub(super) struct Ended {
     pub outcome: EngineOutcome,
     pub usage: Usage,
     pub cost: Cost,
-    pub conversation: Vec<ChatMessage>,
+    pub conversation: Conversation,
 }
 
 /// Runs `job` on top of `conversation`, which is empty unless this is a fix turn of a known session.
 pub(super) async fn run(
-    model: &dyn ChatModel,
-    bounds: Bounds,
+    engine: &AgentEngine,
     job: &EngineJob,
-    mut conversation: Vec<ChatMessage>,
+    mut conversation: Conversation,
     progress: &dyn EngineProgress,
     stop: StopSignal,
 ) -> Ended {
-    push_user(&mut conversation, &job.prompt.user);
+    push_user(&mut conversation.messages, &job.prompt.user);
+    let model = engine.model.as_ref();
     let mut talk = Talk {
-        model,
-        bounds,
+        engine,
         job,
         progress,
         stop,
         // A timeout too long to add is none in practice.
         deadline: Instant::now() + job.timeout.min(Duration::from_secs(365 * 86_400)),
+        frame: frame(&job.prompt.system, TOOLS),
         request: ChatRequest {
             spec: job.spec.clone(),
             chunk: job.chunk.clone(),
@@ -49,12 +54,12 @@ pub(super) async fn run(
             fixes: job.fixes,
             turn: 0,
             system: job.prompt.system.clone(),
-            messages: conversation,
+            messages: conversation.messages,
             tools: TOOLS,
             stall: job.stall,
         },
-        usage: Usage::default(),
-        cost: None,
+        measured: conversation.measured,
+        purse: Purse::new(job.allowance, model.price(), model.model()),
     };
     let outcome = match Lane::open(&job.lane, &job.spec_path) {
         Ok(lane) => talk.go(lane).await,
@@ -62,25 +67,30 @@ pub(super) async fn run(
             message: format!("the lane {} cannot be opened: {e}", job.lane.display()),
         }),
     };
+    let (usage, cost) = talk.purse.total();
     Ended {
         outcome,
-        usage: talk.usage,
-        cost: talk.cost.unwrap_or_default(),
-        conversation: talk.request.messages,
+        usage,
+        cost,
+        conversation: Conversation {
+            messages: talk.request.messages,
+            measured: talk.measured,
+        },
     }
 }
 
 struct Talk<'a> {
-    model: &'a dyn ChatModel,
-    bounds: Bounds,
+    engine: &'a AgentEngine,
     job: &'a EngineJob,
     progress: &'a dyn EngineProgress,
     stop: StopSignal,
     deadline: Instant,
+    /// Bytes of a request beside its messages.
+    frame: usize,
     request: ChatRequest,
-    usage: Usage,
-    /// None until the first reply.
-    cost: Option<Cost>,
+    /// The last request that was answered.
+    measured: Option<Measured>,
+    purse: Purse,
 }
 
 impl Talk<'_> {
@@ -91,13 +101,13 @@ impl Talk<'_> {
             progress: self.progress,
             deadline: self.deadline,
         };
-        let mut turns = Turns::new(self.bounds.turns);
+        let mut turns = Turns::new(self.engine.bounds.turns);
         loop {
             self.request.turn = match turns.next() {
                 Ok(turn) => turn,
                 Err(e) => return EngineOutcome::Failed(e),
             };
-            shorten(&mut self.request.messages, self.bounds.history);
+            self.make_room();
             let reply = match self.ask().await {
                 Ok(reply) => reply,
                 Err(outcome) => return outcome,
@@ -115,40 +125,112 @@ impl Talk<'_> {
         }
     }
 
-    /// Waits for one reply: not past a stop, the end of the run, or the model's silence.
+    /// Keeps the conversation within our bound and within the model's context.
+    fn make_room(&mut self) {
+        let model = self.engine.model.as_ref();
+        let of_model = room(
+            model.context(),
+            model.max_output(),
+            self.measured,
+            self.frame,
+        );
+        let bound = self.engine.bounds.history;
+        shorten(
+            &mut self.request.messages,
+            of_model.map_or(bound, |room| room.min(bound)),
+        );
+    }
+
+    /// Gets one reply, with as many requests as the policy allows.
     async fn ask(&mut self) -> Result<ChatReply, EngineOutcome> {
+        let bytes = size(self.frame, &self.request);
+        let worst = Worst::of(bytes, self.measured, self.engine.model.max_output());
+        let mut failures = 0;
+        loop {
+            self.purse.admit(worst).map_err(EngineOutcome::Failed)?;
+            let error = match self.request(worst).await? {
+                Ok(reply) => {
+                    self.purse.replied(reply.usage, reply.cost, worst);
+                    self.measured = reply.usage.input.map(|input| Measured {
+                        tokens: input + reply.usage.cached.unwrap_or(0),
+                        bytes,
+                    });
+                    return Ok(reply);
+                }
+                Err(error) => error,
+            };
+            if may_be_charged(&error) {
+                self.purse.lost(worst);
+            }
+            failures += 1;
+            match self.pause_after(failures, &error) {
+                Some(pause) => self.wait(pause, &error).await?,
+                None => return Err(EngineOutcome::Failed(error)),
+            }
+        }
+    }
+
+    /// Sends one request and waits for its end: not past a stop or the end of the run. The model itself gives up when
+    /// nothing comes.
+    async fn request(
+        &mut self,
+        worst: Worst,
+    ) -> Result<Result<ChatReply, EngineError>, EngineOutcome> {
         if self.stop.is_raised() {
             return Err(EngineOutcome::Interrupted);
         }
-        let job = self.job;
         let outcome = tokio::select! {
             biased;
             () = self.stop.raised() => EngineOutcome::Interrupted,
-            () = tokio::time::sleep_until(self.deadline) => {
-                EngineOutcome::Failed(EngineError::TimedOut { seconds: job.timeout.as_secs() })
-            }
-            reply = self.model.reply(&self.request) => return reply.map_err(EngineOutcome::Failed),
+            () = tokio::time::sleep_until(self.deadline) => self.timed_out(),
+            reply = self.engine.model.reply(&self.request) => return Ok(reply),
         };
         // The reply that was given up may be charged all the same.
-        self.cost = Some(Cost::Unknown);
+        self.purse.lost(worst);
         Err(outcome)
     }
 
+    /// How long to wait after the `failures`-th failure in a row; None when the run is over with it. A wait that would
+    /// outlast the run is not begun: whoever gave it its time knows better what to do until then.
+    fn pause_after(&self, failures: u32, error: &EngineError) -> Option<Duration> {
+        let now = self.engine.clock.now();
+        let jitter = fraction(self.engine.rng.bytes());
+        match should_retry(failures, error, &self.engine.retry, now, jitter) {
+            Decision::Retry(pause) => {
+                let end = Instant::now().checked_add(pause)?;
+                (end < self.deadline).then_some(pause)
+            }
+            Decision::SwitchEngine | Decision::WaitUntil(_) | Decision::Stop(_) => None,
+        }
+    }
+
+    async fn wait(&mut self, pause: Duration, error: &EngineError) -> Result<(), EngineOutcome> {
+        let mut why = error.to_string();
+        why.truncate(why.floor_char_boundary(MAX_REASON));
+        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+        self.progress.step(&format!("waits {seconds} s: {why}"));
+        self.progress.log(&format!("{error}; again in {seconds} s"));
+        tokio::select! {
+            biased;
+            () = self.stop.raised() => Err(EngineOutcome::Interrupted),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+
+    fn timed_out(&self) -> EngineOutcome {
+        EngineOutcome::Failed(EngineError::TimedOut {
+            seconds: self.job.timeout.as_secs(),
+        })
+    }
+
     fn take_in(&mut self, reply: &ChatReply) {
-        self.usage = self.usage.plus(reply.usage);
-        self.cost = Some(self.cost.map_or(reply.cost, |c| c.plus(reply.cost)));
-        self.progress.usage(self.usage);
-        for line in reply.text.lines() {
+        self.progress.usage(self.purse.usage());
+        let text = said(&reply.text, !reply.calls.is_empty());
+        for line in text.lines() {
             self.progress.log(line);
         }
-        // Providers refuse a message that says nothing.
-        let text = if reply.text.is_empty() && reply.calls.is_empty() {
-            "(no answer)"
-        } else {
-            &reply.text
-        };
         self.request.messages.push(ChatMessage::Assistant {
-            text: text.to_owned(),
+            text,
             calls: reply.calls.clone(),
         });
     }
@@ -162,13 +244,18 @@ impl Talk<'_> {
         site: &Site<'_>,
     ) -> Option<EngineOutcome> {
         let mut end: Option<EngineOutcome> = None;
-        for call in &reply.calls {
+        for (n, call) in reply.calls.iter().enumerate() {
             if end.is_some() {
                 self.answer(call, Output::error("not carried out: the run has ended"));
                 continue;
             }
             let (mut output, ending) = self.carry_out(call, site).await;
             end = ending;
+            let is_last = n + 1 == reply.calls.len();
+            if reply.finish == Finish::Cut && is_last && !call.arguments.is_object() {
+                output.text.push_str("\n\n");
+                output.text.push_str(CUT_CALL);
+            }
             if end.is_none() {
                 match turns.noted(call, &output) {
                     Circle::No => {}
@@ -176,7 +263,8 @@ impl Talk<'_> {
                         "\n\n[You made this call {times} times with this same result. Do something else, or end with complete_chunk or block_chunk.]"
                     )),
                     Circle::End => {
-                        let last_words = format!("{}\n(ended: `{}` was repeated without effect)", reply.text, call.name);
+                        let text = said(&reply.text, true);
+                        let last_words = format!("{text}\n(ended: `{}` was repeated without effect)", call.name);
                         end = Some(EngineOutcome::Undeclared {
                             last_words: last_words.trim().to_owned(),
                         });
@@ -197,9 +285,8 @@ impl Talk<'_> {
         let shown = &arguments[..arguments.floor_char_boundary(MAX_LOGGED)];
         self.progress.log(&format!("{} {shown}", call.name));
         if Instant::now() >= self.deadline {
-            let seconds = self.job.timeout.as_secs();
-            let end = EngineOutcome::Failed(EngineError::TimedOut { seconds });
-            return (Output::error("not carried out: the time is up"), Some(end));
+            let output = Output::error("not carried out: the time is up");
+            return (output, Some(self.timed_out()));
         }
         if self.stop.is_raised() {
             return stopped();
@@ -232,4 +319,15 @@ impl Talk<'_> {
 fn stopped() -> (Output, Option<EngineOutcome>) {
     let output = Output::error("not carried out to its end: the run was stopped");
     (output, Some(EngineOutcome::Interrupted))
+}
+
+/// A number from 0 to 1 out of random bytes.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "so many bits are exact in a float"
+)]
+fn fraction(bytes: [u8; 16]) -> f64 {
+    let [a, b, c, d, e, f, ..] = bytes;
+    let bits = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    bits as f64 / ((1u64 << 48) - 1) as f64
 }

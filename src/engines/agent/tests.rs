@@ -5,6 +5,7 @@ use super::*;
 use crate::model::policy::SandboxPolicy;
 use crate::model::{ChunkId, Cost, EngineError, EngineOutcome, Price, Session, SpecId, Usage};
 use crate::ports::{ChatReply, ChatRequest, Prompt, StopHandle};
+use chrono::{DateTime, Utc};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,8 +14,8 @@ const DONE: &str = r#"{"name": "complete_chunk", "arguments": {"summary": "s", "
 
 /// Keeps what was reported; raises the stop at a step or a logged line, when told to.
 #[derive(Default)]
-struct Seen {
-    steps: RefCell<Vec<String>>,
+pub(super) struct Seen {
+    pub steps: RefCell<Vec<String>>,
     usages: RefCell<Vec<Usage>>,
     log: RefCell<Vec<String>>,
     stop_at: Option<(&'static str, StopHandle)>,
@@ -72,6 +73,51 @@ impl ChatModel for Spy {
     }
 }
 
+/// A clock that goes with tokio's, from the moment that it was made; without one it stands.
+pub(super) struct At(pub Option<tokio::time::Instant>);
+
+impl Clock for At {
+    fn now(&self) -> DateTime<Utc> {
+        let begin = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        begin + self.0.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}
+
+/// Jitter of a half.
+pub(super) struct Half;
+
+impl Rng for Half {
+    fn bytes(&self) -> [u8; 16] {
+        [
+            0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ]
+    }
+}
+
+/// An assignment to build one chunk in `lane`.
+pub(super) fn job_in(lane: &Path) -> EngineJob {
+    EngineJob {
+        spec: SpecId::from("shop"),
+        chunk: ChunkId::from("T1"),
+        title: "Add pay".into(),
+        lane: lane.to_owned(),
+        spec_path: "specs/shop.md".into(),
+        prompt: Prompt {
+            system: "the system".into(),
+            user: "build it".into(),
+        },
+        attempt: 1,
+        fixes: 0,
+        session: Session::Begin("11111111-2222-4333-8444-000000000001".into()),
+        model: None,
+        timeout: Duration::from_secs(600),
+        stall: Duration::from_secs(600),
+        allowance: Default::default(),
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        policy: SandboxPolicy::Unsandboxed,
+    }
+}
+
 struct Bench {
     dir: tempfile::TempDir,
     engine: AgentEngine,
@@ -81,39 +127,23 @@ struct Bench {
 impl Bench {
     fn new(cassette: &str) -> Self {
         let asked = Rc::default();
-        let inner = ReplayModel::new(Cassette::parse("tape", cassette).unwrap());
         let spy = Spy {
-            inner,
+            inner: ReplayModel::new(Cassette::parse("tape", cassette).unwrap()),
             asked: Rc::clone(&asked),
         };
         Self {
             dir: tempfile::tempdir().unwrap(),
-            engine: AgentEngine::new("replay", Box::new(spy)),
+            engine: AgentEngine::new("replay", Box::new(spy), Rc::new(At(None)), Rc::new(Half))
+                .with_retry(RetryPolicy {
+                    max_retries: 0,
+                    ..RetryPolicy::default()
+                }),
             asked,
         }
     }
 
     fn job(&self) -> EngineJob {
-        EngineJob {
-            spec: SpecId::from("shop"),
-            chunk: ChunkId::from("T1"),
-            title: "Add pay".into(),
-            lane: self.dir.path().to_owned(),
-            spec_path: "specs/shop.md".into(),
-            prompt: Prompt {
-                system: "the system".into(),
-                user: "build it".into(),
-            },
-            attempt: 1,
-            fixes: 0,
-            session: Session::Begin("11111111-2222-4333-8444-000000000001".into()),
-            model: None,
-            timeout: Duration::from_secs(600),
-            stall: Duration::from_secs(600),
-            allowance: Default::default(),
-            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-            policy: SandboxPolicy::Unsandboxed,
-        }
+        job_in(self.dir.path())
     }
 
     fn run_job(&self, job: &EngineJob, progress: &Seen, stop: StopSignal) -> EngineReport {
@@ -155,7 +185,7 @@ fn results(messages: &[ChatMessage]) -> Vec<&str> {
 }
 
 /// Every call answered right behind its message, and no two user messages in a row.
-fn assert_valid(messages: &[ChatMessage]) {
+pub(super) fn assert_valid(messages: &[ChatMessage]) {
     let mut open: VecDeque<String> = VecDeque::new();
     let mut after_user = false;
     for message in messages {
@@ -291,11 +321,12 @@ fn how_runs_end() {
             .borrow()
             .iter()
             .for_each(|r| assert_valid(&r.messages));
-        assert_eq!(
-            (report.cost, report.usage),
-            (Cost::Unknown, Usage::default()),
-            "{name}"
-        );
+        // Who was turned away before anything was said has spent nothing.
+        let spent = match turns {
+            1 if name == "the provider fails" => (Cost::Usd(0.0), Some(0)),
+            _ => (Cost::Unknown, None),
+        };
+        assert_eq!((report.cost, report.usage.total()), spent, "{name}");
     }
 }
 
@@ -552,12 +583,85 @@ fn a_lane_that_is_gone_is_not_started() {
 fn sessions_are_bounded() {
     let mut sessions = Sessions::default();
     for n in 0..=MAX_SESSIONS {
-        sessions.put(n.to_string(), Vec::new());
+        sessions.put(n.to_string(), Conversation::default());
     }
-    sessions.put("7".into(), vec![ChatMessage::User("x".into())]);
+    let known = Conversation {
+        messages: vec![ChatMessage::User("x".into())],
+        measured: None,
+    };
+    sessions.put("7".into(), known);
     assert_eq!(sessions.0.len(), MAX_SESSIONS);
     assert_eq!(
-        (sessions.take("0"), sessions.take("7").map(|c| c.len())),
-        (None, Some(1))
+        (
+            sessions.take("0").is_none(),
+            sessions.take("7").map(|c| c.messages.len())
+        ),
+        (true, Some(1))
     );
+}
+
+#[test]
+fn nothing_of_the_session_is_shown_to_the_model() {
+    let read = r#"{"name": "read_file", "arguments": {"path": "../x"}}, {"name": "read_file", "arguments": {"path": "gone"}}"#;
+    let write = r#"{"name": "write_file", "arguments": {"path": "specs/shop.md", "content": ""}}, {"name": "list_dir", "arguments": {"path": "/"}}"#;
+    let edit = r#"{"name": "edit_file", "arguments": {"path": "x/y", "old": "a", "new": "b"}}, {"name": "search", "arguments": {"pattern": "(", "path": "gone"}}"#;
+    let bench = Bench::new(&calls(&[read, write, edit, DONE]));
+    bench.run();
+    let asked = bench.asked.borrow();
+    let last = asked.last().unwrap();
+    assert_eq!(results(&last.messages).len(), 6);
+    // What a provider is sent: system text, messages and tools.
+    let tools: String = last
+        .tools
+        .iter()
+        .map(|t| format!("{} {} {}", t.name, t.description, (t.schema)()))
+        .collect();
+    let shown = format!("{} {:?} {tools}", last.system, last.messages);
+    let job = bench.job();
+    let (Session::Begin(session) | Session::Continue(session)) = &job.session;
+    let lane = bench.dir.path().canonicalize().unwrap();
+    for hidden in [
+        session.as_str(),
+        lane.to_str().unwrap(),
+        job.lane.to_str().unwrap(),
+        "/usr/bin:/bin",
+    ] {
+        assert!(!shown.contains(hidden), "{hidden} is in {shown}");
+    }
+}
+
+#[test]
+fn arguments_are_strict() {
+    let bad = [
+        r#"{"name": "complete_chunk", "arguments": {"summary": "s", "confidence": 0.5}}"#,
+        r#"{"name": "complete_chunk", "arguments": {"summary": "s", "confidence": 0.5, "rationale": " "}}"#,
+        r#"{"name": "complete_chunk", "arguments": {"summary": "s", "confidence": "high", "rationale": "r"}}"#,
+        r#"{"name": "complete_chunk", "arguments": {"summary": "s", "confidence": -0.1, "rationale": "r"}}"#,
+        r#"{"name": "complete_chunk", "arguments": {"summary": "s", "confidence": 1, "rationale": "r", "done": true}}"#,
+        r#"{"name": "block_chunk", "arguments": {"reason": "r"}}"#,
+        r#"{"name": "edit_file", "arguments": {"path": "a", "old": "b"}}"#,
+        r#"{"name": "run_command", "arguments": {"command": "true", "timeout_s": "9"}}"#,
+    ];
+    let bench = Bench::new(&calls(&[&bad.join(", "), DONE]));
+    let (report, _) = bench.run();
+    assert!(
+        matches!(report.outcome, EngineOutcome::Completed(_)),
+        "{report:?}"
+    );
+    let messages = bench.last_asked();
+    for (result, words) in results(&messages).iter().zip([
+        "missing field `rationale`",
+        "rationale must not be empty",
+        "expected f64",
+        "between 0 and 1",
+        "unknown field `done`",
+        "missing field `needs`",
+        "missing field `new`",
+        "expected u64",
+    ]) {
+        assert!(
+            result.contains(words) && result.contains("must match this schema: {"),
+            "{words}: {result}"
+        );
+    }
 }

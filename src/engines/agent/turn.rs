@@ -1,14 +1,23 @@
 //! What a reply means for the loop, and when a model goes in circles. Pure.
 
+use super::history::said;
 use super::tools::Output;
 use crate::model::{EngineError, EngineOutcome};
-use crate::ports::{ChatReply, ToolCall};
+use crate::ports::{ChatReply, Finish, ToolCall};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Said to a model that answers in prose only.
 pub(super) const PROSE_NUDGE: &str = "You called no tool. Go on working with the tools. When the task is built, \
      call `complete_chunk`; when it cannot be built without a person, call `block_chunk`.";
+
+/// Said to a model whose answer was cut before it called anything.
+pub(super) const CUT_NUDGE: &str = "Your answer ran into the limit on one reply and was cut before you called a tool. Go on \
+     in smaller steps: say less, and write a long file in several edits.";
+
+/// Added to the answer of a call that cannot be read because the reply was cut.
+pub(super) const CUT_CALL: &str = "Your reply ran into the limit on one reply and was cut within this call. Make it shorter: \
+     write a long file with write_file and then in several edits.";
 
 /// The same call with the same result is pointed out this many times in.
 const REPEATS: u32 = 3;
@@ -81,10 +90,13 @@ impl Turns {
         }
         if std::mem::replace(&mut self.nudged, true) {
             return Next::End(EngineOutcome::Undeclared {
-                last_words: reply.text.clone(),
+                last_words: said(&reply.text, true),
             });
         }
-        Next::Nudge(PROSE_NUDGE)
+        Next::Nudge(match reply.finish {
+            Finish::Whole => PROSE_NUDGE,
+            Finish::Cut => CUT_NUDGE,
+        })
     }
 
     /// Takes in how a call of the current reply ended.
@@ -127,7 +139,7 @@ mod tests {
         ChatReply {
             text: text.into(),
             calls: (0..calls).map(|n| call("list_dir", n)).collect(),
-            finish: crate::ports::Finish::Whole,
+            finish: Finish::Whole,
             usage: Usage::default(),
             cost: Cost::Unknown,
         }
@@ -168,6 +180,17 @@ mod tests {
                 end
             ]
         );
+    }
+
+    #[test]
+    fn a_cut_answer_is_told_so() {
+        let mut turns = Turns::new(9);
+        let cut = ChatReply {
+            finish: Finish::Cut,
+            ..reply("a", 0)
+        };
+        assert_eq!(turns.step(&cut), Next::Nudge(CUT_NUDGE));
+        assert!(matches!(turns.step(&cut), Next::End(_)));
     }
 
     #[test]

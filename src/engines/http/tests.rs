@@ -189,6 +189,124 @@ fn a_conversation_keeps_its_bytes_from_turn_to_turn() {
     }
 }
 
+struct Nothing;
+
+impl crate::ports::EngineProgress for Nothing {
+    fn step(&self, _: &str) {}
+    fn usage(&self, _: Usage) {}
+    fn log(&self, _: &str) {}
+}
+
+impl crate::ports::Rng for Nothing {
+    fn bytes(&self) -> [u8; 16] {
+        [0; 16]
+    }
+}
+
+#[test]
+fn the_loop_sends_what_it_sent_before_and_adds_to_it() {
+    let openai_call = |n: usize, name: &str, arguments: &str| {
+        let call = json!({"index": 0, "id": format!("c{n}"), "function": {"name": name, "arguments": arguments}});
+        let chunk = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]});
+        answer(
+            "200 OK",
+            STREAM,
+            &format!("data: {chunk}\n\ndata: [DONE]\n\n"),
+        )
+    };
+    let anthropic_call = |n: usize, name: &str, arguments: &str| {
+        let block = json!({"type": "tool_use", "id": format!("c{n}"), "name": name, "input": {}});
+        let events = [
+            json!({"type": "content_block_start", "index": 0, "content_block": block}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": arguments}}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}}),
+            json!({"type": "message_stop"}),
+        ];
+        answer(
+            "200 OK",
+            STREAM,
+            &events.map(|e| format!("data: {e}\n\n")).concat(),
+        )
+    };
+    type Answer<'a> = &'a dyn Fn(usize, &str, &str) -> Vec<u8>;
+    for (api, call) in [
+        ("openai", &openai_call as Answer<'_>),
+        ("anthropic", &anthropic_call),
+    ] {
+        let mut answers: Vec<Vec<u8>> = (0..8)
+            .map(|n| {
+                call(
+                    n,
+                    "write_file",
+                    &format!(
+                        "{{\"path\": \"{n}.txt\", \"content\": \"{}\"}}",
+                        "x".repeat(n * 50)
+                    ),
+                )
+            })
+            .collect();
+        answers.push(call(
+            8,
+            "complete_chunk",
+            r#"{"summary": "s", "rationale": "r", "confidence": 1}"#,
+        ));
+        let server = Server::new(answers);
+        let lane = tempfile::tempdir().unwrap();
+        let config = config(&server.address);
+        let model: Box<dyn ChatModel> = match api {
+            "openai" => Box::new(openai(config)),
+            _ => Box::new(AnthropicModel::new(config, Rc::new(Fixed)).unwrap()),
+        };
+        let engine =
+            crate::engines::agent::AgentEngine::new(api, model, Rc::new(Fixed), Rc::new(Nothing));
+        let job = crate::ports::EngineJob {
+            spec: SpecId::from("shop"),
+            chunk: ChunkId::from("T1"),
+            title: "Add pay".into(),
+            lane: lane.path().to_owned(),
+            spec_path: "specs/shop.md".into(),
+            prompt: crate::ports::Prompt {
+                system: "You build.".into(),
+                user: "Build it.".into(),
+            },
+            attempt: 1,
+            fixes: 0,
+            session: crate::model::Session::Begin("s".into()),
+            model: None,
+            timeout: Duration::from_secs(60),
+            stall: Duration::from_secs(20),
+            allowance: crate::model::Allowance::default(),
+            env: vec![],
+            policy: crate::model::policy::SandboxPolicy::Unsandboxed,
+        };
+        let (_handle, stop) = crate::ports::StopSignal::new();
+        let report = block_on(crate::ports::Engine::run(&engine, &job, &Nothing, stop));
+        assert!(
+            matches!(report.outcome, crate::model::EngineOutcome::Completed(_)),
+            "{api}: {report:?}"
+        );
+        let requests = server.requests();
+        let bodies: Vec<&str> = requests
+            .iter()
+            .map(|r| r.split_once("\r\n\r\n").unwrap().1)
+            .collect();
+        assert_eq!(bodies.len(), 9);
+        for (turn, pair) in bodies.windows(2).enumerate() {
+            let same = pair[0]
+                .bytes()
+                .zip(pair[1].bytes())
+                .take_while(|(a, b)| a == b)
+                .count();
+            assert!(
+                same * 10 >= pair[0].len() * 9,
+                "{api}, turn {turn}: {same} of {}",
+                pair[0].len()
+            );
+            assert!(pair[1].len() > pair[0].len(), "{api}, turn {turn}");
+        }
+    }
+}
+
 #[test]
 fn names_and_ids_that_providers_take_back() {
     let odd = |name: &str| {

@@ -92,8 +92,10 @@ impl Request {
             "list_dir" => typed(args).map(Self::ListDir),
             "search" => typed(args).map(Self::Search),
             "run_command" => typed(args).map(Self::RunCommand),
-            schema::COMPLETE => ending::read_completion(args).map(Self::Complete),
-            schema::BLOCK => ending::read_block(args).map(Self::Block),
+            schema::COMPLETE => object(args)
+                .and_then(ending::read_completion)
+                .map(Self::Complete),
+            schema::BLOCK => object(args).and_then(ending::read_block).map(Self::Block),
             name => {
                 let names: Vec<&str> = TOOLS.iter().map(|t| t.name).collect();
                 return Err(format!(
@@ -141,11 +143,16 @@ fn one_line(text: &str) -> String {
 }
 
 fn typed<T: DeserializeOwned>(arguments: &Value) -> Result<T, String> {
-    // An array would be taken for the fields in order.
-    if !arguments.is_object() {
-        return Err("they must be an object".to_owned());
+    serde_json::from_value(object(arguments)?.clone()).map_err(|e| e.to_string())
+}
+
+/// An array would be taken for the fields in order.
+fn object(arguments: &Value) -> Result<&Value, String> {
+    if arguments.is_object() {
+        Ok(arguments)
+    } else {
+        Err("they must be an object".to_owned())
     }
-    serde_json::from_value(arguments.clone()).map_err(|e| e.to_string())
 }
 
 /// Whether a call changed something in the lane.
