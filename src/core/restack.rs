@@ -358,12 +358,31 @@ impl SpecTexts {
                 (Some(_) | None, _) => None,
             }
         };
-        let tasks = self.parsed(text)?.tasks.into_iter();
-        Ok(tasks.filter_map(|t| Some((named(&t)?, t.mark))).collect())
+        let spec = self.parsed(text)?;
+        let chunks = spec.chunk_marks.iter().map(|c| &c.id);
+        let chunks: Vec<(ChunkId, TaskMark)> =
+            chunks.map(|id| (id.clone(), spec.chunk_mark(id))).collect();
+        let tasks = spec.tasks.into_iter();
+        let tasks = tasks.filter_map(|t| Some((named(&t)?, t.mark)));
+        Ok(tasks.chain(chunks).collect())
     }
 
     fn set(&self, text: &[u8], marks: &Marks) -> Result<Vec<u8>, String> {
-        Ok(spec::with_marks(text, &self.parsed(text)?, marks))
+        let text = spec::with_marks(text, &self.parsed(text)?, marks);
+        // Of the marks in question those of planned chunks stand in the finished text, as a line each.
+        let finished = self.parsed(&self.finished)?;
+        let mut seen = BTreeSet::new();
+        let chunks: Vec<(ChunkId, TaskMark)> = finished
+            .chunk_marks
+            .iter()
+            .filter(|c| seen.insert(&c.id))
+            .filter_map(|c| Some((c.id.clone(), marks.get(&c.id)?.clone())))
+            .collect();
+        if chunks.is_empty() {
+            return Ok(text);
+        }
+        let spec = self.parsed(&text)?;
+        Ok(spec::with_chunk_marks(&text, &spec, &chunks))
     }
 
     fn parsed(&self, text: &[u8]) -> Result<Spec, String> {

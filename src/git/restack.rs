@@ -6,7 +6,7 @@ use super::{ARCHIVE, BRANCHES};
 use crate::core::commit_message::parse_trailers;
 use crate::core::recover::Standing;
 use crate::core::restack::{Marks, RestackPlan, SpecTexts, is_on_base};
-use crate::model::{ChunkId, Oid, SpecId, TaskMark};
+use crate::model::{ChunkId, Oid, SpecId};
 use crate::spec::{self, ParseOptions};
 use git2::{Commit, Delta, DiffOptions, FileMode, ObjectType, Signature, Tree};
 use sha2::{Digest, Sha256};
@@ -254,9 +254,7 @@ impl Repo {
             let Ok(spec) = spec::parse(SpecId::new(""), path, &text, options) else {
                 continue;
             };
-            let done = spec.tasks.iter().filter(|t| t.mark == TaskMark::Done);
-            let done: BTreeSet<ChunkId> = done.map(|t| t.id.clone()).collect();
-            if is_on_base(&done, chunk) {
+            if is_on_base(&spec.marked_done(), chunk) {
                 return Ok(true);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::id::{ChunkId, SpecId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A spec file as parsed. Offsets index the file's bytes exactly as read (BOM and CRLF included).
@@ -20,9 +21,46 @@ pub struct Spec {
     pub diagnostics: Vec<Diagnostic>,
     /// True when tasks come from heading sections because the file has no checkboxes.
     pub prose: bool,
+    /// True when tasks are the chunks of a model's plan, which say themselves what they depend on.
+    pub planned: bool,
+    /// What the file says of chunks of a model's plan, in order.
+    pub chunk_marks: Vec<ChunkMark>,
+}
+
+/// A line of its own that says what became of a chunk of a model's plan. It stands whether the plan is known or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkMark {
+    pub id: ChunkId,
+    pub mark: TaskMark,
+    /// The line with its line end, or with the one before it where the file ends without.
+    pub span: Range<usize>,
 }
 
 impl Spec {
+    /// Tasks and planned chunks whose own mark says that they are done.
+    pub fn marked_done(&self) -> BTreeSet<ChunkId> {
+        let tasks = self.tasks.iter().filter(|t| t.children.is_empty());
+        let tasks = tasks.map(|t| (&t.id, &t.mark));
+        let chunks = self.chunk_marks.iter().map(|c| (&c.id, &c.mark));
+        tasks
+            .chain(chunks)
+            .filter(|(_, mark)| **mark == TaskMark::Done)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// What the file says of a chunk of a model's plan: done, where it says so anywhere.
+    pub fn chunk_mark(&self, id: &ChunkId) -> TaskMark {
+        let said = self.chunk_marks.iter().filter(|c| c.id == *id);
+        let mut open = TaskMark::Open;
+        for said in said.map(|c| &c.mark) {
+            if open == TaskMark::Open || *said == TaskMark::Done {
+                open = said.clone();
+            }
+        }
+        open
+    }
+
     /// True when the task at `index` needs no work: its mark says so or, where it has children, all tasks
     /// inside it that have none are done. False where there is no such task.
     pub fn is_done(&self, index: usize) -> bool {
@@ -140,6 +178,9 @@ pub enum MarkSite {
         line_end: usize,
         comment: Option<Range<usize>>,
     },
+    /// A line of its own behind the text, for a chunk of a model's plan; `span` is the line that stands already,
+    /// as in [`ChunkMark`].
+    Line { span: Option<Range<usize>> },
 }
 
 /// Something wrong or doubtful in a spec, for a person.

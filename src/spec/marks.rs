@@ -2,9 +2,11 @@
 //!
 //! A box is ticked by one byte. A part of a split task that has landed is a comment at the end of the box's
 //! line, ` <!-- codelicious: part 1/3 BOUNDS -->`; a prose section is marked by
-//! ` <!-- codelicious: done -->` at the end of its heading's line. Line ends, the byte order mark and
-//! everything else keep their bytes.
+//! ` <!-- codelicious: done -->` at the end of its heading's line. A chunk of a model's plan has a line of its own
+//! behind the text, `<!-- codelicious: chunk ID done -->`: see [`super::lines`]. Line ends, the byte order mark
+//! and everything else keep their bytes.
 
+use super::lines;
 use crate::model::{ChunkId, MarkSite, Spec, Task, TaskMark};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -39,6 +41,7 @@ pub fn mark_done(bytes: &[u8], task: &Task) -> Splice {
             b' ',
             Some("<!-- codelicious: done -->".to_owned()),
         ),
+        MarkSite::Line { ref span } => lines::set(bytes, &task.id, span.clone(), &TaskMark::Done),
     }
 }
 
@@ -61,17 +64,22 @@ pub fn mark_partial(
     if done == 0 || done > of {
         return Err(MarkError::NoSuchPart { done, of });
     }
-    Ok(rewrite(
-        bytes,
-        &task.site,
-        b' ',
-        Some(part_comment(done, of, bounds)),
-    ))
+    let mark = TaskMark::Partial {
+        done,
+        of,
+        bounds: bounds.to_owned(),
+    };
+    Ok(set(bytes, task, &mark, b' '))
 }
 
 /// The change that takes every mark off `task`.
 pub fn clear(bytes: &[u8], task: &Task) -> Splice {
-    rewrite(bytes, &task.site, b' ', None)
+    match &task.site {
+        MarkSite::Line { span } => lines::set(bytes, &task.id, span.clone(), &TaskMark::Open),
+        site @ (MarkSite::Checkbox { .. } | MarkSite::Heading { .. }) => {
+            rewrite(bytes, site, b' ', None)
+        }
+    }
 }
 
 /// `bytes` with `task` marked done.
@@ -116,16 +124,27 @@ pub(super) fn set(bytes: &[u8], task: &Task, mark: &TaskMark, tick: u8) -> Splic
     match (mark, &task.site) {
         (TaskMark::Open, _) => clear(bytes, task),
         (TaskMark::Done, MarkSite::Checkbox { .. }) => rewrite(bytes, &task.site, tick, None),
-        (TaskMark::Done, MarkSite::Heading { .. }) => mark_done(bytes, task),
-        (TaskMark::Partial { done, of, bounds }, site) => {
-            rewrite(bytes, site, b' ', Some(part_comment(*done, *of, bounds)))
+        (TaskMark::Done, MarkSite::Heading { .. } | MarkSite::Line { .. }) => {
+            mark_done(bytes, task)
         }
+        (TaskMark::Partial { .. }, MarkSite::Line { span }) => {
+            lines::set(bytes, &task.id, span.clone(), mark)
+        }
+        (
+            TaskMark::Partial { done, of, bounds },
+            site @ (MarkSite::Checkbox { .. } | MarkSite::Heading { .. }),
+        ) => rewrite(bytes, site, b' ', Some(part_comment(*done, *of, bounds))),
     }
 }
 
 fn part_comment(done: usize, of: usize, bounds: &str) -> String {
+    format!("<!-- codelicious: {} -->", part_words(done, of, bounds))
+}
+
+/// How a comment says that parts have landed.
+pub(super) fn part_words(done: usize, of: usize, bounds: &str) -> String {
     let gap = if bounds.is_empty() { "" } else { " " };
-    format!("<!-- codelicious: part {done}/{of}{gap}{bounds} -->")
+    format!("part {done}/{of}{gap}{bounds}")
 }
 
 /// Rewrites a site to the given tick byte and comment, as the smallest contiguous change.
@@ -143,6 +162,7 @@ fn rewrite(bytes: &[u8], site: &MarkSite, tick: u8, comment: Option<String>) -> 
             *line_end,
             comment,
         ),
+        MarkSite::Line { .. } => (bytes.len(), bytes.len(), &None),
     };
     let old = bytes.get(from..line_end).unwrap_or_default();
     let mut new = old.to_vec();
@@ -200,6 +220,21 @@ pub(super) enum Says {
 }
 
 impl Says {
+    /// Reads what stands behind `codelicious:` in a comment.
+    pub(super) fn read(says: &str) -> Option<Self> {
+        if says == "done" {
+            return Some(Self::Done);
+        }
+        let mut words = says.strip_prefix("part ")?.split_whitespace();
+        let (done, of) = words.next()?.split_once('/')?;
+        let (done, of) = (done.parse().ok()?, of.parse().ok()?);
+        let bounds = words.next().unwrap_or("").to_owned();
+        if done == 0 || done > of || !is_safe(&bounds) || words.next().is_some() {
+            return None;
+        }
+        Some(Self::Part { done, of, bounds })
+    }
+
     /// The comment as a task's state.
     pub(super) fn mark(&self) -> TaskMark {
         match self {
@@ -224,25 +259,14 @@ pub(super) fn comment_at_end(text: &str, from: usize, line_end: usize) -> Option
         .trim()
         .strip_prefix("codelicious:")?
         .trim();
-    let says = if says == "done" {
-        Says::Done
-    } else {
-        let mut words = says.strip_prefix("part ")?.split_whitespace();
-        let (done, of) = words.next()?.split_once('/')?;
-        let (done, of) = (done.parse().ok()?, of.parse().ok()?);
-        let bounds = words.next().unwrap_or("").to_owned();
-        if done == 0 || done > of || !is_safe(&bounds) || words.next().is_some() {
-            return None;
-        }
-        Says::Part { done, of, bounds }
-    };
+    let says = Says::read(says)?;
     Some(Comment {
         range: from + open..from + line.len(),
         says,
     })
 }
 
-fn is_safe(bounds: &str) -> bool {
+pub(super) fn is_safe(bounds: &str) -> bool {
     bounds
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b",.;:-".contains(&b))

@@ -7,11 +7,15 @@
 //!   it; where both changed it in different ways, done wins, then the lane's parts;
 //! - without one (or for a task the ancestor lacks), done on either side is done: an open box reopens nothing.
 //!
+//! Marks of planned chunks are merged in the same way, by the chunk's id.
+//!
 //! Without an ancestor and with different texts, the text is the user's.
 
+use super::lines::with_chunk_marks;
 use super::marks::{self, Splice};
 use super::parse::{ParseOptions, parse};
-use crate::model::{MarkSite, Spec, SpecId, Task, TaskMark};
+use super::planned::cleared;
+use crate::model::{ChunkId, MarkSite, Spec, SpecId, Task, TaskMark};
 use diffy::{ConflictStyle, MergeOptions};
 use std::collections::{HashMap, HashSet};
 
@@ -97,7 +101,36 @@ pub fn merge_specs(
             splices.push(splice);
         }
     }
-    Ok(marks::apply_all(&merged, &splices))
+    let chunks = merge_chunk_marks(
+        ancestor.as_ref().map(|(spec, _)| spec),
+        &lane_spec,
+        &theirs_spec,
+    );
+    let merged = marks::apply_all(&merged, &splices);
+    if chunks.is_empty() {
+        return Ok(merged);
+    }
+    let merged_spec = read(&merged, "the merged text")?;
+    Ok(with_chunk_marks(&merged, &merged_spec, &chunks))
+}
+
+/// The marks of planned chunks, in the lane's order. A text that lacks one says that the chunk is open.
+fn merge_chunk_marks(
+    ancestor: Option<&Spec>,
+    lane: &Spec,
+    theirs: &Spec,
+) -> Vec<(ChunkId, TaskMark)> {
+    let mut seen = HashSet::new();
+    let all = lane.chunk_marks.iter().chain(&theirs.chunk_marks);
+    all.filter(|said| seen.insert(said.id.clone()))
+        .map(|said| {
+            let before = ancestor.map(|spec| spec.chunk_mark(&said.id));
+            let (here, there) = (lane.chunk_mark(&said.id), theirs.chunk_mark(&said.id));
+            let mark = merge_marks(before.as_ref(), Some(&here), Some(&there));
+            (said.id.clone(), mark)
+        })
+        .filter(|(_, mark)| *mark != TaskMark::Open)
+        .collect()
 }
 
 /// The mark of a task on three sides, where it stands there, becomes one.
@@ -180,16 +213,6 @@ fn read(bytes: &[u8], whose: &str) -> Result<Spec, MergeConflict> {
         lines: Vec::new(),
         why: format!("{whose} {}, line {}", bad.message, bad.line),
     })
-}
-
-/// The text without any mark.
-fn cleared(bytes: &[u8], spec: &Spec) -> Vec<u8> {
-    let splices: Vec<Splice> = spec
-        .tasks
-        .iter()
-        .map(|task| marks::clear(bytes, task))
-        .collect();
-    marks::apply_all(bytes, &splices)
 }
 
 /// Three-way merge by lines. A missing line end at the end of the file is a fact of its own: it does not make

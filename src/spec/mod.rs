@@ -2,13 +2,15 @@
 //!
 //! This room is pure. It finds out which paths are specs ([`discover`]), gives each a stable slug
 //! ([`slug`]), parses one file ([`parse`]), writes "done" and "part 1 of 3" into it without touching
-//! anything else ([`marks`]), merges what the user and the lane did to it ([`merge`]) and shows it as
-//! context ([`outline`]). It reads no files and knows no git.
+//! anything else ([`marks`]), merges what the user and the lane did to it ([`merge`]), shows it as
+//! context ([`outline`]) and takes a model's plan for its tasks ([`planned`]). It reads no files and knows no git.
 
 pub mod discover;
+pub mod lines;
 pub mod marks;
 pub mod merge;
 pub mod outline;
+pub mod planned;
 pub mod slug;
 
 mod context;
@@ -22,10 +24,12 @@ mod tasks;
 mod text;
 
 pub use discover::{SpecKind, classify, is_pruned_dir, is_vendored_dir};
+pub use lines::{mark_chunk, with_chunk_marks};
 pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick, with_marks};
 pub use merge::{MergeConflict, merge_specs};
 pub use outline::{outline, section_text};
 pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
+pub use planned::{apply_plan, chunk_id, is_chunk_id, normal_title, note_unknown_marks, text_hash};
 pub use slug::assign_slugs;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From a file's bytes to a [`Spec`], or to the reason why not.
 
 use super::front;
+use super::lines as mark_lines;
 use super::reader;
 use super::tasks;
 use super::text::Lines;
@@ -42,6 +43,9 @@ pub fn parse(
     // The byte order mark and front matter are not markdown: reading begins behind them.
     let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let (front, base) = front::read(text, bom, &lines, &mut notes);
+    // Marks behind the text are no part of its last section.
+    let (end, chunk_marks) = mark_lines::read(text, base);
+    let text = &text[..end];
     let outline = reader::read(text, base, &lines);
 
     let mut tasks = tasks::from_boxes(text, &lines, &outline, &mut notes);
@@ -76,6 +80,8 @@ pub fn parse(
         sections: outline.parts.into_iter().map(|part| part.section).collect(),
         diagnostics: notes.finish(),
         prose,
+        planned: false,
+        chunk_marks,
     })
 }
 

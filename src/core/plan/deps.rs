@@ -5,7 +5,8 @@
 //! ([`Task::section`]), so `### Tests` and `### Code` under one `## Phase` come one after the other; sections
 //! without tasks do not count. Tasks of one section, children of one parent and children of different
 //! parents in one section do not wait for each other. What a parent says it depends on counts for all its
-//! children, and who depends on a parent waits for all its children.
+//! children, and who depends on a parent waits for all its children. Chunks of a model's plan wait for what the plan
+//! says and nothing else.
 
 use crate::core::graph;
 use crate::model::{ChunkId, PlanWarning, Spec, Task};
@@ -172,6 +173,9 @@ fn implied_edges(
     explicit: &[Vec<usize>],
 ) -> Vec<Vec<usize>> {
     let mut edges = vec![Vec::new(); leaves.len()];
+    if spec.planned {
+        return edges;
+    }
     let mut before: Vec<usize> = Vec::new();
     let mut from = 0;
     while from < leaves.len() {

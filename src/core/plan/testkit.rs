@@ -23,6 +23,8 @@ impl Document {
                 sections: Vec::new(),
                 diagnostics: Vec::new(),
                 prose: false,
+                planned: false,
+                chunk_marks: Vec::new(),
             },
             text: String::new(),
         }

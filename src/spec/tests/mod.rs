@@ -3,6 +3,7 @@
 mod discovery;
 mod identities;
 mod merging;
+mod planned;
 mod properties;
 mod samples;
 mod ticks;
