@@ -14,6 +14,7 @@ mod judge;
 pub mod lane;
 pub mod moves;
 pub mod plan;
+pub mod planner;
 pub mod pr;
 pub mod prompt;
 pub mod recover;

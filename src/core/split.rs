@@ -371,7 +371,7 @@ fn item_indent(line: &str) -> Option<usize> {
 }
 
 /// For each line, whether it lies in a fenced code block (its fences included).
-fn fenced_lines(lines: &[&str]) -> Vec<bool> {
+pub(super) fn fenced_lines(lines: &[&str]) -> Vec<bool> {
     let mut open: Option<(char, usize)> = None;
     lines
         .iter()
