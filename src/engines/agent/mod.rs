@@ -7,10 +7,12 @@
 //! - `turn` decides what a reply means, and when a model goes in circles: pure
 //! - `history` keeps the conversation valid and bounded: pure
 //! - `tools` is what the model may do, [`replay`] is a model that plays a file
+//! - `ask` has a model plan a spec, without any of this
 //!
 //! Nothing here knows which model answers. A model's text changes no state: the ending it asks for is
 //! handed on as data, and so is everything that went wrong.
 
+mod ask;
 mod budget;
 mod history;
 mod lane;
@@ -19,6 +21,7 @@ mod run;
 mod tools;
 mod turn;
 
+pub use ask::{AskBounds, Asked, PLAN_CHUNK, PLAN_TOOL, PlanningError, ask_plan};
 pub use tools::TOOLS;
 
 use crate::core::retry::RetryPolicy;

@@ -42,6 +42,9 @@
 //! place depends on nothing but the request, so a run that was killed plays on as if it had not been. When
 //! the lines run out the engine run fails, and the message says where.
 //!
+//! **Plans.** A request for a plan of a spec asks for the chunk `plan` with the title `Plan <path>`; its attempt is the
+//! window of the text, from 1, and it is answered by a call of `propose_chunks`.
+//!
 //! **Placeholders.** In lines for `*` and `title_contains`, `{spec}`, `{chunk}` and `{title}` are replaced in
 //! `text` and in every string of the arguments. Lines for one chunk are played as they stand.
 //!
