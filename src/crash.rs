@@ -70,6 +70,7 @@ points! {
     RunOpened    "run.opened"      Step   "lock, logs and git are open; nothing was looked at"
     RunFetched   "run.fetched"     Step   "the remote was fetched"
     RunSurveyed  "run.surveyed"    Step   "specs, lanes and ledgers were read"
+    PlanAnswered "plan.answered"   Step   "a model planned a spec; the plan is not kept"
     RunRecovered "run.recovered"   Step   "a lane was held against git; nothing of that is written"
     RunEnded     "run.ended"       Moment "all lanes are over; nothing was said about it"
     SpawnBefore  "spawn.before"    Step   "a program is about to be started"

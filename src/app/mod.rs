@@ -11,6 +11,7 @@ mod gc;
 mod init;
 mod moves;
 mod plan;
+mod planning;
 mod reports;
 mod run;
 mod status;

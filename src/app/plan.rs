@@ -1,8 +1,8 @@
 //! `plan` and `--dry-run`: what a run would do. Changes nothing, not even a folder.
 
 use super::error::AppError;
-use super::reports;
 use super::world::{World, ui_options};
+use super::{engine, planning, reports};
 use crate::config::{Environment, Format, PlanRequest};
 use crate::model::{ExitCode, Severity};
 use crate::ui;
@@ -11,7 +11,13 @@ pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppErro
     let world = World::open(&request.path, request.flags.clone(), env)?;
     let repo = world.repo(env)?;
     let scope = world.scope(&repo, &request.specs, env)?;
-    let (found, ledgers) = world.look(&repo, &scope)?;
+    let (mut found, ledgers) = world.look(&repo, &scope)?;
+    let can_ask = engine::can_plan(&world.settings, env);
+    let strategy = *world.settings.plan.strategy;
+    found
+        .plan
+        .warnings
+        .extend(planning::notes(&found, strategy, can_ask));
     let report = reports::plan(&world, &found, &ledgers, &request.specs)?;
     match request.output.format {
         Format::Json => world.print(env, &ui::plan::json(&report)),

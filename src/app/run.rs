@@ -3,6 +3,7 @@
 mod forge;
 mod look;
 pub(super) mod open;
+mod planning;
 mod postmortem;
 mod sum_up;
 
@@ -22,12 +23,13 @@ use crate::core::roster::{Patience, Roster};
 use crate::core::standing::standing;
 use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
-use crate::model::{ChunkId, EventKind, ExitCode, Ledger, RunId, Severity, SpecId};
+use crate::model::{ChunkId, EventKind, ExitCode, Ledger, PlanningSpent, RunId, Severity, SpecId};
+use crate::ports::ChatModel;
 use crate::ui::{Reporter, UiOptions};
 use crate::{proc, sandbox};
 use chrono::{DateTime, Utc};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -105,6 +107,14 @@ struct Session<'w> {
     restart: Restart,
     /// This look is for what persons asked for while the last one was built.
     again_for_moves: bool,
+    /// Who plans specs without tasks.
+    planner: Option<Rc<dyn ChatModel>>,
+    /// Specs that it was asked about, each with the hash of its text.
+    asked: BTreeSet<(SpecId, String)>,
+    /// What that used.
+    planning_spent: PlanningSpent,
+    /// What it counts for against the run's budget.
+    planning_charged: Charge,
     log: PathBuf,
     /// Lanes of this cycle as they were taken up, should it be broken off.
     at_work: Vec<Lane>,
@@ -413,7 +423,7 @@ impl<'w> Session<'w> {
         let others = self.charged.iter().filter(|(s, _)| **s != lane.ledger.spec);
         lane.elsewhere = others
             .map(|(_, c)| *c)
-            .fold(Charge::default(), Charge::plus);
+            .fold(self.planning_charged, Charge::plus);
         lane
     }
 

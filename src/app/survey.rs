@@ -3,6 +3,9 @@
 
 mod branches;
 mod copies;
+mod plans;
+
+pub use plans::Planning;
 
 use crate::core::forge_facts::ForgeFacts;
 use crate::core::lane::LaneStart;
@@ -16,7 +19,7 @@ use crate::git::{
 };
 use crate::model::ledger::SpecBase;
 use crate::model::{
-    ChunkId, Diagnostic, Intent, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
+    Diagnostic, Intent, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use copies::{Looked, UserCopy};
@@ -74,6 +77,8 @@ pub struct Surveyed {
     pub in_tree: bool,
     /// It was, and neither they nor the base have it any more.
     pub withdrawn: bool,
+    /// How a model planned it, where one may: it was named, and has no tasks of its own.
+    pub planning: Option<Planning>,
 }
 
 /// Room in a prompt for the system text, the list of checks and a person's answer.
@@ -509,8 +514,12 @@ impl SpecSurvey<'_> {
             Some(copy) if copy.text == text => copy.spec,
             _ => spec::parse(self.id.clone(), path, &text, ParseOptions { prose }),
         };
-        let spec = match parsed {
-            Ok(spec) => spec,
+        let planned = match parsed {
+            Ok(spec) => self.planned(spec, &text)?,
+            Err(diagnostic) => Err(diagnostic),
+        };
+        let (spec, planning) = match planned {
+            Ok(planned) => planned,
             Err(diagnostic) => return Ok(Err(diagnostic)),
         };
         if spec.tasks.is_empty() && spec.diagnostics.is_empty() && tip.is_none() {
@@ -519,10 +528,10 @@ impl SpecSurvey<'_> {
         // One text is parsed once, wherever it stands.
         let done_in = |other: &[u8]| {
             if other == text {
-                done_tasks(&spec)
+                spec.marked_done()
             } else {
                 spec::parse(self.id.clone(), path, other, ParseOptions { prose })
-                    .map_or_else(|_| BTreeSet::new(), |other| done_tasks(&other))
+                    .map_or_else(|_| BTreeSet::new(), |other| other.marked_done())
             }
         };
         let on_base = texts.base.as_deref().map(done_in).unwrap_or_default();
@@ -555,6 +564,7 @@ impl SpecSurvey<'_> {
             sync,
             renamed_from: self.place.renamed_from.clone().filter(|_| tip.is_some()),
             prose,
+            planned: plans::chunks_of(&spec),
             seen_user: texts.user.or(texts.synced_user),
             seen_base: texts.base,
         };
@@ -600,6 +610,7 @@ impl SpecSurvey<'_> {
             start,
             in_tree,
             withdrawn,
+            planning,
         })))
     }
 
@@ -705,14 +716,6 @@ fn merged(texts: &Texts, has_lane: bool) -> Result<Option<Vec<u8>>, spec::MergeC
         }
         (lane, _) => Ok(lane),
     }
-}
-
-fn done_tasks(spec: &Spec) -> BTreeSet<ChunkId> {
-    spec.tasks
-        .iter()
-        .filter(|t| t.mark == TaskMark::Done && t.children.is_empty())
-        .map(|t| t.id.clone())
-        .collect()
 }
 
 fn without_cr(bytes: &[u8]) -> Vec<u8> {

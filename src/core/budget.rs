@@ -4,7 +4,7 @@
 //! unknown is not nothing.
 
 use super::lane::Lane;
-use crate::model::{Allowance, Attempt, ChunkId, Cost, Ledger, RunId};
+use crate::model::{Allowance, Attempt, ChunkId, Cost, Ledger, PlanningSpent, RunId};
 
 /// The bounds that the settings set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -134,6 +134,26 @@ fn charges(lane: &Lane, chunk: &ChunkId) -> (Charge, Charge) {
     let run = of_run(&lane.ledger, &lane.policy.run).plus(lane.elsewhere);
     let record = lane.record(chunk);
     (run, total(record.iter().flat_map(|r| &r.attempts)))
+}
+
+/// What the run may still spend after it was charged `spent`.
+///
+/// # Errors
+/// Nothing is left, in words.
+pub fn left_of_run(caps: &Caps, spent: Charge) -> Result<Allowance, String> {
+    rest(caps.run, spent, "the run")
+}
+
+/// What asking for a plan is charged that was allowed so much.
+pub fn of_planning(spent: &PlanningSpent, allowed: Allowance) -> Charge {
+    if spent.asks == 0 {
+        return Charge::default();
+    }
+    let tokens = spent.usage.total();
+    Charge {
+        usd: spent.cost.usd().or(allowed.usd).unwrap_or(0.0),
+        tokens: tokens.or(allowed.tokens).unwrap_or(0),
+    }
 }
 
 fn rest(cap: Allowance, spent: Charge, whose: &str) -> Result<Allowance, String> {

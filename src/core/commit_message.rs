@@ -119,6 +119,11 @@ pub fn sync_message(spec: &SpecId) -> String {
     )
 }
 
+/// The message of a commit that keeps a spec's plan.
+pub fn plan_message(spec: &SpecId) -> String {
+    shortened(&format!("[{}] Plan the spec", one_line(spec.as_str()))) + "\n"
+}
+
 /// Reads our trailers from the last paragraph of a commit message that has any; a message of one paragraph
 /// has none. A hook may have added paragraphs behind ours. Names count without regard to case, and the first
 /// of a name counts.

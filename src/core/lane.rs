@@ -105,6 +105,8 @@ pub struct LaneStart {
     pub renamed_from: Option<String>,
     /// Sections without boxes are tasks: the spec was named.
     pub prose: bool,
+    /// Tasks that are chunks of a model's plan: their marks stand behind the text.
+    pub planned: std::collections::BTreeSet<ChunkId>,
     /// The user's and the base's text as merged now: the ancestors of the next merge.
     pub seen_user: Option<Vec<u8>>,
     pub seen_base: Option<Vec<u8>>,

@@ -10,7 +10,7 @@ use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::core::pr;
 use crate::crash::{self, Around};
-use crate::git::{ATTEMPTS, GitError, PushRequest, SYNC, push};
+use crate::git::{ATTEMPTS, GitError, PLANS, PushRequest, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::{ChunkId, Effect, EffectResult, Oid, PrRecord};
@@ -131,16 +131,13 @@ async fn send(
     tip: &Oid,
     replaces: Option<Oid>,
 ) -> EffectResult {
-    let reference = format!("{SYNC}{}", lane.ledger.spec);
-    let sync = {
-        let name = reference.clone();
-        shells
-            .git
-            .call(move |repo| repo.ref_target(&name))
-            .await
-            .ok()
-            .flatten()
-            .map(|_| reference)
+    let beside = {
+        let names = [SYNC, PLANS].map(|below| format!("{below}{}", lane.ledger.spec));
+        let there = shells.git.call(move |repo| {
+            let is_there = |name: &String| repo.ref_target(name).is_ok_and(|t| t.is_some());
+            Ok(names.into_iter().filter(is_there).collect())
+        });
+        there.await.unwrap_or_default()
     };
     let Some(remote) = lane.policy.remote.as_deref() else {
         let failure = PushFailure {
@@ -159,7 +156,7 @@ async fn send(
         branch: branch.to_owned(),
         tip: tip.clone(),
         replaces,
-        sync_ref: sync,
+        beside,
     };
     match push(&shells.root, &request, &shells.settings.git_env, stop).await {
         Ok(()) => EffectResult::Pushed {

@@ -6,7 +6,7 @@ use super::shells::Shells;
 use crate::core::commit_message::{MessageInput, message};
 use crate::core::lane::Lane;
 use crate::git::{GitError, LANES, LaneDir, SealMethod, SealRequest, commit_with_command};
-use crate::model::{ChunkId, EffectResult, Oid};
+use crate::model::{ChunkId, EffectResult, Oid, TaskMark};
 use crate::spec::{self, ParseOptions};
 
 pub(super) async fn seal(
@@ -43,6 +43,7 @@ pub(super) async fn seal(
         lane.ledger.spec.clone(),
         lane.start.prose,
     );
+    let is_planned = lane.start.planned.contains(&chunk.task);
     // One visit to the git thread where nothing of the repository's has a say.
     let begun = shells
         .git
@@ -55,7 +56,7 @@ pub(super) async fn seal(
                     "run again: specs are read anew",
                 )
             })?;
-            let marked = mark(spec_id, &path, &bytes, &chunk, prose)
+            let marked = mark(spec_id, &path, &bytes, &chunk, prose, is_planned)
                 .map_err(|why| GitError::new(what(), why, "run again: specs are read anew"))?;
             let request = SealRequest {
                 tip,
@@ -149,8 +150,20 @@ fn mark(
     bytes: &[u8],
     chunk: &crate::model::Chunk,
     prose: bool,
+    is_planned: bool,
 ) -> Result<Vec<u8>, String> {
     let parsed = spec::parse(spec, path, bytes, ParseOptions { prose }).map_err(|d| d.message)?;
+    if is_planned {
+        let mark = match &chunk.part {
+            Some(part) if part.index < part.of => TaskMark::Partial {
+                done: part.index,
+                of: part.of,
+                bounds: part.bounds.clone(),
+            },
+            Some(_) | None => TaskMark::Done,
+        };
+        return spec::mark_chunk(bytes, &parsed, &chunk.task, &mark).map_err(|e| e.to_string());
+    }
     let task = parsed
         .tasks
         .iter()

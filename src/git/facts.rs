@@ -3,7 +3,7 @@
 use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid, to_oid};
 use super::work::commit_lines;
-use super::{BRANCHES, LANES, SYNC};
+use super::{BRANCHES, LANES, PLANS, REMOTE_PLANS, SYNC};
 use crate::core::commit_message::parse_trailers;
 use crate::core::recover::{Elsewhere, LaneCommit};
 use crate::model::{Oid, SpecId};
@@ -19,13 +19,16 @@ pub struct SpecRefs {
     pub lane: Option<Oid>,
     /// The last synced text, as a commit holding the spec's path.
     pub sync: Option<Oid>,
+    /// The plan that a model made of the spec, here and on the remote, as commits.
+    pub plan: Option<Oid>,
+    pub remote_plan: Option<Oid>,
     /// Branches of the series here, by name.
     pub local: BTreeMap<String, Oid>,
     /// Branches of the series on the remote, by name.
     pub remote: BTreeMap<String, Oid>,
 }
 
-/// Groups the repository's refs by spec: by lane and sync refs, and by branch names below `codelicious/`.
+/// Groups the repository's refs by spec: by lane, sync and plan refs, and by branch names below `codelicious/`.
 ///
 /// # Errors
 /// Refs that cannot be listed.
@@ -48,6 +51,14 @@ pub fn spec_refs(
                 .or_default()
                 .sync = Some(oid);
         }
+    }
+    for (name, oid) in repo.refs_below(PLANS)? {
+        let spec = SpecId::new(&name[PLANS.len()..]);
+        specs.entry(spec).or_default().plan = Some(oid);
+    }
+    for (name, oid) in repo.refs_below(REMOTE_PLANS)? {
+        let spec = SpecId::new(&name[REMOTE_PLANS.len()..]);
+        specs.entry(spec).or_default().remote_plan = Some(oid);
     }
     for (branch, oid) in repo.our_branches()? {
         if let Some((slug, _)) = split_branch(&branch) {

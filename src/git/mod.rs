@@ -13,6 +13,7 @@ mod guard;
 mod interrupted;
 mod lane;
 mod place;
+mod plans;
 mod programs;
 mod read;
 mod remote;
@@ -50,6 +51,9 @@ pub const LANES: &str = "refs/codelicious/lanes/";
 pub const ATTEMPTS: &str = "refs/codelicious/attempts/";
 /// Where the last synced text of a spec stands.
 pub const SYNC: &str = "refs/codelicious/sync/";
+/// Where the plans stand that a model made of prose specs, and the remote's, as last fetched.
+pub const PLANS: &str = "refs/codelicious/plans/";
+pub const REMOTE_PLANS: &str = "refs/codelicious/remote-plans/";
 /// Where `--fresh` keeps old lanes.
 pub const ARCHIVE: &str = "refs/codelicious/archive/";
 /// First component of every branch we make.

@@ -73,6 +73,7 @@ pub async fn fetch(
         remote,
         &heads,
         "+refs/codelicious/sync/*:refs/codelicious/remote-sync/*",
+        "+refs/codelicious/plans/*:refs/codelicious/remote-plans/*",
     ]);
     let done = proc::output(&command, limits(), stop).await.map_err(|e| {
         GitError::new(
@@ -100,11 +101,11 @@ pub struct PushRequest {
     pub tip: Oid,
     /// Where the branch was last seen, if it is to be replaced: only from there, and otherwise never.
     pub replaces: Option<Oid>,
-    /// The spec's sync ref, where there is one.
-    pub sync_ref: Option<String>,
+    /// The spec's sync and plan refs, where there are such.
+    pub beside: Vec<String>,
 }
 
-/// Sends a commit to a branch, and the spec's sync ref with it.
+/// Sends a commit to a branch, and the spec's other refs with it.
 ///
 /// # Errors
 /// A classified [`PushFailure`].
@@ -119,10 +120,10 @@ pub async fn push(
         branch,
         tip,
         replaces,
-        sync_ref,
+        beside,
     } = request;
     let mut refspecs = vec![format!("{tip}:refs/heads/{branch}")];
-    refspecs.extend(sync_ref.as_ref().map(|r| format!("+{r}:{r}")));
+    refspecs.extend(beside.iter().map(|r| format!("+{r}:{r}")));
     let lease = replaces
         .as_ref()
         .map(|seen| format!("--force-with-lease=refs/heads/{branch}:{seen}"));

@@ -97,6 +97,23 @@ pub enum EventKind {
         chunks: usize,
         done: usize,
     },
+    /// A model is asked to plan a spec that has no tasks.
+    PlanningStarted {
+        path: String,
+        model: String,
+    },
+    /// What came of it: `planned`, or why not. `kept` chunks were done before and stay.
+    PlanningFinished {
+        path: String,
+        model: String,
+        outcome: String,
+        chunks: usize,
+        kept: usize,
+        /// There was a plan of an earlier text.
+        replanned: bool,
+        usage: Usage,
+        cost: Cost,
+    },
     Warning {
         message: String,
     },
@@ -249,6 +266,8 @@ impl EventKind {
         match self {
             Self::RunStarted { .. } => "run_started",
             Self::Planned { .. } => "planned",
+            Self::PlanningStarted { .. } => "planning_started",
+            Self::PlanningFinished { .. } => "planning_finished",
             Self::Warning { .. } => "warning",
             Self::SpecRejected { .. } => "spec_rejected",
             Self::SpecStarted { .. } => "spec_started",
@@ -291,6 +310,13 @@ impl EventKind {
                 forge,
                 sandbox,
             } => vec![version, root, engine, forge, sandbox],
+            Self::PlanningStarted { path, model } => vec![path, model],
+            Self::PlanningFinished {
+                path,
+                model,
+                outcome,
+                ..
+            } => vec![path, model, outcome],
             Self::Warning { message } => vec![message],
             Self::SpecRejected { path, message, .. } => vec![path, message],
             Self::SpecStarted {
@@ -343,9 +369,11 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 31] = [
+pub const EVENT_KINDS: [&str; 33] = [
     "run_started",
     "planned",
+    "planning_started",
+    "planning_finished",
     "warning",
     "spec_rejected",
     "spec_started",
@@ -396,6 +424,20 @@ mod tests {
                 specs: 1,
                 chunks: 1,
                 done: 1,
+            },
+            EventKind::PlanningStarted {
+                path: "t".into(),
+                model: "t".into(),
+            },
+            EventKind::PlanningFinished {
+                path: "t".into(),
+                model: "t".into(),
+                outcome: "t".into(),
+                chunks: 1,
+                kept: 1,
+                replanned: true,
+                usage: Usage::default(),
+                cost: Cost::Usd(0.5),
             },
             EventKind::Warning {
                 message: "t".into(),

@@ -2,6 +2,7 @@
 
 use super::id::ChunkId;
 use super::ledger::{Attempt, AttemptEnd, ChunkRecord};
+use super::planned::PlanningSpent;
 use super::usage::{Allowance, Cost, Usage};
 use serde::Serialize;
 
@@ -42,6 +43,17 @@ impl Spent {
         if attempt.lost {
             self.lost = self.lost.saturating_add(1);
             self.charged = self.charged.plus(attempt.allowed);
+        }
+    }
+
+    /// Adds what planning used, which is no attempt at anything.
+    pub fn add_planning(&mut self, planning: &PlanningSpent) {
+        if planning.asks > 0 {
+            self.cost = match self.attempts {
+                0 => planning.cost,
+                _ => self.cost.plus(planning.cost),
+            };
+            self.usage = self.usage.plus(planning.usage);
         }
     }
 

@@ -63,6 +63,31 @@ impl Narrator {
                     plural(*chunks, "chunk")
                 ),
             ),
+            K::PlanningStarted { path, model } => {
+                plain(Normal, format!("{path}: {model} is asked to plan it"))
+            }
+            K::PlanningFinished {
+                outcome,
+                chunks,
+                kept,
+                usage,
+                cost,
+                ..
+            } => {
+                let spent = format!("{}, {}", tokens(*usage), money(*cost));
+                let kept = match kept {
+                    0 => String::new(),
+                    n => format!(", {n} of them kept from before"),
+                };
+                match outcome.as_str() {
+                    "planned" => {
+                        let chunks = plural(*chunks, "chunk");
+                        plain(Normal, format!("planned: {chunks}{kept} ({spent})"))
+                    }
+                    // The warning that follows says what is done about it.
+                    _ => plain(Detail, format!("not planned: {outcome} ({spent})")),
+                }
+            }
             K::Warning { message } => Some((Problem, Paint::Doubt, format!("warning: {message}"))),
             K::SpecRejected {
                 path,

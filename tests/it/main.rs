@@ -24,6 +24,7 @@ mod main_job;
 mod model_server;
 mod moves;
 mod places;
+mod planning;
 mod providers;
 mod reconcile;
 mod resume;

@@ -91,6 +91,17 @@ fn payloads() -> Vec<(&'static str, Value)> {
             "planned",
             json!({"specs": "integer", "chunks": "integer", "done": "integer"}),
         ),
+        (
+            "planning_started",
+            json!({"path": "string", "model": "string"}),
+        ),
+        (
+            "planning_finished",
+            json!({
+                "path": "string", "model": "string", "outcome": "string", "chunks": "integer",
+                "kept": "integer", "replanned": "boolean", "usage": usage, "cost": "cost",
+            }),
+        ),
         ("warning", json!({"message": "string"})),
         (
             "spec_rejected",

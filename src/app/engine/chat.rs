@@ -39,6 +39,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         turns: *own.chat.max_turns,
         ..Bounds::default()
     };
+    let planner = planner(&of, own, &config);
     let engine = chat_model(own.kind, config)?;
     let engine = AgentEngine::new(name, engine, Rc::new(SystemClock), Rc::new(SystemRng))
         .with_bounds(bounds)
@@ -53,6 +54,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         names_sessions: false,
         resumes: false,
         label,
+        planner,
     })
 }
 
@@ -60,13 +62,19 @@ fn default_model(kind: EngineKind) -> Option<String> {
     (kind == EngineKind::HuggingFace).then(|| HUGGINGFACE_MODEL.to_owned())
 }
 
-/// The chat model that plans, where this engine has one that can be reached.
-pub(super) fn planner(of: &Of<'_>, own: &EngineSettings) -> Result<Box<dyn ChatModel>, Why> {
+/// The chat model that plans: a model of its own, where one is named or known, at the same provider.
+fn planner(of: &Of<'_>, own: &EngineSettings, engine: &HttpConfig) -> Option<Rc<dyn ChatModel>> {
     let set = (*own.chat.planner_model)
         .clone()
         .or_else(|| of.model.clone());
     let default = (own.kind == EngineKind::HuggingFace).then(|| HUGGINGFACE_PLANNER.to_owned());
-    chat_model(own.kind, config(of, own, set.or(default))?)
+    let model = set.or(default).unwrap_or_else(|| engine.model.clone());
+    let config = HttpConfig {
+        price: of.settings.price_of(of.name, &model).map(|p| p.price),
+        model,
+        ..engine.clone()
+    };
+    chat_model(own.kind, config).ok().map(Rc::from)
 }
 
 fn chat_model(kind: EngineKind, config: HttpConfig) -> Result<Box<dyn ChatModel>, Why> {

@@ -37,6 +37,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         resumes: config.resumes(),
         label: of.name.to_owned(),
         engine: Box::new(CommandEngine::new(config, Box::new(SystemClock))),
+        planner: None,
     })
 }
 

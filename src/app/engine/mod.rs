@@ -8,13 +8,15 @@ pub use command::version;
 use super::error::AppError;
 use super::reports::caps;
 use super::world::{SystemClock, SystemRng};
-use crate::config::{BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings};
+use crate::config::{
+    BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings, Token,
+};
 use crate::core::prompt::{Ending, Rules, system};
 use crate::core::retry::RetryPolicy;
 use crate::engines::agent::AgentEngine;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
 use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
-use crate::ports::Engine;
+use crate::ports::{ChatModel, Engine};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -39,6 +41,8 @@ pub struct Chosen {
     pub resumes: bool,
     /// For people: `claude`, `replay:demo.jsonl`.
     pub label: String,
+    /// Who can be asked to plan a spec that has no tasks.
+    pub planner: Option<Rc<dyn ChatModel>>,
 }
 
 /// What an engine says of its spending, by itself or by a price that is known.
@@ -236,6 +240,24 @@ pub fn prompt_tokens(settings: &Settings) -> u64 {
     .unwrap_or(0)
 }
 
+/// True where a run would have somebody to ask for plans, as far as that can be told without asking anybody.
+pub fn can_plan(settings: &Settings, env: &Environment) -> bool {
+    let is_chat = |kind: EngineKind| match kind {
+        EngineKind::HuggingFace | EngineKind::OpenAi | EngineKind::Anthropic => true,
+        EngineKind::Claude | EngineKind::Command | EngineKind::Replay => false,
+    };
+    match &*settings.engine {
+        EngineChoice::Chain(chain) => chain.iter().any(|engine| match engine {
+            EngineRef::Replay(_) => true,
+            EngineRef::Named(_) => settings.engine(engine).is_some_and(|own| is_chat(own.kind)),
+        }),
+        EngineChoice::Auto => settings.engines.values().any(|own| {
+            let has_token = || !matches!(own.token(env), Ok(Token::None) | Err(_));
+            is_chat(own.kind) && has_token()
+        }),
+    }
+}
+
 /// The rules that every prompt of this engine starts with.
 pub fn system_prompt(ending: Ending) -> String {
     system(&Rules { ending, extra: &[] })
@@ -289,6 +311,7 @@ fn claude(of: Of<'_>) -> Result<Chosen, Why> {
         names_sessions: true,
         resumes: true,
         label: name.to_owned(),
+        planner: None,
     })
 }
 
@@ -316,14 +339,15 @@ fn replay(of: &Of<'_>, file: &Path) -> Result<Chosen, Why> {
 pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppError> {
     let cassette = Cassette::parse(from, text)
         .map_err(|e| AppError::setup(e.to_string(), "see \"Cassettes\" in the README"))?;
-    let model = Box::new(ReplayModel::new(cassette));
+    let model = ReplayModel::new(cassette);
+    let played = Box::new(model.clone());
     // A recorded failure is what came in the end, after all tries.
     let once = RetryPolicy {
         max_retries: 0,
         ..RetryPolicy::default()
     };
     let engine =
-        AgentEngine::new(name, model, Rc::new(SystemClock), Rc::new(SystemRng)).with_retry(once);
+        AgentEngine::new(name, played, Rc::new(SystemClock), Rc::new(SystemRng)).with_retry(once);
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Replay,
@@ -334,5 +358,6 @@ pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppEr
         names_sessions: false,
         resumes: false,
         label: format!("{REPLAY}:{from}"),
+        planner: Some(Rc::new(model)),
     })
 }

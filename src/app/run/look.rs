@@ -12,7 +12,7 @@ use crate::core::moves::Carrier;
 use crate::core::recover::{LaneFacts, Recovered};
 use crate::crash::{self, Point};
 use crate::driver::remember_seen;
-use crate::git::{CaughtUp, fetch, resolve_base};
+use crate::git::{CaughtUp, Repo, fetch, resolve_base};
 use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
 use crate::model::{Diagnostic, EventKind, Ledger, Oid, Severity, SpecId, SpecPlan};
@@ -74,6 +74,11 @@ impl Session<'_> {
             })
             .await?;
         crash::point(Point::RunSurveyed)?;
+        if self.plan_by_model(&found).await? {
+            let (base, scope, all) = (found.base.clone(), self.scope.clone(), ledgers.clone());
+            let again = move |repo: &mut Repo| survey(repo, &base, &scope, &all);
+            found = self.shells.git.call(again).await?;
+        }
         self.shells.redactor.redact_plan(&mut found.plan);
         self.ask_forge(&mut found, &ledgers).await;
         // A second cycle must not start the lanes over once more.

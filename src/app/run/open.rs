@@ -6,6 +6,7 @@ use crate::app::error::AppError;
 use crate::app::survey::Scope;
 use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
 use crate::config::{Environment, Format, Verbosity};
+use crate::core::budget::Charge;
 use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
 use crate::driver::{Control, EngineSetup, LaneSettings, Shells};
@@ -13,14 +14,14 @@ use crate::forge::local::LocalForge;
 use crate::fsx::lock::RunLock;
 use crate::git::{CommandSettings, Worker};
 use crate::ledger::{EventLog, Mailbox, Store};
-use crate::model::{EventKind, RunId};
+use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
 use crate::ui::Reporter;
 use crate::verify::{ConfiguredCheck, Verifier, VerifyConfig};
 use crate::{fsx, proc};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -85,6 +86,7 @@ impl<'w> Session<'w> {
             .map(|e| e.label.clone())
             .collect::<Vec<_>>()
             .join(", ");
+        let planner = plan.engines.iter().find_map(|e| e.planner.clone());
         let chain = plan.engines.into_iter();
         let chain = chain.map(|chosen| set_up(world, &run, chosen));
         let command = CommandSettings {
@@ -135,6 +137,10 @@ impl<'w> Session<'w> {
             specs: plan.specs,
             restart: plan.restart,
             again_for_moves: false,
+            planner,
+            asked: BTreeSet::new(),
+            planning_spent: PlanningSpent::default(),
+            planning_charged: Charge::default(),
             log,
             at_work: Vec::new(),
             started: tokio::time::Instant::now(),

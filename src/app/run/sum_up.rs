@@ -19,6 +19,7 @@ impl Session<'_> {
         for lane in &cycle.lanes {
             spent.merge(&reports::spent(lane, Some(&self.run)));
         }
+        spent.add_planning(&self.planning_spent);
         let report = SummaryReport {
             schema: REPORT_SCHEMA,
             run: self.run.clone(),

@@ -1,6 +1,6 @@
 //! Which of a series' branches is the lane, and how the others stand to it.
 
-use super::{SpecSurvey, best_tip, done_tasks};
+use super::{SpecSurvey, best_tip};
 use crate::core::recover::{LaneCommit, Standing};
 use crate::git::{GitError, Versions};
 use crate::model::{ChunkId, Oid};
@@ -103,6 +103,6 @@ impl SpecSurvey<'_> {
         let spec = text.and_then(|text| {
             spec::parse(self.id.clone(), path, &text, ParseOptions { prose }).ok()
         });
-        Ok(spec.as_ref().map(done_tasks).unwrap_or_default())
+        Ok(spec.map(|s| s.marked_done()).unwrap_or_default())
     }
 }

@@ -1,7 +1,7 @@
 //! Secrets that stand in specs.
 
 use super::Redactor;
-use crate::model::{Plan, SpecPlan};
+use crate::model::{ChunkPlan, Plan, Spec, SpecPlan};
 use std::borrow::Cow;
 
 impl Redactor {
@@ -29,6 +29,26 @@ impl Redactor {
             self.redact_in(&mut chunk.text);
             self.redact_in(&mut chunk.context);
             chunk.headings.iter_mut().for_each(|s| self.redact_in(s));
+        }
+    }
+
+    /// The same for a spec whose headings a model is shown.
+    pub fn redact_sections(&self, spec: &mut Spec) {
+        self.redact_in(&mut spec.title);
+        let headings = spec.sections.iter_mut().flat_map(|s| &mut s.headings);
+        headings.for_each(|s| self.redact_in(s));
+        spec.tasks
+            .iter_mut()
+            .for_each(|t| self.redact_in(&mut t.title));
+    }
+
+    /// The same for what a model planned, before it is kept.
+    pub fn redact_chunk_plan(&self, plan: &mut ChunkPlan) {
+        for chunk in &mut plan.chunks {
+            let texts = [&mut chunk.title, &mut chunk.text];
+            let lists = [&mut chunk.acceptance, &mut chunk.headings, &mut chunk.files];
+            let all = texts.into_iter().chain(lists.into_iter().flatten());
+            all.for_each(|s| self.redact_in(s));
         }
     }
 

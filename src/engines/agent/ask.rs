@@ -6,7 +6,8 @@ use crate::core::planner::{
     Draft, Fault, PlannerPrompt, Proposed, Subject, TooLong, Windows, object_in, prompt, read_plan,
     schema, windows,
 };
-use crate::model::{ChunkId, Cost, EngineError, PlanningSpent};
+use crate::core::tokens::estimate;
+use crate::model::{Allowance, ChunkId, Cost, EngineError, PlanningSpent};
 use crate::ports::{ChatMessage, ChatModel, ChatReply, ChatRequest, Finish, StopSignal, ToolSpec};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,6 +35,8 @@ pub struct AskBounds {
     pub timeout: Duration,
     /// On the model's silence.
     pub stall: Duration,
+    /// What all requests together may use.
+    pub allowance: Allowance,
 }
 
 /// Why there is no plan.
@@ -47,6 +50,8 @@ pub enum PlanningError {
     Malformed(Fault),
     #[error("it found nothing to build")]
     Empty,
+    #[error("{0}")]
+    Budget(String),
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
     #[error("the run was stopped")]
@@ -153,6 +158,7 @@ impl Talk<'_> {
         if self.stop.is_raised() {
             return Err(PlanningError::Stopped);
         }
+        self.afford(request)?;
         self.spent.asks += 1;
         let error = tokio::select! {
             biased;
@@ -172,13 +178,57 @@ impl Talk<'_> {
         }
         Err(error)
     }
+
+    /// Refuses a request that could use more than is left, at its worst.
+    fn afford(&self, request: &ChatRequest) -> Result<(), PlanningError> {
+        let (model, allowance) = (self.model, self.bounds.allowance);
+        // A reply that has no bound costs nothing.
+        let Some(output) = model.max_output() else {
+            return Ok(());
+        };
+        let input = estimate(&request.system) + request.messages.iter().map(size).sum::<u64>();
+        let refused = |what: String| Err(PlanningError::Budget(what));
+        if let Some(most) = allowance.tokens {
+            let used = self.spent.usage.total();
+            let is_known = self.spent.asks == 0 || used.is_some();
+            if !is_known || used.unwrap_or(0) + input + output > most {
+                return refused(format!("{most} tokens are left, which may not be enough"));
+            }
+        }
+        if let Some(most) = allowance.usd {
+            let (Some(price), Some(used)) = (model.price(), self.spent.cost.usd()) else {
+                return refused(format!(
+                    "a bound in dollars is set, and what {} costs is not known",
+                    model.model()
+                ));
+            };
+            if used + price.dollars(input, 0, output) > most {
+                return refused(format!("${most:.2} is left, which may not be enough"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Estimated tokens of a message.
+fn size(message: &ChatMessage) -> u64 {
+    match message {
+        ChatMessage::User(text) | ChatMessage::ToolResult { content: text, .. } => estimate(text),
+        ChatMessage::Assistant { text, calls } => {
+            let calls = calls.iter().map(|c| estimate(&c.arguments.to_string()));
+            estimate(text) + calls.sum::<u64>()
+        }
+    }
 }
 
 /// True for an end that leaves open whether the model went on answering, and for whose account.
 fn may_be_charged(error: &PlanningError) -> bool {
     match error {
         PlanningError::TimedOut(_) | PlanningError::Stopped => true,
-        PlanningError::TooLong(_) | PlanningError::Malformed(_) | PlanningError::Empty => false,
+        PlanningError::TooLong(_)
+        | PlanningError::Malformed(_)
+        | PlanningError::Empty
+        | PlanningError::Budget(_) => false,
         PlanningError::Engine(error) => match error {
             EngineError::Stalled { .. }
             | EngineError::NoAnswer { .. }
@@ -195,6 +245,7 @@ fn may_be_charged(error: &PlanningError) -> bool {
             | EngineError::ContextTooLong { .. }
             | EngineError::InvalidRequest { .. }
             | EngineError::Budget { .. }
+            | EngineError::AllowanceSpent { .. }
             | EngineError::NotStarted { .. } => false,
         },
     }

@@ -16,6 +16,8 @@ struct Spy {
     asked: RefCell<Vec<ChatRequest>>,
     cut: bool,
     stops: Option<StopHandle>,
+    /// Dollars for a million tokens of any kind, and the longest reply.
+    costs: Option<(Option<f64>, u64)>,
 }
 
 impl Spy {
@@ -25,6 +27,7 @@ impl Spy {
             asked: RefCell::default(),
             cut: false,
             stops: None,
+            costs: None,
         }
     }
 }
@@ -34,10 +37,15 @@ impl ChatModel for Spy {
         self.inner.model()
     }
     fn max_output(&self) -> Option<u64> {
-        None
+        self.costs.map(|(_, output)| output)
     }
     fn price(&self) -> Option<Price> {
-        None
+        let (dollars, _) = self.costs?;
+        dollars.map(|all| Price {
+            input: all,
+            cached: all,
+            output: all,
+        })
     }
     fn context(&self) -> Option<u64> {
         None
@@ -68,6 +76,7 @@ fn bounds() -> AskBounds {
         windows: Windows::default(),
         timeout: Duration::from_secs(600),
         stall: Duration::from_secs(60),
+        allowance: Allowance::default(),
     }
 }
 
@@ -228,6 +237,58 @@ fn silence_and_time_have_their_bounds() {
     };
     let got = asked(&Spy::of(&hang), TEXT, short, stop);
     assert_eq!(got.planned, Err(PlanningError::TimedOut(soon)));
+}
+
+#[test]
+fn no_more_is_asked_than_what_is_left_pays_for() {
+    let allowed = |usd, tokens| AskBounds {
+        allowance: Allowance { usd, tokens },
+        ..bounds()
+    };
+    let (dear, free) = (Some((Some(10.0), 100_000)), None);
+    for (costs, bounds, asks, says) in [
+        (dear, allowed(Some(5.0), None), 1, ""),
+        // The request and the longest reply to it come to more than a dollar.
+        (dear, allowed(Some(1.0), None), 0, "$1.00 is left"),
+        (dear, allowed(None, Some(200_000)), 1, ""),
+        (
+            dear,
+            allowed(None, Some(100_000)),
+            0,
+            "100000 tokens are left",
+        ),
+        (
+            Some((None, 10)),
+            allowed(Some(9.0), None),
+            0,
+            "is not known",
+        ),
+        (free, allowed(Some(0.01), Some(1)), 1, ""),
+    ] {
+        let model = Spy {
+            costs,
+            ..Spy::of(&call("A"))
+        };
+        let (_handle, stop) = StopSignal::new();
+        let got = asked(&model, TEXT, bounds, stop);
+        assert_eq!(got.spent.asks, asks);
+        match got.planned {
+            Ok(_) => assert_eq!(says, ""),
+            Err(PlanningError::Budget(why)) => {
+                assert!(!says.is_empty() && why.contains(says), "{why}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    // What the first answer cost is gone when the second one is asked for.
+    let model = Spy {
+        costs: dear,
+        ..Spy::of(&format!("{}\n{}", call(" "), call("A")))
+    };
+    let (_handle, stop) = StopSignal::new();
+    let got = asked(&model, TEXT, allowed(Some(1.2), None), stop);
+    assert!(matches!(got.planned, Err(PlanningError::Budget(_))));
+    assert_eq!(got.spent.asks, 1);
 }
 
 #[test]

@@ -18,7 +18,10 @@ pub fn outcome(repo: &Repo) -> String {
         );
         let ours = refs.lines().filter(|l| {
             let is_ours = l.contains("/codelicious/") && !l.starts_with("refs/remotes/");
-            is_ours && !l.contains("/attempts/") && !l.contains("/remote-sync/")
+            let is_fetched = ["/remote-sync/", "/remote-plans/"]
+                .iter()
+                .any(|r| l.contains(r));
+            is_ours && !l.contains("/attempts/") && !is_fetched
         });
         let stamp = regex::Regex::new(r"\d{8}T\d{6}Z").expect("it is one");
         let ours = ours.collect::<Vec<_>>().join("\n");

@@ -7,7 +7,13 @@ use serde_json::{Value, json};
 
 /// All stories, the plainest first: what it comes by is struck in full there.
 pub fn all() -> Vec<Story> {
-    vec![six_chunks(), hooks_and_failures(), new_ledgers(), people()]
+    vec![
+        six_chunks(),
+        hooks_and_failures(),
+        new_ledgers(),
+        people(),
+        prose(),
+    ]
 }
 
 fn nothing(_: &Repo) {}
@@ -136,6 +142,59 @@ fn hooks_and_failures() -> Story {
             let refs = repo.git(&["for-each-ref", "--format=%(refname)", saved]);
             let first = refs.lines().next().expect("the failed work is kept");
             assert_eq!(repo.git(&["show", &format!("{first}:half.txt")]), "half");
+        },
+    }
+}
+
+/// A model plans a spec of two sections and builds it.
+fn prose() -> Story {
+    let repo = Repo::new();
+    repo.write(
+        "notes/shop.md",
+        "# Shop\n\n## Cart\n\nHolds things.\n\n## Till\n\nTakes money.\n",
+    );
+    let chunk = |title: &str, section: &str| json!({"title": title, "description": "Build it.", "section": section});
+    let chunks = json!([chunk("Add a cart", "Cart"), chunk("Add a till", "Till")]);
+    let line = |chunk: &str, name: &str, arguments: Value| {
+        json!({"chunk": chunk, "calls": [{"name": name, "arguments": arguments}]}).to_string()
+    };
+    let tape = [
+        line("plan", "propose_chunks", json!({ "chunks": chunks })),
+        line(
+            "*",
+            "write_file",
+            json!({"path": "work/{chunk}.txt", "content": "{title}\n"}),
+        ),
+        line(
+            "*",
+            "complete_chunk",
+            json!({"summary": "wrote it", "confidence": 0.9, "rationale": "it is there"}),
+        ),
+    ];
+    std::fs::write(repo.base().join("tape.jsonl"), tape.join("\n")).expect("written");
+    Story {
+        name: "prose",
+        repo,
+        phases: vec![Phase {
+            before: nothing,
+            args: &[
+                "--engine",
+                "replay:../tape.jsonl",
+                "--spec",
+                "notes/shop.md",
+            ],
+            exit: 0,
+            again: &[],
+            is_plain: true,
+        }],
+        check: |repo| {
+            let kept = "refs/codelicious/plans/notes-shop";
+            let here = repo.git(&["rev-parse", kept]);
+            assert_eq!(
+                repo.git_in(&repo.origin, &["rev-parse", kept]),
+                here,
+                "sent with the branch"
+            );
         },
     }
 }
