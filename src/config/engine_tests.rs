@@ -347,6 +347,15 @@ done = true
     let listed: Vec<&str> = settings.set.iter().map(|set| set.key.as_str()).collect();
     assert!(listed.contains(&"engine.mine.events"), "{listed:?}");
 
+    // A key that is set for the program is shown nowhere.
+    let case =
+        user("[engine.codex]\nenv = { CODEX_API_KEY = 'sk-hunter22', PLAIN = 'plain-value' }");
+    let settings = case.settings();
+    assert_eq!(settings.set[0].value, "{ … }");
+    let secrets = case.environment().secrets(&settings);
+    let secrets: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+    assert_eq!(secrets, ["sk-hunter22"]);
+
     let settings =
         user("[engine.codex]\nprogram = 'codex-next'\nextra_args = ['-c', 'x=1']").settings();
     let codex = &settings.engines["codex"].command;
@@ -1114,6 +1123,14 @@ fn a_token_s_file_is_its_owner_s_alone() {
         let text = format!("[engine.openai]\ntoken_file = {:?}", at(name));
         found(&user(&text), "openai")
     };
+    // What is found there appears nowhere; what is not used has no say.
+    for (name, secrets) in [("good", &["sk-good"][..]), ("world", &[]), ("missing", &[])] {
+        let text = format!("[engine.openai]\ntoken_file = {:?}", at(name));
+        let case = user(&text);
+        let found = case.environment().secrets(&case.settings());
+        let found: Vec<&str> = found.iter().map(ExposeSecret::expose_secret).collect();
+        assert_eq!(found, secrets, "{name}");
+    }
     for name in ["good", "read-only", "link"] {
         let path = at(name).display().to_string();
         assert_eq!(token(name), Ok(Some(("sk-good".to_owned(), path))));

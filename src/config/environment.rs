@@ -6,7 +6,7 @@
 use super::engine::{EngineKind, TokenSource};
 use super::env_names as names;
 use super::settings::Settings;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Values shorter than this are not taken for secrets by their name alone: redacting `on` or `1`
 /// would make every output unreadable.
 const SHORTEST_SECRET: usize = 8;
-/// The same for variables that the user named in `[log] redact`.
+/// The same for what the user named: variables in `[log] redact`, tokens of engines.
 const SHORTEST_NAMED_SECRET: usize = 4;
 
 /// A snapshot of the environment and the folder the program was started in.
@@ -174,12 +174,17 @@ impl Environment {
     }
 
     /// Values that must not appear in any output: those of variables that are secret by their name
-    /// or are named in `[log] redact`, and credentials inside addresses. Longest first, so that a secret
+    /// or are named in `[log] redact`, also of those that a table sets for a command line; tokens of engines
+    /// in variables and files; and credentials inside addresses.
+    /// What a `token_command` prints is known only to who runs it. Longest first, so that a secret
     /// that contains another is replaced whole; a value of several lines comes line by line as well,
     /// because output is filtered by line.
     pub fn secrets(&self, settings: &Settings) -> Vec<SecretString> {
         let mut found = BTreeSet::new();
-        for (name, value) in self.vars() {
+        let in_files = super::token::in_files(settings);
+        let in_files = in_files.iter().map(ExposeSecret::expose_secret);
+        found.extend(in_files.filter(|v| v.chars().count() >= SHORTEST_NAMED_SECRET));
+        for (name, value) in self.vars().chain(set_for_commands(settings)) {
             let named =
                 settings.log.redact.iter().any(|n| n == name) || is_token_variable(settings, name);
             // Our own settings hold none, whatever `…_MAX_TOKENS` sounds like.
@@ -248,6 +253,14 @@ fn passes(settings: &Settings, name: &str) -> bool {
     is_named
         || (matches_any(names::PASS, name) && !is_token_variable(settings, name))
         || (extra.iter().any(|p| matches(p, name)) && !is_credential())
+}
+
+/// Variables that tables of agents' command lines set for them.
+fn set_for_commands(settings: &Settings) -> impl Iterator<Item = (&str, &str)> {
+    let tables = settings.engines.values().map(|e| &e.command.table);
+    let env = tables.filter_map(|table| table.get("env")?.as_table());
+    env.flatten()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
 }
 
 /// True for a variable that an engine's `token_env` names.

@@ -2,6 +2,7 @@
 
 use super::engine::{EngineSettings, TokenSource};
 use super::environment::Environment;
+use super::settings::Settings;
 use secrecy::SecretString;
 use std::io::Read;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -42,6 +43,23 @@ pub enum TokenError {
 
     #[error("{}: others can read the token in it; run: chmod 600 {}", path.display(), quoted(path))]
     Exposed { path: PathBuf },
+}
+
+/// The tokens in the files that tables name, for what must not appear in any output. A file that cannot be used is
+/// told when its engine is.
+pub(super) fn in_files(settings: &Settings) -> Vec<SecretString> {
+    let engines = settings.engines.values();
+    let files = engines.filter_map(|engine| match &*engine.chat.token {
+        Some(TokenSource::File(path)) => Some(path),
+        Some(TokenSource::Variable(_) | TokenSource::Command(_)) | None => None,
+    });
+    let tokens = files.filter_map(|path| known(&read_private(path).ok()?, String::new()).ok());
+    tokens
+        .filter_map(|token| match token {
+            Token::Known { secret, .. } => Some(secret),
+            Token::Command(_) | Token::None => None,
+        })
+        .collect()
 }
 
 impl EngineSettings {

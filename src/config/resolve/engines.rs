@@ -10,7 +10,7 @@ use crate::config::error::Problem;
 use crate::config::fields::{ENGINE_FIELDS, Field, Wall, engine_field};
 use crate::config::keys::{self, Kind};
 use crate::config::layers::{Given, Named};
-use crate::config::raw;
+use crate::config::raw::{self, Raw};
 use crate::config::settings::SetValue;
 use crate::config::value::{Origin, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -358,7 +358,11 @@ impl EngineReader<'_, '_, '_> {
         for (name, given) in rest {
             self.r.set.push(SetValue {
                 key: self.key(&name),
-                value: given.item.raw.to_string(),
+                value: match &given.item.raw {
+                    // Variables that are set for the program may hold its key.
+                    Raw::Table(_) => "{ … }".to_owned(),
+                    raw => raw.to_string(),
+                },
                 origin: given.origin.clone(),
             });
             match decode::toml_value(&given.item) {
