@@ -7,6 +7,7 @@
     reason = "tests start programs and read the environment themselves, and a panic is how they fail"
 )]
 
+mod agents;
 mod architecture;
 mod bad_input;
 mod chains;

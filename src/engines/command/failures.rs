@@ -1,8 +1,8 @@
 //! Which failure it was: the rules of a table, applied to what a line told, to the exit code and, last, to words.
 //! Pure.
 //!
-//! Fields of the failing line decide first, then an HTTP status, then exit codes, then the message, then standard
-//! error: words change between releases, and anybody can print them. Within each kind the order of the table counts.
+//! Rules that look at a field of the failing line decide first, then an HTTP status, then the other rules: words change
+//! between releases, and anybody can print them. Otherwise the order of the table counts.
 
 use super::events::{Told, When};
 use super::fields::{Paths, Scalar};
@@ -20,15 +20,6 @@ struct Rule {
     stderr: Vec<String>,
     until_after: Vec<String>,
     remedy: Option<String>,
-}
-
-/// What a rule looks at that is easiest to be wrong about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looks {
-    Fields,
-    ExitCode,
-    Message,
-    Stderr,
 }
 
 /// The failures of a table.
@@ -97,16 +88,16 @@ impl FailureMap {
 
     /// The failure that the signs speak of, if any rule or status knows it.
     pub(super) fn explain(&self, signs: Signs<'_>) -> Option<Known> {
-        let by = |looks| {
-            self.rules
+        let by = |has_field: bool| {
+            let rules = self
+                .rules
                 .iter()
-                .find_map(|r| (r.looks() == looks).then(|| r.explains(signs))?)
+                .filter(|r| r.field.is_empty() != has_field);
+            rules.into_iter().find_map(|r| r.explains(signs))
         };
-        by(Looks::Fields)
+        by(true)
             .or_else(|| self.by_status(signs))
-            .or_else(|| by(Looks::ExitCode))
-            .or_else(|| by(Looks::Message))
-            .or_else(|| by(Looks::Stderr))
+            .or_else(|| by(false))
     }
 
     fn by_status(&self, signs: Signs<'_>) -> Option<Known> {
@@ -126,15 +117,6 @@ impl FailureMap {
 }
 
 impl Rule {
-    fn looks(&self) -> Looks {
-        match self {
-            Rule { stderr, .. } if !stderr.is_empty() => Looks::Stderr,
-            Rule { message, .. } if !message.is_empty() => Looks::Message,
-            Rule { exit_codes, .. } if !exit_codes.is_empty() => Looks::ExitCode,
-            Rule { .. } => Looks::Fields,
-        }
-    }
-
     /// Holds when all that the rule names holds.
     fn explains(&self, signs: Signs<'_>) -> Option<Known> {
         let told = signs.told;
@@ -280,25 +262,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_surer_decides_first() {
+    fn fields_and_statuses_decide_first_and_then_the_order() {
         let words = |t: &[&str]| t.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
         let map = map(&[
             FailureTable {
-                stderr: words(&["*denied*"]),
-                ..table(FailureKind::NotStarted)
+                exit_codes: vec![42],
+                stderr: words(&["*gone*"]),
+                ..table(FailureKind::SessionLost)
+            },
+            FailureTable {
+                exit_codes: vec![41, 42],
+                ..table(FailureKind::Auth)
             },
             FailureTable {
                 message: words(&["*limit*"]),
                 ..table(FailureKind::RateLimited)
             },
             FailureTable {
-                exit_codes: vec![41],
-                ..table(FailureKind::Auth)
-            },
-            FailureTable {
-                exit_codes: vec![1],
-                message: words(&["no money*"]),
-                ..table(FailureKind::Credit)
+                stderr: words(&["*denied*"]),
+                ..table(FailureKind::NotStarted)
             },
         ]);
         assert_eq!(
@@ -310,18 +292,17 @@ mod tests {
             Some(FailureKind::Auth)
         );
         assert_eq!(
+            kind(&map, Some(&told("a limit")), 42, "is gone"),
+            Some(FailureKind::SessionLost)
+        );
+        assert_eq!(
+            kind(&map, Some(&told("a limit")), 42, "denied"),
+            Some(FailureKind::Auth)
+        );
+        assert_eq!(
             kind(&map, Some(&told("a limit")), 1, "denied"),
             Some(FailureKind::RateLimited)
         );
-        assert_eq!(
-            kind(&map, Some(&told("no money, no limit")), 1, ""),
-            Some(FailureKind::RateLimited)
-        );
-        assert_eq!(
-            kind(&map, Some(&told("no money")), 1, ""),
-            Some(FailureKind::Credit)
-        );
-        assert_eq!(kind(&map, Some(&told("no money")), 2, ""), None);
         assert_eq!(
             kind(&map, None, 1, "first\n access denied \nlast"),
             Some(FailureKind::NotStarted)
@@ -376,18 +357,11 @@ mod tests {
         let known = map.explain(signs).unwrap();
         assert_eq!(known.message, "no key; it exited with code 41; log in");
         let told = told("limit, again in 5 minutes");
-        let known = map.explain(
-            Signs {
-                told: Some(&told),
-                ..signs
-            }
-            .clone(),
-        );
-        assert_eq!(
-            known.unwrap().is,
-            FailureKind::Auth,
-            "exit codes before words"
-        );
+        let known = map.explain(Signs {
+            told: Some(&told),
+            ..signs
+        });
+        assert_eq!(known.unwrap().is, FailureKind::Auth, "as the table has it");
         let known = map
             .explain(Signs {
                 told: Some(&told),

@@ -80,6 +80,8 @@ pub(super) struct Fold<'a> {
     usd: Count<f64>,
     trouble: Option<Trouble>,
     done: bool,
+    /// It is done and did nothing since.
+    is_at_rest: bool,
     exceeded: Option<String>,
     /// Lines that meant something.
     understood: u64,
@@ -110,6 +112,7 @@ impl<'a> Fold<'a> {
             usd: Count::default(),
             trouble: None,
             done: false,
+            is_at_rest: false,
             exceeded: None,
             understood: 0,
             foreign: 0,
@@ -139,7 +142,8 @@ impl<'a> Fold<'a> {
         self.model = meaning.model.or(self.model.take());
         let goes_on = meaning.delta && self.is_open;
         self.is_open = meaning.delta;
-        let has_progress = meaning.text.is_some() || !meaning.usage.is_empty();
+        let acts = meaning.step.is_some() && meaning.error.is_none();
+        let has_progress = acts || meaning.text.is_some() || !meaning.usage.is_empty();
         if let Some(text) = &meaning.text {
             self.say(text, goes_on);
         }
@@ -157,11 +161,9 @@ impl<'a> Fold<'a> {
         {
             self.trouble = None;
         }
-        self.done = match (&meaning.error, meaning.done) {
-            (_, true) => true,
-            (Some(error), false) if error.is_final => false,
-            _ => self.done,
-        };
+        let fails = meaning.error.as_ref().is_some_and(|e| e.is_final);
+        self.done = meaning.done || (self.done && !fails);
+        self.is_at_rest = meaning.done || (self.is_at_rest && !fails && !has_progress);
         let mut stop = false;
         if let Some(told) = meaning.error {
             stop = self.told(told);
@@ -292,6 +294,7 @@ impl<'a> Fold<'a> {
         Evidence {
             trouble: self.trouble.as_ref(),
             done: self.done,
+            is_at_rest: self.is_at_rest,
             exceeded: self.exceeded.as_deref(),
             words: &self.words,
             understood: self.understood,

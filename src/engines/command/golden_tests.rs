@@ -60,9 +60,12 @@ fn replay(
     (fold.finish(&end, None, None), steps)
 }
 
-/// Preset, recording, how the process ended, its exit code, the outcome, tokens (input, cached, output).
+/// Input, cached, output.
+type Tokens = Option<(u64, u64, u64)>;
+
+/// Preset, recording, how the process ended, its exit code, the outcome, tokens.
 #[rustfmt::skip]
-const TABLE: &[(&str, &str, Ended, i32, &str, Option<(u64, u64, u64)>)] = &[
+const TABLE: &[(&str, &str, Ended, i32, &str, Tokens)] = &[
     ("codex",    "codex/c01_text",       Ended::Itself,   0,   "undeclared",   Some((800, 200, 50))),
     ("codex",    "codex/c02_exec",       Ended::Itself,   0,   "undeclared",   Some((3_200, 800, 200))),
     ("codex",    "codex/c03_429",        Ended::Itself,   1,   "rate limited", None),

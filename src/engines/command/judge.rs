@@ -19,6 +19,8 @@ pub(super) struct Evidence<'a> {
     /// The last failure that was told and not got over.
     pub trouble: Option<&'a Trouble>,
     pub done: bool,
+    /// It is done and did nothing since.
+    pub is_at_rest: bool,
     /// The bound that was reached.
     pub exceeded: Option<&'a str>,
     pub words: &'a str,
@@ -44,7 +46,7 @@ pub(super) fn outcome(
     let is_final = evidence.trouble.is_some_and(|t| t.told.is_final);
     match end.ended {
         // What was declared before we ended the process counts, whatever kept it from leaving.
-        Ended::Stopped | Ended::TimedOut | Ended::Stalled if evidence.done => {
+        Ended::Stopped | Ended::TimedOut | Ended::Stalled if evidence.is_at_rest => {
             success(config, evidence, answer)
         }
         Ended::Stopped => EngineOutcome::Interrupted,
@@ -54,7 +56,8 @@ pub(super) fn outcome(
         Ended::Stalled => EngineOutcome::Failed(told(evidence).unwrap_or(EngineError::Stalled {
             seconds: end.stall.as_secs(),
         })),
-        Ended::Itself | Ended::ByCaller => {
+        Ended::ByCaller => EngineOutcome::Failed(failure(config, evidence)),
+        Ended::Itself => {
             let is_well = config.success.exit_codes.contains(&end.code)
                 && (evidence.done || !config.success.done);
             match is_well && !is_final {

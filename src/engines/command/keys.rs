@@ -64,7 +64,7 @@ pub(super) const TABLE: &[KeyDoc] = &[
     (
         "failures",
         "list of rules",
-        "which failure it was; fields decide before the HTTP status, that before exit codes, those before words",
+        "which failure it was: rules with a `field` decide first, then an HTTP status, then the others in their order",
     ),
     (
         "status_after",

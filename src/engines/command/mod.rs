@@ -28,7 +28,7 @@ mod words;
 pub use config::{Answer, CommandConfig, Format, PromptBy, Success};
 pub use table::{
     ArgTable, CommandTable, CostTable, Counts, EventTable, FailureKind, FailureTable, PriceTable,
-    SuccessTable, UsageTable, WALL_KEYS, Want,
+    SuccessTable, UsageTable, Want,
 };
 
 use crate::core::ending;

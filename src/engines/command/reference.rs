@@ -2,7 +2,6 @@
 
 use super::keys::PARTS;
 use super::presets;
-use super::table::WALL_KEYS;
 use super::template::SLOTS;
 use std::fmt::Write as _;
 
@@ -12,11 +11,14 @@ pub fn page() -> String {
         "# Agent CLIs\n\n\
          Written by a test from the tables in the code; `BLESS=1 cargo test --test it agents` writes it anew.\n\n\
          Besides Claude Code, any agent that is started from a command line can build. What has to be known of it stands in a\n\
-         table of `codelicious.toml`: how it is started, what its lines mean, what its failures are. Codex, Gemini CLI,\n\
-         opencode and aider are such tables, written out below.\n\n\
+         table: how it is started, what its lines mean, what its failures are. Codex, Gemini CLI, opencode and aider are such\n\
+         tables, written out below. Because a table says which program gets your credentials, it counts from your own\n\
+         configuration (`~/.config/codelicious/config.toml`) only.\n\n\
          ```toml\n\
-         engine = \"mine\"\n\n\
+         [engine]\n\
+         chain = \"mine\"\n\n\
          [engine.mine]\n\
+         type = \"command\"\n\
          program = \"my-agent\"\n\
          args = [\"--yes\", [\"--model\", \"{model}\"], \"--prompt-file\", \"{prompt_file}\"]\n\
          prompt = \"file\"\n\
@@ -24,16 +26,6 @@ pub fn page() -> String {
          That is enough for an agent that exits with 0 when it is done: its work then counts when the repository's checks\n\
          pass. The agent runs in the lane's worktree. A table that has the name of a preset changes only the keys that it\n\
          has; one of another name starts from a preset with `preset = \"codex\"`.\n\n",
-    );
-    let _ = writeln!(
-        out,
-        "These keys count from your own configuration only, not from the repository's file, because they say which program\n\
-         gets your credentials and what it does with them: {}.\n",
-        WALL_KEYS
-            .iter()
-            .map(|k| format!("`{k}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
     );
     out.push_str("## Keys\n");
     for (part, keys) in PARTS {

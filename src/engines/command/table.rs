@@ -15,19 +15,6 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Keys that a repository's own file may not set: they say which program gets the user's credentials, or what it
-/// does with them.
-pub const WALL_KEYS: &[&str] = &[
-    "program",
-    "version_args",
-    "args",
-    "resume_args",
-    "extra_args",
-    "env",
-    "env_pass",
-    "litter",
-];
-
 /// An agent CLI as a configuration has it. None is a key that is not set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -315,6 +302,11 @@ impl CommandTable {
         {
             return Err(format!(
                 "`env` has `{name}`, which cannot be set: a name has letters, digits and underscores"
+            ));
+        }
+        if let Some((name, _)) = env.iter().find(|(n, _)| n.starts_with("CODELICIOUS_")) {
+            return Err(format!(
+                "`env` has `{name}`, which is how what a run starts is found again; leave it out"
             ));
         }
         let env_pass = self.env_pass.unwrap_or_default();

@@ -133,6 +133,25 @@ fn what_was_declared_before_a_stop_counts() {
 }
 
 #[test]
+fn a_run_that_went_on_after_an_answer_was_not_done() {
+    let config = preset("aider");
+    let mut timed_out = fold(&config, Allowance::default());
+    timed_out.line(b"Tokens: 1.0k sent, 50 received.");
+    timed_out.line(b"Applied edit to a.py");
+    let got = timed_out.finish(&end(Ended::TimedOut, 143, ""), None, None);
+    assert_eq!(word(&got.outcome), "timed out");
+    // What we ended as hopeless failed, however politely it left.
+    let told =
+        CommandTable::parse("preset = \"opencode\"\n[[events]]\nerror = \"e\"\nstatus = \"s\"")
+            .unwrap();
+    let told = told.resolve("mine").unwrap();
+    let mut refused = fold(&told, Allowance::default());
+    assert!(refused.line(br#"{"e": "no", "s": 401}"#).stop);
+    let got = refused.finish(&end(Ended::ByCaller, 0, ""), None, None);
+    assert_eq!(word(&got.outcome), "auth");
+}
+
+#[test]
 fn words_about_limits_in_ordinary_output_are_no_limit() {
     let chatter = [
         says(
@@ -239,7 +258,7 @@ fn failures_of_codex() {
     // Without its closing line the last thing it told of is the reason.
     let told = json!({"type": "error", "message": "exceeded retry limit, last status: 429 Too Many Requests"});
     assert_eq!(
-        word(&outcome("codex", &[told.clone()], 1, "")),
+        word(&outcome("codex", std::slice::from_ref(&told), 1, "")),
         "rate limited"
     );
     let waiting = json!({"type": "error", "message": "Reconnecting... waiting for network (Connection failed: error sending request)"});
@@ -269,6 +288,15 @@ fn failures_of_gemini() {
         ),
         (result("FatalAuthenticationError", "no"), 41, "", "auth"),
         (result("ModelNotFoundError", "no"), 1, "", "invalid"),
+        (
+            result(
+                "unknown",
+                r#"[API Error: {"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}]"#,
+            ),
+            147,
+            "",
+            "auth",
+        ),
         // An HTTP status as far as it fits into an exit code.
         (
             result("unknown", "[API Error: busy]"),
@@ -303,7 +331,12 @@ fn failures_of_gemini() {
         (json!({}), 130, "", "protocol"),
     ] {
         assert_eq!(
-            word(&outcome("gemini", &[line.clone()], code, stderr)),
+            word(&outcome(
+                "gemini",
+                std::slice::from_ref(&line),
+                code,
+                stderr
+            )),
             kind,
             "{line} {code}"
         );

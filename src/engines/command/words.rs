@@ -58,11 +58,14 @@ fn find(text: &[u8], part: &str) -> Option<usize> {
 /// The HTTP status that stands behind the first of these phrases: `last status: 429 Too Many Requests`.
 pub(super) fn status_after(phrases: &[String], text: &str) -> Option<u16> {
     phrases.iter().find_map(|phrase| {
-        let at = position(text, phrase)? + phrase.len();
-        let digits: &str = text.get(at..at + 3)?;
-        let ends = !text[at + 3..].starts_with(|c: char| c.is_ascii_digit());
-        let status = digits.parse().ok().filter(|s| (100..600).contains(s))?;
-        (ends && digits.bytes().all(|b| b.is_ascii_digit())).then_some(status)
+        let rest = text[position(text, phrase)? + phrase.len()..].trim_start();
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest[..end]
+            .parse()
+            .ok()
+            .filter(|status| (100..600).contains(status))
     })
 }
 
@@ -138,6 +141,7 @@ mod tests {
             ),
             ("Unexpected status 401 Unauthorized: x", Some(401)),
             ("last status: 503", Some(503)),
+            ("last status:  502, x", Some(502)),
             ("last status: 4290", None),
             ("last status: 99", None),
             ("last status: +42", None),
