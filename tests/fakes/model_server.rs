@@ -88,7 +88,7 @@
 //! # Log
 //!
 //! One line for each request, when it is here: `{"n" (null when no model is asked), "nth_of_chunk", "at" (ms since 1970), "method", "path",
-//! "headers" (names in small letters), "body" (JSON, else text), "chunk", "spec", "turn", "rule" (number from 0, "default" or null)}`. A client
+//! "headers" (names in small letters), "body" (JSON, else text), "chunk", "spec", "prompts", "turn", "rule" (number from 0, "default" or null)}`. A client
 //! that left before its answer was whole is told by a further line `{"gone": n, "at"}`.
 #![allow(
     clippy::disallowed_methods,

@@ -485,6 +485,20 @@ impl Repo {
     /// Makes `claude` a program that does `shell` and becomes the fake (unless it left), all of it holding
     /// a pipe that every process it starts inherits.
     pub fn hold_engines(&self, shell: &str) -> Held {
+        let held = self.held();
+        let claude = self.base().join("bin/claude");
+        fs::remove_file(&claude).expect("removed");
+        let text = format!(
+            "#!/bin/sh\nexec 9>'{}'\n{shell}\nexec '{}' \"$@\"\n",
+            self.base().join("held").display(),
+            fake_claude().display()
+        );
+        self.script(&claude, &text);
+        held
+    }
+
+    /// The pipe `held` beside the repository, for programs to hold by opening it for writing.
+    pub fn held(&self) -> Held {
         let pipe = self.base().join("held");
         let made = Command::new("mkfifo")
             .arg(&pipe)
@@ -496,14 +510,6 @@ impl Repo {
         let file = rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty())
             .expect("opened")
             .into();
-        let claude = self.base().join("bin/claude");
-        fs::remove_file(&claude).expect("removed");
-        let text = format!(
-            "#!/bin/sh\nexec 9>'{}'\n{shell}\nexec '{}' \"$@\"\n",
-            pipe.display(),
-            fake_claude().display()
-        );
-        self.script(&claude, &text);
         Held { file }
     }
 

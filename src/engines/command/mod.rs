@@ -22,7 +22,7 @@ pub mod presets;
 pub mod reference;
 mod table;
 mod template;
-mod until;
+pub(super) mod until;
 mod words;
 
 pub use config::{Answer, CommandConfig, Format, PromptBy, Success};

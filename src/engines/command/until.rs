@@ -101,7 +101,7 @@ fn time_of_day(time: &str, half: &str) -> Option<NaiveTime> {
 }
 
 /// `2 days 3 hours 5 minutes`, `1h30m`, `20s`, `1.5 seconds`.
-fn duration(text: &str) -> Option<TimeDelta> {
+pub(in crate::engines) fn duration(text: &str) -> Option<TimeDelta> {
     let mut rest = text.trim_start();
     let mut seconds = 0.0;
     let mut any = false;

@@ -130,7 +130,7 @@ impl Ask {
             body => body.clone(),
         };
         json!({"n": self.n, "nth_of_chunk": self.nth_of_chunk, "at": at, "method": request.method, "path": request.path,
-            "headers": headers, "body": body, "chunk": self.chunk, "spec": self.spec, "turn": self.turn, "rule": rule})
+            "headers": headers, "body": body, "chunk": self.chunk, "spec": self.spec, "prompts": self.prompts, "turn": self.turn, "rule": rule})
     }
 }
 
