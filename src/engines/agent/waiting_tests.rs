@@ -7,8 +7,12 @@ use crate::model::{Allowance, Cost, EngineError, EngineOutcome, Price, Usage};
 use crate::ports::{ChatReply, ChatRequest, Finish, ToolCall};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use std::cell::Cell;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// When it was asked, and what.
+type Asked = Rc<RefCell<Vec<(DateTime<Utc>, Vec<ChatMessage>)>>>;
 
 /// What one request comes to, and how long that takes.
 type Step = (Duration, Result<ChatReply, EngineError>);
@@ -16,7 +20,7 @@ type Step = (Duration, Result<ChatReply, EngineError>);
 /// A model that plays steps and keeps when it was asked what.
 struct Script {
     steps: RefCell<VecDeque<Step>>,
-    asked: Rc<RefCell<Vec<(DateTime<Utc>, Vec<ChatMessage>)>>>,
+    asked: Asked,
     clock: Rc<At>,
     price: Option<Price>,
     context: Option<u64>,
@@ -53,7 +57,7 @@ impl ChatModel for Script {
 struct Play {
     dir: tempfile::TempDir,
     engine: AgentEngine,
-    asked: Rc<RefCell<Vec<(DateTime<Utc>, Vec<ChatMessage>)>>>,
+    asked: Asked,
     clock: Rc<At>,
 }
 
@@ -63,7 +67,7 @@ impl Play {
     }
 
     fn with(steps: Vec<Step>, price: Option<Price>, context: Option<u64>) -> Self {
-        let (asked, clock) = (Rc::default(), Rc::new(At(Some(Instant::now()))));
+        let (asked, clock) = (Asked::default(), Rc::new(At(Some(Instant::now()))));
         let model = Script {
             steps: RefCell::new(steps.into()),
             asked: Rc::clone(&asked),
@@ -436,6 +440,25 @@ impl Dice {
     }
 }
 
+/// Jitter of the dice, often none at all, so that a wait has nothing to spare.
+struct Jitter {
+    dice: RefCell<Dice>,
+    last: Cell<f64>,
+}
+
+impl Rng for Jitter {
+    fn bytes(&self) -> [u8; 16] {
+        let mut dice = self.dice.borrow_mut();
+        let part = match dice.roll(2) {
+            0 => 0,
+            _ => u8::try_from(dice.roll(256)).unwrap_or(0),
+        };
+        // 255 of 255 parts are the whole.
+        self.last.set(f64::from(part) / 255.0);
+        [part; 16]
+    }
+}
+
 /// A model whose mood the dice make, which remembers until when it asked for quiet.
 struct Moody {
     dice: RefCell<Dice>,
@@ -514,6 +537,10 @@ fn ten_thousand_runs_of_failures_never_ask_too_early_or_too_often() {
             };
             let timeout = Duration::from_secs(1 + dice.roll(400));
             let stop_after = (dice.roll(10) == 0).then(|| Duration::from_millis(dice.roll(60_000)));
+            let jitter = Rc::new(Jitter {
+                dice: RefCell::new(Dice(dice.0)),
+                last: Cell::default(),
+            });
             let requests = Rc::default();
             let model = Moody {
                 dice: RefCell::new(dice),
@@ -528,7 +555,7 @@ fn ten_thousand_runs_of_failures_never_ask_too_early_or_too_often() {
                 "moody",
                 Box::new(Shared(Rc::clone(&model))),
                 Rc::clone(&clock) as Rc<dyn Clock>,
-                Rc::new(Half),
+                Rc::clone(&jitter) as Rc<dyn Rng>,
             )
             .with_retry(policy.clone());
             let job = EngineJob {
@@ -584,7 +611,7 @@ fn ten_thousand_runs_of_failures_never_ask_too_early_or_too_often() {
                     assert_eq!(Some(&error), model.last.borrow().as_ref(), "seed {seed}");
                     let row = *model.row.borrow();
                     // Given up at once, and only where the policy or the end of the run says so.
-                    match should_retry(row, &error, &policy, clock.now(), 0.5) {
+                    match should_retry(row, &error, &policy, clock.now(), jitter.last.get()) {
                         Decision::Retry(pause) => {
                             assert!(elapsed + pause + TICK >= timeout, "seed {seed}: {error:?}")
                         }

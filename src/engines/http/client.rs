@@ -29,6 +29,8 @@ pub(super) struct Client {
     first_byte: Duration,
     /// Host and port, for messages.
     target: String,
+    /// The engine's name, for messages.
+    name: String,
 }
 
 /// An answer whose body has not been read.
@@ -85,6 +87,7 @@ impl Client {
             connect,
             first_byte: config.first_byte_timeout,
             target: format!("{host}:{}", endpoint.port()),
+            name: config.name.clone(),
         })
     }
 
@@ -100,7 +103,7 @@ impl Client {
         let request = self
             .inner
             .post(url)
-            .headers(header_map(headers)?)
+            .headers(self.header_map(headers)?)
             .body(body);
         let patience = self.first_byte.min(stall);
         let sent = match timeout(patience, request.send()).await {
@@ -123,6 +126,37 @@ impl Client {
             read: 0,
             target: self.target.clone(),
         })
+    }
+
+    fn header_map(&self, headers: &[Header]) -> Result<HeaderMap, EngineError> {
+        let mut map = HeaderMap::new();
+        map.insert(
+            reqwest::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        for header in headers {
+            match header {
+                Header::Plain(name, value) => {
+                    map.insert(
+                        HeaderName::from_static(name),
+                        HeaderValue::from_static(value),
+                    );
+                }
+                Header::Secret(name, prefix, secret) => {
+                    let text = format!("{prefix}{}", secret.expose_secret().trim());
+                    let mut value =
+                        HeaderValue::from_str(&text).map_err(|_| EngineError::Auth {
+                            message: format!(
+                                "the token of `{}` holds characters that a header cannot carry; look at where it comes from",
+                                self.name
+                            ),
+                        })?;
+                    value.set_sensitive(true);
+                    map.insert(HeaderName::from_static(name), value);
+                }
+            }
+        }
+        Ok(map)
     }
 
     fn failed(&self, error: &reqwest::Error) -> EngineError {
@@ -233,35 +267,6 @@ fn trusts_nobody() -> Result<rustls::ClientConfig, EngineError> {
         .map_err(|e| not_started(&e))?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth())
-}
-
-fn header_map(headers: &[Header]) -> Result<HeaderMap, EngineError> {
-    let mut map = HeaderMap::new();
-    map.insert(
-        reqwest::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    for header in headers {
-        match header {
-            Header::Plain(name, value) => {
-                map.insert(
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                );
-            }
-            Header::Secret(name, prefix, secret) => {
-                let text = format!("{prefix}{}", secret.expose_secret().trim());
-                let mut value =
-                    HeaderValue::from_str(&text).map_err(|_| EngineError::Auth {
-                        message: "the token holds characters that a header cannot carry; look at where it comes from"
-                            .to_owned(),
-                    })?;
-                value.set_sensitive(true);
-                map.insert(HeaderName::from_static(name), value);
-            }
-        }
-    }
-    Ok(map)
 }
 
 fn not_started(error: &dyn std::fmt::Display) -> EngineError {

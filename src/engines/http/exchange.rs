@@ -37,7 +37,7 @@ pub(super) trait Fold {
 #[derive(Debug)]
 pub(super) enum Broken {
     /// An error that the provider sends in place of the rest.
-    Said(Said),
+    Said(Box<Said>),
     /// Not what the API says; the text that was not understood, and why.
     NotUnderstood(String, String),
 }

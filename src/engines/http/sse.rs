@@ -57,7 +57,7 @@ impl Decoder {
     /// True where nothing of what came so far is of a stream of events.
     pub(super) fn is_foreign(&self) -> bool {
         let is_cut = |field: &&[u8]| field.starts_with(&self.line) || self.line.starts_with(field);
-        let line_is_foreign = !self.line.is_empty() && !FIELDS.iter().any(|f| is_cut(f));
+        let line_is_foreign = !self.line.is_empty() && !FIELDS.iter().any(is_cut);
         !self.known && (self.foreign || line_is_foreign)
     }
 

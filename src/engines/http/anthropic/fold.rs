@@ -56,10 +56,15 @@ impl Folded {
             output_tokens: output,
         } = self.usage;
         Usage {
-            input: input_tokens.map(|n| n + written.unwrap_or(0)),
+            input: input_tokens.map(|n| n.saturating_add(written.unwrap_or(0))),
             cached,
             output,
         }
+    }
+
+    /// Tokens that were written to the cache; they are among those of the input.
+    pub(super) fn written(&self) -> u64 {
+        self.usage.cache_creation_input_tokens.unwrap_or(0)
     }
 
     fn take(&mut self, event: StreamEvent) -> Result<(), Broken> {
@@ -70,8 +75,8 @@ impl Folded {
                 content_block,
             } => self.begin(index, content_block),
             StreamEvent::ContentBlockDelta { index, delta } => match delta {
-                Delta::TextDelta { text } => self.text.push_str(&text),
-                Delta::InputJsonDelta { partial_json } => {
+                Delta::Text { text } => self.text.push_str(&text),
+                Delta::InputJson { partial_json } => {
                     let of_block = |call: &&mut Building| call.index == index;
                     if let Some(call) = self.calls.iter_mut().rev().find(of_block) {
                         call.json.push_str(&partial_json);
@@ -84,7 +89,7 @@ impl Folded {
                 self.stop_reason = delta.stop_reason.or(self.stop_reason.take());
             }
             StreamEvent::MessageStop => self.is_over = true,
-            StreamEvent::Error { error } => return Err(Broken::Said(Said::of(&error))),
+            StreamEvent::Error { error } => return Err(Broken::Said(Box::new(Said::of(&error)))),
             StreamEvent::Other => {}
         }
         Ok(())
@@ -122,7 +127,7 @@ impl Fold for Folded {
     fn event(&mut self, event: &Event) -> Result<(), Broken> {
         let json = event.data.trim();
         if event.name == "error" {
-            return Err(Broken::Said(Said::read(json.as_bytes())));
+            return Err(Broken::Said(Box::new(Said::read(json.as_bytes()))));
         }
         if json.is_empty() {
             return Ok(());
@@ -147,7 +152,7 @@ impl Fold for Folded {
         };
         let value: Value = serde_json::from_slice(body).map_err(not_understood)?;
         if value.get("error").is_some_and(|e| !e.is_null()) {
-            return Err(Broken::Said(Said::of(&value)));
+            return Err(Broken::Said(Box::new(Said::of(&value))));
         }
         let whole: Whole = serde_json::from_value(value).map_err(not_understood)?;
         for (index, block) in (0..).zip(whole.content) {

@@ -109,7 +109,7 @@ fn errors_in_the_middle() {
     let overloaded =
         json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     assert!(
-        matches!(fold(&[overloaded.clone()]), Err(Broken::Said(said)) if said.kind == "overloaded_error")
+        matches!(fold(std::slice::from_ref(&overloaded)), Err(Broken::Said(said)) if said.kind == "overloaded_error")
     );
     // Without the event's name, as some proxies send it.
     let unnamed = Event {

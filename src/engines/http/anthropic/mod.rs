@@ -8,13 +8,16 @@ use super::client::Header;
 use super::exchange::{Exchange, Failed};
 use super::{HttpConfig, cost_of, protocol, with_own_ids};
 use crate::config::Endpoint;
-use crate::model::{EngineError, Price};
+use crate::model::{Cost, EngineError, Price};
 use crate::ports::{ChatModel, ChatReply, ChatRequest, Clock, Finish, LocalBoxFuture};
 use fold::Folded;
 use std::rc::Rc;
 
 /// The version of the API that this speaks.
 const VERSION: &str = "2023-06-01";
+
+/// What a token that is written to the cache costs, in tokens of input (Anthropic, "Prompt caching": five minutes).
+const WRITTEN: f64 = 1.25;
 
 /// A model behind Anthropic's Messages API.
 pub struct AnthropicModel {
@@ -72,12 +75,19 @@ impl AnthropicModel {
         let mut calls = folded.take_calls();
         with_own_ids(&mut calls, &request.messages, request.turn);
         let usage = folded.usage();
+        let cost = match (cost_of(self.config.price, usage), self.config.price) {
+            (Cost::Usd(usd), Some(price)) => {
+                let more = price.dollars(folded.written(), 0, 0) * (WRITTEN - 1.0);
+                Cost::Usd(usd + more)
+            }
+            (cost, _) => cost,
+        };
         Ok(ChatReply {
             text: folded.text,
             calls,
             finish,
             usage,
-            cost: cost_of(self.config.price, usage),
+            cost,
         })
     }
 }
@@ -99,8 +109,12 @@ impl ChatModel for AnthropicModel {
         Some(self.config.max_output)
     }
 
+    /// Every request asks for what is new in it to be written to the cache.
     fn price(&self) -> Option<Price> {
-        self.config.price
+        self.config.price.map(|price| Price {
+            input: price.input * WRITTEN,
+            ..price
+        })
     }
 
     fn context(&self) -> Option<u64> {

@@ -57,7 +57,7 @@ impl Folded {
         let chunk: Chunk = serde_json::from_str(json)
             .map_err(|e| Broken::NotUnderstood(json.to_owned(), e.to_string()))?;
         if let Some(error) = chunk.error.filter(|e| !e.is_null()) {
-            return Err(Broken::Said(Said::of(&error)));
+            return Err(Broken::Said(Box::new(Said::of(&error))));
         }
         // A usage that cannot be read is unknown, and no reason to lose the answer.
         if let Some(usage) = chunk.usage.and_then(|u| serde_json::from_value(u).ok()) {
@@ -73,7 +73,7 @@ impl Folded {
                     "length" | "max_tokens" => End::Reply(Finish::Cut),
                     "content_filter" => End::Filtered,
                     // What routers say when the provider behind them broke off.
-                    "error" => return Err(Broken::Said(Said::default())),
+                    "error" => return Err(Broken::Said(Box::default())),
                     _ => End::Reply(Finish::Whole),
                 });
             }
@@ -168,7 +168,7 @@ impl Fold for Folded {
             return Ok(());
         }
         if event.name == "error" {
-            return Err(Broken::Said(Said::read(data.as_bytes())));
+            return Err(Broken::Said(Box::new(Said::read(data.as_bytes()))));
         }
         if data.is_empty() {
             return Ok(());
