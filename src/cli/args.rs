@@ -163,7 +163,7 @@ struct SpecArgs {
     /// Branch to start from [default: the repository's]
     #[arg(long, value_name = "BRANCH", value_parser = one_word)]
     base: Option<String>,
-    /// What cuts specs into chunks: auto, tasks or llm [default: auto]
+    /// Who plans prose: auto, tasks (nobody) or llm [default: auto]
     #[arg(long, value_name = "STRATEGY", value_parser = ["auto", "tasks", "llm"], hide_possible_values = true)]
     chunk_strategy: Option<String>,
 }

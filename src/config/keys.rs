@@ -291,14 +291,14 @@ pub const KEYS: &[KeyDoc] = &[
         "Files that are never specs.")
         .example("[\"docs/archive/**\"]"),
     KeyDoc::new("plan.strategy", Kind::OneOf(&["auto", "tasks", "llm"]), "\"auto\"", env::PLAN_STRATEGY,
-        "What cuts a spec into chunks: its tasks, a model (llm), or the tasks if there are any (auto).")
+        "What cuts a named spec without tasks into chunks: its sections (tasks), or a model, where one can be asked (auto; llm warns where none can). Tasks are built as they stand.")
         .flag("--chunk-strategy"),
     KeyDoc::new("plan.window_tokens", Kind::Int { min: 1_000, max: 1_000_000 }, "12000", env::PLAN_WINDOW_TOKENS,
         "Tokens of a spec that a model plans at a time."),
     KeyDoc::new("plan.overlap_tokens", Kind::Int { min: 0, max: 999_999 }, "1000", env::PLAN_OVERLAP_TOKENS,
         "Tokens that two windows have in common; less than a window."),
     KeyDoc::new("plan.max_windows", Kind::Int { min: 1, max: 100 }, "8", env::PLAN_MAX_WINDOWS,
-        "Windows of one spec; a longer one is planned by its headings."),
+        "Windows of one spec; a longer one is built by its sections."),
     KeyDoc::new("budget.max_cost_usd", Kind::Dollars { max: MAX_DOLLARS }, "", env::BUDGET_MAX_COST_USD,
         "Dollars per run; it stops there, resumably. The repository's file may only lower what yours says, here and for the other three caps.")
         .flag("--max-cost-usd").example("20.0"),

@@ -157,7 +157,7 @@ pub struct PlanSettings {
 /// What cuts a spec into chunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlanStrategy {
-    /// Its tasks, if there are any.
+    /// Its tasks, if there are any; else a model, where one can be asked.
     #[default]
     Auto,
     Tasks,

@@ -142,3 +142,51 @@ fn a_fix_turn_gets_what_its_attempt_has_left() {
     assert_eq!(for_run(&attempt, 0), some);
     assert_eq!(for_run(&attempt, 1), allowance(Some(1.5), Some(400)));
 }
+
+#[test]
+fn planning_counts_against_the_run() {
+    let allowed = Allowance {
+        usd: Some(3.0),
+        tokens: Some(500),
+    };
+    let spent = |asks, tokens, cost| PlanningSpent {
+        asks,
+        usage: Usage {
+            input: tokens,
+            output: tokens,
+            ..Usage::default()
+        },
+        cost,
+    };
+    for (what, spent, usd, tokens) in [
+        ("nobody was asked", PlanningSpent::default(), 0.0, 0),
+        ("all is known", spent(1, Some(10), Cost::Usd(0.5)), 0.5, 20),
+        (
+            "unknown is what was allowed",
+            spent(2, None, Cost::Unknown),
+            3.0,
+            500,
+        ),
+    ] {
+        assert_eq!(
+            of_planning(&spent, allowed),
+            Charge { usd, tokens },
+            "{what}"
+        );
+    }
+    let caps = Caps {
+        run: allowed,
+        ..Caps::default()
+    };
+    let charge = |usd, tokens| Charge { usd, tokens };
+    assert_eq!(
+        left_of_run(&caps, charge(1.0, 100)).unwrap().tokens,
+        Some(400)
+    );
+    left_of_run(&caps, charge(3.0, 0)).unwrap_err();
+    left_of_run(&caps, charge(0.0, 500)).unwrap_err();
+    assert_eq!(
+        left_of_run(&Caps::default(), charge(9.0, 9)),
+        Ok(Allowance::default())
+    );
+}

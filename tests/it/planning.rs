@@ -1,5 +1,6 @@
 //! Prose that a model plans: asked once, built chunk by chunk, and known by every run and every clone after that.
 
+use crate::model_server::ModelServer;
 use crate::support::{Ended, Repo, finish, send, wait_until};
 use serde_json::{Value, json};
 use std::fs;
@@ -515,6 +516,156 @@ fn a_stop_while_a_model_plans_ends_the_run_at_once() {
 
 fn subjects_or_none(repo: &Repo) -> String {
     repo.git(&["for-each-ref", "refs/heads/codelicious"])
+}
+
+#[test]
+fn a_provider_plans_with_its_planner_model_and_builds_with_the_other() {
+    let call = json!({"name": "propose_chunks", "arguments": {"chunks": shop()}});
+    let server = ModelServer::start(&json!({"rules": [
+        {"tool": "propose_chunks", "answer": {"calls": [call], "usage": {"input": 1000, "output": 100}}},
+    ]}));
+    for (engine, suffix) in [("openai", "/v1"), ("anthropic", "")] {
+        let repo = shop_repo();
+        fs::write(
+            repo.base().join("config/codelicious/config.toml"),
+            format!("[engine.{engine}]\nplanner_model = \"thinker\"\n"),
+        )
+        .unwrap();
+        let endpoint = format!("{}{suffix}", server.url);
+        let args = [
+            "--engine",
+            engine,
+            "--endpoint",
+            &endpoint,
+            "--model",
+            "m-1",
+            "--spec",
+            SPEC,
+        ];
+        let before = server.asked().len();
+        repo.run_with(&args, &[("LLM_API_KEY", "sk-dummy")])
+            .expect(0);
+        assert_eq!(subjects(&repo), THREE, "{engine}");
+        let models = |asked: &[Value]| -> Vec<String> {
+            let models = asked
+                .iter()
+                .map(|a| a["body"]["model"].as_str().unwrap().to_owned());
+            models.collect()
+        };
+        let asked = server.asked().split_off(before);
+        let models = models(&asked);
+        assert_eq!(models[0], "thinker", "{engine}");
+        assert!(
+            models[1..].iter().all(|m| m == "m-1") && models.len() > 3,
+            "{models:?}"
+        );
+        let told = asked[0]["body"].to_string();
+        assert!(
+            told.contains("One can pay.") && !told.contains("write_file"),
+            "{told}"
+        );
+        let [finished] = events(&repo, "planning_finished").try_into().unwrap();
+        assert_eq!(
+            (&finished["model"], &finished["cost"]),
+            (&json!("thinker"), &json!("unknown"))
+        );
+    }
+}
+
+#[test]
+fn a_bound_in_dollars_holds_for_planning() {
+    // The answer costs more than the run may: what it planned is kept, and nothing is built for it.
+    let repo = shop_repo();
+    let engine = planner(&repo, "tape.jsonl", &[plan(&shop())]);
+    let args = [
+        "--engine",
+        engine.as_str(),
+        "--spec",
+        SPEC,
+        "--max-cost-usd",
+        "0.4",
+    ];
+    repo.run(&args).expect(5);
+    assert_eq!(subjects_or_none(&repo), "");
+    assert_eq!(kept(&repo)["chunks"].as_array().unwrap().len(), 3);
+
+    // Nobody knows what the planner costs: it is not asked.
+    let server = ModelServer::start(&json!({}));
+    let repo = shop_repo();
+    let config = "[engine.openai]\nplanner_model = \"thinker\"\n\
+                  [price.m-1]\ninput = 0.1\noutput = 0.1\ndate = \"2026-11-01\"\n";
+    fs::write(repo.base().join("config/codelicious/config.toml"), config).unwrap();
+    let endpoint = format!("{}/v1", server.url);
+    let args = [
+        "--engine",
+        "openai",
+        "--endpoint",
+        &endpoint,
+        "--model",
+        "m-1",
+        "--spec",
+        SPEC,
+        "--max-cost-usd",
+        "5",
+    ];
+    let ended = repo
+        .run_with(&args, &[("LLM_API_KEY", "sk-dummy")])
+        .expect(0);
+    assert!(
+        ended.stderr.contains("what thinker costs is not known"),
+        "{}",
+        ended.stderr
+    );
+    assert!(server.asked().iter().all(|a| a["body"]["model"] == "m-1"));
+    assert_eq!(subjects(&repo), ["[notes-shop] Cart", "[notes-shop] Till"]);
+}
+
+#[test]
+fn who_plans_is_chosen() {
+    let repo = shop_repo();
+    repo.run(&[
+        "--engine",
+        &builder(&repo),
+        "--spec",
+        SPEC,
+        "--chunk-strategy",
+        "tasks",
+    ])
+    .expect(0);
+    assert!(events(&repo, "planning_started").is_empty());
+    assert_eq!(subjects(&repo), ["[notes-shop] Cart", "[notes-shop] Till"]);
+    for (strategy, is_told) in [("auto", false), ("llm", true)] {
+        let repo = shop_repo();
+        let named = [
+            "--engine",
+            "claude",
+            "--spec",
+            SPEC,
+            "--chunk-strategy",
+            strategy,
+        ];
+        let told = "no engine here can plan (--chunk-strategy llm)";
+        let shown = repo.run(&[&["plan"], &named[..]].concat()).expect(0);
+        assert_eq!(shown.stdout.contains(told), is_told, "{}", shown.stdout);
+        let ended = repo.run(&named).expect(0);
+        assert_eq!(ended.stderr.contains(told), is_told, "{}", ended.stderr);
+        assert_eq!(subjects(&repo), ["[notes-shop] Cart", "[notes-shop] Till"]);
+    }
+    // Long texts are asked about in windows, and only so many of them.
+    let repo = shop_repo();
+    repo.write(
+        SPEC,
+        format!("{TEXT}\n## Long\n\n{}\n", "word ".repeat(2000)),
+    );
+    repo.write("codelicious.toml", "[plan]\nwindow_tokens = 1000\noverlap_tokens = 0\nmax_windows = 2\n[verify]\ncommands = [\"sh check.sh\"]\n");
+    repo.git(&["commit", "-qam", "Windows"]);
+    repo.git(&["push", "-q"]);
+    let ended = build(&repo, &builder(&repo)).expect(0);
+    assert!(
+        ended.stderr.contains("more than 2 windows of 1000"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

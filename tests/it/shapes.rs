@@ -247,6 +247,7 @@ fn sample(shape: &Value) -> Value {
             "cost" => json!("unknown"),
             "time" | "time | null" => json!("2026-01-02T03:04:05Z"),
             "exit" => json!("done"),
+            "boolean" => json!(true),
             _ => json!("x"),
         },
         other => panic!("{other} is no shape of a payload"),

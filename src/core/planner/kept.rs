@@ -118,7 +118,7 @@ pub fn decode(bytes: &[u8]) -> Result<ChunkPlan, KeptError> {
         {
             return Err(damaged(format!("{} says too much", chunk.id)));
         }
-        let depends_on: Vec<ChunkId> = chunk.depends_on.iter().map(|id| ChunkId::new(id)).collect();
+        let depends_on: Vec<ChunkId> = chunk.depends_on.iter().map(ChunkId::new).collect();
         // What comes after what it depends on cannot go in a circle.
         if let Some(unknown) = depends_on.iter().find(|id| !known.contains(*id)) {
             return Err(damaged(format!(
