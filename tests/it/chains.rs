@@ -258,14 +258,14 @@ fn a_budget_ends_the_run_resumably() {
 #[test]
 fn the_budget_of_a_chunk_leaves_the_others_theirs() {
     let repo = repo(2);
-    let big = BUILDS.replace("\"input\": 100", "\"input\": 2000");
+    let big = BUILDS.replace("\"input\": 100", "\"input\": 30000");
     let tape = format!(
         "{}{BUILDS}",
         big.replace("\"*\"", "\"T001\"").replace("{chunk}", "T001")
     );
     fs::write(repo.base().join("dear.jsonl"), tape).unwrap();
     let args = ["--engine", "replay:../dear.jsonl", "--max-tokens-per-chunk"];
-    let ended = repo.run(&[&args[..], &["1000"]].concat()).expect(5);
+    let ended = repo.run(&[&args[..], &["20000"]].concat()).expect(5);
     assert!(
         ended.stderr.contains("the budget of this chunk"),
         "{}",
@@ -274,7 +274,7 @@ fn the_budget_of_a_chunk_leaves_the_others_theirs() {
     assert_eq!(done(&repo), ["T002"], "each has its own");
     let ends: Vec<String> = attempts(&repo).into_iter().map(|(_, _, end)| end).collect();
     assert_eq!(ends, ["over_budget", "committed"]);
-    repo.run(&[&args[..], &["9000"]].concat()).expect(0);
+    repo.run(&[&args[..], &["200000"]].concat()).expect(0);
     assert_eq!(done(&repo), ["T002", "T001"]);
 }
 
