@@ -30,6 +30,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
     let config = config(&of, own, model)?;
     let name = of.name;
     let label = format!("{name} ({})", config.model);
+    let secret = config.token.clone();
     let tells = Tells {
         cost: config.price.is_some(),
         tokens: true,
@@ -53,6 +54,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         tells,
         names_sessions: false,
         resumes: false,
+        secret,
         label,
         planner,
     })

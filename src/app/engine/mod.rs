@@ -17,6 +17,7 @@ use crate::engines::agent::AgentEngine;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
 use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
 use crate::ports::{ChatModel, Engine};
+use secrecy::SecretString;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -39,6 +40,8 @@ pub struct Chosen {
     pub names_sessions: bool,
     /// Goes on with a conversation of an earlier run by its id.
     pub resumes: bool,
+    /// What it sends as its key, for no output to repeat.
+    pub secret: Option<SecretString>,
     /// For people: `claude`, `replay:demo.jsonl`.
     pub label: String,
     /// Who can be asked to plan a spec that has no tasks.
@@ -357,6 +360,7 @@ pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppEr
         tells: Tells::ALL,
         names_sessions: false,
         resumes: false,
+        secret: None,
         label: format!("{REPLAY}:{from}"),
         planner: Some(Rc::new(model)),
     })

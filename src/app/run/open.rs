@@ -38,7 +38,9 @@ impl<'w> Session<'w> {
         let lock = RunLock::acquire(&dir, &world.info.common_dir, lock_info(&run, &clock))?;
         fsx::root::ensure_codelicious_dir(&world.info.root)?;
 
-        let redactor = Arc::new(Redactor::new(env.secrets(settings)));
+        let mut secrets = env.secrets(settings);
+        secrets.extend(plan.engines.iter().filter_map(|e| e.secret.clone()));
+        let redactor = Arc::new(Redactor::new(secrets));
         let level = if plan.output.verbosity >= Verbosity::Debug {
             tracing::Level::TRACE
         } else {

@@ -280,14 +280,15 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |e: &&'a (dyn Error + 'static)| (*e).source())
 }
 
-/// The error of a type among the causes. What an `io::Error` wraps is not among its sources.
+/// The error of a type among the causes. What an `io::Error` wraps is not among its sources, and it may wrap another one.
 fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    chain(error).find_map(|e| {
-        let inner = e
-            .downcast_ref::<std::io::Error>()
-            .and_then(|io| io.get_ref())
-            .and_then(|inner| inner.downcast_ref::<E>());
-        e.downcast_ref::<E>().or(inner)
+    chain(error).find_map(|mut e| {
+        loop {
+            if let Some(found) = e.downcast_ref::<E>() {
+                return Some(found);
+            }
+            e = e.downcast_ref::<std::io::Error>()?.get_ref()?;
+        }
     })
 }
 
