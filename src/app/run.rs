@@ -108,7 +108,7 @@ struct Session<'w> {
     /// This look is for what persons asked for while the last one was built.
     again_for_moves: bool,
     /// Who plans specs without tasks.
-    planner: Option<Rc<dyn ChatModel>>,
+    planner: Option<(String, Rc<dyn ChatModel>)>,
     /// Specs that it was asked about, each with the hash of its text.
     asked: BTreeSet<(SpecId, String)>,
     /// What that used.
@@ -260,7 +260,11 @@ impl<'w> Session<'w> {
             let ends = !goes_on
                 || idle >= IDLE_CYCLES
                 || self.control.stop().is_some()
-                || cycle.exit == ExitCode::Setup;
+                // Nothing in this run brings money or an engine back.
+                || matches!(
+                    cycle.exit,
+                    ExitCode::Setup | ExitCode::NoEngine | ExitCode::Budget
+                );
             if ends {
                 return Ok(cycle);
             }
@@ -293,7 +297,6 @@ impl<'w> Session<'w> {
 
     async fn cycle(&mut self) -> Result<Cycle, AppError> {
         let (found, mut ledgers, base) = self.look().await?;
-        self.remember_limits(ledgers.values());
         for diagnostic in &found.plan.diagnostics {
             let (path, line) = (diagnostic.path.clone(), diagnostic.line);
             match diagnostic.severity {
@@ -420,10 +423,16 @@ impl<'w> Session<'w> {
             lane.roster.clone_from(roster);
         }
         lane.resume.clone_from(&self.resume);
-        let others = self.charged.iter().filter(|(s, _)| **s != lane.ledger.spec);
-        lane.elsewhere = others
-            .map(|(_, c)| *c)
-            .fold(self.planning_charged, Charge::plus);
+        // What the lane's own ledger knows is asked of it; it may have been lost meanwhile.
+        let known = of_run(&lane.ledger, &self.run);
+        let charges = self
+            .charged
+            .iter()
+            .map(|(spec, charge)| match *spec == lane.ledger.spec {
+                true => charge.beyond(known),
+                false => *charge,
+            });
+        lane.elsewhere = charges.fold(self.planning_charged, Charge::plus);
         lane
     }
 

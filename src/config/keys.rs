@@ -266,7 +266,7 @@ pub const KEYS: &[KeyDoc] = &[
         "Where all engines are limited, wait for the first that is free again; as `continuous` when not set.")
         .flag("--wait-for-reset").example("true"),
     KeyDoc::new("max_wait_total_s", Kind::Seconds { min: 60, max: 30 * DAY }, "\"24h\"", env::MAX_WAIT_TOTAL_S,
-        "Bound on all such waits of a run together, where it has no deadline."),
+        "Such waits end at the latest this long after the run began, where it has no deadline."),
     KeyDoc::new("max_attempts", Kind::Int { min: 1, max: 10 }, "3", env::MAX_ATTEMPTS,
         "Engine attempts per chunk, over all runs."),
     KeyDoc::new("max_fix_attempts", Kind::Int { min: 0, max: 10 }, "3", env::MAX_FIX_ATTEMPTS,

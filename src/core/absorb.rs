@@ -9,7 +9,7 @@ use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified}
 use crate::model::event::EventKind;
 use crate::model::ledger::Baseline;
 use crate::model::{
-    AttemptEnd, CheckOutcome, ChunkId, ChunkState, Effect, ExitCode, Intent, Oid, PrRecord,
+    AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, ExitCode, Intent, Oid, PrRecord,
     PrState, SkippedBy,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -189,9 +189,7 @@ pub fn absorb(
                     .into_iter()
                     .map(|what| (Some(chunk.clone()), EventKind::Repaired { what })),
             );
-            lane.ledger
-                .intents
-                .retain(|i| !matches!(i, Intent::Engine { chunk: c, .. } if *c == chunk));
+            forget_engine(lane, &chunk);
             engine_run::ended(lane, &chunk, *report, now, &mut events)?;
         }
         EffectResult::TakenUp {
@@ -342,6 +340,20 @@ pub fn absorb(
             }
         }
     }
+    engine_run::look_ahead(lane, now, &mut events)?;
+    settle(lane, &mut events)?;
+    Ok(events)
+}
+
+/// Looks anew at a lane in which persons moved something: whether there is money and an engine for what is due now.
+///
+/// # Errors
+/// [`IllegalTransition`]: a bug.
+pub fn look_again(
+    lane: &mut Lane,
+    now: DateTime<Utc>,
+) -> Result<Vec<LaneEvent>, IllegalTransition> {
+    let mut events = Vec::new();
     engine_run::look_ahead(lane, now, &mut events)?;
     settle(lane, &mut events)?;
     Ok(events)
@@ -530,6 +542,13 @@ fn stopped(lane: &Lane, chunk: &ChunkId) -> LaneEvent {
     (Some(chunk.clone()), kind)
 }
 
+/// No engine is at work at the chunk any more.
+fn forget_engine(lane: &mut Lane, chunk: &ChunkId) {
+    lane.ledger
+        .intents
+        .retain(|i| !matches!(i, Intent::Engine { chunk: c, .. } if c == chunk));
+}
+
 /// The worktree no longer holds a copy of saved work.
 fn forget_take_up(lane: &mut Lane, chunk: &ChunkId) {
     lane.ledger
@@ -656,7 +675,15 @@ fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), Il
         Effect::Verify { chunk } | Effect::Seal { chunk, .. } if lane.is_accepted(chunk) => {
             lane.stage = Stage::Finished;
         }
-        Effect::RunEngine { chunk, .. } | Effect::Verify { chunk } | Effect::Seal { chunk, .. } => {
+        Effect::RunEngine { chunk, .. } => {
+            // It may have run, and nobody will say what it used.
+            if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
+                (attempt.lost, attempt.cost) = (true, Cost::Unknown);
+            }
+            forget_engine(lane, chunk);
+            give_back(lane, chunk, AttemptEnd::Interrupted, now)?;
+        }
+        Effect::Verify { chunk } | Effect::Seal { chunk, .. } => {
             give_back(lane, chunk, AttemptEnd::Interrupted, now)?;
         }
         // Whether it happened is read from git by the next run.

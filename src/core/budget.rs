@@ -4,7 +4,7 @@
 //! unknown is not nothing.
 
 use super::lane::Lane;
-use crate::model::{Allowance, Attempt, ChunkId, Cost, Ledger, PlanningSpent, RunId};
+use crate::model::{Allowance, Attempt, ChunkId, Cost, Ledger, PlanningSpent, RunId, Usage};
 
 /// The bounds that the settings set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,6 +44,17 @@ impl Charge {
     }
 }
 
+impl Charge {
+    /// What of this charge `known` does not have.
+    #[must_use]
+    pub fn beyond(self, known: Charge) -> Charge {
+        Charge {
+            usd: (self.usd - known.usd).max(0.0),
+            tokens: self.tokens.saturating_sub(known.tokens),
+        }
+    }
+}
+
 /// Which cap leaves nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reached {
@@ -59,11 +70,31 @@ pub fn charge(attempt: &Attempt) -> Charge {
         Cost::Usd(usd) => Some(usd),
         Cost::Unknown => None,
     });
-    let tokens = said.and_then(|a| a.usage.total());
+    let tokens = said.and_then(|a| tokens_said(a.usage, a.cost));
     Charge {
         usd: usd.or(allowed.usd).unwrap_or(0.0),
         tokens: tokens.or(allowed.tokens).unwrap_or(0),
     }
+}
+
+/// Tokens, where all that were used were told: both what went in and what came out, or nothing at all was paid for.
+fn tokens_said(usage: Usage, cost: Cost) -> Option<u64> {
+    match (usage.input, usage.output) {
+        (Some(_), Some(_)) => usage.total(),
+        (None, None) if cost == Cost::Usd(0.0) => Some(0),
+        _ => None,
+    }
+}
+
+/// What two engine runs used: what either did not tell is not told of both.
+pub(super) fn both(before: (Usage, Cost), more: Usage) -> Usage {
+    let is_first = before == (Usage::default(), Cost::Usd(0.0));
+    let is_said = |u: Usage| u.input.is_some() && u.output.is_some();
+    let mut usage = before.0.plus(more);
+    if !is_first && !(is_said(before.0) && is_said(more)) {
+        usage.output = None;
+    }
+    usage
 }
 
 /// What the `fixes`-th engine run of an attempt may spend of what the attempt may.
@@ -149,7 +180,7 @@ pub fn of_planning(spent: &PlanningSpent, allowed: Allowance) -> Charge {
     if spent.asks == 0 {
         return Charge::default();
     }
-    let tokens = spent.usage.total();
+    let tokens = tokens_said(spent.usage, spent.cost);
     Charge {
         usd: spent.cost.usd().or(allowed.usd).unwrap_or(0.0),
         tokens: tokens.or(allowed.tokens).unwrap_or(0),

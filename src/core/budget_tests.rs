@@ -56,6 +56,34 @@ fn what_is_not_known_is_charged_as_allowed() {
 }
 
 #[test]
+fn tokens_that_were_told_in_part_are_not_told() {
+    let some = allowance(Some(2.0), Some(500));
+    let told = |input, output| Usage {
+        input,
+        cached: None,
+        output,
+    };
+    let part = Attempt {
+        usage: told(Some(7), None),
+        ..attempt("r", Cost::Unknown, None, some)
+    };
+    assert_eq!(charge(&part).tokens, 500);
+    // A fix turn that told nothing takes what its build turn told with it.
+    let start = (Usage::default(), Cost::Usd(0.0));
+    let first = both(start, told(Some(7), Some(3)));
+    assert_eq!(first, told(Some(7), Some(3)));
+    assert_eq!(both((first, Cost::Usd(0.1)), Usage::default()).output, None);
+    let silent = both(start, Usage::default());
+    assert_eq!(
+        both((silent, Cost::Unknown), told(Some(7), Some(3))).output,
+        None
+    );
+    // Nothing was paid for, so nothing was used.
+    let refused = attempt("r", Cost::Usd(0.0), None, some);
+    assert_eq!(charge(&refused), Charge::default());
+}
+
+#[test]
 fn the_lesser_of_what_is_left_counts() {
     let caps = Caps {
         run: allowance(Some(10.0), Some(1_000)),

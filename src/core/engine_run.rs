@@ -1,7 +1,7 @@
 //! One engine run in a lane: how it begins, what its end means, and whether the next one may begin.
 
 use super::absorb::{LaneEvent, fail, give_back, stop};
-use super::budget::{Reached, binding, charge, left};
+use super::budget::{Reached, binding, both, charge, left};
 use super::lane::{Halt, Hold, Lane, Stage};
 use super::roster::{Turn, Verdict, jitter};
 use super::session::session_id;
@@ -45,7 +45,10 @@ pub(super) fn begin(
         };
     }
     // Asked before anything is charged to the attempt that begins.
-    let more = left(lane, chunk).unwrap_or_default();
+    let more = left(lane, chunk).unwrap_or(Allowance {
+        usd: Some(0.0),
+        tokens: Some(0),
+    });
     if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
         let so_far = match fixes {
             0 => super::budget::Charge::default(),
@@ -84,7 +87,13 @@ fn session(lane: &mut Lane, chunk: &ChunkId, attempt: u32, engine: &str) -> Opti
         return None;
     }
     let last = lane.record(chunk).and_then(|r| r.attempts.last());
-    let cut_off = last.filter(|a| a.end == AttemptEnd::Interrupted && a.engine == engine);
+    let is_cut_off = |end: &AttemptEnd| {
+        matches!(
+            end,
+            AttemptEnd::Interrupted | AttemptEnd::Limited { .. } | AttemptEnd::OverBudget { .. }
+        )
+    };
+    let cut_off = last.filter(|a| is_cut_off(&a.end) && a.engine == engine);
     let earlier = cut_off.and_then(|a| a.session.clone());
     earlier.or_else(|| {
         Some(session_id(
@@ -132,7 +141,7 @@ pub(super) fn ended(
     ));
     let mut engine = String::new();
     if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
-        attempt.usage = attempt.usage.plus(report.usage);
+        attempt.usage = both((attempt.usage, attempt.cost), report.usage);
         attempt.cost = attempt.cost.plus(report.cost);
         attempt.model = report.model.or(attempt.model.take());
         attempt.session = report.session.or(attempt.session.take());
@@ -242,7 +251,12 @@ pub(super) fn look_ahead(
     now: DateTime<Utc>,
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
-    while lane.halt.is_none() {
+    // What is at work was looked at before it began.
+    let is_at_work = |lane: &Lane| {
+        let mut intents = lane.ledger.intents.iter();
+        intents.any(|i| matches!(i, Intent::Engine { .. }))
+    };
+    while lane.halt.is_none() && !is_at_work(lane) {
         let is_fix = matches!(lane.stage, Stage::Engine { .. });
         let due = match &lane.stage {
             Stage::Engine { chunk, .. } => Some(chunk.clone()),

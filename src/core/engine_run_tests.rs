@@ -599,3 +599,69 @@ fn over_ten_thousand_runs_no_engine_is_asked_before_its_time() {
         "{asked} {waited} {restarted}"
     );
 }
+
+#[test]
+fn a_push_that_ends_while_an_engine_works_asks_nothing_of_its_budget() {
+    let mut lane = ready(&["x", "y"]);
+    lane.policy.remote = Some("origin".to_owned());
+    lane.policy.caps.run.tokens = Some(5_000);
+    turn(&mut lane, 0);
+    builds(&mut lane, "x", 1);
+    let due = turn(&mut lane, 1);
+    assert!(due.contains(&run_engine("y", 1, "a")[0]), "{due:?}");
+    let tip = lane.tip.clone().unwrap();
+    let branch = lane.branch(1);
+    give(&mut lane, EffectResult::Pushed { branch, tip }, 2);
+    assert_eq!(lane.state(&ChunkId::from("y")).word(), "in_progress");
+    assert_eq!(lane.halt, None);
+}
+
+#[test]
+fn what_a_person_reopens_is_built_within_the_budget_too() {
+    let mut lane = ready(&["x"]);
+    lane.policy.caps.run.usd = Some(0.5);
+    turn(&mut lane, 0);
+    ends(
+        &mut lane,
+        "x",
+        EngineOutcome::Failed(EngineError::TurnLimit { turns: 9 }),
+        Cost::Usd(0.5),
+        1,
+    );
+    work(&mut lane, 1);
+    let saved = EffectResult::SetAside {
+        chunk: ChunkId::from("x"),
+        saved: None,
+    };
+    give(&mut lane, saved, 1);
+    lane.step(&ChunkId::from("x"), ChunkInput::Reopened)
+        .unwrap();
+    super::super::absorb::look_again(&mut lane, at(2)).unwrap();
+    assert_eq!(
+        (work(&mut lane, 2), lane_exit(&lane)),
+        (vec![], ExitCode::Budget)
+    );
+    // Whoever begins all the same gets nothing to spend.
+    lane.halt = None;
+    let effect = &run_engine("x", 2, "a")[0];
+    begin_effect(&mut lane, effect, at(3)).unwrap();
+    let allowed = lane.record(&ChunkId::from("x")).unwrap().attempts[1].allowed;
+    assert_eq!((allowed.usd, allowed.tokens), (Some(0.0), Some(0)));
+}
+
+#[test]
+fn short_limits_without_end_are_not_waited_for_without_end() {
+    let mut lane = ready(&["x"]);
+    lane.policy.engines = vec!["a".to_owned()];
+    lane.roster = super::super::roster::Roster::new(&lane.policy.engines);
+    let (mut now, mut runs) = (0, 0);
+    while work(&mut lane, now)
+        .iter()
+        .any(|e| matches!(e, Effect::RunEngine { .. }))
+    {
+        runs += 1;
+        fails(&mut lane, "x", limited(Some(now + 60)), now);
+        now += 60;
+    }
+    assert_eq!((runs, lane_exit(&lane)), (6, ExitCode::NoEngine));
+}

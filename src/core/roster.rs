@@ -1,13 +1,15 @@
 //! The engines of a run, in the order in which they are tried, and which of them are no use for now.
 
 use super::retry::{Decision, RetryPolicy, StopReason, pause, should_retry};
-use crate::model::{AttemptEnd, EngineError, ExitCode, Ledger};
+use crate::model::{Attempt, AttemptEnd, EngineError, ExitCode, Ledger};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
 /// The first pause after a limit that named no end, and the longest.
 const COOL_OFF: Duration = Duration::from_secs(60);
 const MAX_COOL_OFF: Duration = Duration::from_secs(3600);
+/// Short limits of one engine in a row that are waited for on the spot.
+const MAX_SOON: u32 = 5;
 
 /// How long a run waits for engines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +30,9 @@ pub struct Roster {
 struct Seat {
     engine: String,
     out: Out,
-    /// Times in a row that it was out without a word about how long.
+    /// Times in a row that it was out without a word about how long, and with one.
     in_a_row: u32,
+    told_in_a_row: u32,
 }
 
 /// Whether an engine is out.
@@ -86,6 +89,7 @@ impl Roster {
             engine: engine.clone(),
             out: Out::No,
             in_a_row: 0,
+            told_in_a_row: 0,
         });
         Self {
             seats: seats.collect(),
@@ -95,7 +99,22 @@ impl Roster {
     /// Takes over what earlier runs were told: an engine that named the end of its limit is not asked before it.
     pub fn remember<'a>(&mut self, ledgers: impl Iterator<Item = &'a Ledger>, now: DateTime<Utc>) {
         let attempts = ledgers.flat_map(|l| l.chunks.values().flat_map(|r| &r.attempts));
-        for attempt in attempts {
+        let attempts: Vec<&Attempt> = attempts.collect();
+        for attempt in &attempts {
+            // What it did since proves that the limit is over.
+            let is_over = attempts.iter().any(|a| {
+                let served = matches!(
+                    a.end,
+                    AttemptEnd::Committed
+                        | AttemptEnd::Failed { .. }
+                        | AttemptEnd::Blocked { .. }
+                        | AttemptEnd::NeedsReview { .. }
+                );
+                served && a.engine == attempt.engine && a.started > attempt.started
+            });
+            if is_over {
+                continue;
+            }
             if let AttemptEnd::Limited {
                 why,
                 until: Some(until),
@@ -130,10 +149,10 @@ impl Roster {
         }
         let why = self.why();
         let back = self.seats.iter().filter_map(|seat| match &seat.out {
-            Out::Until { at, told, .. } => Some((*at, *told)),
+            Out::Until { at, told, .. } => Some((*at, *told, seat.told_in_a_row)),
             Out::No | Out::ForRun { .. } => None,
         });
-        let Some((until, told)) = back.min_by_key(|(at, _)| *at) else {
+        let Some((until, told, _)) = back.clone().min_by_key(|(at, ..)| *at) else {
             let absent = |seat: &Seat| {
                 matches!(
                     seat.out,
@@ -156,8 +175,14 @@ impl Roster {
                 },
             };
         };
-        let is_soon = told && until - now <= delta(patience.on_the_spot);
-        if is_soon || patience.until.is_some_and(|limit| until <= limit) {
+        if patience.until.is_some_and(|limit| until <= limit) {
+            return Turn::At { until, why };
+        }
+        // A provider that asks for a short while again and again means a long one.
+        let soon = back.filter(|(at, told, times)| {
+            *told && *times <= MAX_SOON && *at - now <= delta(patience.on_the_spot)
+        });
+        if let Some((until, ..)) = soon.min_by_key(|(at, ..)| *at) {
             return Turn::At { until, why };
         }
         let remedy = if told {
@@ -216,11 +241,14 @@ impl Roster {
                     is_absent: matches!(error, EngineError::NotStarted { .. }),
                 },
                 _ => match told {
-                    Some(at) => Out::Until {
-                        at,
-                        why,
-                        told: true,
-                    },
+                    Some(at) => {
+                        seat.told_in_a_row += 1;
+                        Out::Until {
+                            at,
+                            why,
+                            told: true,
+                        }
+                    }
                     None => {
                         seat.in_a_row += 1;
                         // Full jitter, but never at once: it was just asked in vain.
@@ -240,7 +268,7 @@ impl Roster {
     /// An engine did what it was asked to.
     pub fn served(&mut self, engine: &str) {
         if let Some(seat) = self.seat(engine) {
-            (seat.out, seat.in_a_row) = (Out::No, 0);
+            (seat.out, seat.in_a_row, seat.told_in_a_row) = (Out::No, 0, 0);
         }
     }
 
@@ -251,6 +279,16 @@ impl Roster {
             Out::Until { at, .. } => Some(*at),
             Out::No | Out::ForRun { .. } => None,
         }
+    }
+
+    /// True when an engine may be asked now; one that is not in the chain may.
+    pub fn may_ask(&self, engine: &str, now: DateTime<Utc>) -> bool {
+        let seat = self.seats.iter().find(|s| s.engine == engine);
+        seat.is_none_or(|seat| match &seat.out {
+            Out::No => true,
+            Out::Until { at, .. } => *at <= now,
+            Out::ForRun { .. } => false,
+        })
     }
 
     fn seat(&mut self, engine: &str) -> Option<&mut Seat> {

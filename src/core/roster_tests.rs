@@ -127,6 +127,7 @@ fn a_limited_engine_comes_back_at_its_time_and_not_before() {
                 engine: "a".to_owned(),
                 out: Out::No,
                 in_a_row: n - 1,
+                told_in_a_row: 0,
             }],
         };
         fails(&mut roster, "a", 1, &limited(None));
@@ -238,6 +239,28 @@ fn what_an_engine_told_an_earlier_run_counts() {
     assert_eq!(roster.first(at(0)), Some("b"));
     roster.served("a");
     assert_eq!(roster.first(at(0)), Some("a"));
+    // What it did since proves that the limit is over.
+    let later = Attempt {
+        started: at(-10),
+        ..attempt(6, "a", AttemptEnd::Committed)
+    };
+    let record = ledger.chunks.get_mut(&ChunkId::from("T1")).unwrap();
+    record.attempts.push(later);
+    let mut again = super::Roster::new(&["a".to_owned()]);
+    again.remember([&ledger].into_iter(), at(0));
+    assert_eq!(again.first(at(0)), Some("a"));
+}
+
+#[test]
+fn the_earliest_of_those_that_named_a_time_is_waited_for() {
+    let mut both = roster(&["a", "b"]);
+    fails(&mut both, "a", 6, &EngineError::NoConnection { seconds: 1 });
+    fails(&mut both, "b", 1, &limited(Some(90)));
+    assert_eq!(both.back_at("a"), Some(at(60)));
+    let Turn::At { until, .. } = both.turn(&NOT_PATIENT, at(0)) else {
+        panic!("b alone would be waited for");
+    };
+    assert_eq!(until, at(90));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use prepare::{lanes_dir, remember_seen};
 pub use shells::{EngineSetup, LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};
 
-use crate::core::absorb::{LaneEvent, absorb, begin};
+use crate::core::absorb::{LaneEvent, absorb, begin, look_again};
 use crate::core::decide::{decide, next_wake};
 use crate::core::lane::{Halt, Lane};
 use crate::core::transition::IllegalTransition;
@@ -26,6 +26,7 @@ use crate::ledger::mailbox::{Looked, MailError};
 use crate::ledger::store::StoreError;
 use crate::model::effect::EffectKey;
 use crate::model::{Effect, EffectResult, EventKind, ExitCode};
+use chrono::TimeDelta;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use tokio::task::JoinSet;
@@ -44,6 +45,9 @@ pub enum DriverError {
     #[error("internal error: {0} did not come back")]
     Lost(String),
 }
+
+/// How long a lane that is on hold does not look for persons' moves.
+const LISTEN: TimeDelta = TimeDelta::seconds(20);
 
 /// Effects in flight, by the name of what they are.
 type InFlight = JoinSet<(EffectKey, &'static str, EffectResult)>;
@@ -96,7 +100,10 @@ async fn go_through(
     let mut unrecorded: Vec<&'static str> = Vec::new();
     let mut looked = Looked::default();
     loop {
-        moves::take_in(shells, &mut shared, &mut looked)?;
+        if moves::take_in(shells, &mut shared, &mut looked)? {
+            let events = look_again(Rc::make_mut(&mut shared), shells.clock.now())?;
+            shells.emit(&shared.ledger.spec, events);
+        }
         let due = decide(&shared, &busy, shells.clock.now());
         let lane = Rc::make_mut(&mut shared);
         for effect in &due {
@@ -121,7 +128,11 @@ async fn go_through(
                 (key, name, perform::perform(&shells, &view, effect).await)
             });
         }
-        let wake = next_wake(&shared);
+        let wake = next_wake(&shared).map(|t| match shared.hold {
+            // Who waits long listens now and then whether a person wants something.
+            Some(_) => t.min(shells.clock.now() + LISTEN),
+            None => t,
+        });
         if busy.is_empty() && (wake.is_none() || shared.halt.is_some()) {
             break;
         }

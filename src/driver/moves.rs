@@ -14,21 +14,21 @@ use std::sync::Arc;
 /// Conflicting paths that a reason names.
 const NAMED_PATHS: usize = 3;
 
-/// Carries out the moves that arrived for the lane since the last look.
+/// Carries out the moves that arrived for the lane since the last look; true when there were some.
 pub(super) fn take_in(
     shells: &Shells,
     shared: &mut Rc<Lane>,
     looked: &mut Looked,
-) -> Result<(), DriverError> {
+) -> Result<bool, DriverError> {
     // A lane that halts takes no new work: the next run does.
     if shared.halt.is_some() || !shells.mailbox.may_have_mail(looked, shells.clock.now()) {
-        return Ok(());
+        return Ok(false);
     }
     // What a newer version left is spoken of once, when the lane starts.
     let is_due = |l: &Letter| !matches!(l.content, Err(Unusable::Newer(_)));
     let letters = shells.mailbox.of_spec(&shared.ledger.spec)?;
     if !letters.iter().any(is_due) {
-        return Ok(());
+        return Ok(false);
     }
     let lane = Rc::make_mut(shared);
     let (plan, run) = (Arc::clone(&lane.plan), lane.policy.run.clone());
@@ -36,7 +36,8 @@ pub(super) fn take_in(
         at_work: true,
         run: Some(&run),
     };
-    Ok(shells.carry_out_moves(&mut lane.ledger, &plan, carrier)?)
+    shells.carry_out_moves(&mut lane.ledger, &plan, carrier)?;
+    Ok(true)
 }
 
 impl Shells {

@@ -66,6 +66,8 @@ impl Tells {
 #[derive(Debug)]
 pub struct Unusable {
     pub name: String,
+    /// It is there, and refused all the same.
+    pub is_there: bool,
     pub why: String,
     pub remedy: String,
 }
@@ -124,12 +126,16 @@ pub fn look(
         }
         EngineChoice::Auto => {
             let known = BUILT_IN.iter().filter(|(name, _)| *name != REPLAY);
-            let mut found: Vec<Chosen> = Vec::new();
+            let mut found: Vec<Result<Chosen, Unusable>> = Vec::new();
             for (name, _) in known {
                 let engine = EngineRef::Named((*name).to_owned());
-                found.extend(one((settings, env, false), &engine, name, found.is_empty()));
+                let is_first = !found.iter().any(Result::is_ok);
+                match one((settings, env, false), &engine, name, is_first) {
+                    Err(unusable) if !unusable.is_there => {}
+                    looked => found.push(looked),
+                }
             }
-            found.into_iter().map(Ok).collect()
+            found
         }
     }
 }
@@ -141,7 +147,7 @@ fn nothing_usable(settings: &Settings, left_out: Vec<Unusable>) -> AppError {
             "install Claude Code (`npm install -g @anthropic-ai/claude-code`, then run `claude` once to log in), \
              set HF_TOKEN, or choose another engine with --engine; `codelicious doctor` looks again",
         ),
-        [one] if settings.chain().len() == 1 => AppError::setup(&*one.why, &*one.remedy),
+        [one] if settings.chain().len() <= 1 => AppError::setup(&*one.why, &*one.remedy),
         several => AppError::setup(
             format!(
                 "no engine of the chain {} is usable: {}",
@@ -168,8 +174,9 @@ fn one(
     name: &str,
     is_first: bool,
 ) -> Result<Chosen, Unusable> {
-    let unusable = |(why, remedy): (String, String)| Unusable {
+    let unusable = |is_there, (why, remedy): Why| Unusable {
         name: engine.to_string(),
+        is_there,
         why,
         remedy,
     };
@@ -200,9 +207,8 @@ fn one(
             )),
         },
     };
-    found
-        .and_then(|chosen| bounded(chosen, settings))
-        .map_err(unusable)
+    let chosen = found.map_err(|why| unusable(false, why))?;
+    bounded(chosen, settings).map_err(|why| unusable(true, why))
 }
 
 /// Refuses an engine whose spending cannot be held to the bounds that are set: unknown is not nothing.
@@ -313,6 +319,7 @@ fn claude(of: Of<'_>) -> Result<Chosen, Why> {
         tells: Tells::ALL,
         names_sessions: true,
         resumes: true,
+        secret: None,
         label: name.to_owned(),
         planner: None,
     })

@@ -74,6 +74,7 @@ impl Session<'_> {
             })
             .await?;
         crash::point(Point::RunSurveyed)?;
+        self.remember_limits(ledgers.values());
         if self.plan_by_model(&found).await? {
             let (base, scope, all) = (found.base.clone(), self.scope.clone(), ledgers.clone());
             let again = move |repo: &mut Repo| survey(repo, &base, &scope, &all);

@@ -88,7 +88,10 @@ impl<'w> Session<'w> {
             .map(|e| e.label.clone())
             .collect::<Vec<_>>()
             .join(", ");
-        let planner = plan.engines.iter().find_map(|e| e.planner.clone());
+        let planner = plan.engines.iter().find_map(|e| {
+            let model = e.planner.clone()?;
+            Some((e.engine.name().to_owned(), model))
+        });
         let chain = plan.engines.into_iter();
         let chain = chain.map(|chosen| set_up(world, &run, chosen));
         let command = CommandSettings {

@@ -6,7 +6,7 @@
 use super::Session;
 use crate::app::error::AppError;
 use crate::app::planning::{Anew, is_wanted, nobody, windows};
-use crate::app::reports::caps;
+use crate::app::reports::{caps, retry};
 use crate::app::survey::{Planning, Survey, Surveyed};
 use crate::config::PlanStrategy;
 use crate::core::budget::{Charge, left_of_run, of_planning};
@@ -15,7 +15,7 @@ use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
 use crate::driver::Control;
 use crate::engines::agent::{AskBounds, PlanningError, ask_plan};
-use crate::model::{ChunkPlan, EventKind, PlanningSpent, Spec, SpecId};
+use crate::model::{ChunkPlan, EngineError, EventKind, PlanningSpent, Spec, SpecId};
 use crate::ports::{ChatModel, StopSignal};
 use std::rc::Rc;
 
@@ -95,6 +95,18 @@ impl Session<'_> {
             if !is_wanted(spec, plan, strategy, anew) || self.control.stop().is_some() {
                 continue;
             }
+            let now = self.shells.clock.now();
+            let may_ask = |(engine, _): &(String, _)| {
+                self.roster.as_ref().is_none_or(|r| r.may_ask(engine, now))
+            };
+            if self.planner.as_ref().is_some_and(|p| !may_ask(p)) {
+                let message = format!(
+                    "{}: the engine that plans is limited; it is built by its sections until a model can be asked",
+                    spec.path
+                );
+                self.tell_of(&plan.id, EventKind::Warning { message });
+                continue;
+            }
             if self.planner.is_none() {
                 if strategy == PlanStrategy::Llm {
                     let message = nobody(&spec.path);
@@ -128,7 +140,7 @@ impl Session<'_> {
             stall: self.shells.settings.stall_timeout,
             allowance,
         };
-        let model = self.planner.clone();
+        let (engine, model) = self.planner.clone().unzip();
         let name = model.as_ref().map(|m| m.model().to_owned());
         let name = name.unwrap_or_default();
         let started = EventKind::PlanningStarted {
@@ -167,6 +179,16 @@ impl Session<'_> {
             cost: spent.cost,
         };
         self.tell_of(id, finished);
+        if let (Err(PlanningError::Engine(error)), Some(engine), Some(roster)) =
+            (&plan, &engine, &mut self.roster)
+        {
+            let (policy, now) = (retry(&self.world.settings), self.shells.clock.now());
+            // Who names a time, or refuses the key, is not asked to build either; who stumbled may be.
+            let is_out = matches!(error, EngineError::Auth { .. } | EngineError::Credit { .. });
+            if is_out || error.until().is_some() {
+                roster.failed(engine, (u32::MAX, error), &policy, now, 0.5);
+            }
+        }
         let plan = match plan {
             Ok((plan, _)) => plan,
             Err(PlanningError::Stopped) => return Ok(false),
