@@ -1,5 +1,6 @@
 //! A run: lock, look, build every lane, sum up.
 
+mod engines;
 mod forge;
 mod look;
 pub(super) mod open;
@@ -17,13 +18,13 @@ use crate::config::{Environment, Output, Restart};
 use crate::core::budget::{Charge, of_run};
 use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{counts, lane_exit, undelivered};
-use crate::core::lane::{Halt, Lane, Policy};
+use crate::core::lane::{Halt, Lane};
 use crate::core::recover::Resume;
-use crate::core::roster::{Patience, Roster};
+use crate::core::roster::Roster;
 use crate::core::standing::standing;
 use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
-use crate::model::{ChunkId, EventKind, ExitCode, Ledger, PlanningSpent, RunId, Severity, SpecId};
+use crate::model::{ChunkId, EventKind, ExitCode, PlanningSpent, RunId, Severity, SpecId};
 use crate::ports::ChatModel;
 use crate::ui::{Reporter, UiOptions};
 use crate::{proc, sandbox};
@@ -417,56 +418,10 @@ impl<'w> Session<'w> {
         Ok(lane)
     }
 
-    /// What holds for engines and money in the whole run holds for this lane.
-    fn with_engines(&self, mut lane: Lane) -> Lane {
-        if let Some(roster) = &self.roster {
-            lane.roster.clone_from(roster);
-        }
-        lane.resume.clone_from(&self.resume);
-        // What the lane's own ledger knows is asked of it; it may have been lost meanwhile.
-        let known = of_run(&lane.ledger, &self.run);
-        let charges = self
-            .charged
-            .iter()
-            .map(|(spec, charge)| match *spec == lane.ledger.spec {
-                true => charge.beyond(known),
-                false => *charge,
-            });
-        lane.elsewhere = charges.fold(self.planning_charged, Charge::plus);
-        lane
-    }
-
     /// Says what taking the lane up brought to light.
     fn tell(&self, lane: &Lane, notes: Vec<EventKind>) {
         for kind in notes {
             (self.recorder)(Some(&lane.ledger.spec), None, kind);
-        }
-    }
-
-    /// Engines that told an earlier run how long they are limited are not asked before that.
-    fn remember_limits<'l>(&mut self, ledgers: impl Iterator<Item = &'l Ledger>) {
-        if self.roster.is_none() {
-            let mut roster = Roster::new(&self.policy().engines);
-            if !self.restart.forget_failures {
-                roster.remember(ledgers, self.shells.clock.now());
-            }
-            self.roster = Some(roster);
-        }
-    }
-
-    fn policy(&self) -> Policy {
-        let policy = reports::policy(self.world, self.run.clone(), self.scope.remote.as_deref());
-        let engines = self.shells.engines.iter();
-        let resumes = !self.restart.forget_failures;
-        let named = engines.clone().filter(|e| resumes && e.names_sessions);
-        Policy {
-            engines: engines.map(|e| e.engine.name().to_owned()).collect(),
-            names_sessions: named.map(|e| e.engine.name().to_owned()).collect(),
-            patience: Patience {
-                until: self.waits_until,
-                ..policy.patience
-            },
-            ..policy
         }
     }
 

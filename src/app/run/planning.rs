@@ -15,7 +15,7 @@ use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
 use crate::driver::Control;
 use crate::engines::agent::{AskBounds, PlanningError, ask_plan};
-use crate::model::{ChunkPlan, EngineError, EventKind, PlanningSpent, Spec, SpecId};
+use crate::model::{ChunkPlan, EventKind, PlanningSpent, Spec, SpecId};
 use crate::ports::{ChatModel, StopSignal};
 use std::rc::Rc;
 
@@ -183,9 +183,8 @@ impl Session<'_> {
             (&plan, &engine, &mut self.roster)
         {
             let (policy, now) = (retry(&self.world.settings), self.shells.clock.now());
-            // Who names a time, or refuses the key, is not asked to build either; who stumbled may be.
-            let is_out = matches!(error, EngineError::Auth { .. } | EngineError::Credit { .. });
-            if is_out || error.until().is_some() {
+            // Who names a time is not asked to build before it either; who stumbled may be.
+            if error.until().is_some() {
                 roster.failed(engine, (u32::MAX, error), &policy, now, 0.5);
             }
         }

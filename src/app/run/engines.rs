@@ -1,0 +1,56 @@
+//! What holds for engines and money in the whole run, from lane to lane.
+
+use super::Session;
+use crate::app::reports;
+use crate::core::budget::{Charge, of_run};
+use crate::core::lane::{Lane, Policy};
+use crate::core::roster::{Patience, Roster};
+use crate::model::Ledger;
+
+impl Session<'_> {
+    /// What holds for engines and money in the whole run holds for this lane.
+    pub(super) fn with_engines(&self, mut lane: Lane) -> Lane {
+        if let Some(roster) = &self.roster {
+            lane.roster.clone_from(roster);
+        }
+        lane.resume.clone_from(&self.resume);
+        // What the lane's own ledger knows is asked of it; it may have been lost meanwhile.
+        let known = of_run(&lane.ledger, &self.run);
+        let charges = self
+            .charged
+            .iter()
+            .map(|(spec, charge)| match *spec == lane.ledger.spec {
+                true => charge.beyond(known),
+                false => *charge,
+            });
+        lane.elsewhere = charges.fold(self.planning_charged, Charge::plus);
+        lane
+    }
+
+    /// Engines that told an earlier run how long they are limited are not asked before that.
+    pub(super) fn remember_limits<'l>(&mut self, ledgers: impl Iterator<Item = &'l Ledger>) {
+        if self.roster.is_none() {
+            let mut roster = Roster::new(&self.policy().engines);
+            if !self.restart.forget_failures {
+                roster.remember(ledgers, self.shells.clock.now());
+            }
+            self.roster = Some(roster);
+        }
+    }
+
+    pub(super) fn policy(&self) -> Policy {
+        let policy = reports::policy(self.world, self.run.clone(), self.scope.remote.as_deref());
+        let engines = self.shells.engines.iter();
+        let resumes = !self.restart.forget_failures;
+        let named = engines.clone().filter(|e| resumes && e.names_sessions);
+        Policy {
+            engines: engines.map(|e| e.engine.name().to_owned()).collect(),
+            names_sessions: named.map(|e| e.engine.name().to_owned()).collect(),
+            patience: Patience {
+                until: self.waits_until,
+                ..policy.patience
+            },
+            ..policy
+        }
+    }
+}
