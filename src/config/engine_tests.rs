@@ -283,6 +283,30 @@ model = 'opus'
 }
 
 #[test]
+fn the_lower_of_two_files_bounds_the_turns() {
+    for (user, repo, want, origin) in [
+        ("max_turns = 5", "max_turns = 9", 5, format!("{USER}:2")),
+        ("max_turns = 5", "max_turns = 3", 3, format!("{REPO}:2")),
+        ("model = 'u'", "max_turns = 90", 90, format!("{REPO}:2")),
+    ] {
+        let case = Case {
+            user: &format!("[engine.openai]\n{user}"),
+            repo: &format!("[engine.openai]\n{repo}"),
+            ..Case::default()
+        };
+        let settings = case.settings();
+        let turns = &settings.engines["openai"].chat.max_turns;
+        assert_eq!((**turns, turns.origin.to_string()), (want, origin.clone()));
+        let key = "engine.openai.max_turns";
+        let listed = settings.set.iter().find(|set| set.key == key).unwrap();
+        assert_eq!(
+            (listed.value.clone(), listed.origin.to_string()),
+            (want.to_string(), origin)
+        );
+    }
+}
+
+#[test]
 fn files_are_merged_key_by_key() {
     let case = Case {
         user: "[engine.openai]\nmodel = 'u'\nmax_turns = 5\ntoken_env = 'K'",

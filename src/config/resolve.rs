@@ -112,8 +112,8 @@ pub(super) fn resolve(
         claude: ClaudeSettings {
             path: r.program("claude.path"),
             args: r.get("claude.args", decode::list),
-            max_turns: r.optional("claude.max_turns", decode::count),
-            max_budget_usd: r.optional("claude.max_budget_usd", decode::dollars),
+            max_turns: r.cap("claude.max_turns", decode::count),
+            max_budget_usd: r.cap("claude.max_budget_usd", decode::dollars),
         },
         set: Vec::new(),
     };

@@ -649,6 +649,36 @@ fn variables_are_read_as_words() {
 }
 
 #[test]
+fn the_lower_of_two_files_bounds_a_claude_run() {
+    let (low, high) = (
+        "claude.max_turns = 5\nclaude.max_budget_usd = 1.5",
+        "claude.max_turns = 9\nclaude.max_budget_usd = 20",
+    );
+    for (user, repo, turns, usd) in [
+        (low, high, 5, 1.5),
+        (high, low, 5, 1.5),
+        ("", high, 9, 20.0),
+        (high, "", 9, 20.0),
+    ] {
+        let s = Case {
+            user,
+            repo,
+            ..Case::default()
+        }
+        .settings();
+        let got = (s.claude.max_turns.value, s.claude.max_budget_usd.value);
+        assert_eq!(got, (Some(turns), Some(usd)), "{user:?} {repo:?}");
+    }
+    let s = Case {
+        user: low,
+        env: &[("CODELICIOUS_CLAUDE_MAX_TURNS", "70")],
+        ..Case::default()
+    }
+    .settings();
+    assert_eq!(s.claude.max_turns.value, Some(70), "the environment wins");
+}
+
+#[test]
 fn protective_lists_add_up() {
     let case = Case {
         user: "log.redact = ['A']\nenv.pass = ['P']",

@@ -216,6 +216,31 @@ impl EngineReader<'_, '_, '_> {
 
     /// The highest layer's value of a field, else its default.
     fn read<T>(&mut self, name: &'static str, decode: Decode<T>) -> Value<Option<T>> {
+        self.read_where(name, decode, |_, _| true)
+    }
+
+    /// The same for a bound: of the two files the lower one counts, so that no repository can raise what its user
+    /// wrote down. The default is nobody's word.
+    fn read_cap<T: PartialOrd>(
+        &mut self,
+        name: &'static str,
+        decode: Decode<T>,
+    ) -> Value<Option<T>> {
+        self.read_where(name, decode, |found, given| {
+            let is_raised = is_repositorys(&given.origin)
+                && found.origin != Origin::Default
+                && found.value <= given.value;
+            !is_raised
+        })
+    }
+
+    /// The last value that takes the place of those below it.
+    fn read_where<T>(
+        &mut self,
+        name: &'static str,
+        decode: Decode<T>,
+        replaces: impl Fn(&Value<Option<T>>, &Value<Option<T>>) -> bool,
+    ) -> Value<Option<T>> {
         let Some(field) = engine_field(name) else {
             return Value {
                 value: None,
@@ -233,10 +258,14 @@ impl EngineReader<'_, '_, '_> {
         for given in self.given.remove(name).unwrap_or_default() {
             match decode(&given.item, field.kind, Form::Toml) {
                 Ok(value) => {
-                    found = Value {
+                    let value = Value {
                         value: Some(value),
                         origin: given.origin.clone(),
+                    };
+                    if !replaces(&found, &value) {
+                        continue;
                     }
+                    found = value;
                 }
                 Err(fault) => self
                     .r
@@ -279,7 +308,7 @@ impl EngineReader<'_, '_, '_> {
                 .map(Option::unwrap_or_default),
             context_tokens: self.read("context_tokens", decode::int),
             max_turns: self
-                .read("max_turns", decode::count)
+                .read_cap("max_turns", decode::count)
                 .map(Option::unwrap_or_default),
         }
     }
