@@ -129,8 +129,10 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     match s {
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("which is no address of another machine"),
         [0, 0, 0, 0, 0, 0, 0, 1] => Some("this machine itself"),
-        // IPv4-mapped, the old IPv4-compatible form, and the two prefixes of NAT64.
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => v4(low),
+        // IPv4-mapped, IPv4-translated (RFC 2765), the old IPv4-compatible form, and the two prefixes of NAT64.
+        [0, 0, 0, 0, 0, 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => v4(low),
         [0, 0, 0, 0, 0, 0, ..] => v4(low).or(Some("an address for tests and protocols only")),
         [0x64, 0xff9b, 1, ..] => Some("an address of a private network"),
         // 6to4 carries an IPv4 address in front.
@@ -190,6 +192,8 @@ mod tests {
             "::ffff:10.0.0.1",
             "::ffff:169.254.169.254",
             "::ffff:0.0.0.0",
+            "::ffff:0:10.0.0.1",
+            "::ffff:0:169.254.169.254",
             "::10.0.0.1",
             "::8.8.8.8",
             "64:ff9b::a00:1",
@@ -216,6 +220,7 @@ mod tests {
             "2606:4700::1111",
             "2001:4860:4860::8888",
             "::ffff:8.8.8.8",
+            "::ffff:0:8.8.8.8",
             "64:ff9b::808:808",
             "2002:808:808::1",
         ] {
