@@ -307,6 +307,7 @@ impl<'a> Fold<'a> {
     /// True when the session that was to be resumed is not there, so that nothing was done in it.
     pub(super) fn session_is_lost(&self, end: &End) -> bool {
         self.session.is_none()
+            && self.words.is_empty()
             && self.spent() == Spent::default()
             && judge::lost(self.config, &self.signs(end))
     }
@@ -320,7 +321,7 @@ impl<'a> Fold<'a> {
         session: Option<&str>,
     ) -> EngineReport {
         let outcome = judge::outcome(self.config, &self.signs(end), answer);
-        let spent = self.spent();
+        let mut spent = self.spent();
         let was_idle = spent == Spent::default() && self.words.is_empty();
         let cost = match (&outcome, end.ended) {
             // A refused key is not charged for, nor is a program that never started to work.
@@ -336,6 +337,10 @@ impl<'a> Fold<'a> {
             }
             // The answer that was on its way may be charged all the same.
             (_, Ended::TimedOut | Ended::Stalled | Ended::Stopped | Ended::ByCaller) => {
+                spent.usage = spent.usage.map(|usage| Usage {
+                    output: None,
+                    ..usage
+                });
                 Cost::Unknown
             }
         };

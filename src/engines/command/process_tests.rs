@@ -319,6 +319,20 @@ fn a_fix_turn_resumes_and_a_lost_session_starts_afresh() {
 }
 
 #[test]
+fn what_printed_words_did_not_lose_its_session() {
+    let table = "args = [\"new\"]\nresume_args = [\"resume\", \"{session}\"]\nprompt = \"stdin\"\nformat = \"text\"";
+    for (script, calls) in [
+        ("echo 'I edited a.py'; exit 1", "resume s-0\n"),
+        ("case $1 in resume) exit 1;; esac", "resume s-0\nnew\n"),
+    ] {
+        let mut stage = Stage::new(table, &format!("echo \"$*\" >> ../calls; {script}"));
+        stage.job.session = Session::Continue("s-0".to_owned());
+        stage.run();
+        assert_eq!(stage.read("calls"), calls, "{script}");
+    }
+}
+
+#[test]
 fn a_session_that_counts_on_is_counted_once() {
     let mut stage = Stage::new(
         RESUMABLE,

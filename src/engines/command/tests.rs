@@ -501,10 +501,12 @@ fn tokens_and_dollars() {
         "free, because somebody said so"
     );
     // What was on its way when we ended it may be charged.
-    assert_eq!(
-        report(&opencode, &[step(0.01)], &end(Ended::Stopped, 143, "")).cost,
-        Cost::Unknown
-    );
+    for (ended, is_known) in [(Ended::Stopped, false), (Ended::Itself, true)] {
+        let got = report(&opencode, &[step(0.01)], &end(ended, 143, ""));
+        assert_eq!(got.cost != Cost::Unknown, is_known, "{ended:?}");
+        assert_eq!(got.usage.output.is_some(), is_known, "{ended:?}");
+        assert!(got.usage.input.is_some(), "{ended:?}");
+    }
 }
 
 #[test]
