@@ -32,8 +32,9 @@ impl Worst {
             Some(last) if bytes >= last.bytes => {
                 last.tokens.saturating_add(at_most(bytes - last.bytes))
             }
-            // The conversation was shortened: it has no more than it had.
-            Some(last) => last.tokens.min(at_most(bytes)),
+            // The conversation was shortened and what is left may be the denser part of it, so nothing that was
+            // measured bounds it.
+            Some(_) => at_most(bytes),
         };
         Self {
             input,
@@ -251,7 +252,9 @@ mod tests {
             (1001, None, None, 501, 0),
             (1001, last(200, 1000), Some(50), 201, 50),
             (3000, last(200, 1000), Some(50), 1200, 50),
-            (900, last(200, 1000), Some(50), 200, 50),
+            // Of 10 kB English text and 1 kB of dense one, the dense one is left.
+            (1000, last(300, 11_000), Some(50), 500, 50),
+            (900, last(200, 1000), Some(50), 450, 50),
             (100, last(200, 1000), Some(50), 50, 50),
         ] {
             assert_eq!(
