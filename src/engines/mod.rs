@@ -2,6 +2,7 @@
 //! HTTP. Each is an [`crate::ports::Engine`].
 
 pub mod agent;
+mod charge;
 pub mod claude_code;
 pub mod command;
 pub mod http;

@@ -7,6 +7,7 @@ use crate::core::planner::{
     schema, windows,
 };
 use crate::core::tokens::estimate;
+use crate::engines::charge::watched;
 use crate::model::{Allowance, ChunkId, Cost, EngineError, PlanningSpent};
 use crate::ports::{ChatMessage, ChatModel, ChatReply, ChatRequest, Finish, StopSignal, ToolSpec};
 use std::time::Duration;
@@ -160,20 +161,24 @@ impl Talk<'_> {
         }
         self.afford(request)?;
         self.spent.asks += 1;
-        let error = tokio::select! {
+        // Given up by us, it is open whether the model went on answering.
+        let (error, is_lost) = tokio::select! {
             biased;
-            () = self.stop.raised() => PlanningError::Stopped,
-            () = tokio::time::sleep_until(self.deadline) => PlanningError::TimedOut(self.bounds.timeout),
-            reply = self.model.reply(request) => match reply {
-                Ok(reply) => {
-                    self.spent.usage = self.spent.usage.plus(reply.usage);
-                    self.spent.cost = self.spent.cost.plus(reply.cost);
-                    return Ok(reply);
+            () = self.stop.raised() => (PlanningError::Stopped, true),
+            () = tokio::time::sleep_until(self.deadline) => (PlanningError::TimedOut(self.bounds.timeout), true),
+            asked = watched(self.model.reply(request)) => {
+                let is_lost = asked.may_be_charged();
+                match asked.result {
+                    Ok(reply) => {
+                        self.spent.usage = self.spent.usage.plus(reply.usage);
+                        self.spent.cost = self.spent.cost.plus(reply.cost);
+                        return Ok(reply);
+                    }
+                    Err(error) => (PlanningError::Engine(error), is_lost),
                 }
-                Err(error) => PlanningError::Engine(error),
             },
         };
-        if may_be_charged(&error) {
+        if is_lost {
             self.spent.cost = Cost::Unknown;
         }
         Err(error)
@@ -218,36 +223,6 @@ fn size(message: &ChatMessage) -> u64 {
             let calls = calls.iter().map(|c| estimate(&c.arguments.to_string()));
             estimate(text) + calls.sum::<u64>()
         }
-    }
-}
-
-/// True for an end that leaves open whether the model went on answering, and for whose account.
-fn may_be_charged(error: &PlanningError) -> bool {
-    match error {
-        PlanningError::TimedOut(_) | PlanningError::Stopped => true,
-        PlanningError::TooLong(_)
-        | PlanningError::Malformed(_)
-        | PlanningError::Empty
-        | PlanningError::Budget(_) => false,
-        PlanningError::Engine(error) => match error {
-            EngineError::Stalled { .. }
-            | EngineError::NoAnswer { .. }
-            | EngineError::TimedOut { .. }
-            | EngineError::TurnLimit { .. }
-            | EngineError::Refusal { .. }
-            | EngineError::Protocol { .. }
-            | EngineError::Transient { .. } => true,
-            EngineError::RateLimited { .. }
-            | EngineError::Overloaded { .. }
-            | EngineError::NoConnection { .. }
-            | EngineError::Auth { .. }
-            | EngineError::Credit { .. }
-            | EngineError::ContextTooLong { .. }
-            | EngineError::InvalidRequest { .. }
-            | EngineError::Budget { .. }
-            | EngineError::AllowanceSpent { .. }
-            | EngineError::NotStarted { .. } => false,
-        },
     }
 }
 

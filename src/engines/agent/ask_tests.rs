@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
+use crate::engines::charge::answer_began;
 use crate::model::{Cost, Price, Spec, SpecId, Usage};
 use crate::ports::{LocalBoxFuture, StopHandle};
 use crate::spec::{ParseOptions, parse};
@@ -15,6 +16,8 @@ struct Spy {
     inner: ReplayModel,
     asked: RefCell<Vec<ChatRequest>>,
     cut: bool,
+    /// Its answer begins, whatever comes of it.
+    begins: bool,
     stops: Option<StopHandle>,
     /// Dollars for a million tokens of any kind, and the longest reply.
     costs: Option<(Option<f64>, u64)>,
@@ -26,6 +29,7 @@ impl Spy {
             inner: ReplayModel::new(Cassette::parse("tape", tape).unwrap()),
             asked: RefCell::default(),
             cut: false,
+            begins: false,
             stops: None,
             costs: None,
         }
@@ -59,6 +63,9 @@ impl ChatModel for Spy {
             handle.raise();
         }
         Box::pin(async move {
+            if self.begins {
+                answer_began();
+            }
             let reply = self.inner.reply(request).await?;
             Ok(match self.cut {
                 true => ChatReply {
@@ -214,6 +221,12 @@ fn errors_of_the_model_end_the_asking() {
             "{kind}"
         );
         assert_eq!((got.spent.asks, got.spent.cost), (1, cost), "{kind}");
+        let begun = Spy {
+            begins: true,
+            ..Spy::of(&line.to_string())
+        };
+        let spent = ask(&begun).spent;
+        assert_eq!(spent.cost, Cost::Unknown, "{kind}, in the middle of it");
     }
 }
 

@@ -198,29 +198,6 @@ impl Purse {
     }
 }
 
-/// True where a provider may charge for a request that failed so: it had begun to work on it.
-pub(super) fn may_be_charged(error: &EngineError) -> bool {
-    match error {
-        EngineError::Transient { .. }
-        | EngineError::NoAnswer { .. }
-        | EngineError::Stalled { .. }
-        | EngineError::TimedOut { .. }
-        | EngineError::Protocol { .. }
-        | EngineError::Refusal { .. } => true,
-        EngineError::RateLimited { .. }
-        | EngineError::Overloaded { .. }
-        | EngineError::Credit { .. }
-        | EngineError::Auth { .. }
-        | EngineError::ContextTooLong { .. }
-        | EngineError::InvalidRequest { .. }
-        | EngineError::NoConnection { .. }
-        | EngineError::TurnLimit { .. }
-        | EngineError::Budget { .. }
-        | EngineError::AllowanceSpent { .. }
-        | EngineError::NotStarted { .. } => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

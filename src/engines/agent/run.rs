@@ -1,12 +1,13 @@
 //! One engine run: ask, carry out, answer, until there is an ending.
 
-use super::budget::{Measured, Purse, Worst, frame, may_be_charged, room, size};
+use super::budget::{Measured, Purse, Worst, frame, room, size};
 use super::history::{push_user, said, shorten};
 use super::lane::Lane;
 use super::tools::{self, Changed, Done, Output, Request, Site, Stopped, TOOLS};
 use super::turn::{CUT_CALL, Circle, Next, Turns};
 use super::{AgentEngine, Conversation};
 use crate::core::retry::{Decision, should_retry};
+use crate::engines::charge::{Watched, watched};
 use crate::model::{Cost, EngineError, EngineOutcome, Usage};
 use crate::ports::{
     ChatMessage, ChatReply, ChatRequest, EngineJob, EngineProgress, Finish, StopSignal, ToolCall,
@@ -148,7 +149,11 @@ impl Talk<'_> {
         let mut failures = 0;
         loop {
             self.purse.admit(worst).map_err(EngineOutcome::Failed)?;
-            let error = match self.request(worst).await? {
+            let asked = self.request(worst).await?;
+            if asked.may_be_charged() {
+                self.purse.lost(worst);
+            }
+            let error = match asked.result {
                 Ok(reply) => {
                     self.purse.replied(reply.usage, reply.cost, worst);
                     self.measured = reply.usage.input.map(|input| Measured {
@@ -159,9 +164,6 @@ impl Talk<'_> {
                 }
                 Err(error) => error,
             };
-            if may_be_charged(&error) {
-                self.purse.lost(worst);
-            }
             failures += 1;
             match self.pause_after(failures, &error) {
                 Some(pause) => self.wait(pause, &error).await?,
@@ -172,10 +174,7 @@ impl Talk<'_> {
 
     /// Sends one request and waits for its end: not past a stop or the end of the run. The model itself gives up when
     /// nothing comes.
-    async fn request(
-        &mut self,
-        worst: Worst,
-    ) -> Result<Result<ChatReply, EngineError>, EngineOutcome> {
+    async fn request(&mut self, worst: Worst) -> Result<Watched<ChatReply>, EngineOutcome> {
         if self.stop.is_raised() {
             return Err(EngineOutcome::Interrupted);
         }
@@ -183,7 +182,7 @@ impl Talk<'_> {
             biased;
             () = self.stop.raised() => EngineOutcome::Interrupted,
             () = tokio::time::sleep_until(self.deadline) => self.timed_out(),
-            reply = self.engine.model.reply(&self.request) => return Ok(reply),
+            asked = watched(self.engine.model.reply(&self.request)) => return Ok(asked),
         };
         // The reply that was given up may be charged all the same.
         self.purse.lost(worst);

@@ -3,6 +3,7 @@
 use super::tests::{At, Half, Seen, job_in};
 use super::*;
 use crate::core::retry::{Decision, should_retry};
+use crate::engines::charge::answer_began;
 use crate::model::{Allowance, Cost, EngineError, EngineOutcome, Price, Usage};
 use crate::ports::{ChatReply, ChatRequest, Finish, ToolCall};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,6 +17,9 @@ type Asked = Rc<RefCell<Vec<(DateTime<Utc>, Vec<ChatMessage>)>>>;
 
 /// What one request comes to, and how long that takes.
 type Step = (Duration, Result<ChatReply, EngineError>);
+
+/// Said by an overload that breaks off an answer.
+const MIDWAY: &str = "broke off";
 
 /// A model that plays steps and keeps when it was asked what.
 struct Script {
@@ -48,6 +52,10 @@ impl ChatModel for Script {
             self.asked.borrow_mut().push(asked);
             let (time, result) = self.steps.borrow_mut().pop_front().expect("a step is left");
             tokio::time::sleep(time).await;
+            if matches!(&result, Err(EngineError::Overloaded { message, .. }) if message == MIDWAY)
+            {
+                answer_began();
+            }
             result
         })
     }
@@ -277,6 +285,34 @@ fn a_stop_ends_a_wait() {
             (EngineOutcome::Interrupted, Cost::Usd(0.0))
         );
         assert_eq!(play.clock.now(), at(5));
+    });
+}
+
+#[test]
+fn an_answer_that_broke_off_counts_at_its_worst() {
+    let overloaded = |message: &str| {
+        now(Err(EngineError::Overloaded {
+            until: None,
+            message: message.to_owned(),
+        }))
+    };
+    in_paused_time(async {
+        let mut used = Vec::new();
+        for message in ["not now", MIDWAY] {
+            let play = Play::new(vec![overloaded(message), now(Ok(done()))]);
+            let job = EngineJob {
+                allowance: Allowance {
+                    tokens: Some(100_000),
+                    usd: None,
+                },
+                ..play.job()
+            };
+            let (report, _) = play.report(&job).await;
+            assert!(matches!(report.outcome, EngineOutcome::Completed(_)));
+            used.push(report.usage.total().unwrap());
+        }
+        // Twice the same request at its worst, against once.
+        assert_eq!(used[1], 2 * used[0], "{used:?}");
     });
 }
 

@@ -157,15 +157,16 @@ pub(super) fn of_status(
     judge(status, &headers, said, speaker, now)
 }
 
-/// An error in the middle of an answer that began as a success.
-pub(super) fn within_stream(said: &Said, speaker: &Speaker<'_>, now: DateTime<Utc>) -> EngineError {
-    judge(
-        said.status_within_stream(),
-        &said.headers,
-        said,
-        speaker,
-        now,
-    )
+/// An error within an answer whose status was that of a success. `headers` are the answer's own, where the error is
+/// all of it.
+pub(super) fn within_stream(
+    said: &Said,
+    mut headers: Headers,
+    speaker: &Speaker<'_>,
+    now: DateTime<Utc>,
+) -> EngineError {
+    headers.extend(said.headers.clone());
+    judge(said.status_within_stream(), &headers, said, speaker, now)
 }
 
 fn judge(

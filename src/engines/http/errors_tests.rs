@@ -149,7 +149,12 @@ fn an_error_within_a_stream_means_what_its_status_would() {
         ),
     ] {
         assert_eq!(
-            kind(&within_stream(&Said::of(&body), &speaker, now())),
+            kind(&within_stream(
+                &Said::of(&body),
+                Headers::default(),
+                &speaker,
+                now()
+            )),
             want,
             "{body}"
         );

@@ -6,6 +6,7 @@ use super::errors::{Said, Speaker, of_status, shown, within_stream};
 use super::retry_after::Headers;
 use super::sse::{Decoder, Event};
 use crate::core::redact::Redactor;
+use crate::engines::charge::answer_began;
 use crate::model::EngineError;
 use crate::ports::Clock;
 use std::rc::Rc;
@@ -141,6 +142,7 @@ impl Exchange {
         fold: &mut dyn Fold,
     ) -> Result<(), EngineError> {
         let mut decoder = Decoder::default();
+        let mut has_begun = false;
         while !fold.is_over() {
             let patience = if fold.is_whole() {
                 stall.min(FORMALITIES)
@@ -174,7 +176,14 @@ impl Exchange {
                 if fold.is_over() {
                     break;
                 }
-                fold.event(&event).map_err(|e| self.broken(e))?;
+                // What the answer's head says is about its first words.
+                let head = match has_begun {
+                    false => Some(&answer.headers),
+                    true => None,
+                };
+                fold.event(&event).map_err(|e| self.broken(e, head))?;
+                has_begun = true;
+                answer_began();
             }
         }
         Ok(())
@@ -191,7 +200,9 @@ impl Exchange {
         while let Some(piece) = answer.piece(stall).await? {
             body.extend_from_slice(piece.as_ref());
         }
-        fold.body(&body).map_err(|e| self.broken(e))?;
+        let head = Some(&answer.headers);
+        fold.body(&body).map_err(|e| self.broken(e, head))?;
+        answer_began();
         if fold.is_whole() {
             Ok(())
         } else {
@@ -202,9 +213,13 @@ impl Exchange {
         }
     }
 
-    fn broken(&self, broken: Broken) -> EngineError {
+    /// What ended a fold; `head` is what the answer began with, where nothing else of it came.
+    fn broken(&self, broken: Broken, head: Option<&Headers>) -> EngineError {
         match broken {
-            Broken::Said(said) => within_stream(&said, &self.speaker(), self.clock.now()),
+            Broken::Said(said) => {
+                let head = head.cloned().unwrap_or_default();
+                within_stream(&said, head, &self.speaker(), self.clock.now())
+            }
             Broken::NotUnderstood(text, why) => {
                 let text = &text[..text.floor_char_boundary(SHOWN)];
                 super::protocol(format!(

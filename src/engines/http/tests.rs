@@ -1,6 +1,7 @@
 //! Requests as bytes, and both models against a real server on loopback.
 
 use super::*;
+use crate::engines::charge::watched;
 use crate::model::{ChunkId, SpecId};
 use crate::ports::{ChatModel, ChatReply, ChatRequest, Clock, Finish, ToolSpec};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -627,6 +628,92 @@ fn failures_of_a_server() {
         let (reply, _) = openai_answers(vec![answered]);
         let error = reply.expect_err(what);
         assert!(check(&error), "{what}: {error:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_had_begun_may_be_charged_whatever_it_ends_with() {
+    let openai_begins = "data: {\"choices\":[{\"delta\":{\"content\":\"I be\"}}]}\n\n";
+    let openai_error = "data: {\"error\":{\"code\":529,\"message\":\"busy\"}}\n\n";
+    let begins = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":900}}}\n\n";
+    let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    let full = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"model_context_window_exceeded\"}}\n\n\
+                event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    type Check = fn(&EngineError) -> bool;
+    let overloaded: Check = |e| matches!(e, EngineError::Overloaded { .. });
+    let too_long: Check = |e| matches!(e, EngineError::ContextTooLong { .. });
+    for (is_openai, kind, body, check, charged) in [
+        (
+            true,
+            STREAM,
+            format!("{openai_begins}{openai_error}"),
+            overloaded,
+            true,
+        ),
+        (true, STREAM, openai_error.to_owned(), overloaded, false),
+        (false, STREAM, format!("{begins}{error}"), overloaded, true),
+        (false, STREAM, error.to_owned(), overloaded, false),
+        (
+            false,
+            JSON,
+            r#"{"type":"error","error":{"type":"overloaded_error"}}"#.to_owned(),
+            overloaded,
+            false,
+        ),
+        (false, STREAM, format!("{begins}{full}"), too_long, true),
+        (
+            false,
+            JSON,
+            r#"{"content":[],"stop_reason":"model_context_window_exceeded"}"#.to_owned(),
+            too_long,
+            true,
+        ),
+    ] {
+        let server = Server::new(vec![answer("200 OK", kind, &body)]);
+        let config = config(&server.address);
+        let model: Box<dyn ChatModel> = match is_openai {
+            true => Box::new(openai(config)),
+            false => Box::new(AnthropicModel::new(config, Rc::new(Fixed)).unwrap()),
+        };
+        let asked = request(vec![user("build it")]);
+        let watched = block_on(watched(model.reply(&asked)));
+        assert_eq!(watched.may_be_charged(), charged, "{body}");
+        let error = watched.result.expect_err("no reply");
+        assert!(check(&error), "{body}: {error:?}");
+        server.requests();
+    }
+}
+
+#[test]
+fn an_error_that_is_all_of_a_good_answer_is_read_with_its_head() {
+    let limited = r#"{"error":{"code":429,"message":"slow down"}}"#;
+    let event = format!("data: {limited}\n\n");
+    let late = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"I be\"}}}}]}}\n\n{event}");
+    // A quarter of an hour behind the clock here, which says 08:00:00.
+    let dated =
+        "date: Fri, 15 Jan 2027 07:45:00 GMT\r\nretry-after: Fri, 15 Jan 2027 07:45:30 GMT\r\n";
+    for (kind, body, headers, seconds) in [
+        (JSON, limited, "retry-after: 7\r\n", Some(7)),
+        (
+            JSON,
+            limited,
+            "x-ratelimit-reset-tokens: 6m0s\r\n",
+            Some(360),
+        ),
+        (JSON, limited, dated, Some(30)),
+        (STREAM, &event, "retry-after: 7\r\n", Some(7)),
+        // What stood in the head was said of the answer's beginning.
+        (STREAM, &late, "retry-after: 7\r\n", None),
+    ] {
+        let server = Server::new(vec![answer("200 OK", &format!("{kind}{headers}"), body)]);
+        let error = ask(&openai(config(&server.address))).expect_err("no reply");
+        let until = seconds.map(|s| Fixed.now() + TimeDelta::seconds(s));
+        assert!(
+            matches!(error, EngineError::RateLimited { .. }),
+            "{error:?}"
+        );
+        assert_eq!(error.until(), until, "{body} {headers}");
+        server.requests();
     }
 }
 
