@@ -5,4 +5,5 @@ pub mod agent;
 mod charge;
 pub mod claude_code;
 pub mod command;
+mod duration;
 pub mod http;

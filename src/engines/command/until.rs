@@ -4,6 +4,7 @@
 
 use super::fields::Scalar;
 use super::words;
+use crate::engines::duration;
 use chrono::{
     DateTime, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
 };
@@ -78,18 +79,14 @@ fn clock<Z: TimeZone>(text: &str, now: DateTime<Utc>, zone: &Z) -> Option<DateTi
         [time, half, ..] => today(time_of_day(time, half)?, here),
         _ => return None,
     };
-    Some(
-        zone.from_local_datetime(&at)
-            .earliest()?
-            .with_timezone(&Utc),
-    )
+    // In the hour that an autumn repeats the later one counts: a wait in vain is worse than a long one.
+    Some(zone.from_local_datetime(&at).latest()?.with_timezone(&Utc))
 }
 
-/// A clock time without a date is of the day on which it was written; just after midnight that was yesterday's,
-/// or it means the day that comes.
+/// A clock time without a date is the next such time; one that is gone by for less than an hour was read late.
 fn today(time: NaiveTime, here: NaiveDateTime) -> NaiveDateTime {
     let at = here.date().and_time(time);
-    match here - at > TimeDelta::hours(12) {
+    match here - at > TimeDelta::hours(1) {
         true => at.checked_add_days(Days::new(1)).unwrap_or(at),
         false => at,
     }
@@ -102,35 +99,8 @@ fn time_of_day(time: &str, half: &str) -> Option<NaiveTime> {
 
 /// `2 days 3 hours 5 minutes`, `1h30m`, `20s`, `1.5 seconds`.
 pub(in crate::engines) fn duration(text: &str) -> Option<TimeDelta> {
-    let mut rest = text.trim_start();
-    let mut seconds = 0.0;
-    let mut any = false;
-    loop {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let Ok(number) = rest[..digits].trim_end_matches('.').parse::<f64>() else {
-            break;
-        };
-        let after = rest[digits..].trim_start();
-        let unit = after
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(after.len());
-        let one = match after[..unit].to_ascii_lowercase().as_str() {
-            "ms" => 0.001,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600.0,
-            "d" | "day" | "days" => 86_400.0,
-            "w" | "week" | "weeks" => 604_800.0,
-            _ => break,
-        };
-        seconds += number * one;
-        any = true;
-        rest = after[unit..].trim_start_matches([' ', ',']);
-        rest = rest.strip_prefix("and ").unwrap_or(rest).trim_start();
-    }
-    let in_bounds = any && seconds <= 86_400.0 * 366.0;
+    let (seconds, _) = duration::leading(text)?;
+    let in_bounds = seconds <= 86_400.0 * 366.0;
     #[allow(clippy::cast_possible_truncation, reason = "bounded in the line above")]
     in_bounds.then(|| TimeDelta::milliseconds((seconds * 1e3).ceil() as i64))
 }
@@ -138,7 +108,7 @@ pub(in crate::engines) fn duration(text: &str) -> Option<TimeDelta> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::FixedOffset;
+    use chrono::{FixedOffset, MappedLocalTime};
 
     fn now() -> DateTime<Utc> {
         "2026-11-20T17:30:00Z".parse().unwrap()
@@ -160,6 +130,9 @@ mod tests {
             ),
             ("or try again at 6:29 pm", "2026-11-20T17:29:00+00:00"),
             ("try again at 12:10 AM.", "2026-11-20T23:10:00+00:00"),
+            ("try again at 5:30 PM", "2026-11-20T16:30:00+00:00"),
+            ("try again at 5:29 PM", "2026-11-21T16:29:00+00:00"),
+            ("try again at 9:00 AM", "2026-11-21T08:00:00+00:00"),
             (
                 "Try again at Nov 21st, 2026 1:00 AM.",
                 "2026-11-21T00:00:00+00:00",
@@ -197,6 +170,40 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    /// A zone that is in the hour which it repeats, all the time.
+    #[derive(Clone)]
+    struct Autumn;
+
+    impl TimeZone for Autumn {
+        type Offset = FixedOffset;
+
+        fn from_offset(_: &FixedOffset) -> Self {
+            Self
+        }
+        fn offset_from_local_date(&self, _: &NaiveDate) -> MappedLocalTime<FixedOffset> {
+            MappedLocalTime::Ambiguous(hours_east(2), hours_east(1))
+        }
+        fn offset_from_local_datetime(&self, _: &NaiveDateTime) -> MappedLocalTime<FixedOffset> {
+            MappedLocalTime::Ambiguous(hours_east(2), hours_east(1))
+        }
+        fn offset_from_utc_date(&self, _: &NaiveDate) -> FixedOffset {
+            hours_east(2)
+        }
+        fn offset_from_utc_datetime(&self, _: &NaiveDateTime) -> FixedOffset {
+            hours_east(2)
+        }
+    }
+
+    fn hours_east(hours: i32) -> FixedOffset {
+        FixedOffset::east_opt(hours * 3_600).unwrap()
+    }
+
+    #[test]
+    fn of_a_repeated_hour_the_later_one_counts() {
+        let at = in_words(&["at".to_owned()], "at 7:45 PM", now(), &Autumn);
+        assert_eq!(at.unwrap().to_rfc3339(), "2026-11-20T18:45:00+00:00");
     }
 
     #[test]

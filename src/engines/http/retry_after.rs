@@ -11,8 +11,9 @@
 //! | `x-ratelimit-reset`, `ratelimit-reset` | the same; OpenRouter gives epoch milliseconds |
 //! | `RateLimit` | `"name";r=0;t=55` (IETF draft; Hugging Face) |
 //! | `anthropic-ratelimit-…-reset` | RFC 3339, of those limits whose `-remaining` is 0 |
-//! | the message | "try again in 5m", "Please retry after 7 seconds" |
+//! | the message | "try again in 5m", "Please retry after 1 minute and 7 seconds" |
 
+use crate::engines::duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -189,7 +190,7 @@ fn resets(headers: &Headers, clock: &ServerClock) -> Vec<Reset> {
         } else if name.starts_with("x-ratelimit-reset") || name == "ratelimit-reset" {
             let left = headers.get(&name.replacen("-reset", "-remaining", 1));
             let at = number(value).or_else(|| {
-                duration(value)
+                duration::leading(value)
                     .filter(|(_, rest)| rest.is_empty())
                     .map(|(s, _)| s)
             });
@@ -229,43 +230,9 @@ fn in_words(message: &str) -> Option<f64> {
     });
     PHRASE
         .find_iter(message)
-        .filter_map(|found| duration(&message[found.end()..]))
+        .filter_map(|found| duration::leading(&message[found.end()..]))
         .map(|(seconds, _)| seconds)
         .max_by(f64::total_cmp)
-}
-
-/// A duration such as `1s`, `6m0s`, `1.5 hours` or `120ms` at the beginning of a text, in seconds, with the text behind
-/// it. A number without a unit is none.
-fn duration(mut text: &str) -> Option<(f64, &str)> {
-    let mut seconds = None;
-    loop {
-        let trimmed = text.trim_start();
-        let digits = trimmed
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(trimmed.len());
-        let (value, behind) = trimmed.split_at(digits);
-        let behind = behind.trim_start();
-        let letters = behind
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(behind.len());
-        let (unit, behind) = behind.split_at(letters);
-        let (Some(value), Some(unit)) = (number(value), unit_of(unit)) else {
-            return seconds.map(|s| (s, text));
-        };
-        seconds = Some(seconds.unwrap_or(0.0) + value * unit);
-        text = behind;
-    }
-}
-
-fn unit_of(word: &str) -> Option<f64> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "ms" | "millisecond" | "milliseconds" => 0.001,
-        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-        "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
-        "d" | "day" | "days" => 86_400.0,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
