@@ -90,11 +90,12 @@ fn tokens_said(usage: Usage, cost: Cost) -> Option<u64> {
 pub(super) fn both(before: (Usage, Cost), more: Usage) -> Usage {
     let is_first = before == (Usage::default(), Cost::Usd(0.0));
     let is_said = |u: Usage| u.input.is_some() && u.output.is_some();
-    let mut usage = before.0.plus(more);
-    if !is_first && !(is_said(before.0) && is_said(more)) {
-        usage.output = None;
+    let usage = before.0.plus(more);
+    let is_all_said = is_first || (is_said(before.0) && is_said(more));
+    Usage {
+        output: usage.output.filter(|_| is_all_said),
+        ..usage
     }
-    usage
 }
 
 /// What the `fixes`-th engine run of an attempt may spend of what the attempt may.
