@@ -32,6 +32,48 @@ fn replayed(texts: &SpecTexts, history: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn marks_of_planned_chunks_are_set_anew_without_their_plan() {
+    let text = |ids: &[&str]| {
+        let mark = |id: &&str| format!("<!-- codelicious: chunk {id} -->\n");
+        format!(
+            "# Shop\n\nWe sell.\n{}",
+            ids.iter().map(mark).collect::<String>()
+        )
+    };
+    let (a, b, c) = (
+        "aaaaaaaaaaaa done",
+        "bbbbbbbbbbbb done",
+        "cccccccccccc done",
+    );
+    let (half, whole) = ("dddddddddddd part 1/2", "dddddddddddd done");
+    let all = text(&[a, b, c, whole]);
+    let history = [
+        text(&[a]),
+        text(&[a, b]),
+        text(&[a, b, half]),
+        text(&[a, b, whole]),
+        text(&[a, b, whole, c]),
+    ];
+    let history: Vec<&str> = history.iter().map(String::as_str).collect();
+    // The first chunk is on the base; what came since is set on top of it, one commit at a time.
+    let texts_then = texts(&all, Some(&text(&[a])));
+    assert_eq!(
+        replayed(&texts_then, &history),
+        [
+            text(&[a]),
+            text(&[a, b]),
+            text(&[a, b, half]),
+            text(&[a, b, whole]),
+            text(&[a, b, whole, c]),
+        ]
+    );
+    // A person took one away since: it is not set again.
+    let without = texts(&text(&[a, c, whole]), Some(&text(&[a])));
+    let last = replayed(&without, &history).pop();
+    assert_eq!(last, Some(text(&[a, whole, c])));
+}
+
+#[test]
 fn marks_are_set_anew_in_the_text_of_the_base() {
     let base = "# Changed\n\n- [x] A1 one\n- [ ] A2 two\n- [ ] A3 three\n- [ ] A4 four\n";
     let history = [

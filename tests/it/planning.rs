@@ -408,6 +408,34 @@ fn a_mark_that_a_person_takes_away_opens_the_chunk_again() {
 }
 
 #[test]
+fn what_a_person_says_of_a_planned_chunk_is_done() {
+    let repo = shop_repo();
+    let config = "[specs]\npaths = [\"notes/shop.md\"]\n[verify]\ncommands = [\"sh check.sh\"]\n";
+    repo.write("codelicious.toml", config);
+    repo.git(&["commit", "-qam", "Name the shop"]);
+    repo.git(&["push", "-q"]);
+    let unsure = json!({"name": "complete_chunk", "arguments": {"summary": "a guess", "confidence": 0.1, "rationale": "who knows"}});
+    let write = builds()[0].clone();
+    let lines = [
+        plan(&shop()),
+        write,
+        json!({"chunk": "*", "calls": [unsure]}),
+    ];
+    build(&repo, &tape(&repo, "unsure.jsonl", &lines)).expect(3);
+    let id = id_of(&repo, "Add a cart");
+    let status = repo.run(&["status"]);
+    assert!(
+        status.stdout.contains(&id),
+        "{}{}",
+        status.stdout,
+        status.stderr
+    );
+    repo.run(&["accept", &format!("notes-shop:{id}")]).expect(0);
+    build(&repo, &builder(&repo)).expect(0);
+    assert_eq!(subjects(&repo), THREE);
+}
+
+#[test]
 fn marks_survive_a_squash_merge_and_a_plan_that_is_lost() {
     let repo = shop_repo();
     repo.git(&["add", SPEC]);
@@ -677,8 +705,28 @@ fn secrets_of_a_spec_reach_neither_the_model_nor_the_plan() {
         format!("# Shop\n\n## Till\n\nThe token is {secret}.\n"),
     );
     let told = json!([{"title": "Use the token", "description": format!("It is {secret}."), "section": "Till"}]);
-    let engine = planner(&repo, "tape.jsonl", &[plan(&told)]);
-    build(&repo, &engine).expect(0);
+    let call = json!({"name": "propose_chunks", "arguments": {"chunks": told}});
+    let server = ModelServer::start(
+        &json!({"rules": [{"tool": "propose_chunks", "answer": {"calls": [call]}}]}),
+    );
+    let endpoint = format!("{}/v1", server.url);
+    let args = [
+        "--engine",
+        "openai",
+        "--endpoint",
+        &endpoint,
+        "--model",
+        "m",
+        "--spec",
+        SPEC,
+    ];
+    repo.run_with(&args, &[("LLM_API_KEY", "sk-dummy")])
+        .expect(0);
+    let asked = server.asked()[0]["body"].to_string();
+    assert!(
+        asked.contains("The token is") && !asked.contains(secret),
+        "{asked}"
+    );
     let plan = repo.git(&["show", &format!("{PLAN}:plan.json")]);
     assert!(
         plan.contains("Use the token") && !plan.contains(secret),
