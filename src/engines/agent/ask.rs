@@ -8,7 +8,7 @@ use crate::core::planner::{
 };
 use crate::core::tokens::estimate;
 use crate::engines::charge::watched;
-use crate::model::{Allowance, ChunkId, Cost, EngineError, PlanningSpent};
+use crate::model::{Allowance, ChunkId, Cost, EngineError, PlanningSpent, Usage};
 use crate::ports::{ChatMessage, ChatModel, ChatReply, ChatRequest, Finish, StopSignal, ToolSpec};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -179,6 +179,12 @@ impl Talk<'_> {
             },
         };
         if is_lost {
+            // A total that leaves it out would pass for all that was used.
+            self.spent.usage = Usage {
+                input: None,
+                output: None,
+                ..self.spent.usage
+            };
             self.spent.cost = Cost::Unknown;
         }
         Err(error)

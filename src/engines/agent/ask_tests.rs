@@ -231,6 +231,21 @@ fn errors_of_the_model_end_the_asking() {
 }
 
 #[test]
+fn a_lost_request_leaves_open_what_was_used() {
+    let bad = json!({"chunk": "plan", "text": "no plan", "usage": {"input": 100, "output": 10}});
+    for (kind, used) in [("auth", Some(110)), ("transient", None)] {
+        let line = json!({"chunk": "plan", "error": {"kind": kind, "message": "no"}});
+        let got = ask(&Spy::of(&format!("{bad}\n{line}")));
+        assert!(matches!(got.planned, Err(PlanningError::Engine(_))));
+        assert_eq!(
+            (got.spent.asks, got.spent.usage.total()),
+            (2, used),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
 fn silence_and_time_have_their_bounds() {
     let hang = json!({"chunk": "plan", "error": {"kind": "hang"}}).to_string();
     let soon = Duration::from_millis(5);
