@@ -38,6 +38,7 @@
 //! | `run` line | `sh -c` line, shown as a Bash tool call with its output |
 //! | `commit` message | `git add -A` and `git commit`, hooks and all |
 //! | `say` text | an assistant text |
+//! | `spend` `{input, cached, output}` | an assistant text that used so many tokens |
 //! | `print` text, `print_hex` digits, `stderr` text | a raw line; raw bytes and a line end; a line on standard error |
 //! | `emit` object | the object as one line, `session_id` added |
 //! | `long_line` n | a line of n bytes |
@@ -65,6 +66,11 @@
 //!
 //! Beside `kind`: `exit` code, `cost` in dollars (0.01), `usage` `{input, cached, output}` (1200, 0, 60),
 //! `turns` (1), `after`: a list of objects printed behind the closing line. A string is short for its kind alone.
+//!
+//! Like the real one it refuses a session id that was used before (with the state folder), asks once more for a declared
+//! ending that did not come, refuses edits of `.git` and `.claude`, prints streamed pieces with `--include-partial-messages`, and
+//! ends with `error_max_budget_usd` when `cost` exceeds `--max-budget-usd`. Unlike the real one it takes relative paths,
+//! makes one message of each step, and asks no model.
 //!
 //! # Log line
 //!
@@ -114,6 +120,7 @@ fn main() {
         );
     }
     let script = Script::load();
+    options.refuse_used_session();
     let mut call = Call::new(options, prompt);
     call.log(&argv);
     if call.session_is_lost(&script) {
@@ -146,6 +153,9 @@ struct Options {
     resume: Option<String>,
     session_id: Option<String>,
     model: Option<String>,
+    /// Streamed pieces of messages are wanted.
+    partial: bool,
+    max_usd: Option<f64>,
     permission_mode: String,
     tools: Vec<String>,
     allowed: Vec<String>,
@@ -169,6 +179,7 @@ impl Options {
                 "-v" | "--version" => o.version = true,
                 "-p" | "--print" => print = true,
                 "--verbose" => verbose = true,
+                "--include-partial-messages" => o.partial = true,
                 "--bare"
                 | "--strict-mcp-config"
                 | "--dangerously-skip-permissions"
@@ -182,8 +193,14 @@ impl Options {
                 "--resume" | "-r" => o.resume = Some(value()),
                 "--session-id" => o.session_id = Some(value()),
                 "--model" => o.model = Some(value()),
+                "--max-budget-usd" => match value().parse::<f64>() {
+                    Ok(usd) if usd > 0.0 => o.max_usd = Some(usd),
+                    _ => leave(
+                        1,
+                        "error: option '--max-budget-usd <amount>' argument is invalid. --max-budget-usd must be a positive number greater than 0",
+                    ),
+                },
                 "--max-turns"
-                | "--max-budget-usd"
                 | "--fallback-model"
                 | "--append-system-prompt"
                 | "--settings"
@@ -219,6 +236,18 @@ impl Options {
             );
         }
         o
+    }
+}
+
+impl Options {
+    /// An id names one session only.
+    fn refuse_used_session(&self) {
+        let state = std::env::var_os("FAKE_CLAUDE_STATE").map(PathBuf::from);
+        if let (Some(id), None) = (&self.session_id, &self.resume)
+            && read_session(state.as_deref(), id).is_some()
+        {
+            leave(1, &format!("Error: Session ID {id} is already in use."));
+        }
     }
 }
 
@@ -315,6 +344,23 @@ fn only(object: &Value, known: &[&str]) {
     }
 }
 
+/// What a message used.
+struct Tokens {
+    input: u64,
+    cached: u64,
+    output: u64,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            input: 1200,
+            cached: 0,
+            output: 60,
+        }
+    }
+}
+
 /// One run of the program.
 struct Call {
     options: Options,
@@ -329,6 +375,8 @@ struct Call {
     state: Option<PathBuf>,
     /// Lines so far, for ids.
     lines: u64,
+    /// Messages of the model so far.
+    messages: u64,
     denials: Vec<Value>,
 }
 
@@ -366,6 +414,7 @@ impl Call {
             cwd,
             state,
             lines: 0,
+            messages: 0,
             denials: Vec::new(),
             options,
             prompt,
@@ -484,12 +533,40 @@ impl Call {
         raw(format!("{line}\n").as_bytes());
     }
 
+    /// A message of its own. The first one has all the tokens that a closing line tells of unless it says otherwise.
     fn assistant(&mut self, block: &Value) {
-        let id = format!("msg_fake_{}", self.lines);
-        let line = json!({"type": "assistant", "message": {"id": id, "type": "message", "role": "assistant", "model": MODEL,
-            "content": [block], "stop_reason": null, "usage": {"input_tokens": 1200, "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0, "output_tokens": 1}}, "parent_tool_use_id": null, "session_id": self.session});
-        self.print(&line);
+        let tokens = match self.messages {
+            0 => Tokens::default(),
+            _ => Tokens {
+                input: 0,
+                cached: 0,
+                output: 0,
+            },
+        };
+        self.message(block, tokens);
+    }
+
+    /// One content block as a message. As the real one: a line tells the output as it was at the message's beginning,
+    /// and only streamed pieces, where they are wanted, tell how it ended.
+    fn message(&mut self, block: &Value, tokens: Tokens) {
+        self.messages += 1;
+        let id = format!("msg_fake_{}_{}", std::process::id(), self.messages);
+        let usage = json!({"input_tokens": tokens.input, "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": tokens.cached, "output_tokens": tokens.output.min(1)});
+        let mut message = json!({"id": id, "type": "message", "role": "assistant", "model": MODEL,
+            "content": [], "stop_reason": null, "usage": usage});
+        self.piece(&json!({"type": "message_start", "message": message}));
+        message["content"] = json!([block]);
+        self.print(&json!({"type": "assistant", "message": message, "parent_tool_use_id": null, "session_id": self.session}));
+        self.piece(&json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": tokens.output}}));
+        self.piece(&json!({"type": "message_stop"}));
+    }
+
+    fn piece(&mut self, event: &Value) {
+        if self.options.partial {
+            let session = self.session.clone();
+            self.print(&json!({"type": "stream_event", "event": event, "session_id": session, "parent_tool_use_id": null}));
+        }
     }
 
     /// A tool call, what it does, and its result.
@@ -567,6 +644,17 @@ impl Call {
                 let message = text().replace('\'', r"'\''");
                 self.run(&format!("git add -A && git -c user.name=agent -c user.email=agent@example.org commit -q -m '{message}'"));
             }
+            "spend" => {
+                only(what, &["input", "cached", "output"]);
+                let count = |key: &str| what[key].as_u64().unwrap_or(0);
+                let (input, cached, output) = (count("input"), count("cached"), count("output"));
+                let tokens = Tokens {
+                    input,
+                    cached,
+                    output,
+                };
+                self.message(&json!({"type": "text", "text": "It costs."}), tokens);
+            }
             "say" => self.assistant(&json!({"type": "text", "text": text()})),
             "print" => raw(format!("{}\n", text()).as_bytes()),
             "print_hex" => raw(&[hex(&text()), b"\n".to_vec()].concat()),
@@ -625,10 +713,14 @@ impl Call {
             if !call.may_edit(&target) {
                 call.denials
                     .push(json!({"tool_name": tool, "tool_input": input}));
-                return Err(format!(
+                let why = format!(
                     "Claude requested permissions to write to {}, but you haven't granted it yet.",
                     target.display()
-                ));
+                );
+                let line = json!({"type": "system", "subtype": "permission_denied", "tool_name": tool, "message": why,
+                    "session_id": call.session});
+                call.print(&line);
+                return Err(why);
             }
             let written = target
                 .parent()
@@ -648,8 +740,15 @@ impl Call {
         });
     }
 
-    /// As the real program: below the working directory in mode `acceptEdits`, and where a rule allows it.
+    /// As the real program: below the working directory in mode `acceptEdits`, and where a rule allows it; never git's
+    /// own files and its own settings.
     fn may_edit(&self, target: &Path) -> bool {
+        let is_sensitive =
+            |c: Component<'_>| matches!(c.as_os_str().to_str(), Some(".git" | ".claude"));
+        let below = target.strip_prefix(&self.cwd).unwrap_or(target);
+        if below.components().any(is_sensitive) {
+            return false;
+        }
         let own = target.starts_with(&self.cwd) && self.options.permission_mode == "acceptEdits";
         own || self.options.allowed.iter().any(|rule| {
             let root = rule
@@ -700,7 +799,12 @@ impl Call {
             ),
             "structured" => Some(end["value"].clone()),
             "none" => {
-                line.insert("result".to_owned(), or(&end, "text", json!("All done.")));
+                let text = or(&end, "text", json!("All done."));
+                self.assistant(&json!({"type": "text", "text": text}));
+                if self.options.schema {
+                    self.ask_for_ending(&text);
+                }
+                line.insert("result".to_owned(), text);
                 None
             }
             "error" => {
@@ -722,6 +826,13 @@ impl Call {
             if let Some(why) = end.get("no_change_needed") {
                 declared["no_change_needed"] = why.clone();
             }
+            let cost = line.get("total_cost_usd").and_then(Value::as_f64);
+            if let (Some(max), Some(cost)) = (self.options.max_usd, cost)
+                && cost > max
+            {
+                self.assistant(&json!({"type": "tool_use", "id": "toolu_fake_end", "name": "StructuredOutput", "input": declared}));
+                self.stop_at_budget(line, max);
+            }
             self.tool("StructuredOutput", &declared.clone(), |_| {
                 Ok("Structured output provided successfully".to_owned())
             });
@@ -741,6 +852,27 @@ impl Call {
                 .and_then(|c| i32::try_from(c).ok())
                 .unwrap_or(code),
         )
+    }
+
+    /// As the real program does once where a schema was given and the model ended without its tool.
+    fn ask_for_ending(&mut self, text: &Value) {
+        let session = self.session.clone();
+        self.print(&json!({"type": "user", "message": {"role": "user", "content": [{"type": "text",
+            "text": "[structured-output-enforce] You MUST call the StructuredOutput tool to complete this request. Call this tool now."}]},
+            "parent_tool_use_id": null, "session_id": session, "isSynthetic": true}));
+        self.assistant(&json!({"type": "text", "text": text}));
+    }
+
+    /// It looks at its bound after a response, before it does what that asks for.
+    fn stop_at_budget(&mut self, mut line: Map<String, Value>, max: f64) -> ! {
+        overlay(
+            &mut line,
+            &json!({"subtype": "error_max_budget_usd", "is_error": true, "stop_reason": null, "terminal_reason": "budget_exhausted",
+                "errors": [format!("Reached maximum budget (${max})")]}),
+        );
+        line.remove("result");
+        self.print(&Value::Object(line));
+        exit(1)
     }
 
     /// The synthetic last message and the fields of a closing line that tells of a failure.

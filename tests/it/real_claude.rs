@@ -358,7 +358,8 @@ fn it_is_ended_when_its_tokens_are_spent() {
     let script = json!({"rules": [
         {"turn": 0, "answer": {"calls": [{"write": {"path": "work/{chunk}.txt", "text": "x\n"}}], "usage": {"input": 700, "cached": 100, "output": 20}}},
         {"turn": 1, "answer": {"text": "on and on", "calls": [{"read": "README.md"}], "usage": {"input": 100, "output": 90}}},
-        {"turn": 2, "answer": {"calls": [{"complete": {}}]}},
+        // It may have asked once more before it is gone.
+        {"turn": 2, "answer": {"stall": true}},
     ]});
     let Some(real) = Real::new(1, &script) else {
         return;
@@ -392,6 +393,19 @@ fn it_ends_itself_when_its_dollars_are_spent() {
     let attempt = &ledger["chunks"]["T001"]["attempts"][0];
     assert_eq!(attempt["end"], "over_budget", "{attempt:#}");
     assert_eq!(real.server.asked().len(), 1);
+}
+
+#[test]
+fn work_whose_end_is_declared_by_the_last_response_that_it_may_pay_for_counts() {
+    let script = json!({"rules": [
+        {"turn": 1, "answer": {"calls": [{"complete": {}}], "usage": {"input": 100_000, "output": 5_000}}},
+    ]});
+    let Some(real) = Real::new(2, &script) else {
+        return;
+    };
+    budget(&real, "max_cost_usd = 0.1");
+    let ended = real.run().expect(5);
+    assert_eq!(real.built(), ["T001"], "{}", ended.stderr);
 }
 
 #[test]

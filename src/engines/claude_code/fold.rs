@@ -64,9 +64,40 @@ pub(super) struct Fold {
     rejected: Option<Option<f64>>,
     refused: bool,
     auth_failed: bool,
+    /// The tool calls of the main conversation's last message.
+    calls: Calls,
     initialised: bool,
     result: Option<Box<ResultLine>>,
     foreign: u64,
+}
+
+/// Tool calls of one message, which come on several lines.
+#[derive(Debug, Default)]
+struct Calls {
+    message: Option<String>,
+    /// How it declared the end of the run.
+    declared: Option<Value>,
+    others: bool,
+}
+
+impl Calls {
+    fn take(&mut self, message: &Message) {
+        if self.message != message.id {
+            *self = Self {
+                message: message.id.clone(),
+                ..Self::default()
+            };
+        }
+        for block in &message.content {
+            match block {
+                Block::ToolUse { name, input } if name.as_deref() == Some(DECLARES) => {
+                    self.declared = Some(input.clone());
+                }
+                Block::ToolUse { .. } => self.others = true,
+                Block::Unknown => {}
+            }
+        }
+    }
 }
 
 impl Fold {
@@ -95,6 +126,9 @@ impl Fold {
                     self.error = assistant.error;
                     if assistant.error.is_none() {
                         self.retry = None;
+                    }
+                    if let Some(message) = &assistant.message {
+                        self.calls.take(message);
                     }
                 }
                 assistant
@@ -216,10 +250,7 @@ impl Fold {
             .iter()
             .filter_map(|b| self.step(b))
             .collect();
-        let declares = message
-            .content
-            .iter()
-            .any(|b| matches!(b, Block::ToolUse { name: Some(name), .. } if name == DECLARES));
+        let declares = self.calls.declared.is_some();
         let mut update = Update {
             steps,
             ..Update::default()
@@ -282,6 +313,7 @@ impl Fold {
             usd_is_allowance: self.meter.bounds().usd_is_allowance,
             refused: self.refused,
             auth_failed: self.auth_failed,
+            declared: self.calls.declared.as_ref().filter(|_| !self.calls.others),
             initialised: self.initialised,
             foreign: self.foreign,
         };

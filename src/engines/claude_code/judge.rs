@@ -12,6 +12,7 @@ use crate::core::ending;
 use crate::model::{EngineError, EngineOutcome};
 use crate::proc::Ended;
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 /// Characters of a foreign text that are kept in an error.
 const MESSAGE_CHARS: usize = 500;
@@ -28,6 +29,8 @@ pub(super) struct Evidence<'a> {
     pub rejected: Option<Option<f64>>,
     pub refused: bool,
     pub auth_failed: bool,
+    /// How its last message declared the end, where that message called nothing else.
+    pub declared: Option<&'a Value>,
     /// Why it was ended: all that it was allowed is spent.
     pub spent: Option<&'a str>,
     /// The dollars that the program kept to were its allowance, not its configuration's.
@@ -59,6 +62,14 @@ pub(super) fn outcome(evidence: &Evidence<'_>, end: &End) -> EngineOutcome {
         return EngineOutcome::Undeclared {
             last_words: words(result, "its declared ending never matched the schema"),
         };
+    }
+    // It stops at its bound before it looks at what that response calls. To declare the end was the last thing to
+    // do, and is paid for.
+    if result.subtype == Some(Subtype::ErrorMaxBudgetUsd)
+        && let Some(declared) = evidence.declared
+        && let Ok(outcome) = ending::read_flat(declared)
+    {
+        return outcome;
     }
     let error = failure(result, evidence, end.at);
     match (end.ended, &error) {

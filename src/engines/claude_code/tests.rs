@@ -293,6 +293,37 @@ fn whose_dollars_it_kept_to() {
 }
 
 #[test]
+fn an_end_that_is_declared_by_the_response_that_reaches_the_bound_counts() {
+    let says = |id: &str, name: &str, input: Value| {
+        json!({"type": "assistant", "message": {"id": id, "model": "m", "content": [
+            {"type": "tool_use", "id": "t", "name": name, "input": input}]}})
+    };
+    let over = result(&json!({"subtype": "error_max_budget_usd", "is_error": true}));
+    let declares = |id: &str| says(id, "StructuredOutput", done());
+    let writes = |id: &str| says(id, "Write", json!({"file_path": "/lane/a"}));
+    for (lines, counts) in [
+        (vec![writes("a"), declares("b"), over.clone()], true),
+        // What the same response called besides was not done.
+        (vec![writes("b"), declares("b"), over.clone()], false),
+        // What was declared before was refused, or it would not have gone on.
+        (vec![declares("a"), writes("b"), over.clone()], false),
+        (
+            vec![
+                says("b", "StructuredOutput", json!({"kind": "other"})),
+                over.clone(),
+            ],
+            false,
+        ),
+        (vec![over.clone()], false),
+    ] {
+        let got = outcome(&lines, Ended::Itself, 1);
+        let completed = matches!(got, EngineOutcome::Completed(_));
+        assert_eq!(completed, counts, "{lines:?}: {got:?}");
+        assert!(counts || matches!(got, EngineOutcome::Failed(EngineError::Budget { .. })));
+    }
+}
+
+#[test]
 fn a_refused_key_is_hopeless_at_once() {
     let mut fold = Fold::new(Path::new("/lane"), Bounds::default());
     let retry = json!({"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 10, "retry_delay_ms": 600.5,
