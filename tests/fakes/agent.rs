@@ -286,13 +286,14 @@ fn carry_out(call: &Call, step: &Value) {
         }
         "grandchild" => {
             let started = Command::new("setsid")
-                .args(["sleep", "1000"])
+                .args(["sleep", "30"])
                 .stdin(Stdio::null())
                 .spawn();
-            // It outlives this process, which is the point.
-            started
-                .map(drop)
-                .unwrap_or_else(|e| broken(&format!("setsid: {e}")));
+            // It outlives this process, which is the point; who asked for it ends it by its id.
+            match started {
+                Ok(child) => put(&text(), &child.id().to_string(), false),
+                Err(e) => broken(&format!("setsid: {e}")),
+            }
         }
         "hang" => loop {
             std::thread::park();

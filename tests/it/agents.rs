@@ -196,9 +196,17 @@ fn a_new_agent_is_a_table_and_no_code() {
         {"print": "some noise"}, {"print_hex": "fffe41"}, {"stderr": "status 401"}, {"long_line": 60_000_000},
         ending(),
         bye(),
-        {"grandchild": true},
+        {"grandchild": "../grandchild.pid"},
     ]}));
     let (report, steps, log) = stage.run();
+    let pid = fs::read_to_string(stage.dir.path().join("grandchild.pid")).expect("it was started");
+    let ended = std::process::Command::new("kill")
+        .args(["-KILL", &pid])
+        .status();
+    assert!(
+        ended.is_ok_and(|status| status.success()),
+        "{pid} outlived its agent"
+    );
     assert!(
         matches!(&report.outcome, EngineOutcome::Completed(c) if c.summary == "login is there"),
         "{report:?}"
