@@ -66,8 +66,16 @@ fn as_a_user(repo: &Repo, args: &[&str], narrow: impl FnOnce(), widen: impl FnOn
     if is_root {
         let bin = base.join("copies");
         fs::create_dir_all(&bin).unwrap();
-        fs::copy(program(), bin.join("codelicious")).unwrap();
-        fs::copy(fake_claude(), bin.join("claude")).unwrap();
+        for (from, name) in [(program(), "codelicious"), (fake_claude(), "claude")] {
+            let to = bin.join(name);
+            // Copied by a child: a file that this process writes is still open in what another test forks meanwhile,
+            // and cannot be executed ("text file busy").
+            let is_there = to.exists() || {
+                let copied = Command::new("cp").arg(&from).arg(&to).status();
+                copied.is_ok_and(|status| status.success())
+            };
+            assert!(is_there, "{}", to.display());
+        }
         let path = std::env::var("PATH").unwrap();
         let mut copied = Command::new(bin.join("codelicious"));
         copied.args(args).current_dir(&repo.root).env_clear();
