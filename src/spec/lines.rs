@@ -47,12 +47,13 @@ pub(super) fn read(text: &str, base: usize) -> (usize, Vec<ChunkMark>) {
         .filter_map(|line| {
             let (id, mark) = line.says?;
             let is_behind = line.span.start >= first_behind;
-            let span = if is_bare && is_behind && line.span.start > base {
+            let span = if is_bare && is_behind {
                 let end = line.span.start + text[line.span.clone()].trim_end().len();
-                let before = &text[base..line.span.start];
+                // The line end before it came with it, be it that of the front matter.
+                let before = &text[..line.span.start];
                 let ends = ["\r\n", "\n", "\r"].iter();
                 let before = ends.filter_map(|e| before.strip_suffix(e)).next();
-                base + before.map_or(0, str::len)..end
+                before.map_or(line.span.start, str::len)..end
             } else {
                 line.span
             };

@@ -193,6 +193,15 @@ fn marks_stand_behind_the_text_whatever_its_ends() {
             format!("# A\n\n```\nnever closed\n{line}\n"),
         ),
         ("", format!("{line}\n")),
+        ("---\n---", format!("---\n---\n{line}")),
+        (
+            "\u{feff}---\r\n---",
+            format!("\u{feff}---\r\n---\r\n{line}"),
+        ),
+        (
+            "---\nstatus: draft\n---\n",
+            format!("---\nstatus: draft\n---\n{line}\n"),
+        ),
     ] {
         let done = mark_chunk(text.as_bytes(), &prose(text), &id, &TaskMark::Done).unwrap();
         let done = String::from_utf8(done).unwrap();
