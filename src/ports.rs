@@ -3,11 +3,16 @@
 //! Futures are boxed so that the ports stay object safe; each is awaited once per engine turn or pull
 //! request, where an allocation is nothing.
 
+mod forge;
+
+pub use forge::{
+    CommentRequest, Forge, ForgeCheck, ForgeError, ForgeErrorKind, ForgeIssue, ForgePr,
+    ForgeProblem, PrRequest, PutPr, Wanted,
+};
+
 pub use crate::model::Prompt;
 use crate::model::policy::SandboxPolicy;
-use crate::model::{
-    Allowance, ChunkId, Cost, EngineReport, PrState, Price, Session, SpecId, Usage,
-};
+use crate::model::{Allowance, ChunkId, Cost, EngineReport, Price, Session, SpecId, Usage};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -199,50 +204,6 @@ pub enum Finish {
     Whole,
     /// It ran into the bound on one reply: its text or its last call may be cut.
     Cut,
-}
-
-/// Where pull requests live.
-pub trait Forge {
-    /// `local`, `github`, …
-    fn name(&self) -> &str;
-
-    /// Finds the pull request for a head branch.
-    fn find<'a>(&'a self, head: &'a str)
-    -> LocalBoxFuture<'a, Result<Option<ForgePr>, ForgeError>>;
-
-    /// Makes the pull request for `request.head` say what `request` says, creating it when there is none.
-    /// Doing it twice changes nothing.
-    fn put<'a>(&'a self, request: &'a PrRequest)
-    -> LocalBoxFuture<'a, Result<ForgePr, ForgeError>>;
-}
-
-/// What a pull request should say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrRequest {
-    pub head: String,
-    pub base: String,
-    pub title: String,
-    pub body: String,
-    pub ready: bool,
-}
-
-/// A pull request as the forge knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForgePr {
-    pub number: u64,
-    pub url: String,
-    pub state: PrState,
-    /// Branch it is to be merged into.
-    pub base: String,
-}
-
-/// Why the forge did not do it.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct ForgeError {
-    pub message: String,
-    /// Worth another try later.
-    pub transient: bool,
 }
 
 /// The one clock.

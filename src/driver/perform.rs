@@ -14,7 +14,7 @@ use crate::git::{ATTEMPTS, GitError, PLANS, PushRequest, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::{ChunkId, Effect, EffectResult, Oid, PrRecord};
-use crate::ports::PrRequest;
+use crate::ports::{PrRequest, PutPr};
 
 /// An effect that could not be performed, with what to do about it.
 pub(super) struct Failure {
@@ -184,9 +184,11 @@ async fn put_pr(shells: &Shells, lane: &Lane, part: u32, ready: bool) -> EffectR
         title: shells.redactor.redact(&title).into_owned(),
         body: shells.redactor.redact(&body).into_owned(),
         ready,
+        labels: Vec::new(),
+        reviewers: Vec::new(),
     };
     match shells.forge.put(&request).await {
-        Ok(found) => {
+        Ok(PutPr { pr: found, .. }) => {
             let tip = lane
                 .ledger
                 .prs

@@ -32,6 +32,7 @@ pub(super) fn request(head: &str) -> PrRequest {
         title: format!("Title of {head}"),
         body: "first body".to_owned(),
         ready: false,
+        ..PrRequest::default()
     }
 }
 
@@ -39,7 +40,7 @@ pub(super) fn request(head: &str) -> PrRequest {
 pub(super) fn check(bench: &impl Bench) {
     let forge = bench.forge();
     let find = |head: &str| now(forge.find(head)).unwrap();
-    let put = |r: &PrRequest| now(forge.put(r)).unwrap();
+    let put = |r: &PrRequest| now(forge.put(r)).unwrap().pr;
 
     assert_eq!(find("codelicious/a"), None, "nothing is there yet");
     let empty = bench.snapshot();

@@ -22,7 +22,10 @@ use super::body::splice;
 use crate::crash::{self, Point};
 use crate::fsx::{FsError, atomic, read_bounded};
 use crate::model::PrState;
-use crate::ports::{Forge, ForgeError, ForgePr, LocalBoxFuture, PrRequest};
+use crate::ports::{
+    CommentRequest, Forge, ForgeCheck, ForgeError, ForgeErrorKind, ForgeIssue, ForgePr,
+    LocalBoxFuture, PrRequest, PutPr, Wanted,
+};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -220,6 +223,22 @@ impl Forge for LocalForge {
         "local"
     }
 
+    /// Files need nobody's leave. Labels and reviewers are no part of them.
+    fn check<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+    ) -> LocalBoxFuture<'a, Result<ForgeCheck, ForgeError>> {
+        let mut check = ForgeCheck {
+            repository: DIR.to_owned(),
+            ..ForgeCheck::default()
+        };
+        if !wanted.labels.is_empty() || !wanted.reviewers.is_empty() {
+            let note = "pull requests as files have no labels and no reviewers";
+            check.notes.push(note.to_owned());
+        }
+        Box::pin(async move { Ok(check) })
+    }
+
     fn find<'a>(
         &'a self,
         head: &'a str,
@@ -230,11 +249,41 @@ impl Forge for LocalForge {
         })
     }
 
-    fn put<'a>(
+    fn put<'a>(&'a self, request: &'a PrRequest) -> LocalBoxFuture<'a, Result<PutPr, ForgeError>> {
+        Box::pin(async move {
+            let pr = self.put_now(request)?;
+            let notes = Vec::new();
+            Ok(PutPr { pr, notes })
+        })
+    }
+
+    fn issue(&self, number: u64) -> LocalBoxFuture<'_, Result<ForgeIssue, ForgeError>> {
+        Box::pin(async move { Err(no_issues(&format!("issue {number} cannot be read"))) })
+    }
+
+    fn issues<'a>(
         &'a self,
-        request: &'a PrRequest,
-    ) -> LocalBoxFuture<'a, Result<ForgePr, ForgeError>> {
-        Box::pin(async move { self.put_now(request) })
+        label: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Vec<ForgeIssue>, ForgeError>> {
+        Box::pin(async move {
+            Err(no_issues(&format!(
+                "issues labelled `{label}` cannot be read"
+            )))
+        })
+    }
+
+    fn comment<'a>(
+        &'a self,
+        request: &'a CommentRequest,
+    ) -> LocalBoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let what = format!("issue {} cannot be commented", request.issue);
+            Err(no_issues(&what))
+        })
+    }
+
+    fn file_url(&self, _branch: &str, _path: &str) -> Option<String> {
+        None
     }
 }
 
@@ -342,8 +391,17 @@ fn state_of(word: &str) -> Option<PrState> {
 
 fn broken(error: FsError) -> ForgeError {
     ForgeError {
+        kind: ForgeErrorKind::Refused,
         message: error.to_string(),
-        transient: false,
+        remedy: String::new(),
+    }
+}
+
+fn no_issues(what: &str) -> ForgeError {
+    ForgeError {
+        kind: ForgeErrorKind::Unsupported,
+        message: format!("{what}: a repository without a forge has no issues"),
+        remedy: "choose the forge with --platform".to_owned(),
     }
 }
 
@@ -354,8 +412,9 @@ fn malformed(path: &str, line: usize, why: &str) -> ForgeError {
         format!("{path}:{line}")
     };
     ForgeError {
+        kind: ForgeErrorKind::Refused,
         message: format!("{place}: {why}; repair the file or move it away"),
-        transient: false,
+        remedy: String::new(),
     }
 }
 

@@ -26,7 +26,7 @@ impl Files {
     }
 
     fn put(&self, r: &PrRequest) -> Result<ForgePr, ForgeError> {
-        now(self.forge.put(r))
+        now(self.forge.put(r)).map(|put| put.pr)
     }
 }
 
@@ -163,7 +163,7 @@ fn damaged_files_stop_only_what_they_may_be_about() {
             "{damaged:?}: {}",
             error.message
         );
-        assert!(error.message.contains("repair the file") && !error.transient);
+        assert!(error.message.contains("repair the file") && !error.is_transient());
         assert_eq!(
             files.read(1),
             damaged,

@@ -6,6 +6,7 @@ use crate::core::forge_facts::{ForgeFacts, PrFact};
 use crate::core::lane::part_branch;
 use crate::git::split_branch;
 use crate::model::{EventKind, Ledger, PrState, SpecId};
+use crate::ports::ForgeErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ impl Session<'_> {
                         spec.facts.forge.insert(head, fact);
                         continue;
                     }
-                    Ok(Err(e)) => (e.message, !e.transient),
+                    // What is wrong with one pull request says nothing of the next one.
+                    Ok(Err(e)) => (e.message, e.kind == ForgeErrorKind::Refused),
                     Err(_) => ("it does not answer".to_owned(), false),
                 };
                 if said.insert(why.clone()) {
