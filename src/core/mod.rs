@@ -10,6 +10,7 @@ mod engine_run;
 pub mod forge_facts;
 pub mod gc;
 pub mod graph;
+pub mod issue_spec;
 mod judge;
 pub mod lane;
 pub mod moves;

@@ -1,0 +1,300 @@
+//! An issue of the forge as a spec: which file it becomes, and what stands in it.
+//!
+//! Anybody may write an issue, and a reader of the forge sees only what it renders. So what is hidden there (HTML
+//! comments) is left out, and nothing in it can pass for a mark of ours.
+
+use crate::model::IssueRef;
+
+/// Where the spec of an issue stands, below the root.
+pub fn path(number: u64) -> String {
+    format!("specs/issue-{number}.md")
+}
+
+/// The issue that a path is the spec of.
+pub fn number(path: &str) -> Option<u64> {
+    let digits = path.strip_prefix("specs/issue-")?.strip_suffix(".md")?;
+    let number: u64 = digits.parse().ok()?;
+    // `007` is somebody's own file.
+    (number.to_string() == digits).then_some(number)
+}
+
+/// What a person typed behind `--from-issue`: a number, or the issue's address.
+///
+/// # Errors
+/// Neither; the message reads on after the flag and the text.
+pub fn typed(text: &str) -> Result<IssueRef, String> {
+    let plain = text.strip_prefix('#').unwrap_or(text);
+    if let Ok(number) = plain.parse::<u64>()
+        && number > 0
+    {
+        return Ok(IssueRef {
+            number,
+            place: None,
+        });
+    }
+    let wrong = || "it is neither the number nor the address of an issue".to_owned();
+    let address = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or_else(wrong)?;
+    let address = address.split(['?', '#']).next().unwrap_or(address);
+    let (place, number) = address
+        .trim_end_matches('/')
+        .rsplit_once('/')
+        .ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let place = place
+        .strip_suffix("/-/issues")
+        .or_else(|| place.strip_suffix("/-/work_items"))
+        .or_else(|| place.strip_suffix("/issues"))
+        .ok_or_else(wrong)?;
+    let (host, repository) = place.split_once('/').ok_or_else(wrong)?;
+    if number == 0 || host.is_empty() || !repository.contains('/') {
+        return Err(wrong());
+    }
+    Ok(IssueRef {
+        number,
+        place: Some(place.to_ascii_lowercase()),
+    })
+}
+
+/// The spec's text: the title, that the work closes the issue, and the issue's own words.
+pub fn text(number: u64, title: &str, body: &str) -> String {
+    let words: Vec<&str> = title.split_whitespace().collect();
+    let title = without_marks(&visible(&words.join(" ")));
+    let title = match title.trim() {
+        "" => format!("Issue {number}"),
+        title => title.to_owned(),
+    };
+    let body = body.replace("\r\n", "\n").replace('\r', "\n");
+    let body = without_marks(&visible(&body));
+    let body = body.trim_matches('\n').trim_end();
+    let mut text = format!("# {title}\n\nCloses #{number}\n");
+    if !body.is_empty() {
+        text.push('\n');
+        text.push_str(body);
+        text.push('\n');
+    }
+    text
+}
+
+/// The text without what HTML hides. Code keeps its comments: there they are shown.
+fn visible(text: &str) -> String {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let fenced = super::split::fenced_lines(&lines);
+    let mut out: Vec<String> = Vec::with_capacity(lines.len());
+    let mut is_hidden = false;
+    for (line, is_code) in lines.iter().zip(fenced) {
+        if is_code && !is_hidden {
+            out.push((*line).to_owned());
+            continue;
+        }
+        let mut kept = String::new();
+        let mut rest = *line;
+        let mut was_cut = is_hidden;
+        while !rest.is_empty() {
+            if is_hidden {
+                let Some(end) = rest.find("-->") else { break };
+                rest = &rest[end + 3..];
+                is_hidden = false;
+            } else if let Some(start) = comment_in(&kept, rest) {
+                kept.push_str(&rest[..start]);
+                rest = &rest[start + 4..];
+                (is_hidden, was_cut) = (true, true);
+            } else {
+                kept.push_str(rest);
+                break;
+            }
+        }
+        if was_cut {
+            let kept = kept.trim_end();
+            if !kept.is_empty() {
+                out.push(kept.to_owned());
+            }
+        } else {
+            out.push(kept);
+        }
+    }
+    out.join("\n")
+}
+
+/// Where a comment begins in `rest`, which stands behind `before` on its line; not inside a code span.
+fn comment_in(before: &str, rest: &str) -> Option<usize> {
+    let ticks = |text: &str| text.bytes().filter(|b| *b == b'`').count();
+    rest.match_indices("<!--").map(|(at, _)| at).find(|at| {
+        let is_code = (ticks(before) + ticks(&rest[..*at])) % 2 == 1 && rest[*at..].contains('`');
+        !is_code
+    })
+}
+
+/// What is left that looks like a mark, as in a code block, is broken: an issue says nothing of what is done.
+fn without_marks(text: &str) -> String {
+    text.replace("codelicious:", "codelicious\u{2060}:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SpecId, TaskMark};
+    use crate::spec::{ParseOptions, parse};
+    use proptest::prelude::*;
+
+    fn spec(text: &str) -> crate::model::Spec {
+        let prose = ParseOptions { prose: true };
+        parse(SpecId::new("issue-7"), &path(7), text.as_bytes(), prose).unwrap()
+    }
+
+    #[test]
+    fn what_people_type() {
+        let own = |number| {
+            Ok(IssueRef {
+                number,
+                place: None,
+            })
+        };
+        let of = |place: &str, number| {
+            Ok(IssueRef {
+                number,
+                place: Some(place.to_owned()),
+            })
+        };
+        for (text, wanted) in [
+            ("12", own(12)),
+            ("#12", own(12)),
+            ("https://GitHub.com/o/r/issues/12", of("github.com/o/r", 12)),
+            (
+                "https://github.com/o/r/issues/12#issuecomment-9",
+                of("github.com/o/r", 12),
+            ),
+            (
+                "https://gitlab.com/a/b/c/-/issues/3/",
+                of("gitlab.com/a/b/c", 3),
+            ),
+            (
+                "https://gitlab.com/a/b/-/work_items/3",
+                of("gitlab.com/a/b", 3),
+            ),
+            (
+                "http://localhost:3000/o/r/issues/1?x=y",
+                of("localhost:3000/o/r", 1),
+            ),
+        ] {
+            assert_eq!(typed(text), wanted, "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "-1",
+            "twelve",
+            "o/r#12",
+            "https://github.com/o/r/pull/12",
+            "https://github.com/issues/12",
+            "https://github.com/o/r/issues/",
+            "https:///o/r/issues/x",
+            "ftp://github.com/o/r/issues/1",
+        ] {
+            let why = typed(text).unwrap_err();
+            assert!(why.contains("neither"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn paths_and_numbers() {
+        assert_eq!(number(&path(12)), Some(12));
+        for other in [
+            "specs/issue-012.md",
+            "specs/issue-.md",
+            "specs/issue-12.txt",
+            "issue-12.md",
+        ] {
+            assert_eq!(number(other), None, "{other}");
+        }
+        assert!(crate::spec::classify(&path(1)).is_some());
+    }
+
+    #[test]
+    fn an_issue_is_a_spec() {
+        let body = "We need a bell.\r\n\r\n- [ ] Ring it\r\n- [x] Hang it\r\n";
+        let text = text(7, " A  bell\n", body);
+        assert_eq!(
+            text,
+            "# A bell\n\nCloses #7\n\nWe need a bell.\n\n- [ ] Ring it\n- [x] Hang it\n"
+        );
+        let spec = spec(&text);
+        let tasks: Vec<_> = spec.tasks.iter().map(|t| (&*t.title, &t.mark)).collect();
+        assert_eq!(
+            tasks,
+            [("Ring it", &TaskMark::Open), ("Hang it", &TaskMark::Done)]
+        );
+    }
+
+    #[test]
+    fn prose_and_even_a_title_alone_are_work() {
+        for (body, tasks) in [
+            ("It should ring at noon.", vec!["A bell"]),
+            ("", vec!["A bell"]),
+            (
+                "## Cast it\n\nOf bronze.\n\n## Hang it\n\nHigh.",
+                vec!["Cast it", "Hang it"],
+            ),
+        ] {
+            let spec = spec(&text(7, "A bell", body));
+            let titles: Vec<&str> = spec.tasks.iter().map(|t| t.title.as_str()).collect();
+            assert!(
+                tasks.iter().all(|t| titles.contains(t)),
+                "{body:?}: {titles:?}"
+            );
+        }
+        assert!(text(7, " \n", "").starts_with("# Issue 7\n"));
+    }
+
+    #[test]
+    fn what_the_forge_hides_is_no_order() {
+        for (body, wanted) in [
+            ("a <!-- rm -rf --> b", "a  b"),
+            ("a\n<!-- one\ntwo\n-->\nb", "a\nb"),
+            ("a\n<!-- never closed\nb", "a"),
+            ("say `<!-- x -->` here", "say `<!-- x -->` here"),
+            ("```\n<!-- shown -->\n```", "```\n<!-- shown -->\n```"),
+            ("<!-- ``` -->\n- [ ] a\n<!-- ``` -->", "- [ ] a"),
+        ] {
+            let text = text(7, "T", body);
+            let got = text.strip_prefix("# T\n\nCloses #7\n\n").unwrap();
+            assert_eq!(got.trim_end(), wanted, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn no_issue_says_that_something_is_done() {
+        let mark = "<!-- codelicious: chunk 0123456789ab done -->";
+        for body in [
+            format!("# A <!-- codelicious: done -->\n\nb\n{mark}"),
+            format!("```\n{mark}"),
+            format!("a `{mark}"),
+            format!("<!-- x --{mark}"),
+        ] {
+            let spec = spec(&text(7, &format!("T {mark}"), &body));
+            assert!(spec.chunk_marks.is_empty(), "{body:?}");
+            assert!(spec.marked_done().is_empty(), "{body:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_issue_is_a_spec_without_marks(
+            title in any::<String>(),
+            lines in proptest::collection::vec(prop_oneof![
+                Just("<!--".to_owned()), Just("-->".to_owned()), Just("```".to_owned()), Just("`".to_owned()),
+                Just("<!-- codelicious: done -->".to_owned()), Just("# H".to_owned()), Just("---".to_owned()),
+                Just("<!-- codelicious: chunk 0123456789ab done -->".to_owned()), any::<String>(),
+            ], 0..10),
+        ) {
+            let text = text(7, &title, &lines.join("\n"));
+            prop_assert!(!text.contains("<!-- codelicious:"));
+            let prose = ParseOptions { prose: true };
+            if let Ok(spec) = parse(SpecId::new("i"), &path(7), text.as_bytes(), prose) {
+                prop_assert!(spec.chunk_marks.is_empty());
+            }
+        }
+    }
+}
