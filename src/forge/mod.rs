@@ -7,6 +7,7 @@ pub mod body;
 #[cfg(test)]
 mod contract;
 pub mod local;
+pub mod progress;
 mod safe;
 
 pub use local::LocalForge;

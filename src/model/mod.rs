@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod planned;
 pub mod policy;
 pub mod pr;
+pub mod progress;
 pub mod prompt;
 pub mod report;
 pub mod spec;
