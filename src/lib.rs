@@ -14,6 +14,7 @@ pub mod fsx;
 pub mod git;
 pub mod ledger;
 pub mod model;
+pub mod net;
 pub mod ports;
 pub mod proc;
 pub mod sandbox;

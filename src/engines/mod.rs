@@ -5,5 +5,4 @@ pub mod agent;
 mod charge;
 pub mod claude_code;
 pub mod command;
-mod duration;
 pub mod http;

@@ -51,6 +51,11 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         &["model", "ports", "sandbox", "fsx", "crash"],
         "it starts what it is told and judges nothing",
     ),
+    (
+        "net",
+        &["model", "config", "crash"],
+        "it sends and receives; what an answer means is for who asked",
+    ),
     ("ledger", SHELL, SHELL_REASON),
     ("engines", SHELL, SHELL_REASON),
     ("git", SHELL, SHELL_REASON),
@@ -85,7 +90,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
 ];
 
 const SHELL: &[&str] = &[
-    "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "crash",
+    "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "net", "crash",
 ];
 const SHELL_REASON: &str =
     "shells never know each other: the driver carries results from one to the next";
@@ -145,12 +150,12 @@ const DOORS: &[(&str, &[&str], &str)] = &[
 const FILE_DOORS: &[(&str, &str, &str)] = &[
     (
         "reqwest",
-        "src/engines/http/client.rs",
+        "src/net/client.rs",
         "one client builder: no redirects, no proxies of the environment, checked addresses",
     ),
     (
         "rustls",
-        "src/engines/http/client.rs",
+        "src/net/client.rs",
         "encryption is set up where the one client is",
     ),
 ];

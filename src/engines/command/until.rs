@@ -4,7 +4,7 @@
 
 use super::fields::Scalar;
 use super::words;
-use crate::engines::duration;
+use crate::net::duration;
 use chrono::{
     DateTime, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
 };

@@ -2,9 +2,10 @@
 //!
 //! A message is only searched for what providers say nowhere else; each such place says whose it is.
 
-use super::retry_after::{Headers, until};
 use crate::core::redact::Redactor;
 use crate::model::EngineError;
+use crate::net::retry_after::{Headers, until};
+use crate::net::{NetError, one_line};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -139,6 +140,24 @@ pub(super) struct Speaker<'a> {
     /// Host of the endpoint, for messages.
     pub host: &'a str,
     pub redactor: &'a Redactor,
+}
+
+/// No answer, or no whole one.
+impl From<NetError> for EngineError {
+    fn from(error: NetError) -> Self {
+        match error {
+            NetError::NotStarted { message } => Self::NotStarted { message },
+            NetError::Token { message } => Self::Auth { message },
+            NetError::NoConnection { seconds } => Self::NoConnection { seconds },
+            NetError::NoAnswer { seconds } => Self::NoAnswer { seconds },
+            NetError::Stalled { seconds } => Self::Stalled { seconds },
+            NetError::Unreachable { message } | NetError::Broken { message } => Self::Transient {
+                until: None,
+                message,
+            },
+            NetError::TooLong { message } => Self::Protocol { message },
+        }
+    }
 }
 
 /// An answer that is no success.
@@ -284,14 +303,7 @@ fn message(status: u16, said: &Said, speaker: &Speaker<'_>) -> String {
 
 /// A foreign text without secrets and control characters, on one line, cut.
 pub(super) fn shown(text: &str, redactor: &Redactor) -> String {
-    let clean = redactor.redact(text);
-    let mut line: String = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.retain(|c| !c.is_control());
-    if line.len() > MAX_MESSAGE {
-        line.truncate(line.floor_char_boundary(MAX_MESSAGE));
-        line.push('…');
-    }
-    line
+    one_line(&redactor.redact(text), MAX_MESSAGE)
 }
 
 /// Redirects are not followed: the key would go where nobody said it may.

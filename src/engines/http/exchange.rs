@@ -1,13 +1,12 @@
 //! One request and its answer: sent, read in pieces, fed to a fold.
 
 use super::HttpConfig;
-use super::client::{Answer, Client, Header};
 use super::errors::{Said, Speaker, of_status, shown, within_stream};
-use super::retry_after::Headers;
 use super::sse::{Decoder, Event};
 use crate::core::redact::Redactor;
 use crate::engines::charge::answer_began;
 use crate::model::EngineError;
+use crate::net::{Answer, Client, Header, Headers, Method, NetError, Target};
 use crate::ports::Clock;
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,6 +59,12 @@ impl From<EngineError> for Failed {
     }
 }
 
+impl From<NetError> for Failed {
+    fn from(error: NetError) -> Self {
+        Self::Error(error.into())
+    }
+}
+
 /// A provider that can be asked.
 pub(super) struct Exchange {
     client: Client,
@@ -71,7 +76,13 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn new(config: &HttpConfig, clock: Rc<dyn Clock>) -> Result<Self, EngineError> {
         Ok(Self {
-            client: Client::new(config)?,
+            client: Client::new(Target {
+                name: &config.name,
+                endpoint: &config.endpoint,
+                private_hosts: &config.private_hosts,
+                connect_timeout: config.connect_timeout,
+                first_byte_timeout: config.first_byte_timeout,
+            })?,
             redactor: Redactor::new(config.token.clone()),
             clock,
             host: config.endpoint.host(),
@@ -87,7 +98,10 @@ impl Exchange {
         stall: Duration,
         fold: &mut dyn Fold,
     ) -> Result<(), Failed> {
-        let mut answer = self.client.post(url, headers, body, stall).await?;
+        let mut answer = self
+            .client
+            .send(Method::Post, url, headers, Some(body), stall)
+            .await?;
         if !(200..300).contains(&answer.status) {
             return Err(Failed::Refused {
                 status: answer.status,
@@ -165,12 +179,10 @@ impl Exchange {
                     });
                 }
                 // What broke off were only the last formalities.
-                Err(EngineError::Transient { .. } | EngineError::Stalled { .. })
-                    if fold.is_whole() =>
-                {
+                Err(NetError::Broken { .. } | NetError::Stalled { .. }) if fold.is_whole() => {
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             for event in decoder.feed(piece.as_ref()) {
                 if fold.is_over() {

@@ -1,20 +1,16 @@
 //! Chat models over HTTP: [`OpenAiModel`] for everything that speaks OpenAI's chat completions (Hugging Face's router,
 //! OpenRouter, vLLM, Ollama, Azure), [`AnthropicModel`] for Anthropic's Messages.
 //!
-//! - `client` is the one HTTP client, [`resolve`] says what it may connect to
-//! - `exchange` sends a request and feeds the answer to a fold
+//! - `exchange` sends a request through [`crate::net`] and feeds the answer to a fold
 //! - `sse`, `openai` and `anthropic` make a reply out of bytes: pure
-//! - `errors` and `retry_after` say what a refusal means: pure
+//! - `errors` says what a refusal means: pure
 //!
 //! A request is sent once. Whether it is sent again is the loop's to decide, with what [`EngineError`] says.
 
 mod anthropic;
-mod client;
 mod errors;
 mod exchange;
 mod openai;
-mod resolve;
-mod retry_after;
 mod sse;
 
 pub use anthropic::AnthropicModel;

@@ -547,7 +547,7 @@ fn failures_of_a_server() {
     };
     let huge = format!(
         "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
-        "x".repeat(client::MAX_ANSWER)
+        "x".repeat(crate::net::MAX_ANSWER)
     );
     for (what, answered, check) in [
         (

@@ -4,11 +4,11 @@ mod fold;
 pub(super) mod request;
 mod wire;
 
-use super::client::Header;
 use super::exchange::{Exchange, Failed};
 use super::{HttpConfig, cost_of, protocol, with_own_ids};
 use crate::config::Endpoint;
 use crate::model::{Cost, EngineError, Price};
+use crate::net::Header;
 use crate::ports::{ChatModel, ChatReply, ChatRequest, Clock, Finish, LocalBoxFuture};
 use fold::Folded;
 use std::rc::Rc;

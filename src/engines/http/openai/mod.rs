@@ -4,10 +4,10 @@ mod fold;
 pub(super) mod request;
 mod wire;
 
-use super::client::Header;
 use super::exchange::{Exchange, Failed};
 use super::{HttpConfig, cost_of, with_own_ids};
 use crate::model::{Cost, EngineError, Price};
+use crate::net::Header;
 use crate::ports::{ChatModel, ChatReply, ChatRequest, Clock, Finish, LocalBoxFuture};
 use fold::{End, Folded};
 use std::cell::Cell;

@@ -4,11 +4,10 @@
 //! repeats nothing, and connects to addresses that [`super::resolve`] has looked at. Certificates are checked against
 //! the system's store, which `SSL_CERT_FILE` may name.
 
-use super::HttpConfig;
+use super::NetError;
 use super::resolve::{Reach, Refused, look_up};
 use super::retry_after::Headers;
 use crate::config::Endpoint;
-use crate::model::EngineError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,24 +16,71 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Bytes of an answer; a longer one is cut off and refused.
-pub(super) const MAX_ANSWER: usize = 16 << 20;
+pub const MAX_ANSWER: usize = 16 << 20;
 
-/// Connections to one provider that are kept for the next request.
+/// Connections to one server that are kept for the next request.
 const MAX_IDLE: usize = 4;
 
 /// A client for one endpoint.
-pub(super) struct Client {
+pub struct Client {
     inner: reqwest::Client,
     connect: Duration,
     first_byte: Duration,
     /// Host and port, for messages.
     target: String,
-    /// The engine's name, for messages.
+    /// Whose token it is, for messages.
     name: String,
 }
 
+/// What a client sends to.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The name of the engine or forge, for messages.
+    pub name: &'a str,
+    pub endpoint: &'a Endpoint,
+    /// Hosts that may lead to private addresses.
+    pub private_hosts: &'a [String],
+    /// Bound on getting a connection, encryption included.
+    pub connect_timeout: Duration,
+    /// Bound on the time from the request to the head of the answer, connection included.
+    pub first_byte_timeout: Duration,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Patch,
+    Put,
+    Delete,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    fn wire(self) -> reqwest::Method {
+        match self {
+            Self::Get => reqwest::Method::GET,
+            Self::Post => reqwest::Method::POST,
+            Self::Patch => reqwest::Method::PATCH,
+            Self::Put => reqwest::Method::PUT,
+            Self::Delete => reqwest::Method::DELETE,
+        }
+    }
+}
+
 /// An answer whose body has not been read.
-pub(super) struct Answer {
+pub struct Answer {
     pub status: u16,
     pub headers: Headers,
     body: reqwest::Response,
@@ -43,26 +89,28 @@ pub(super) struct Answer {
 }
 
 /// A header of a request.
-pub(super) enum Header {
+pub enum Header {
     Plain(&'static str, &'static str),
+    /// A value that another answer gave, such as an ETag; left out where a header cannot carry it.
+    Told(&'static str, String),
     /// `name: prefix value`, which nothing prints.
     Secret(&'static str, &'static str, SecretString),
 }
 
 impl Client {
-    /// A client that sends to the endpoint of `config` and nowhere else.
+    /// A client that sends to the endpoint of `to` and nowhere else.
     ///
     /// # Errors
     /// `NotStarted`, when the endpoint is an address that nothing is sent to, or no certificates can be read.
-    pub(super) fn new(config: &HttpConfig) -> Result<Self, EngineError> {
-        let endpoint = &config.endpoint;
-        let (host, reach) = (endpoint.host(), Reach::of(endpoint, &config.private_hosts));
+    pub fn new(to: Target<'_>) -> Result<Self, NetError> {
+        let endpoint = to.endpoint;
+        let (host, reach) = (endpoint.host(), Reach::of(endpoint, to.private_hosts));
         // A host that is an address is never looked up.
         reach
             .check(&host, endpoint.address())
             .map_err(|refused| not_started(&refused))?;
         same_host(endpoint)?;
-        let connect = config.connect_timeout.min(config.first_byte_timeout);
+        let connect = to.connect_timeout.min(to.first_byte_timeout);
         #[allow(clippy::disallowed_methods, reason = "this is the one HTTP client")]
         let builder = reqwest::Client::builder()
             .user_agent(concat!("codelicious/", env!("CARGO_PKG_VERSION")))
@@ -85,31 +133,40 @@ impl Client {
         Ok(Self {
             inner: builder.build().map_err(|e| not_started(&Chain(&e)))?,
             connect,
-            first_byte: config.first_byte_timeout,
+            first_byte: to.first_byte_timeout,
             target: format!("{host}:{}", endpoint.port()),
-            name: config.name.clone(),
+            name: to.name.to_owned(),
         })
     }
 
-    /// Posts JSON and waits for the head of the answer, at most the time to the first byte or `stall`, whichever is
-    /// less. Dropping the future closes the connection.
-    pub(super) async fn post(
+    /// Sends JSON, or nothing, and waits for the head of the answer, at most the time to the first byte or `stall`,
+    /// whichever is less. Dropping the future closes the connection.
+    ///
+    /// # Errors
+    /// Anything but `Stalled` and `TooLong`, which come with the body.
+    pub async fn send(
         &self,
+        method: Method,
         url: &str,
         headers: &[Header],
-        body: Vec<u8>,
+        body: Option<Vec<u8>>,
         stall: Duration,
-    ) -> Result<Answer, EngineError> {
-        let request = self
-            .inner
-            .post(url)
-            .headers(self.header_map(headers)?)
-            .body(body);
+    ) -> Result<Answer, NetError> {
+        let mut fields = self.header_map(headers)?;
+        let mut request = self.inner.request(method.wire(), url);
+        if let Some(body) = body {
+            fields.insert(
+                reqwest::header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            request = request.body(body);
+        }
+        let request = request.headers(fields);
         let patience = self.first_byte.min(stall);
         let sent = match timeout(patience, request.send()).await {
             Ok(sent) => sent,
             Err(_) => {
-                return Err(EngineError::NoAnswer {
+                return Err(NetError::NoAnswer {
                     seconds: patience.as_secs(),
                 });
             }
@@ -128,12 +185,8 @@ impl Client {
         })
     }
 
-    fn header_map(&self, headers: &[Header]) -> Result<HeaderMap, EngineError> {
+    fn header_map(&self, headers: &[Header]) -> Result<HeaderMap, NetError> {
         let mut map = HeaderMap::new();
-        map.insert(
-            reqwest::header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
         for header in headers {
             match header {
                 Header::Plain(name, value) => {
@@ -142,10 +195,15 @@ impl Client {
                         HeaderValue::from_static(value),
                     );
                 }
+                Header::Told(name, value) => {
+                    if let Ok(value) = HeaderValue::from_str(value) {
+                        map.insert(HeaderName::from_static(name), value);
+                    }
+                }
                 Header::Secret(name, prefix, secret) => {
                     let text = format!("{prefix}{}", secret.expose_secret().trim());
                     let mut value =
-                        HeaderValue::from_str(&text).map_err(|_| EngineError::Auth {
+                        HeaderValue::from_str(&text).map_err(|_| NetError::Token {
                             message: format!(
                                 "the token of `{}` holds characters that a header cannot carry; look at where it comes from",
                                 self.name
@@ -159,28 +217,29 @@ impl Client {
         Ok(map)
     }
 
-    fn failed(&self, error: &reqwest::Error) -> EngineError {
+    fn failed(&self, error: &reqwest::Error) -> NetError {
         if let Some(refused) = source::<Refused>(error) {
             return not_started(refused);
         }
         if let Some(rustls::Error::InvalidCertificate(why)) = source(error) {
-            return EngineError::NotStarted {
+            return NetError::NotStarted {
                 message: format!("the certificate of {} is not trusted: {why:?}", self.target),
             };
         }
         if error.is_connect() && error.is_timeout() {
-            return EngineError::NoConnection {
+            return NetError::NoConnection {
                 seconds: self.connect.as_secs(),
             };
         }
-        let what = if error.is_connect() {
-            "no connection to"
+        let why = root(error);
+        if error.is_connect() {
+            NetError::Unreachable {
+                message: format!("no connection to {}: {why}", self.target),
+            }
         } else {
-            "no answer of"
-        };
-        EngineError::Transient {
-            until: None,
-            message: format!("{what} {}: {}", self.target, root(error)),
+            NetError::Broken {
+                message: format!("no answer of {}: {why}", self.target),
+            }
         }
     }
 }
@@ -189,19 +248,18 @@ impl Answer {
     /// The next piece of the body; None at its end.
     ///
     /// # Errors
-    /// `Stalled` after `stall` without one, `Transient` when the connection breaks, `Protocol` when the answer gets
+    /// `Stalled` after `stall` without one, `Broken` when the connection breaks, `TooLong` when the answer gets
     /// longer than [`MAX_ANSWER`].
-    pub(super) async fn piece(
+    pub async fn piece(
         &mut self,
         stall: Duration,
-    ) -> Result<Option<impl AsRef<[u8]> + use<>>, EngineError> {
+    ) -> Result<Option<impl AsRef<[u8]> + use<>>, NetError> {
         let Ok(piece) = timeout(stall, self.body.chunk()).await else {
-            return Err(EngineError::Stalled {
+            return Err(NetError::Stalled {
                 seconds: stall.as_secs(),
             });
         };
-        let piece = piece.map_err(|e| EngineError::Transient {
-            until: None,
+        let piece = piece.map_err(|e| NetError::Broken {
             message: format!(
                 "the answer of {} broke off after {} bytes: {}",
                 self.target,
@@ -211,7 +269,7 @@ impl Answer {
         })?;
         self.read += piece.as_ref().map_or(0, |bytes| bytes.len());
         if self.read > MAX_ANSWER {
-            return Err(EngineError::Protocol {
+            return Err(NetError::TooLong {
                 message: format!(
                     "the answer of {} is longer than {MAX_ANSWER} bytes",
                     self.target
@@ -245,7 +303,7 @@ impl Resolve for CheckedResolver {
 }
 
 /// Both readers of the address must have found the same host in it.
-fn same_host(endpoint: &Endpoint) -> Result<(), EngineError> {
+fn same_host(endpoint: &Endpoint) -> Result<(), NetError> {
     let url = reqwest::Url::parse(&endpoint.operation("x")).map_err(|e| not_started(&e))?;
     let found = url.host_str().unwrap_or_default();
     if found.trim_matches(['[', ']']) == endpoint.host()
@@ -253,14 +311,14 @@ fn same_host(endpoint: &Endpoint) -> Result<(), EngineError> {
     {
         Ok(())
     } else {
-        Err(EngineError::NotStarted {
+        Err(NetError::NotStarted {
             message: format!("`{endpoint}` can be read in two ways; write its host plainly"),
         })
     }
 }
 
 /// For plain connections to this machine, which need no certificates to be read.
-fn trusts_nobody() -> Result<rustls::ClientConfig, EngineError> {
+fn trusts_nobody() -> Result<rustls::ClientConfig, NetError> {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -269,8 +327,8 @@ fn trusts_nobody() -> Result<rustls::ClientConfig, EngineError> {
         .with_no_client_auth())
 }
 
-fn not_started(error: &dyn std::fmt::Display) -> EngineError {
-    EngineError::NotStarted {
+fn not_started(error: &dyn std::fmt::Display) -> NetError {
+    NetError::NotStarted {
         message: error.to_string(),
     }
 }

@@ -1,7 +1,7 @@
-//! Durations as programs and providers write them: `1h30m`, `6m0s`, `1 minute and 30 seconds`. Pure.
+//! Durations as programs and servers write them: `1h30m`, `6m0s`, `1 minute and 30 seconds`. Pure.
 
 /// The duration at the beginning of a text, in seconds, with the text behind it. A number without a unit is none.
-pub(super) fn leading(text: &str) -> Option<(f64, &str)> {
+pub fn leading(text: &str) -> Option<(f64, &str)> {
     let (mut seconds, mut behind) = part(text)?;
     loop {
         let joint = behind.trim_start_matches([' ', ',']);

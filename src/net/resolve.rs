@@ -1,4 +1,4 @@
-//! Which addresses a provider may have. A name that leads into the user's own network, or to the service that
+//! Which addresses a server may have. A name that leads into the user's own network, or to the service that
 //! hands out a cloud machine's credentials, is not where a key and a repository's source are sent, unless the
 //! configuration names the host.
 //!

@@ -1,4 +1,4 @@
-//! Until when a provider asks for no request: read from headers and, where none says so, from its words. Pure.
+//! Until when a server asks for no request: read from headers and, where none says so, from its words. Pure.
 //!
 //! Of several times the latest counts: a limit that is waited for in vain is worse than a late request. What
 //! cannot be read says nothing, and nothing is ever read as shorter than it is.
@@ -13,7 +13,7 @@
 //! | `anthropic-ratelimit-…-reset` | RFC 3339, of those limits whose `-remaining` is 0 |
 //! | the message | "try again in 5m", "Please retry after 1 minute and 7 seconds" |
 
-use crate::engines::duration;
+use super::duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -31,12 +31,10 @@ const MAX_SKEW: TimeDelta = TimeDelta::days(1);
 
 /// Headers of an answer, with names in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Headers(Vec<(String, String)>);
+pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    pub(super) fn new<N: AsRef<str>, V: Into<String>>(
-        headers: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
+    pub fn new<N: AsRef<str>, V: Into<String>>(headers: impl IntoIterator<Item = (N, V)>) -> Self {
         Self(
             headers
                 .into_iter()
@@ -45,12 +43,12 @@ impl Headers {
         )
     }
 
-    pub(super) fn extend(&mut self, more: Headers) {
+    pub fn extend(&mut self, more: Headers) {
         self.0.extend(more.0);
     }
 
     /// The first value of a header.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
@@ -64,7 +62,7 @@ impl Headers {
 
 /// The time before which no request is to be sent; None where nothing readable is said, or only times gone by.
 /// The headers that tell how full a limit is are on every answer, so they count only where `is_limited`.
-pub(super) fn until(
+pub fn until(
     headers: &Headers,
     message: &str,
     is_limited: bool,
