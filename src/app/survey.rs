@@ -25,6 +25,7 @@ use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use copies::{Looked, UserCopy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What to look for.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ pub struct Scope {
     pub named: Vec<String>,
     /// Paths that the configuration names: built even without boxes.
     pub configured: Vec<String>,
+    /// Texts that stand nowhere in the tree and count as if the user had them there: what issues became, by path.
+    pub handed: Arc<BTreeMap<String, Vec<u8>>>,
     /// Patterns of specs to leave out, as lines of a `.gitignore` file.
     pub exclude: Vec<String>,
     pub remote: Option<String>,
@@ -45,11 +48,13 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// True for a path that the command line or the configuration names: it is built even without boxes.
+    /// True for a path that somebody names, on the command line, in the configuration or by an issue: it is built
+    /// even without boxes.
     fn names(&self, path: &str) -> bool {
         [&self.named, &self.configured]
             .into_iter()
             .any(|l| l.iter().any(|p| p == path))
+            || self.handed.contains_key(path)
     }
 }
 
@@ -257,7 +262,7 @@ fn find_paths(
                 .filter(|p| spec::classify(p).is_some()),
         );
     }
-    paths.extend(scope.configured.iter().cloned());
+    paths.extend(scope.configured.iter().chain(scope.handed.keys()).cloned());
     let excluded = excludes(root, &scope.exclude)?;
     Ok(paths
         .into_iter()
@@ -491,9 +496,9 @@ impl SpecSurvey<'_> {
             Err(diagnostic) => return Ok(Err(diagnostic)),
         };
         let texts = self.texts(tip.as_ref(), copy.as_ref())?;
-        let in_tree = copy.is_some();
+        let in_tree = copy.is_some() && !self.scope.handed.contains_key(path);
         let was_in_tree = self.ledger.is_some_and(|l| l.user_copy);
-        let withdrawn = was_in_tree && !in_tree && texts.base.is_none();
+        let withdrawn = was_in_tree && copy.is_none() && texts.base.is_none();
         let text = match merged(&texts, tip.is_some()) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Ok(None)),

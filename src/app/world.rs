@@ -106,6 +106,7 @@ impl World {
         Ok(Scope {
             named: below_root(&self.info.root, env.cwd(), specs)?,
             configured: self.settings.specs.paths.to_vec(),
+            handed: Default::default(),
             exclude: self.settings.specs.exclude.to_vec(),
             remote: repo.default_remote(),
             budget_tokens: super::engine::prompt_tokens(&self.settings),

@@ -36,7 +36,8 @@ pub fn begin(
         | Effect::Restack { .. }
         | Effect::Verify { .. }
         | Effect::Seal { .. }
-        | Effect::SetAside { .. } => {}
+        | Effect::SetAside { .. }
+        | Effect::Comment { .. } => {}
         Effect::Baseline => events.push((None, EventKind::BaselineStarted {})),
         Effect::RunEngine {
             chunk,
@@ -323,6 +324,18 @@ pub fn absorb(
                 .retain(|i| !matches!(i, Intent::Pr { part: p, .. } if *p == part));
             lane.pr_gave_up = true;
             events.push((None, EventKind::PrFailed { part, message }));
+        }
+        EffectResult::Commented { issue, key } => {
+            if let Some(record) = lane.ledger.issue.as_mut() {
+                record.told = Some(key);
+            }
+            events.push((None, EventKind::IssueCommented { issue }));
+        }
+        // Nothing that was built depends on it.
+        EffectResult::CommentFailed { issue, message } => {
+            lane.comment_gave_up = true;
+            let message = format!("the comment at issue {issue} was not written: {message}");
+            events.push((None, EventKind::Warning { message }));
         }
         EffectResult::Broken {
             effect,
@@ -695,6 +708,7 @@ fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), Il
         | Effect::SetAside { .. } => lane.stage = Stage::Finished,
         Effect::Push { .. } => lane.push_gave_up = true,
         Effect::PutPr { .. } => lane.pr_gave_up = true,
+        Effect::Comment { .. } => lane.comment_gave_up = true,
     }
     Ok(())
 }

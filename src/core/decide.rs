@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 /// The effects that are due and not in flight. Nothing due and nothing in flight means the lane is over
 /// for this run (see [`next_wake`]).
 pub fn decide(lane: &Lane, in_flight: &BTreeSet<EffectKey>, now: DateTime<Utc>) -> Vec<Effect> {
-    let due = [next_work(lane, now), next_push(lane, now), next_pr(lane)];
+    let pr = next_pr(lane).or_else(|| next_comment(lane));
+    let due = [next_work(lane, now), next_push(lane, now), pr];
     due.into_iter()
         .flatten()
         .filter(|effect| !in_flight.contains(&effect.key()))
@@ -346,6 +347,14 @@ fn next_pr(lane: &Lane) -> Option<Effect> {
             part: p.part,
             ready: is_ready(lane, p.part),
         })
+}
+
+/// Pull requests come first: the comment names them.
+fn next_comment(lane: &Lane) -> Option<Effect> {
+    if is_signal(lane) {
+        return None;
+    }
+    super::progress::due(lane).map(|issue| Effect::Comment { issue })
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //! Anybody may write an issue, and a reader of the forge sees only what it renders. So what is hidden there (HTML
 //! comments) is left out, and nothing in it can pass for a mark of ours.
 
-use crate::model::IssueRef;
-
 /// Where the spec of an issue stands, below the root.
 pub fn path(number: u64) -> String {
     format!("specs/issue-{number}.md")
@@ -18,44 +16,25 @@ pub fn number(path: &str) -> Option<u64> {
     (number.to_string() == digits).then_some(number)
 }
 
-/// What a person typed behind `--from-issue`: a number, or the issue's address.
-///
-/// # Errors
-/// Neither; the message reads on after the flag and the text.
-pub fn typed(text: &str) -> Result<IssueRef, String> {
-    let plain = text.strip_prefix('#').unwrap_or(text);
-    if let Ok(number) = plain.parse::<u64>()
-        && number > 0
+/// The issue that an address names: host and repository in small letters (`github.com/owner/name`), and its number.
+/// None for an address of something else.
+pub fn of_address(address: &str) -> Option<(String, u64)> {
+    let (scheme, rest) = address.split_once("://")?;
+    if !["http", "https"]
+        .iter()
+        .any(|s| scheme.eq_ignore_ascii_case(s))
     {
-        return Ok(IssueRef {
-            number,
-            place: None,
-        });
+        return None;
     }
-    let wrong = || "it is neither the number nor the address of an issue".to_owned();
-    let address = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .ok_or_else(wrong)?;
-    let address = address.split(['?', '#']).next().unwrap_or(address);
-    let (place, number) = address
-        .trim_end_matches('/')
-        .rsplit_once('/')
-        .ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let place = place
-        .strip_suffix("/-/issues")
-        .or_else(|| place.strip_suffix("/-/work_items"))
-        .or_else(|| place.strip_suffix("/issues"))
-        .ok_or_else(wrong)?;
-    let (host, repository) = place.split_once('/').ok_or_else(wrong)?;
-    if number == 0 || host.is_empty() || !repository.contains('/') {
-        return Err(wrong());
-    }
-    Ok(IssueRef {
-        number,
-        place: Some(place.to_ascii_lowercase()),
-    })
+    let rest = rest.split(['?', '#']).next()?.trim_end_matches('/');
+    let (place, number) = rest.rsplit_once('/')?;
+    let number: u64 = number.parse().ok().filter(|n| *n > 0)?;
+    let place = ["/-/issues", "/-/work_items", "/issues"]
+        .iter()
+        .find_map(|ending| place.strip_suffix(ending))?;
+    let (host, repository) = place.split_once('/')?;
+    let is_whole = !host.is_empty() && repository.contains('/');
+    is_whole.then(|| (place.to_ascii_lowercase(), number))
 }
 
 /// The spec's text: the title, that the work closes the issue, and the issue's own words.
@@ -145,56 +124,40 @@ mod tests {
     }
 
     #[test]
-    fn what_people_type() {
-        let own = |number| {
-            Ok(IssueRef {
-                number,
-                place: None,
-            })
-        };
-        let of = |place: &str, number| {
-            Ok(IssueRef {
-                number,
-                place: Some(place.to_owned()),
-            })
-        };
-        for (text, wanted) in [
-            ("12", own(12)),
-            ("#12", own(12)),
-            ("https://GitHub.com/o/r/issues/12", of("github.com/o/r", 12)),
+    fn addresses_of_issues() {
+        for (text, place, number) in [
+            ("https://GitHub.com/o/R/issues/12", "github.com/o/r", 12),
             (
                 "https://github.com/o/r/issues/12#issuecomment-9",
-                of("github.com/o/r", 12),
+                "github.com/o/r",
+                12,
             ),
             (
                 "https://gitlab.com/a/b/c/-/issues/3/",
-                of("gitlab.com/a/b/c", 3),
+                "gitlab.com/a/b/c",
+                3,
             ),
+            ("https://gitlab.com/a/b/-/work_items/3", "gitlab.com/a/b", 3),
             (
-                "https://gitlab.com/a/b/-/work_items/3",
-                of("gitlab.com/a/b", 3),
-            ),
-            (
-                "http://localhost:3000/o/r/issues/1?x=y",
-                of("localhost:3000/o/r", 1),
+                "HTTP://localhost:3000/o/r/issues/1?x=y",
+                "localhost:3000/o/r",
+                1,
             ),
         ] {
-            assert_eq!(typed(text), wanted, "{text}");
+            assert_eq!(of_address(text), Some((place.to_owned(), number)), "{text}");
         }
         for text in [
             "",
-            "0",
-            "-1",
-            "twelve",
+            "12",
             "o/r#12",
             "https://github.com/o/r/pull/12",
             "https://github.com/issues/12",
             "https://github.com/o/r/issues/",
+            "https://github.com/o/r/issues/0",
             "https:///o/r/issues/x",
             "ftp://github.com/o/r/issues/1",
         ] {
-            let why = typed(text).unwrap_err();
-            assert!(why.contains("neither"), "{text}: {why}");
+            assert_eq!(of_address(text), None, "{text}");
         }
     }
 

@@ -156,6 +156,8 @@ pub struct Lane {
     pub push_gave_up: bool,
     /// A pull request failed in this run.
     pub pr_gave_up: bool,
+    /// The comment at its issue could not be written in this run.
+    pub comment_gave_up: bool,
     /// A commit that an earlier run sealed and did not get to land.
     pub resume_landing: Option<(ChunkId, u32, Oid)>,
     /// Chunks whose mark stands on the base.
@@ -192,6 +194,7 @@ impl Lane {
             push_after: None,
             push_gave_up: false,
             pr_gave_up: false,
+            comment_gave_up: false,
             resume_landing: None,
             on_base: BTreeSet::new(),
             restack: None,

@@ -17,6 +17,7 @@ pub mod moves;
 pub mod plan;
 pub mod planner;
 pub mod pr;
+pub mod progress;
 pub mod prompt;
 pub mod recover;
 pub mod redact;

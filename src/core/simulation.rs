@@ -256,6 +256,10 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                 tip: tip.clone(),
             }
         }
+        Effect::Comment { issue } => EffectResult::Commented {
+            issue: *issue,
+            key: super::progress::key(lane).unwrap_or_default(),
+        },
         Effect::PutPr { part, ready } => {
             let head = lane.branch(*part);
             let into = super::decide::pr_base(lane, *part);

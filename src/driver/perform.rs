@@ -8,13 +8,13 @@ use super::restack::restack;
 use super::seal::{land, seal};
 use super::shells::Shells;
 use crate::core::lane::Lane;
-use crate::core::pr;
+use crate::core::{pr, progress};
 use crate::crash::{self, Around};
 use crate::git::{ATTEMPTS, GitError, PLANS, PushRequest, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::{ChunkId, Effect, EffectResult, Oid, PrRecord};
-use crate::ports::{PrRequest, PutPr};
+use crate::ports::{CommentRequest, PrRequest, PutPr};
 
 /// An effect that could not be performed, with what to do about it.
 pub(super) struct Failure {
@@ -98,6 +98,7 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
             replaces,
         } => Ok(send(shells, lane, branch, tip, replaces.clone()).await),
         Effect::PutPr { part, ready } => Ok(put_pr(shells, lane, *part, *ready).await),
+        Effect::Comment { issue } => Ok(comment(shells, lane, *issue).await),
     }
 }
 
@@ -218,6 +219,24 @@ async fn put_pr(shells: &Shells, lane: &Lane, part: u32, ready: bool) -> EffectR
         }
         Err(e) => EffectResult::PrFailed {
             part,
+            message: e.to_string(),
+        },
+    }
+}
+
+/// One comment a spec, known by the spec's name.
+async fn comment(shells: &Shells, lane: &Lane, issue: u64) -> EffectResult {
+    let key = progress::key(lane).unwrap_or_default();
+    let body = crate::forge::progress::render(&progress::input(lane));
+    let request = CommentRequest {
+        issue,
+        key: lane.ledger.spec.to_string(),
+        body: shells.redactor.redact(&body).into_owned(),
+    };
+    match shells.forge.comment(&request).await {
+        Ok(()) => EffectResult::Commented { issue, key },
+        Err(e) => EffectResult::CommentFailed {
+            issue,
             message: e.to_string(),
         },
     }

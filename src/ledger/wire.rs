@@ -10,8 +10,8 @@ use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::{Baseline, LEDGER_SCHEMA, SpecBase};
 use crate::model::{
     Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
-    Completion, Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState, RunId, SkippedBy, SpecId,
-    Usage,
+    Completion, Cost, Evidence, Intent, IssueRecord, Ledger, Oid, PrRecord, PrState, RunId,
+    SkippedBy, SpecId, Usage,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,17 @@ pub(super) struct LedgerWire {
     baseline: Option<BaselineWire>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     user_copy: bool,
+    /// Since schema 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issue: Option<IssueWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueWire {
+    number: u64,
+    url: String,
+    told: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -283,6 +294,7 @@ impl From<&Ledger> for LedgerWire {
             undelivered,
             baseline,
             user_copy,
+            issue,
         } = ledger;
         Self {
             schema: LEDGER_SCHEMA,
@@ -314,6 +326,9 @@ impl From<&Ledger> for LedgerWire {
                     evidence: evidence.into(),
                 }),
             user_copy: *user_copy,
+            issue: issue
+                .clone()
+                .map(|IssueRecord { number, url, told }| IssueWire { number, url, told }),
         }
     }
 }
@@ -658,6 +673,9 @@ impl TryFrom<LedgerWire> for Ledger {
             }),
             baseline: baseline.transpose()?,
             user_copy: wire.user_copy,
+            issue: wire
+                .issue
+                .map(|IssueWire { number, url, told }| IssueRecord { number, url, told }),
         })
     }
 }

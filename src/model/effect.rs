@@ -49,6 +49,8 @@ pub enum Effect {
     },
     /// Make the pull request of a part exist and say what it should.
     PutPr { part: u32, ready: bool },
+    /// Make our comment at the issue of the spec say how far it is.
+    Comment { issue: u64 },
 }
 
 /// What makes two effects the same work in flight.
@@ -75,6 +77,7 @@ impl Effect {
             Self::SetAside { .. } => "set_aside",
             Self::Push { .. } => "push",
             Self::PutPr { .. } => "put_pr",
+            Self::Comment { .. } => "comment",
         }
     }
 
@@ -94,6 +97,8 @@ impl Effect {
             | Self::Verify { .. }
             | Self::Seal { .. }
             | Self::SetAside { .. } => false,
+            // Found again by the key that stands in it.
+            Self::Comment { .. } => false,
         }
     }
 
@@ -110,7 +115,7 @@ impl Effect {
             | Self::Land { .. }
             | Self::SetAside { .. } => EffectKey::Worktree,
             Self::Push { .. } => EffectKey::Push,
-            Self::PutPr { .. } => EffectKey::Pr,
+            Self::PutPr { .. } | Self::Comment { .. } => EffectKey::Pr,
         }
     }
 }
@@ -192,6 +197,15 @@ pub enum EffectResult {
     },
     PrFailed {
         part: u32,
+        message: String,
+    },
+    /// The comment says what `key` stands for.
+    Commented {
+        issue: u64,
+        key: String,
+    },
+    CommentFailed {
+        issue: u64,
         message: String,
     },
     /// The shell itself failed: disk, permissions, a broken repository.

@@ -241,6 +241,10 @@ pub enum EventKind {
         part: u32,
         message: String,
     },
+    /// Our comment at the issue of the spec says how far it is.
+    IssueCommented {
+        issue: u64,
+    },
     SpecFinished {
         done: usize,
         total: usize,
@@ -293,6 +297,7 @@ impl EventKind {
             Self::PushFailed { .. } => "push_failed",
             Self::PrPut { .. } => "pr_put",
             Self::PrFailed { .. } => "pr_failed",
+            Self::IssueCommented { .. } => "issue_commented",
             Self::SpecFinished { .. } => "spec_finished",
             Self::Repaired { .. } => "repaired",
             Self::Waiting { .. } => "waiting",
@@ -359,6 +364,7 @@ impl EventKind {
             Self::Repaired { what } => vec![what],
             Self::Waiting { why, .. } => vec![why],
             Self::Planned { .. }
+            | Self::IssueCommented { .. }
             | Self::SpecSynced { .. }
             | Self::BaselineStarted { .. }
             | Self::EngineUsage { .. }
@@ -369,7 +375,7 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 33] = [
+pub const EVENT_KINDS: [&str; 34] = [
     "run_started",
     "planned",
     "planning_started",
@@ -399,6 +405,7 @@ pub const EVENT_KINDS: [&str; 33] = [
     "push_failed",
     "pr_put",
     "pr_failed",
+    "issue_commented",
     "spec_finished",
     "repaired",
     "waiting",
@@ -544,6 +551,7 @@ mod tests {
                 part: 1,
                 message: "t".into(),
             },
+            EventKind::IssueCommented { issue: 1 },
             EventKind::SpecFinished { done: 1, total: 1 },
             EventKind::Repaired { what: "t".into() },
             EventKind::Waiting {

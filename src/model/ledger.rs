@@ -42,6 +42,17 @@ pub struct Ledger {
     pub baseline: Option<Baseline>,
     /// The spec was among the user's files here: when it is gone, a person took it away.
     pub user_copy: bool,
+    /// The issue of the forge that the spec was made of.
+    pub issue: Option<IssueRecord>,
+}
+
+/// An issue of the forge, and what stands in our comment there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueRecord {
+    pub number: u64,
+    pub url: String,
+    /// What the comment last written depended on (`core::progress::key`), so that nothing is written twice.
+    pub told: Option<String>,
 }
 
 /// Where a lane starts.
@@ -199,6 +210,7 @@ impl Ledger {
             undelivered: None,
             baseline: None,
             user_copy: false,
+            issue: None,
         }
     }
 }

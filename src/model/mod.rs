@@ -28,11 +28,13 @@ pub use effect::{Effect, EffectKey, EffectResult};
 pub use event::{Event, EventKind};
 pub use exit::ExitCode;
 pub use id::{ChunkId, Oid, RunId, SpecId};
-pub use ledger::{Attempt, AttemptEnd, ChunkRecord, Intent, Ledger, PrRecord, PrState};
+pub use ledger::{
+    Attempt, AttemptEnd, ChunkRecord, Intent, IssueRecord, Ledger, PrRecord, PrState,
+};
 pub use moves::{Move, MoveKind, MoveRecord, Refusal, Seen};
 pub use outcome::{BlockRequest, Completion, EngineError, EngineOutcome, EngineReport, Session};
 pub use planned::{ChunkPlan, PlannedChunk, PlanningSpent};
-pub use pr::{IssueRef, PrMode};
+pub use pr::PrMode;
 pub use prompt::Prompt;
 pub use spec::{ChunkMark, Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
 pub use usage::{Allowance, Cost, Price, Usage};

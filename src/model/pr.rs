@@ -1,4 +1,4 @@
-//! How a spec's work is cut into pull requests, and the issues it may come from.
+//! How a spec's work is cut into pull requests.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +24,4 @@ impl PrMode {
             Self::Spec => "spec",
         }
     }
-}
-
-/// An issue as a person names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssueRef {
-    pub number: u64,
-    /// Host and repository in its address, in small letters: `github.com/owner/name`; None for a number alone, which
-    /// is one of this repository.
-    pub place: Option<String>,
 }

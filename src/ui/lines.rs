@@ -227,6 +227,9 @@ impl Narrator {
                 Paint::Bad,
                 format!("pull request, part {part}, not written: {message}"),
             )),
+            K::IssueCommented { issue } => {
+                plain(Normal, format!("issue {issue}: the comment is up to date"))
+            }
             K::SpecFinished { done, total } => plain(Normal, format!("{done}/{total} done")),
             K::Repaired { what } => plain(Normal, format!("repaired: {what}")),
             K::Waiting { until, why } => Some((

@@ -51,6 +51,7 @@ impl Session<'_> {
         self.scope = Scope {
             named,
             configured: world.settings.specs.paths.to_vec(),
+            handed: Default::default(),
             exclude: world.settings.specs.exclude.to_vec(),
             remote: remote.clone(),
             budget_tokens: engine::prompt_tokens(&world.settings),

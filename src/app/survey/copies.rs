@@ -67,6 +67,14 @@ pub(super) fn look_at_all(
 
 /// Reads the copy at `path`.
 pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looked {
+    let options = ParseOptions {
+        prose: scope.names(path),
+    };
+    if let Some(text) = scope.handed.get(path) {
+        let spec = spec::parse(id.clone(), path, text, options);
+        let text = text.clone();
+        return Ok(Some(UserCopy { text, spec }));
+    }
     let file = root.join(path);
     match file.symlink_metadata() {
         Ok(meta) if meta.is_file() => {
@@ -77,9 +85,6 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
                     "leave it out with `[specs] exclude` if it is no spec",
                 )
             })?;
-            let options = ParseOptions {
-                prose: scope.names(path),
-            };
             let spec = spec::parse(id.clone(), path, &text, options);
             Ok(Some(UserCopy { text, spec }))
         }
