@@ -26,7 +26,7 @@
 //!
 //! `{"repo": {path, default_branch, protected, branches, archived, private, drafts, issues, pull_requests, permission}, "tokens": [{value, user, scopes,
 //! expired, read_only, kind, expires_at}], "users": [{id, login, may_review}], "teams", "labels": [{id, name}], "prs": [{number, id,
-//! head, base, title, body, draft, state, author, labels, requested, requested_teams, reviews, head_sha, merge_commit}],
+//! head, fork, base, title, body, draft, state, author, labels, requested, requested_teams, reviews, head_sha, merge_commit}],
 //! "issues", "comments", "effects": {name: times}, "most_reviewers", "version", "last"}`; `state.rs` says what each is.
 //!
 //! In the beginning there are the users `robot` (whose token `dummy-token` is), `ada` and `grace`, the team

@@ -14,8 +14,6 @@ pub struct Call {
     pub path: Vec<String>,
     /// Decoded, in order.
     pub query: Vec<(String, String)>,
-    /// The query as it came.
-    pub raw_query: String,
     /// Path as it came, without the query.
     pub raw_path: String,
     /// Null when there is none or when it is not JSON.
@@ -94,7 +92,6 @@ impl Call {
             method: request.method.clone(),
             path: path.collect(),
             query: query.collect(),
-            raw_query: raw_query.to_owned(),
             raw_path: raw_path.to_owned(),
             body: serde_json::from_slice(&request.body).unwrap_or(Value::Null),
             auth: auth(&header, tokens),

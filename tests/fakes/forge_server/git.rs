@@ -60,22 +60,6 @@ impl Git {
             .ok()
     }
 
-    pub fn branches(&self) -> Vec<String> {
-        let listed = self.run(
-            &[
-                "for-each-ref",
-                "--format=%(refname:lstrip=2)",
-                "refs/heads/",
-            ],
-            &[],
-        );
-        listed
-            .unwrap_or_default()
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
-
     /// There are commits on `head` that are not on `base`.
     pub fn differs(&self, base: &str, head: &str) -> bool {
         let range = format!("refs/heads/{base}..refs/heads/{head}");

@@ -93,6 +93,8 @@ pub struct Pr {
     pub number: u64,
     pub id: u64,
     pub head: String,
+    /// Owner of the fork that the head is in; empty: it is in the repository itself.
+    pub fork: String,
     pub base: String,
     pub title: String,
     pub body: String,
@@ -344,16 +346,6 @@ impl Forge {
             .then(|| made_up(branch))
     }
 
-    pub fn branches(&self) -> Vec<String> {
-        if self.git.is_there() {
-            return self.git.branches();
-        }
-        let repo = &self.world.repo;
-        repo.branches
-            .clone()
-            .unwrap_or_else(|| vec![repo.default_branch.clone()])
-    }
-
     pub fn pr(&self, number: u64) -> Option<&Pr> {
         self.world.prs.iter().find(|p| p.number == number)
     }
@@ -396,7 +388,9 @@ impl Forge {
         let Some(head_sha) = self.tip(&new.head) else {
             return Err(NotMade::NoHead);
         };
-        let same = |p: &&Pr| p.state == State::Open && p.head == new.head && p.base == new.base;
+        let same = |p: &&Pr| {
+            p.state == State::Open && p.fork.is_empty() && p.head == new.head && p.base == new.base
+        };
         if let Some(pr) = self.world.prs.iter().find(same) {
             return Err(NotMade::Exists(pr.number));
         }
