@@ -8,7 +8,7 @@ use crate::core::budget::Caps;
 use crate::core::decide::{
     choose_part, closed_part, counts as counts_for_exit, lane_exit, undelivered,
 };
-use crate::core::lane::{Lane, Policy};
+use crate::core::lane::{Lane, Policy, PrPolicy};
 use crate::core::plan::parts_preview;
 use crate::core::recover::{Recovered, Resume, recover};
 use crate::core::retry::RetryPolicy;
@@ -45,6 +45,7 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
         allow_unverified: *settings.verify.allow_unverified,
         remote: remote.map(str::to_owned),
         max_pushes: 4,
+        pr: PrPolicy::default(),
     }
 }
 
@@ -169,7 +170,7 @@ pub fn plan(
         let ledger = ledgers.get(&plan.id);
         let mut known = ui::plan::SpecFacts {
             branch: spec.branch.clone(),
-            parts: parts_preview(plan, most),
+            parts: parts_preview(plan, policy.pr.mode, most),
             ..Default::default()
         };
         // Where nobody built yet, recovery has nothing to say, and most specs of a big plan are such.

@@ -1,9 +1,9 @@
 //! How a lane changes: when an effect is about to happen ([`begin`]) and when its result is in ([`absorb`]).
 
-use super::decide::choose_part;
 use super::engine_run;
 use super::judge::{Judgement, failing, judge};
 use super::lane::{Halt, Lane, Stage};
+use super::parts::{choose_part, oversize_words, waiting_words};
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
 use crate::model::event::EventKind;
@@ -638,6 +638,10 @@ fn landed(
             lines,
         },
     ));
+    let warn = |message| EventKind::Warning { message };
+    let oversize = oversize_words(lane, lines);
+    events.extend(oversize.map(|words| (Some(chunk.clone()), warn(words))));
+    events.extend(waiting_words(lane).map(|words| (None, warn(words))));
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! What to do next. Looks at a lane, does nothing.
 
 use super::lane::{Hold, Lane, Stage};
+pub use super::parts::choose_part;
+use super::parts::{is_full, waits_for_people};
 use crate::model::effect::EffectKey;
-use crate::model::{ChunkRecord, ChunkState, Effect, ExitCode, PrRecord, PrState, SkippedBy};
+use crate::model::{
+    Chunk, ChunkRecord, ChunkState, Effect, ExitCode, PrRecord, PrState, SkippedBy,
+};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
@@ -21,8 +25,13 @@ pub fn decide(lane: &Lane, in_flight: &BTreeSet<EffectKey>, now: DateTime<Utc>) 
 pub fn next_wake(lane: &Lane) -> Option<DateTime<Utc>> {
     let push = lane.push_after.filter(|_| unpushed(lane).is_some());
     let engine = lane.hold.as_ref().map(|h| h.until);
-    let is_due = matches!(lane.stage, Stage::Idle) && lane.next_chunk().is_some();
+    let is_due = matches!(lane.stage, Stage::Idle) && next_to_build(lane).is_some();
     push.into_iter().chain(engine.filter(|_| is_due)).min()
+}
+
+/// The chunk that an engine would be asked for.
+fn next_to_build(lane: &Lane) -> Option<&Chunk> {
+    lane.next_chunk().filter(|_| !waits_for_people(lane))
 }
 
 /// The engine whose turn it is; None while nobody may be asked.
@@ -55,7 +64,7 @@ pub fn counts(lane: &Lane) -> bool {
 /// Exit code the lane asks for, with nothing in flight any more.
 pub fn lane_exit(lane: &Lane) -> ExitCode {
     let mut exit = ExitCode::Done;
-    let is_closed = closed_part(lane).is_some();
+    let (is_closed, waits) = (closed_part(lane).is_some(), waits_for_people(lane));
     if is_closed && !lane.plan.chunks.iter().all(|c| lane.is_done(&c.id)) {
         exit = ExitCode::WaitsForPerson;
     }
@@ -80,6 +89,8 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
                     ExitCode::Done
                 } else if lane.over_budget.contains(&chunk.id) {
                     ExitCode::Budget
+                } else if waits {
+                    ExitCode::WaitsForPerson
                 } else {
                     ExitCode::Incomplete
                 }
@@ -95,35 +106,6 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
 /// True when committed work has not reached the remote or its pull request.
 pub fn undelivered(lane: &Lane) -> bool {
     (lane.policy.remote.is_some() && unpushed(lane).is_some()) || lane.pr_gave_up
-}
-
-/// The part that a verified piece of work goes to: the current one, unless it is non-empty and the work
-/// would take it over a cap, or it is merged already.
-pub fn choose_part(lane: &Lane, lines: u32) -> u32 {
-    let Some(current) = lane.ledger.prs.iter().map(|p| p.part).max() else {
-        return 1;
-    };
-    let chunks = lane.part_chunks(current);
-    if lane
-        .ledger
-        .prs
-        .iter()
-        .any(|p| p.part == current && is_over(lane, p))
-    {
-        return current + 1;
-    }
-    let commits = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
-    let held: u32 = chunks
-        .iter()
-        .map(|(_, r, _)| r.lines)
-        .fold(0, u32::saturating_add);
-    let over =
-        commits + 1 > lane.policy.max_commits || held.saturating_add(lines) > lane.policy.max_lines;
-    if commits > 0 && over {
-        current + 1
-    } else {
-        current
-    }
 }
 
 /// The branch a part's pull request is to be merged into: the part before it, or the base.
@@ -145,17 +127,20 @@ pub fn pr_base(lane: &Lane, part: u32) -> String {
     }
 }
 
-/// True when a part should be reviewed: a later part exists, or nothing is left that a rerun would build.
+/// True when a part should be reviewed: a later part exists, nothing is left that a rerun would build, or nothing
+/// is built until people looked at it.
 pub fn is_ready(lane: &Lane, part: u32) -> bool {
     let later = lane.ledger.prs.iter().any(|p| p.part > part);
-    later || (is_built_out(lane) && !lane.plan.chunks.iter().any(|c| is_retryable(lane, c)))
+    later
+        || (is_full(lane, part) && waits_for_people(lane))
+        || (is_built_out(lane) && !lane.plan.chunks.iter().any(|c| is_retryable(lane, c)))
 }
 
 /// What a part's pull request depends on, as a comparable text: written once for each value. A draft is
 /// written when it appears and when the run stops; its commits speak for themselves meanwhile.
 pub fn pr_key(lane: &Lane, part: u32) -> String {
     let ready = is_ready(lane, part);
-    let settled = ready || lane.halt.is_some() || is_built_out(lane);
+    let settled = ready || lane.halt.is_some() || is_built_out(lane) || waits_for_people(lane);
     let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
     // A part is one line of history: its tip and how many of its commits count say which they are.
     let tip = lane.ledger.prs.iter().find(|p| p.part == part);
@@ -190,7 +175,7 @@ fn neighbour(pr: Option<&PrRecord>) -> String {
     pr.map_or_else(|| "none".to_owned(), number)
 }
 
-fn is_retryable(lane: &Lane, chunk: &crate::model::Chunk) -> bool {
+fn is_retryable(lane: &Lane, chunk: &Chunk) -> bool {
     match lane.state(&chunk.id) {
         ChunkState::Failed { .. } => lane
             .record(&chunk.id)
@@ -217,7 +202,7 @@ fn next_work(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
             })
         }
         Stage::Unprepared => {
-            let is_due = lane.next_chunk().is_some()
+            let is_due = next_to_build(lane).is_some()
                 || lane.next_accepted().is_some()
                 || lane.resume_landing.is_some();
             is_due.then_some(Effect::PrepareLane)
@@ -230,7 +215,7 @@ fn next_work(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
                 attempt,
             }),
             None => {
-                let chunk = lane.next_chunk()?;
+                let chunk = next_to_build(lane)?;
                 Some(Effect::RunEngine {
                     chunk: chunk.id.clone(),
                     attempt: lane.record(&chunk.id).map_or(0, ChunkRecord::last_attempt) + 1,

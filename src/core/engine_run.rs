@@ -3,6 +3,7 @@
 use super::absorb::{LaneEvent, fail, give_back, stop};
 use super::budget::{Reached, binding, both, charge, left};
 use super::lane::{Halt, Hold, Lane, Stage};
+use super::parts::waits_for_people;
 use super::roster::{Turn, Verdict, jitter};
 use super::session::session_id;
 use super::transition::{ChunkInput, IllegalTransition};
@@ -260,7 +261,7 @@ pub(super) fn look_ahead(
         let is_fix = matches!(lane.stage, Stage::Engine { .. });
         let due = match &lane.stage {
             Stage::Engine { chunk, .. } => Some(chunk.clone()),
-            Stage::Idle if lane.next_accepted().is_none() => {
+            Stage::Idle if lane.next_accepted().is_none() && !waits_for_people(lane) => {
                 lane.next_chunk().map(|c| c.id.clone())
             }
             _ => None,

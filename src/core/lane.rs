@@ -9,7 +9,7 @@ use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::effect::Verified;
 use crate::model::ledger::Baseline;
 use crate::model::{
-    Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, RunId, SpecPlan,
+    Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, PrMode, RunId, SpecPlan,
 };
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,18 @@ pub struct Policy {
     pub remote: Option<String>,
     /// Tries of one push before the work counts as undelivered.
     pub max_pushes: u32,
+    pub pr: PrPolicy,
+}
+
+/// How a spec's work becomes pull requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrPolicy {
+    pub mode: PrMode,
+    /// Parts of a series that may be open at a time, at least 1; None: any number.
+    pub max_open: Option<u32>,
+    pub labels: Vec<String>,
+    /// As in the request to the forge.
+    pub reviewers: Vec<String>,
 }
 
 /// A completion below this confidence goes to a person.

@@ -14,6 +14,7 @@ pub mod issue_spec;
 mod judge;
 pub mod lane;
 pub mod moves;
+pub mod parts;
 pub mod plan;
 pub mod planner;
 pub mod pr;
@@ -30,6 +31,7 @@ pub mod split;
 pub mod standing;
 pub mod tokens;
 pub mod transition;
+pub mod uncounted;
 
 #[cfg(test)]
 mod simulation;

@@ -10,7 +10,9 @@ mod order;
 
 use crate::core::split::{self, BoundsError, Piece, Room};
 use crate::core::tokens::estimate;
-use crate::model::{Chunk, ChunkId, ChunkPart, Plan, PlanWarning, Spec, SpecPlan, Task, TaskMark};
+use crate::model::{
+    Chunk, ChunkId, ChunkPart, Plan, PlanWarning, PrMode, Spec, SpecPlan, Task, TaskMark,
+};
 use context::Surroundings;
 use std::collections::{BTreeSet, HashMap};
 
@@ -96,21 +98,25 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     plan
 }
 
-/// Which open chunks would share a pull request if every one of them were committed: runs of `max_commits`
-/// (at least one) in build order. A forecast: the cap on changed lines and stopped chunks change it.
-pub fn parts_preview(spec: &SpecPlan, max_commits: usize) -> Vec<Vec<ChunkId>> {
+/// Which open chunks would share a pull request if every one of them were committed: in build order as many as
+/// `mode` has in one, where that goes by size runs of `max_commits` (at least one). A forecast: the cap on changed
+/// lines and stopped chunks change it.
+pub fn parts_preview(spec: &SpecPlan, mode: PrMode, max_commits: usize) -> Vec<Vec<ChunkId>> {
     if spec.not_built.is_some() {
         return Vec::new();
     }
+    let most = match mode {
+        PrMode::Part => max_commits.max(1),
+        PrMode::Chunk => 1,
+        PrMode::Spec => usize::MAX,
+    };
     let open: Vec<ChunkId> = spec
         .chunks
         .iter()
         .filter(|c| !c.done)
         .map(|c| c.id.clone())
         .collect();
-    open.chunks(max_commits.max(1))
-        .map(<[ChunkId]>::to_vec)
-        .collect()
+    open.chunks(most).map(<[ChunkId]>::to_vec).collect()
 }
 
 struct FileSizes<'a> {

@@ -4,6 +4,7 @@ use super::absorb::{note_part, settle};
 use super::decide::is_over;
 use super::forge_facts::{self, ForgeFacts};
 use super::lane::{Lane, Policy};
+use super::parts::waiting_words;
 use super::restack::{Decision, restack};
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::ledger::SpecBase;
@@ -172,6 +173,7 @@ pub fn recover(
     if lane.plan.not_built.is_none() {
         settle(&mut lane, &mut Vec::new())?;
     }
+    warnings.extend(waiting_words(&lane));
     Ok(Recovered {
         lane,
         repairs,

@@ -1,6 +1,7 @@
 //! Where a lane stands when a run takes it up: what the first line about it says.
 
 use super::lane::Lane;
+use super::parts::waits_for_people;
 use crate::model::{AttemptEnd, Chunk, ChunkId, ChunkState};
 
 /// A lane as recovery left it, before anything is built.
@@ -61,7 +62,7 @@ pub fn standing(lane: &Lane) -> Standing {
     let next = landing
         .and_then(|id| lane.chunk(id))
         .or_else(|| lane.next_accepted().map(|(chunk, _)| chunk))
-        .or_else(|| lane.next_chunk());
+        .or_else(|| lane.next_chunk().filter(|_| !waits_for_people(lane)));
     standing.next = next.map(|c| (c.id.clone(), c.title.clone()));
     standing
 }

@@ -1,7 +1,7 @@
 //! Lanes for tests of decisions.
 
 use super::budget::Caps;
-use super::lane::{Lane, Policy};
+use super::lane::{Lane, Policy, PrPolicy};
 use super::retry::RetryPolicy;
 use super::roster::Patience;
 use crate::model::ledger::SpecBase;
@@ -35,6 +35,7 @@ pub(super) fn policy() -> Policy {
         allow_unverified: false,
         remote: Some("origin".to_owned()),
         max_pushes: 3,
+        pr: PrPolicy::default(),
     }
 }
 

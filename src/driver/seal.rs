@@ -200,7 +200,7 @@ pub(super) async fn land(
                 Some(lines) => Ok(lines),
                 None => {
                     repo.reset_lane(&commit)?;
-                    repo.lines_of(&commit, &spec)
+                    Ok(repo.lines_of(&commit, &spec)?.counted())
                 }
             }
         })

@@ -2,7 +2,6 @@
 
 use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid, to_oid};
-use super::work::commit_lines;
 use super::{BRANCHES, LANES, PLANS, REMOTE_PLANS, SYNC};
 use crate::core::commit_message::parse_trailers;
 use crate::core::recover::{Elsewhere, LaneCommit};
@@ -116,11 +115,7 @@ pub fn lane_facts(
         let ours = is_single && trailers.spec.as_ref() == Some(id);
         let chunk = trailers.chunk.filter(|_| ours);
         let lines = if chunk.is_some() {
-            let name = commit.id().to_string();
-            repo.with_fetched(&["diff-tree", "-p", "-r", "--root", &name], || {
-                commit_lines(&repo.git, &commit, spec)
-            })
-            .doing(what)?
+            repo.lines_of(&to_oid(commit.id()), spec)?.counted()
         } else {
             0
         };

@@ -3,6 +3,7 @@
 use super::command::is_missing_object;
 use super::error::{Context, GitError};
 use super::place::RepoInfo;
+use crate::core::uncounted::Uncounted;
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::ledger::SpecBase;
@@ -22,6 +23,8 @@ pub struct Repo {
     pub(super) watch: super::watch::Watch,
     /// What the configuration with these bytes starts.
     pub(super) things: Option<(Arc<[u8]>, Arc<super::programs::Things>)>,
+    /// Files whose lines do not count.
+    pub(super) uncounted: Arc<Uncounted>,
 }
 
 impl Repo {
@@ -41,7 +44,13 @@ impl Repo {
             command: None,
             watch: super::watch::Watch::default(),
             things: None,
+            uncounted: Arc::default(),
         })
+    }
+
+    /// Says which files' lines do not count.
+    pub fn set_uncounted(&mut self, uncounted: Uncounted) {
+        self.uncounted = Arc::new(uncounted);
     }
 
     pub fn info(&self) -> &RepoInfo {

@@ -5,11 +5,13 @@ use super::error::{Context, GitError};
 use super::lane::{OpenLane, restore_dot_git};
 use super::repo::{Repo, from_oid, to_oid};
 use super::sweep::{Change, ChangeKind, Verdict, judge, walk_rules};
+use crate::core::uncounted::Uncounted;
 use crate::crash::{self, Point};
-use crate::model::Oid;
-use git2::{Delta, DiffOptions, FileMode, Repository};
+use crate::model::{LineCount, Oid};
+use git2::{AttrValue, Delta, DiffOptions, FileMode, Repository};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A line that the work added, for the scan before a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub struct Capture {
     pub tree: Oid,
     /// Changed paths, lossily decoded where they are not UTF-8.
     pub files: Vec<String>,
-    /// Added plus removed lines; a binary file counts as one.
+    /// Added plus removed lines that count; a binary file counts as one.
     pub lines: u32,
     /// Changes that may not be committed, each with its reason.
     pub refused: Vec<String>,
@@ -86,7 +88,8 @@ impl Repo {
             lane.write_tree("writing the work's tree")
         })?;
         crash::point(Point::LaneCaptured).doing(|| "capturing the work".to_owned())?;
-        let (lines, added) = lane.measure(tip, tree)?;
+        let uncounted = Arc::clone(&self.uncounted);
+        let (lines, added) = self.opened()?.measure(tip, tree, &uncounted)?;
         Ok(Capture {
             tree: to_oid(tree),
             files: taken
@@ -127,15 +130,20 @@ impl Repo {
         Ok(differing.iter().all(|path| path == spec))
     }
 
-    /// Lines that a commit changed, the spec's own file not counted.
+    /// Lines that a commit changed, the spec's own file left out.
     ///
     /// # Errors
     /// Objects that cannot be read.
-    pub fn lines_of(&self, commit: &Oid, spec: &str) -> Result<u32, GitError> {
-        let commit = self.git.find_commit(from_oid(commit)?);
-        commit
-            .and_then(|c| commit_lines(&self.git, &c, spec))
-            .doing(|| "counting a commit's lines".to_owned())
+    pub fn lines_of(&self, commit: &Oid, spec: &str) -> Result<LineCount, GitError> {
+        let id = from_oid(commit)?;
+        self.with_fetched(
+            &["diff-tree", "-p", "-r", "--root", commit.as_str()],
+            || {
+                let commit = self.git.find_commit(id)?;
+                commit_lines(&self.git, &commit, spec, &self.uncounted)
+            },
+        )
+        .doing(|| "counting a commit's lines".to_owned())
     }
 
     /// Paths that differ between two trees of the lane's.
@@ -261,7 +269,12 @@ impl OpenLane {
         runs("clean") || runs("process")
     }
 
-    fn measure(&self, tip: &Oid, tree: git2::Oid) -> Result<(u32, Vec<AddedLine>), GitError> {
+    fn measure(
+        &self,
+        tip: &Oid,
+        tree: git2::Oid,
+        uncounted: &Uncounted,
+    ) -> Result<(u32, Vec<AddedLine>), GitError> {
         let what = || "comparing the work with the lane's tip".to_owned();
         let old = self
             .git
@@ -279,51 +292,106 @@ impl OpenLane {
             .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
             .doing(what)?;
         let mut added = Vec::new();
-        let lines = tally(&diff, None, &mut |line| added.push(line)).doing(what)?;
-        Ok((lines, added))
+        let of = |path: &Path| share(&self.git, uncounted, path);
+        let lines = tally(&diff, &of, &mut |line| added.push(line)).doing(what)?;
+        Ok((lines.counted(), added))
     }
 }
 
-/// Lines that a commit changed against its first parent, the spec's own file not counted.
+/// Lines that a commit changed against its first parent, the spec's own file left out.
 pub(super) fn commit_lines(
     git: &Repository,
     commit: &git2::Commit<'_>,
     spec: &str,
-) -> Result<u32, git2::Error> {
+    uncounted: &Uncounted,
+) -> Result<LineCount, git2::Error> {
     let new = commit.tree()?;
     let old = commit.parent(0).ok().map(|p| p.tree()).transpose()?;
     let mut options = DiffOptions::new();
     options.context_lines(0).max_size(4 << 20);
     let diff = git.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options))?;
-    tally(&diff, Some(spec), &mut |_| ())
+    let of = |path: &Path| match path == Path::new(spec) {
+        true => Share::LeftOut,
+        false => share(git, uncounted, path),
+    };
+    tally(&diff, &of, &mut |_| ())
 }
 
-/// Added plus removed lines of a diff, a binary file counted as one; `skip` is not counted.
+/// What a file's lines are to a count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Counted,
+    /// In a lock file, or generated.
+    Uncounted,
+    /// In no number at all.
+    LeftOut,
+}
+
+/// What the configuration, the repository's attributes and the file's name say of it.
+fn share(git: &Repository, uncounted: &Uncounted, path: &Path) -> Share {
+    let flags = git2::AttrCheckFlags::FILE_THEN_INDEX;
+    let said = git.get_attr(path, "linguist-generated", flags);
+    let generated = match AttrValue::from_string(said.unwrap_or_default()) {
+        AttrValue::True => Some(true),
+        AttrValue::False => Some(false),
+        AttrValue::String(word) => word.parse().ok(),
+        AttrValue::Bytes(_) | AttrValue::Unspecified => None,
+    };
+    match uncounted.holds(path, generated) {
+        true => Share::Uncounted,
+        false => Share::Counted,
+    }
+}
+
+/// Added and removed lines of a diff, a binary file counted as one.
 fn tally(
     diff: &git2::Diff<'_>,
-    skip: Option<&str>,
+    share: &dyn Fn(&Path) -> Share,
     added: &mut dyn FnMut(AddedLine),
-) -> Result<u32, git2::Error> {
-    let lines = std::cell::Cell::new(0u32);
-    let count = || lines.set(lines.get().saturating_add(1));
+) -> Result<LineCount, git2::Error> {
+    let count = std::cell::Cell::new(LineCount::default());
+    // Asked once a file: its lines come one after the other.
+    let known = std::cell::RefCell::new((PathBuf::new(), Share::LeftOut));
+    let share_of = |delta: &git2::DiffDelta<'_>| {
+        let path = delta.new_file().path().or(delta.old_file().path());
+        let path = path.unwrap_or(Path::new(""));
+        let mut known = known.borrow_mut();
+        if known.0 != path {
+            *known = (path.to_path_buf(), share(path));
+        }
+        known.1
+    };
+    let note = |share: Share, is_added: bool| {
+        let mut now = count.get();
+        let place = match (share, is_added) {
+            (Share::Counted, true) => &mut now.added,
+            (Share::Counted, false) => &mut now.removed,
+            (Share::Uncounted, _) => &mut now.uncounted,
+            (Share::LeftOut, _) => return,
+        };
+        *place = place.saturating_add(1);
+        count.set(now);
+    };
     diff.foreach(
         &mut |_, _| true,
-        Some(&mut |_, _| {
-            count();
+        Some(&mut |delta, _| {
+            note(share_of(&delta), true);
             true
         }),
         None,
         Some(&mut |delta, _, line| {
-            let path = delta.new_file().path();
-            if skip.is_some_and(|s| path == Some(Path::new(s))) {
+            let share = share_of(&delta);
+            if share == Share::LeftOut {
                 return true;
             }
             if matches!(line.origin(), '+' | '-') {
-                count();
+                note(share, line.origin() == '+');
             }
             if line.origin() == '+' {
                 added(AddedLine {
-                    path: path
+                    path: delta
+                        .new_file()
+                        .path()
                         .map(|p| p.to_string_lossy().into_owned())
                         .unwrap_or_default(),
                     line: line.new_lineno().unwrap_or(0) as usize,
@@ -335,5 +403,5 @@ fn tally(
             true
         }),
     )?;
-    Ok(lines.get())
+    Ok(count.get())
 }

@@ -34,7 +34,7 @@ pub use ledger::{
 pub use moves::{Move, MoveKind, MoveRecord, Refusal, Seen};
 pub use outcome::{BlockRequest, Completion, EngineError, EngineOutcome, EngineReport, Session};
 pub use planned::{ChunkPlan, PlannedChunk, PlanningSpent};
-pub use pr::PrMode;
+pub use pr::{LineCount, PrMode};
 pub use prompt::Prompt;
 pub use spec::{ChunkMark, Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
 pub use usage::{Allowance, Cost, Price, Usage};

@@ -25,3 +25,19 @@ impl PrMode {
         }
     }
 }
+
+/// Lines that a commit changed, the spec's own file left out. A binary file is one line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineCount {
+    pub added: u32,
+    pub removed: u32,
+    /// Added and removed lines that nobody reads, in lock files and what is generated: in neither of the others.
+    pub uncounted: u32,
+}
+
+impl LineCount {
+    /// The lines that count for the size of a pull request.
+    pub fn counted(self) -> u32 {
+        self.added.saturating_add(self.removed)
+    }
+}

@@ -204,7 +204,10 @@ fn done_comes_from_marks_and_from_the_base() {
         [true, true, false]
     );
     assert_eq!(plan.specs[0].chunks[1].tokens, 0);
-    assert_eq!(parts_preview(&plan.specs[0], 8), [[ChunkId::from("T3")]]);
+    assert_eq!(
+        parts_preview(&plan.specs[0], PrMode::Part, 8),
+        [[ChunkId::from("T3")]]
+    );
 }
 
 #[test]
@@ -313,7 +316,7 @@ fn circles_of_specs_are_named_and_not_built() {
     );
     assert!(errors[0].message.contains("a.md -> b.md -> a.md"));
     assert!(plan.specs[2].not_built.as_deref().unwrap().contains("b.md"));
-    assert!(parts_preview(&plan.specs[0], 8).is_empty());
+    assert!(parts_preview(&plan.specs[0], PrMode::Part, 8).is_empty());
 }
 
 #[test]
@@ -494,15 +497,17 @@ fn forecast_of_pull_requests() {
         .open("T1", "x")
         .open("T2", "x")
         .open("T3", "x"));
-    let sizes = |n| {
-        parts_preview(&plan.specs[0], n)
+    let sizes = |mode, n| {
+        parts_preview(&plan.specs[0], mode, n)
             .iter()
             .map(Vec::len)
             .collect::<Vec<_>>()
     };
-    assert_eq!(sizes(2), [2, 1]);
-    assert_eq!(sizes(8), [3]);
-    assert_eq!(sizes(0), [1, 1, 1]);
+    assert_eq!(sizes(PrMode::Part, 2), [2, 1]);
+    assert_eq!(sizes(PrMode::Part, 8), [3]);
+    assert_eq!(sizes(PrMode::Part, 0), [1, 1, 1]);
+    assert_eq!(sizes(PrMode::Chunk, 8), [1, 1, 1]);
+    assert_eq!(sizes(PrMode::Spec, 1), [3]);
 }
 
 #[derive(Clone, Debug)]
