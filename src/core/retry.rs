@@ -1,5 +1,5 @@
-//! Whether a failed request or engine run is tried again, and when. Used twice: by our own loop for one
-//! request to a provider, and by the lane for one run of an engine.
+//! Whether a failed request or engine run is tried again, and when. By our own loop for one request to a
+//! provider, by the lane for one run of an engine, and by the forges for one request.
 
 use crate::model::EngineError;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -90,7 +90,9 @@ pub fn should_retry(
     }
 }
 
-fn again(
+/// Decides about the `attempt`-th failure in a row, from 1, of what may succeed later, and that asked for nothing
+/// before `until`.
+pub fn again(
     attempt: u32,
     until: Option<DateTime<Utc>>,
     policy: &RetryPolicy,
@@ -118,6 +120,17 @@ pub fn pause(attempt: u32, base: Duration, cap: Duration, jitter: f64) -> Durati
         1.0
     };
     doubled.min(cap).mul_f64(jitter)
+}
+
+/// A number from 0 to 1, both included.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "so many bits are exact in a float"
+)]
+pub fn fraction(bytes: [u8; 16]) -> f64 {
+    let [a, b, c, d, e, f, ..] = bytes;
+    let bits = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    bits as f64 / ((1u64 << 48) - 1) as f64
 }
 
 #[cfg(test)]

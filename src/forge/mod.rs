@@ -1,7 +1,8 @@
 //! Where pull requests live, and what they say.
 //!
 //! [`body`] makes title and text from facts, the same for every forge. [`local`] keeps pull requests as
-//! files, for repositories without a forge and for work offline.
+//! files, for repositories without a forge and for work offline. `web` is the exchange with the forges that are spoken to
+//! over HTTP.
 
 pub mod body;
 #[cfg(test)]
@@ -9,6 +10,8 @@ mod contract;
 pub mod local;
 pub mod progress;
 mod safe;
+#[allow(dead_code, reason = "the forges that ask through it are written upon it")]
+mod web;
 
 pub use local::LocalForge;
 

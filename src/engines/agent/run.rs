@@ -6,7 +6,7 @@ use super::lane::Lane;
 use super::tools::{self, Changed, Done, Output, Request, Site, Stopped, TOOLS};
 use super::turn::{CUT_CALL, Circle, Next, Turns};
 use super::{AgentEngine, Conversation};
-use crate::core::retry::{Decision, should_retry};
+use crate::core::retry::{Decision, fraction, should_retry};
 use crate::engines::charge::{Watched, watched};
 use crate::model::{Cost, EngineError, EngineOutcome, Usage};
 use crate::ports::{
@@ -318,15 +318,4 @@ impl Talk<'_> {
 fn stopped() -> (Output, Option<EngineOutcome>) {
     let output = Output::error("not carried out to its end: the run was stopped");
     (output, Some(EngineOutcome::Interrupted))
-}
-
-/// A number from 0 to 1 out of random bytes.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "so many bits are exact in a float"
-)]
-fn fraction(bytes: [u8; 16]) -> f64 {
-    let [a, b, c, d, e, f, ..] = bytes;
-    let bits = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    bits as f64 / ((1u64 << 48) - 1) as f64
 }
