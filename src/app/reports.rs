@@ -18,8 +18,8 @@ use crate::model::report::{
     StatusReport, StatusSpec, StoppedChunk, SummarySpec, Undelivered,
 };
 use crate::model::{
-    Allowance, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, PlanWarning, RunId, SpecId,
-    SpecPlan,
+    Allowance, ChunkId, ChunkRecord, ChunkState, ExitCode, IssueRecord, Ledger, PlanWarning, RunId,
+    SpecId, SpecPlan,
 };
 use crate::ui;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +93,7 @@ pub fn lane(
         Ledger {
             path: found.path.clone(),
             user_copy: ledger.user_copy || found.in_tree,
+            issue: issue_of(found, ledger.issue.as_ref()),
             ..ledger
         },
         plan.clone(),
@@ -108,11 +109,24 @@ pub fn lane(
     Ok(recovered)
 }
 
+/// The issue behind a spec: as it was just found, with what is known to stand in our comment there.
+fn issue_of(found: &Surveyed, known: Option<&IssueRecord>) -> Option<IssueRecord> {
+    let Some(now) = &found.issue else {
+        return known.cloned();
+    };
+    let known = known.filter(|k| k.number == now.number);
+    Some(IssueRecord {
+        told: known.and_then(|k| k.told.clone()),
+        ..now.clone()
+    })
+}
+
 /// The ledger of a spec that has none yet.
 pub fn first_ledger(found: &Survey, plan: &SpecPlan) -> Ledger {
     match found.specs.get(&plan.id) {
         Some(spec) => Ledger {
             user_copy: spec.in_tree,
+            issue: spec.issue.clone(),
             ..Ledger::new(plan.id.clone(), spec.path.clone(), spec.branch.clone())
         },
         None => Ledger::new(plan.id.clone(), plan.path.clone(), String::new()),

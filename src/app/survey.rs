@@ -19,7 +19,7 @@ use crate::git::{
 };
 use crate::model::ledger::SpecBase;
 use crate::model::{
-    Diagnostic, Intent, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
+    Diagnostic, Intent, IssueRecord, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use copies::{Looked, UserCopy};
@@ -35,7 +35,7 @@ pub struct Scope {
     /// Paths that the configuration names: built even without boxes.
     pub configured: Vec<String>,
     /// Texts that stand nowhere in the tree and count as if the user had them there: what issues became, by path.
-    pub handed: Arc<BTreeMap<String, Vec<u8>>>,
+    pub handed: Arc<BTreeMap<String, Handed>>,
     /// Patterns of specs to leave out, as lines of a `.gitignore` file.
     pub exclude: Vec<String>,
     pub remote: Option<String>,
@@ -45,6 +45,13 @@ pub struct Scope {
     pub max_spec_bytes: u64,
     /// Start lanes again from the base.
     pub fresh: bool,
+}
+
+/// A text that was handed in, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    pub text: Vec<u8>,
+    pub issue: IssueRecord,
 }
 
 impl Scope {
@@ -82,6 +89,8 @@ pub struct Surveyed {
     pub in_tree: bool,
     /// It was, and neither they nor the base have it any more.
     pub withdrawn: bool,
+    /// The issue that it was made of, where that was handed in.
+    pub issue: Option<IssueRecord>,
     /// How a model planned it, where one may: it was named, and has no tasks of its own.
     pub planning: Option<Planning>,
 }
@@ -615,6 +624,7 @@ impl SpecSurvey<'_> {
             start,
             in_tree,
             withdrawn,
+            issue: self.scope.handed.get(path).map(|h| h.issue.clone()),
             planning,
         })))
     }

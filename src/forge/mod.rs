@@ -10,7 +10,10 @@ mod contract;
 pub mod local;
 pub mod progress;
 mod safe;
-#[allow(dead_code, reason = "the forges that ask through it are written upon it")]
+#[allow(
+    dead_code,
+    reason = "the forges that ask through it are written upon it"
+)]
 mod web;
 
 pub use local::LocalForge;

@@ -70,9 +70,9 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
     let options = ParseOptions {
         prose: scope.names(path),
     };
-    if let Some(text) = scope.handed.get(path) {
-        let spec = spec::parse(id.clone(), path, text, options);
-        let text = text.clone();
+    if let Some(handed) = scope.handed.get(path) {
+        let text = handed.text.clone();
+        let spec = spec::parse(id.clone(), path, &text, options);
         return Ok(Some(UserCopy { text, spec }));
     }
     let file = root.join(path);
