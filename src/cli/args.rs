@@ -10,11 +10,11 @@ mod values;
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
-    GcRequest, InitRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest,
-    VERBS, Verbosity, mistyped_verb,
+    GcRequest, InitRequest, IssueRef, MoveVerb, Output, PLATFORMS, PlanRequest, Request, Restart,
+    Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
 };
 use crate::model::ExitCode;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
@@ -24,7 +24,7 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use values::{dollars, one_word, platforms, seconds, tokens};
+use values::{dollars, one_word, seconds, tokens};
 
 /// Turns specs into small, verified pull requests, unattended.
 ///
@@ -51,6 +51,8 @@ struct Cli {
     place: Place,
     #[command(flatten)]
     specs: SpecArgs,
+    #[command(flatten)]
+    issues: IssueArgs,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -113,6 +115,8 @@ enum Verb {
         #[command(flatten)]
         engine: EngineArg,
         #[command(flatten)]
+        platform: PlatformArg,
+        #[command(flatten)]
         output: OutputArgs,
     },
     /// Write a commented codelicious.toml and a first spec
@@ -169,6 +173,14 @@ struct SpecArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Specs")]
+struct IssueArgs {
+    /// Build this issue of the forge, by number or address; repeatable
+    #[arg(long = "from-issue", value_name = "ISSUE", value_hint = ValueHint::Url)]
+    from_issues: Vec<IssueRef>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Engine")]
 struct EngineArg {
     /// Engines in the order they are tried: auto, or names and replay:FILE with
@@ -193,10 +205,6 @@ struct EngineArgs {
     /// chunk that is built
     #[arg(long, value_name = "SESSION", value_parser = one_word, conflicts_with_all = ["no_resume", "dry_run"])]
     resume: Option<String>,
-    /// Begin without asking each engine first whether its program and its
-    /// token are there
-    #[arg(long, visible_alias = "skip-credential-probe")]
-    skip_auth_check: bool,
     /// Bound on one engine run [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, { 7 * 86_400 }>)]
     agent_timeout: Option<Duration>,
@@ -252,8 +260,16 @@ struct CapArgs {
 struct PullArgs {
     #[command(flatten)]
     caps: CapArgs,
-    /// Where pull requests go: auto or local [default: auto]
-    #[arg(long, value_name = "PLATFORM", value_parser = platforms(), hide_possible_values = true)]
+    #[command(flatten)]
+    platform: PlatformArg,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pull requests")]
+struct PlatformArg {
+    /// Where pull requests go: auto, local, github, gitlab or gitea
+    /// [default: auto]
+    #[arg(long, value_name = "PLATFORM", value_parser = PossibleValuesParser::new(PLATFORMS), hide_possible_values = true)]
     platform: Option<String>,
 }
 
@@ -282,6 +298,14 @@ struct RunArgs {
     /// Forget earlier failures, sessions and stored plans
     #[arg(long)]
     no_resume: bool,
+    /// Begin without asking first whether engines, remote and forge are
+    /// there and take us
+    #[arg(long)]
+    skip_auth_check: bool,
+    /// Begin without asking first whether commits can be signed and ssh keys
+    /// be used
+    #[arg(long)]
+    skip_credential_probe: bool,
     /// Rebuild the ledgers from git; the old ones are kept aside
     #[arg(long)]
     reset_ledger: bool,
@@ -376,6 +400,7 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
     Ok(Request::Build(BuildRequest {
         path: cli.place.path,
         specs: cli.specs.specs,
+        from_issues: cli.issues.from_issues,
         dry_run: cli.run.dry_run,
         restart: Restart {
             forget_failures: cli.run.no_resume,
@@ -400,13 +425,14 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
             sandbox: cli.engine.sandbox,
             max_commits: cli.pulls.caps.max_commits,
             max_lines: cli.pulls.caps.max_lines,
-            platform: cli.pulls.platform,
+            platform: cli.pulls.platform.platform,
             chunk_strategy: cli.specs.chunk_strategy,
             max_cost_usd: cli.budget.max_cost_usd,
             max_tokens: cli.budget.max_tokens,
             chunk_max_cost_usd: cli.budget.max_cost_usd_per_chunk,
             chunk_max_tokens: cli.budget.max_tokens_per_chunk,
-            skip_probe: cli.engine.skip_auth_check,
+            skip_auth_check: cli.run.skip_auth_check,
+            skip_credential_probe: cli.run.skip_credential_probe,
             allow_unverified: on(cli.verification.allow_unverified),
         },
     }))
@@ -450,12 +476,14 @@ impl Verb {
             Self::Doctor {
                 place,
                 engine,
+                platform,
                 output,
             } => Request::Doctor(DoctorRequest {
                 path: place.path,
                 output: output.output(),
                 flags: Flags {
                     engine: engine.engine,
+                    platform: platform.platform,
                     ..Flags::default()
                 },
             }),

@@ -1,18 +1,22 @@
 //! From a value as written to a value of its type, or the fault that it has.
 
+mod tables;
+
+pub(super) use tables::{checks, issues};
+
 use super::endpoint::Endpoint;
 use super::engine::EngineChoice;
 use super::keys::{Kind, Of};
 use super::raw::{Item, Raw};
 use super::request::parse_duration;
-use super::settings::{CheckCommand, CommitTemplate};
+use super::settings::CommitTemplate;
 use chrono::NaiveDate;
 use std::path::{Component, Path};
 use std::time::Duration;
 
 /// Longest text and longest list that a setting may be.
 const MAX_TEXT: usize = 64 * 1024;
-const MAX_ITEMS: usize = 1_000;
+pub(super) const MAX_ITEMS: usize = 1_000;
 
 /// What is wrong with a value. `line` is the line of the faulty part, 0 for the whole value.
 #[derive(Clone, Debug, PartialEq)]
@@ -225,7 +229,7 @@ pub(super) fn list(item: &Item, kind: Kind, form: Form) -> Decoded<Vec<String>> 
     let Kind::List(of) = kind else {
         return wrong_type(item);
     };
-    items(item, of.separator(), form)?
+    at_most(of.most(), item, of.separator(), form)?
         .iter()
         .map(|item| list_item(item, of))
         .collect()
@@ -235,6 +239,26 @@ pub(super) fn variable(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
     let name = text(item, kind, form)?;
     if is_variable(&name) {
         Ok(name)
+    } else {
+        bad_value(item)
+    }
+}
+
+/// A path below the repository's root.
+pub(super) fn inside(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
+    let path = text(item, kind, form)?;
+    if is_inside(&path) {
+        Ok(path)
+    } else {
+        bad_value(item)
+    }
+}
+
+/// A repository as its forge names it.
+pub(super) fn repository(item: &Item, kind: Kind, form: Form) -> Decoded<String> {
+    let path = text(item, kind, form)?;
+    if is_repository(&path) {
+        Ok(path)
     } else {
         bad_value(item)
     }
@@ -281,6 +305,8 @@ fn list_item(item: &Item, of: Of) -> Decoded<String> {
         Of::Inside => is_inside(&value),
         Of::Glob => is_glob(&value),
         Of::Host => is_host(&value),
+        Of::Label => is_label(&value),
+        Of::Reviewer => is_reviewer(&value),
         Of::Command | Of::Argument => true,
     };
     if fits { Ok(value) } else { bad_value(item) }
@@ -288,6 +314,10 @@ fn list_item(item: &Item, of: Of) -> Decoded<String> {
 
 /// The items of a list, or of a text that stands for one.
 fn items(item: &Item, separator: char, form: Form) -> Decoded<Vec<Item>> {
+    at_most(MAX_ITEMS, item, separator, form)
+}
+
+fn at_most(most: usize, item: &Item, separator: char, form: Form) -> Decoded<Vec<Item>> {
     let items = match (&item.raw, form) {
         (Raw::List(items), _) => items.clone(),
         (Raw::Text(text), Form::Words) => text
@@ -301,119 +331,13 @@ fn items(item: &Item, separator: char, form: Form) -> Decoded<Vec<Item>> {
             .collect(),
         _ => return wrong_type(item),
     };
-    if items.len() > MAX_ITEMS {
+    if items.len() > most {
         return Err(Fault {
             line: item.line,
             what: What::Value(format!("a list of {} items", items.len())),
         });
     }
     Ok(items)
-}
-
-pub(super) fn checks(item: &Item, _: Kind, form: Form) -> Decoded<Vec<CheckCommand>> {
-    items(item, '\n', form)?.iter().map(check).collect()
-}
-
-fn check(item: &Item) -> Decoded<CheckCommand> {
-    const FIELDS: [&str; 5] = ["name", "run", "dir", "when", "timeout_s"];
-    let fields = match &item.raw {
-        Raw::Table(fields) => fields,
-        _ => return Ok(CheckCommand::shell(text(item, Kind::Word, Form::Toml)?)),
-    };
-    let (mut name, mut run, mut dir, mut when, mut timeout) =
-        (None, None, String::new(), Vec::new(), None);
-    for (key, value) in fields {
-        match key.as_str() {
-            "name" => {
-                name = Some(field(
-                    "name",
-                    "a text",
-                    text(value, Kind::Word, Form::Toml),
-                )?)
-            }
-            "run" => {
-                run = Some(field(
-                    "run",
-                    "a shell command",
-                    text(value, Kind::Word, Form::Toml),
-                )?)
-            }
-            "dir" => {
-                dir = field(
-                    "dir",
-                    "a folder below the repository's root",
-                    list_item(value, Of::Inside),
-                )?
-            }
-            "when" => {
-                let globs = list(value, Kind::List(Of::Glob), Form::Toml);
-                when = field("when", "a list of globs as in .gitignore", globs)?;
-            }
-            "timeout_s" => {
-                let kind = Kind::Seconds {
-                    min: 1,
-                    max: 86_400,
-                };
-                timeout = Some(field(
-                    "timeout_s",
-                    &kind.allowed(),
-                    seconds(value, kind, Form::Toml),
-                )?);
-            }
-            other => {
-                let nearest = super::keys::nearest(other, FIELDS.into_iter());
-                return Err(Fault {
-                    line: value.line,
-                    what: What::Field {
-                        name: other.to_owned(),
-                        nearest,
-                    },
-                });
-            }
-        }
-    }
-    let Some(run) = run else {
-        let given = "missing".to_owned();
-        let allowed = "a shell command".to_owned();
-        return Err(Fault {
-            line: item.line,
-            what: What::FieldValue {
-                name: "run",
-                given,
-                allowed,
-            },
-        });
-    };
-    Ok(CheckCommand {
-        name: name.unwrap_or_else(|| run.clone()),
-        run,
-        dir,
-        when,
-        timeout,
-    })
-}
-
-/// Names the field in a fault of its value.
-fn field<T>(name: &'static str, allowed: &str, decoded: Decoded<T>) -> Decoded<T> {
-    decoded.map_err(|fault| {
-        let what = match fault.what {
-            What::Type(found) => What::FieldValue {
-                name,
-                given: found.to_owned(),
-                allowed: allowed.to_owned(),
-            },
-            What::Value(given) | What::Reason(given) => What::FieldValue {
-                name,
-                given,
-                allowed: allowed.to_owned(),
-            },
-            other => other,
-        };
-        Fault {
-            line: fault.line,
-            what,
-        }
-    })
 }
 
 fn is_variable(name: &str) -> bool {
@@ -443,6 +367,33 @@ fn is_inside(path: &str) -> bool {
             Component::ParentDir | Component::RootDir | Component::Prefix(_) => false,
         })
         && !path.contains(char::is_control)
+}
+
+/// True for what every forge takes for a label: GitLab separates them by commas.
+fn is_label(label: &str) -> bool {
+    label.trim() == label
+        && (1..=255).contains(&label.chars().count())
+        && !label.contains(|c: char| c == ',' || c.is_control())
+}
+
+/// True for a name that can stand in an address and in a list.
+fn is_reviewer(name: &str) -> bool {
+    let bare = name.strip_prefix("team:").unwrap_or(name);
+    (1..=100).contains(&bare.len())
+        && bare
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.[]".contains(&b))
+}
+
+/// True for a repository's path on a forge: two names or more, none of which could leave its place in an address.
+fn is_repository(path: &str) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && !name.chars().all(|c| c == '.')
+            && !name
+                .contains(|c: char| c.is_whitespace() || c.is_control() || "?#%\\:@".contains(c))
+    };
+    path.len() <= 1_024 && path.contains('/') && path.split('/').all(is_name)
 }
 
 fn is_glob(glob: &str) -> bool {

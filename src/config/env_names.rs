@@ -38,6 +38,32 @@ pub const PR_MAX_COMMITS: &str = "CODELICIOUS_PR_MAX_COMMITS";
 pub const PR_MAX_LINES: &str = "CODELICIOUS_PR_MAX_LINES";
 /// Where pull requests go.
 pub const PR_PLATFORM: &str = "CODELICIOUS_PR_PLATFORM";
+/// `part`, `chunk` or `spec`.
+pub const PR_MODE: &str = "CODELICIOUS_PR_MODE";
+/// Open pull requests per spec.
+pub const PR_MAX_OPEN: &str = "CODELICIOUS_PR_MAX_OPEN";
+/// Labels of pull requests, separated by commas.
+pub const PR_LABELS: &str = "CODELICIOUS_PR_LABELS";
+/// Reviewers of pull requests, separated by commas.
+pub const PR_REVIEWERS: &str = "CODELICIOUS_PR_REVIEWERS";
+/// The text that pull requests are made from, in the repository.
+pub const PR_TEMPLATE: &str = "CODELICIOUS_PR_TEMPLATE";
+/// Globs of files whose lines do not count, one a line.
+pub const PR_UNCOUNTED: &str = "CODELICIOUS_PR_UNCOUNTED";
+/// The repository on its forge.
+pub const FORGE_REPOSITORY: &str = "CODELICIOUS_FORGE_REPOSITORY";
+/// Address of the forge's API.
+pub const FORGE_API: &str = "CODELICIOUS_FORGE_API";
+/// Address of GitHub's GraphQL.
+pub const FORGE_GRAPHQL: &str = "CODELICIOUS_FORGE_GRAPHQL";
+/// Name of the variable that holds the forge's token.
+pub const FORGE_TOKEN_ENV: &str = "CODELICIOUS_FORGE_TOKEN_ENV";
+/// File that holds it.
+pub const FORGE_TOKEN_FILE: &str = "CODELICIOUS_FORGE_TOKEN_FILE";
+/// Program that prints it, and its arguments, one a line.
+pub const FORGE_TOKEN_COMMAND: &str = "CODELICIOUS_FORGE_TOKEN_COMMAND";
+/// Label of the issues that are specs.
+pub const SOURCES_ISSUES: &str = "CODELICIOUS_SOURCES_ISSUES";
 /// Prose specs to build, separated by commas.
 pub const SPECS_PATHS: &str = "CODELICIOUS_SPECS_PATHS";
 /// Globs of files that are no specs, one a line.
@@ -118,6 +144,128 @@ pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
 pub const LLM_API_KEY: &str = "LLM_API_KEY";
 /// Tokens that our own requests carry. Children see one only when the user names it in full.
 pub const TOKENS: &[&str] = &[HF_TOKEN, OPENAI_API_KEY, ANTHROPIC_API_KEY, LLM_API_KEY];
+
+/// GitHub's token, under the names that its own tools and its Actions use.
+pub const GITHUB_TOKEN: &str = "GITHUB_TOKEN";
+pub const GH_TOKEN: &str = "GH_TOKEN";
+/// The same for GitHub Enterprise Server.
+pub const GH_ENTERPRISE_TOKEN: &str = "GH_ENTERPRISE_TOKEN";
+pub const GITHUB_ENTERPRISE_TOKEN: &str = "GITHUB_ENTERPRISE_TOKEN";
+/// The host of GitHub Enterprise Server that the GitHub command line is set to.
+pub const GH_HOST: &str = "GH_HOST";
+/// Where GitHub (or Gitea, which sets the same names in its Actions) is, for people and for programs.
+pub const GITHUB_SERVER_URL: &str = "GITHUB_SERVER_URL";
+pub const GITHUB_API_URL: &str = "GITHUB_API_URL";
+pub const GITHUB_GRAPHQL_URL: &str = "GITHUB_GRAPHQL_URL";
+/// The repository that a workflow runs in.
+pub const GITHUB_REPOSITORY: &str = "GITHUB_REPOSITORY";
+/// Set in workflows of Gitea and of Forgejo, beside GitHub's names.
+pub const GITEA_ACTIONS: &str = "GITEA_ACTIONS";
+pub const FORGEJO_ACTIONS: &str = "FORGEJO_ACTIONS";
+/// GitLab's token, under the names that its command line takes.
+pub const GITLAB_TOKEN: &str = "GITLAB_TOKEN";
+pub const GITLAB_ACCESS_TOKEN: &str = "GITLAB_ACCESS_TOKEN";
+/// The token that every job of GitLab has. It cannot open merge requests.
+pub const CI_JOB_TOKEN: &str = "CI_JOB_TOKEN";
+/// The host that the GitLab command line is set to, as a name or an address.
+pub const GITLAB_HOST: &str = "GITLAB_HOST";
+/// Where GitLab is, as its jobs are told.
+pub const CI_SERVER_URL: &str = "CI_SERVER_URL";
+pub const CI_API_V4_URL: &str = "CI_API_V4_URL";
+/// The project that a job runs in.
+pub const CI_PROJECT_PATH: &str = "CI_PROJECT_PATH";
+/// Gitea's token, and Forgejo's.
+pub const GITEA_TOKEN: &str = "GITEA_TOKEN";
+pub const FORGEJO_TOKEN: &str = "FORGEJO_TOKEN";
+/// Where Gitea is.
+pub const GITEA_SERVER_URL: &str = "GITEA_SERVER_URL";
+pub const FORGEJO_SERVER_URL: &str = "FORGEJO_SERVER_URL";
+/// Tokens of forges. No engine and no check sees one, unless the user names it in full.
+pub const FORGE_TOKENS: &[&str] = &[
+    GITHUB_TOKEN,
+    GH_TOKEN,
+    GH_ENTERPRISE_TOKEN,
+    GITHUB_ENTERPRISE_TOKEN,
+    GITLAB_TOKEN,
+    GITLAB_ACCESS_TOKEN,
+    CI_JOB_TOKEN,
+    GITEA_TOKEN,
+    FORGEJO_TOKEN,
+];
+
+/// What is read of the variables of forges, and what for.
+pub const FORGE_VARIABLES: &[(&str, &str)] = &[
+    (
+        GH_TOKEN,
+        "A token for github.com, hosts below ghe.com and the host of `GITHUB_SERVER_URL`.",
+    ),
+    (
+        GITHUB_TOKEN,
+        "The same. In workflows of Gitea and Forgejo, where `GITEA_ACTIONS` or `FORGEJO_ACTIONS` is `true`, it is Gitea's.",
+    ),
+    (
+        GH_ENTERPRISE_TOKEN,
+        "A token for the host of `GH_HOST` or `GITHUB_SERVER_URL`; where neither is set, for the host that you say is GitHub.",
+    ),
+    (GITHUB_ENTERPRISE_TOKEN, "The same."),
+    (
+        GH_HOST,
+        "The host of GitHub Enterprise Server. It is then known to be GitHub.",
+    ),
+    (
+        GITHUB_SERVER_URL,
+        "Where the GitHub (or Gitea) of a workflow is. In a workflow its host is then known to be that.",
+    ),
+    (
+        GITHUB_API_URL,
+        "Where its API is. Counts where it is on the remote's host, or on the host that GitHub has for the API of that.",
+    ),
+    (
+        GITHUB_GRAPHQL_URL,
+        "Where its GraphQL is. Counts as the line above.",
+    ),
+    (
+        GITHUB_REPOSITORY,
+        "The repository of a workflow. Counts where `GITHUB_SERVER_URL` is on the remote's host and the remote's path ends so.",
+    ),
+    (GITEA_ACTIONS, "`true` in workflows of Gitea."),
+    (FORGEJO_ACTIONS, "`true` in workflows of Forgejo."),
+    (
+        GITLAB_TOKEN,
+        "A token for the host of `GITLAB_HOST` or `CI_SERVER_URL`; where neither is set, for gitlab.com and the host that you say is GitLab.",
+    ),
+    (GITLAB_ACCESS_TOKEN, "The same."),
+    (
+        CI_JOB_TOKEN,
+        "Never sent: GitLab lets no job's token open merge requests. Where it is all there is, the error says so.",
+    ),
+    (
+        GITLAB_HOST,
+        "The host of GitLab, as a name or an address. It is then known to be GitLab.",
+    ),
+    (
+        CI_SERVER_URL,
+        "Where the GitLab of a job is. Its host is then known to be GitLab.",
+    ),
+    (
+        CI_API_V4_URL,
+        "Where its API is. Counts where it is on the remote's host.",
+    ),
+    (
+        CI_PROJECT_PATH,
+        "The project of a job. Counts where `CI_SERVER_URL` is on the remote's host and the remote's path ends so.",
+    ),
+    (
+        GITEA_TOKEN,
+        "A token for the host of `GITEA_SERVER_URL`, `FORGEJO_SERVER_URL` or a workflow's `GITHUB_SERVER_URL`; where none is set, for gitea.com, codeberg.org and the host that you say is Gitea.",
+    ),
+    (FORGEJO_TOKEN, "The same."),
+    (
+        GITEA_SERVER_URL,
+        "Where Gitea is. Its host is then known to be Gitea.",
+    ),
+    (FORGEJO_SERVER_URL, "The same for Forgejo."),
+];
 
 /// Set for every process that a run starts: the token by which it is told from a stranger with the same
 /// pid after a crash.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Values shorter than this are not taken for secrets by their name alone: redacting `on` or `1`
 /// would make every output unreadable.
 const SHORTEST_SECRET: usize = 8;
-/// The same for what the user named: variables in `[log] redact`, tokens of engines.
+/// The same for what is known by name: variables in `[log] redact`, tokens of engines and forges.
 const SHORTEST_NAMED_SECRET: usize = 4;
 
 /// A snapshot of the environment and the folder the program was started in.
@@ -185,8 +185,9 @@ impl Environment {
         let in_files = in_files.iter().map(ExposeSecret::expose_secret);
         found.extend(in_files.filter(|v| v.chars().count() >= SHORTEST_NAMED_SECRET));
         for (name, value) in self.vars().chain(set_for_commands(settings)) {
-            let named =
-                settings.log.redact.iter().any(|n| n == name) || is_token_variable(settings, name);
+            let named = settings.log.redact.iter().any(|n| n == name)
+                || names::FORGE_TOKENS.contains(&name)
+                || is_token_variable(settings, name);
             // Our own settings hold none, whatever `…_MAX_TOKENS` sounds like.
             let is_secret = is_secret_name(name) && !name.starts_with(names::PREFIX);
             if named || is_secret || has_authorization(value) {
@@ -247,6 +248,7 @@ fn passes(settings: &Settings, name: &str) -> bool {
     let is_credential = || {
         matches_any(names::CLAUDE, name)
             || names::TOKENS.contains(&name)
+            || names::FORGE_TOKENS.contains(&name)
             || is_token_variable(settings, name)
     };
     let is_named = extra.iter().any(|p| p == name);
@@ -263,11 +265,10 @@ fn set_for_commands(settings: &Settings) -> impl Iterator<Item = (&str, &str)> {
         .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
 }
 
-/// True for a variable that an engine's `token_env` names.
+/// True for a variable that a `token_env` names.
 fn is_token_variable(settings: &Settings, name: &str) -> bool {
-    settings.engines.values().any(|engine| {
-        matches!(&*engine.chat.token, Some(TokenSource::Variable(variable)) if variable == name)
-    })
+    super::token::sources(settings)
+        .any(|source| matches!(source, TokenSource::Variable(variable) if variable == name))
 }
 
 fn matches_any(patterns: &[&str], name: &str) -> bool {

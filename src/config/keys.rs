@@ -46,6 +46,12 @@ pub enum Kind {
     Variable,
     /// Arguments, some of them in lists.
     Arguments,
+    /// A path below the repository's root.
+    Inside,
+    /// A repository as its forge names it.
+    Repository,
+    /// Which issues are specs.
+    Issues,
 }
 
 /// What the items of a list are.
@@ -63,6 +69,9 @@ pub enum Of {
     Argument,
     /// Names or addresses of hosts.
     Host,
+    Label,
+    /// Users, and teams behind `team:`.
+    Reviewer,
 }
 
 impl Kind {
@@ -93,7 +102,7 @@ impl Kind {
                     .to_owned()
             }
             Self::Endpoint => {
-                "an https address such as https://router.huggingface.co/v1, or http on this machine".to_owned()
+                "an https address without user name and parameters, or http on this machine".to_owned()
             }
             Self::Rate { max } => {
                 format!("US dollars for a million tokens, a number from 0 to {max}")
@@ -101,6 +110,13 @@ impl Kind {
             Self::Date => "a day as \"2026-11-01\"".to_owned(),
             Self::Variable => "the name of an environment variable".to_owned(),
             Self::Arguments => "a list of arguments, some of them in lists of their own".to_owned(),
+            Self::Inside => "a path below the repository's root, relative to it".to_owned(),
+            Self::Repository => {
+                "owner/name, on GitLab with all groups, without the address of the forge".to_owned()
+            }
+            Self::Issues => {
+                "a table as { label = \"codelicious\" }, in a variable the label alone".to_owned()
+            }
         }
     }
 }
@@ -115,13 +131,35 @@ impl Of {
             Self::Command => "shell commands",
             Self::Argument => "arguments",
             Self::Host => "names or addresses of hosts, without port",
+            Self::Label => "labels, each of at most 255 characters and without commas",
+            Self::Reviewer => "user names without @, or team:NAME for a team, at most 50 of them",
+        }
+    }
+
+    /// Items that a list may have.
+    pub(super) fn most(self) -> usize {
+        match self {
+            Self::Reviewer => 50,
+            Self::Label => 100,
+            Self::Variable
+            | Self::Pattern
+            | Self::Inside
+            | Self::Glob
+            | Self::Command
+            | Self::Argument
+            | Self::Host => super::decode::MAX_ITEMS,
         }
     }
 
     /// What separates the items when the list stands in an environment variable.
     pub(super) fn separator(self) -> char {
         match self {
-            Self::Variable | Self::Pattern | Self::Inside | Self::Host => ',',
+            Self::Variable
+            | Self::Pattern
+            | Self::Inside
+            | Self::Host
+            | Self::Label
+            | Self::Reviewer => ',',
             Self::Glob | Self::Command | Self::Argument => '\n',
         }
     }
@@ -192,8 +230,13 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 13] = [
+pub const SECTIONS: [(&str, &str); 15] = [
     ("pr", "How big pull requests get and where they go."),
+    (
+        "forge",
+        "The forge that pull requests go to, where the remote does not tell.",
+    ),
+    ("sources", "Work that comes from elsewhere than files."),
     ("specs", "What is a spec."),
     ("plan", "How specs become chunks."),
     (
@@ -225,6 +268,9 @@ pub(super) const FAMILIES: [(&str, &str); 2] = [
     ("engine", "[engine.<name>]"),
     ("price", "[price.\"<model>\"]"),
 ];
+
+/// The words of `pr.platform`.
+pub const PLATFORMS: &[&str] = &["auto", "local", "github", "gitlab", "gitea"];
 
 const WEEK: u64 = 7 * 86_400;
 const DAY: u64 = 86_400;
@@ -281,9 +327,46 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("pr.max_lines", Kind::Int { min: 50, max: 5000 }, "250", env::PR_MAX_LINES,
         "Changed lines per pull request; then a continuation is stacked on it.")
         .flag("--max-loc-per-pr"),
-    KeyDoc::new("pr.platform", Kind::OneOf(&["auto", "local", "github", "gitlab", "gitea"]), "\"auto\"", env::PR_PLATFORM,
-        "Where pull requests go. This version writes them as files: auto and local.")
+    KeyDoc::new("pr.platform", Kind::OneOf(PLATFORMS), "\"auto\"", env::PR_PLATFORM,
+        "Where pull requests go: auto (what the remote's address calls for), local (files in `.codelicious/prs`), or the forge that the remote is on; gitea is Forgejo as well.")
         .flag("--platform"),
+    KeyDoc::new("pr.mode", Kind::OneOf(&["part", "chunk", "spec"]), "\"part\"", env::PR_MODE,
+        "What one pull request holds: part (chunks up to the two bounds above), chunk (one), or spec (all of it, whatever its size)."),
+    KeyDoc::new("pr.max_open", Kind::Int { min: 1, max: 100 }, "5", env::PR_MAX_OPEN,
+        "Open pull requests per spec; with so many it waits for a person. Without effect on local."),
+    KeyDoc::new("pr.labels", Kind::List(Of::Label), "[]", env::PR_LABELS,
+        "Labels of every pull request; none is taken away. Without effect on local.")
+        .example("[\"codelicious\"]"),
+    KeyDoc::new("pr.reviewers", Kind::List(Of::Reviewer), "[]", env::PR_REVIEWERS,
+        "Who is asked to review what is ready. Without effect on local.")
+        .example("[\"octocat\", \"team:core\"]"),
+    KeyDoc::new("pr.template", Kind::Inside, "", env::PR_TEMPLATE,
+        "A text in the repository that says how a pull request's body is laid out.")
+        .example("\".github/codelicious.md\""),
+    KeyDoc::new("pr.uncounted", Kind::List(Of::Glob), "[]", env::PR_UNCOUNTED,
+        "Files whose lines do not count, beside lock files and what is known to be generated.")
+        .example("[\"schema/generated/**\"]"),
+    KeyDoc::new("forge.repository", Kind::Repository, "", env::FORGE_REPOSITORY,
+        "The repository on the forge, where the remote's address does not tell.")
+        .example("\"octocat/hello\"").wall(),
+    KeyDoc::new("forge.api", Kind::Endpoint, "", env::FORGE_API,
+        "Where the forge's API is; by its kind and the remote's host when not set.")
+        .example("\"https://git.example.com/api/v4\"").wall(),
+    KeyDoc::new("forge.graphql", Kind::Endpoint, "", env::FORGE_GRAPHQL,
+        "Where GitHub's GraphQL is; beside the API when not set.")
+        .example("\"https://git.example.com/api/graphql\"").wall(),
+    KeyDoc::new("forge.token_env", Kind::Variable, "", env::FORGE_TOKEN_ENV,
+        "The variable that holds the forge's token, in place of those below. It is kept from engines and checks.")
+        .example("\"MY_FORGE_TOKEN\"").wall(),
+    KeyDoc::new("forge.token_file", Kind::Path, "", env::FORGE_TOKEN_FILE,
+        "The file that holds it, which nobody else may read (chmod 600).")
+        .example("\"~/.config/codelicious/forge-token\"").wall(),
+    KeyDoc::new("forge.token_command", Kind::List(Of::Argument), "", env::FORGE_TOKEN_COMMAND,
+        "The program that prints it, with its arguments; run without a shell.")
+        .example("[\"pass\", \"show\", \"forge\"]").wall(),
+    KeyDoc::new("sources.issues", Kind::Issues, "", env::SOURCES_ISSUES,
+        "Open issues of the forge that bear this label are specs. Who may set labels there decides what is built.")
+        .example("{ label = \"codelicious\" }"),
     KeyDoc::new("specs.paths", Kind::List(Of::Inside), "[]", env::SPECS_PATHS,
         "Specs that are built although they are plain prose without tasks.")
         .example("[\"docs/design.md\"]"),

@@ -320,8 +320,9 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
         chunk_max_cost_usd,
         chunk_max_tokens,
         allow_unverified,
-        // No setting: it is about this run alone.
-        skip_probe: _,
+        // No settings: they are about this run alone.
+        skip_auth_check: _,
+        skip_credential_probe: _,
     } = flags;
     let seconds = |d: std::time::Duration| Raw::Int(i128::from(d.as_secs()));
     let count = |n: u32| Raw::Int(i128::from(n));

@@ -14,6 +14,8 @@ pub mod env_names;
 mod environment;
 mod error;
 mod fields;
+#[cfg(test)]
+mod forge_tests;
 mod keys;
 mod layers;
 mod raw;
@@ -34,17 +36,17 @@ pub use engine::{
 pub use environment::{Color, Environment};
 pub use error::{ConfigError, Problem};
 pub use fields::{ENGINE_FIELDS, Field, For, PRICE_FIELDS, Wall};
-pub use keys::{KEYS, KeyDoc, Kind, Of, SECTIONS};
+pub use keys::{KEYS, KeyDoc, Kind, Of, PLATFORMS, SECTIONS};
 pub use request::{
     BuildRequest, DemoRequest, DoctorRequest, EventsRequest, Flags, Format, GcRequest, InitRequest,
-    MoveRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest, VERBS,
-    Verbosity, Wanted, mistyped_verb, parse_duration,
+    IssueRef, MoveRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest,
+    VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use settings::{
     BudgetSettings, CheckCommand, ClaudeSettings, CommitSettings, CommitTemplate, EnvSettings,
-    GcSettings, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings,
-    PriceSetting, RetrySettings, SandboxMode, SetValue, Settings, SpecSettings, VerifySettings,
-    WorktreeSettings,
+    ForgeSettings, GcSettings, IssueSource, LogSettings, NetworkSettings, PlanSettings,
+    PlanStrategy, Platform, PrSettings, PriceSetting, RetrySettings, SandboxMode, SetValue,
+    Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
 };
 pub use template::{reference, template};
 pub use token::{Token, TokenError};

@@ -2,8 +2,13 @@
 
 use super::engine::EngineChoice;
 use super::layers::NO_WAIT_FOR_RESET;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
+
+/// The greatest number that an issue may have: what a JSON number holds exactly.
+const MAX_ISSUE: u64 = (1 << 53) - 1;
 
 /// One validated invocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,8 @@ pub struct BuildRequest {
     pub path: PathBuf,
     /// Only these specs, as typed; empty for all.
     pub specs: Vec<PathBuf>,
+    /// Issues of the forge that are made specs and built, like `specs`.
+    pub from_issues: Vec<IssueRef>,
     /// Show the plan and change nothing.
     pub dry_run: bool,
     pub restart: Restart,
@@ -34,6 +41,50 @@ pub struct BuildRequest {
     pub resume: Option<String>,
     pub output: Output,
     pub flags: Flags,
+}
+
+/// An issue, as somebody names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssueRef {
+    /// Of the repository that is built.
+    Number(u64),
+    /// Its address. Whether that is in the repository that is built is not known yet.
+    Url(String),
+}
+
+impl FromStr for IssueRef {
+    type Err = String;
+
+    /// Reads `12`, `#12`, or an http or https address.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('#').unwrap_or(text);
+        let is_address = ["https://", "http://"].iter().any(|scheme| {
+            text.get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        });
+        match number(digits) {
+            Some(number) if (1..=MAX_ISSUE).contains(&number) => Ok(Self::Number(number)),
+            None if is_address
+                && text.len() <= 2_048
+                && !text.contains(|c: char| c.is_whitespace() || c.is_control()) =>
+            {
+                Ok(Self::Url(text.to_owned()))
+            }
+            Some(_) | None => Err(
+                "it must be an issue's number, or the address of its page (https://…/issues/12)"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for IssueRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Url(url) => f.write_str(url),
+        }
+    }
 }
 
 /// What a run is to forget of earlier ones. Marks and commits count in any case.
@@ -195,8 +246,10 @@ pub struct Flags {
     pub chunk_max_cost_usd: Option<f64>,
     pub chunk_max_tokens: Option<u64>,
     pub allow_unverified: Option<bool>,
-    /// Begin without having asked whether each engine of the chain can be used.
-    pub skip_probe: bool,
+    /// Begin without having asked engines, remote and forge whether they can be used.
+    pub skip_auth_check: bool,
+    /// Begin without having asked whether commits can be signed and ssh keys be used without a person.
+    pub skip_credential_probe: bool,
 }
 
 impl Flags {
@@ -225,7 +278,8 @@ impl Flags {
             chunk_max_cost_usd,
             chunk_max_tokens,
             allow_unverified,
-            skip_probe,
+            skip_auth_check,
+            skip_credential_probe,
         } = self;
         let seconds = |d: &Option<Duration>| d.map(|d| d.as_secs().to_string());
         let number = |n: &Option<u32>| n.map(|n| n.to_string());
@@ -256,7 +310,8 @@ impl Flags {
             ("--continuous", *continuous == Some(true)),
             ("--wait-for-reset", *wait_for_reset == Some(true)),
             (NO_WAIT_FOR_RESET, *wait_for_reset == Some(false)),
-            ("--skip-auth-check", *skip_probe),
+            ("--skip-auth-check", *skip_auth_check),
+            ("--skip-credential-probe", *skip_credential_probe),
         ];
         let mut words = Vec::new();
         for (name, value) in valued {

@@ -3,6 +3,7 @@
 mod chain;
 mod engines;
 mod prices;
+mod token;
 
 use super::decode::{self, Decoded, Fault, Form, What};
 use super::environment::Environment;
@@ -11,11 +12,13 @@ use super::keys::{self, Kind};
 use super::layers::{Given, Layer};
 use super::raw::{self, Item};
 use super::settings::{
-    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, GcSettings, LogSettings,
-    NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings, SandboxMode,
-    SetValue, Settings, SpecSettings, VerifySettings, WorktreeSettings,
+    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, ForgeSettings, GcSettings,
+    LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings,
+    SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
+    WorktreeSettings,
 };
 use super::value::{Origin, Value};
+use crate::model::{ForgeKind, PrMode};
 use std::path::{Component, Path, PathBuf};
 
 /// Resolves settings from layers, lowest first. Every value of every layer is checked, also one that
@@ -60,7 +63,22 @@ pub(super) fn resolve(
         pr: PrSettings {
             max_commits: r.get("pr.max_commits", decode::count),
             max_lines: r.get("pr.max_lines", decode::count),
-            platform: r.platform(platform),
+            platform: platform.map(|word| platform_of(&word)),
+            mode: r.get("pr.mode", decode::one_of).map(|word| mode_of(&word)),
+            max_open: r.get("pr.max_open", decode::count),
+            labels: r.get("pr.labels", decode::list),
+            reviewers: r.get("pr.reviewers", decode::list),
+            template: r.optional("pr.template", decode::inside),
+            uncounted: r.get("pr.uncounted", decode::list),
+        },
+        forge: ForgeSettings {
+            repository: r.optional("forge.repository", decode::repository),
+            api: r.optional("forge.api", decode::endpoint),
+            graphql: r.optional("forge.graphql", decode::endpoint),
+            token: r.forge_token(),
+        },
+        sources: SourceSettings {
+            issues: r.optional("sources.issues", decode::issues),
         },
         specs: SpecSettings {
             paths: r.get("specs.paths", decode::list),
@@ -227,23 +245,6 @@ impl Resolver<'_> {
         found
     }
 
-    fn platform(&mut self, word: Value<String>) -> Value<Platform> {
-        let name = match word.value.as_str() {
-            "local" => return word.map(|_| Platform::Local),
-            "github" => "GitHub",
-            "gitlab" => "GitLab",
-            "gitea" => "Gitea",
-            _ => return word.map(|_| Platform::Auto),
-        };
-        let message =
-            format!("{name} pull requests are not supported by this version; use --platform local");
-        self.problems.push(Problem::Unsupported {
-            at: word.origin.clone(),
-            message,
-        });
-        word.map(|_| Platform::Auto)
-    }
-
     fn sandbox(&mut self, word: Value<String>) -> Value<SandboxMode> {
         if word.value == "on" {
             let message =
@@ -342,6 +343,23 @@ impl Resolver<'_> {
         };
         normal(&start.join(path))
     }
+}
+
+/// The word is one of [`keys::PLATFORMS`]; what is none was reported.
+fn platform_of(word: &str) -> Platform {
+    let forge = ForgeKind::ALL.into_iter().find(|kind| kind.word() == word);
+    match forge {
+        Some(kind) => Platform::Forge(kind),
+        None if word == "local" => Platform::Local,
+        None => Platform::Auto,
+    }
+}
+
+fn mode_of(word: &str) -> PrMode {
+    [PrMode::Chunk, PrMode::Spec]
+        .into_iter()
+        .find(|mode| mode.word() == word)
+        .unwrap_or(PrMode::Part)
 }
 
 /// The path without `.` and, as far as the text alone tells, without `..`.

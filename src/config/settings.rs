@@ -1,9 +1,9 @@
 //! The settings of a run, as data.
 
 use super::endpoint::Endpoint;
-use super::engine::{EngineChoice, EngineRef, EngineSettings};
+use super::engine::{EngineChoice, EngineRef, EngineSettings, TokenSource};
 use super::value::{Origin, Value};
-use crate::model::Price;
+use crate::model::{ForgeKind, PrMode, Price};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub max_fix_attempts: Value<u32>,
     pub sandbox: Value<SandboxMode>,
     pub pr: PrSettings,
+    pub forge: ForgeSettings,
+    pub sources: SourceSettings,
     pub specs: SpecSettings,
     pub plan: PlanSettings,
     pub budget: BudgetSettings,
@@ -123,16 +125,53 @@ pub struct PrSettings {
     pub max_commits: Value<u32>,
     pub max_lines: Value<u32>,
     pub platform: Value<Platform>,
+    pub mode: Value<PrMode>,
+    /// Open pull requests per spec.
+    pub max_open: Value<u32>,
+    pub labels: Value<Vec<String>>,
+    /// Names of users; `team:name` for a team.
+    pub reviewers: Value<Vec<String>>,
+    /// The text that bodies are made from, relative to the root.
+    pub template: Value<Option<String>>,
+    /// Globs as in `.gitignore`, beside the built-in ones.
+    pub uncounted: Value<Vec<String>>,
 }
 
 /// Where pull requests go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Platform {
-    /// What the remote's address calls for, as far as this version supports it.
+    /// What the remote's address calls for.
     #[default]
     Auto,
     /// Files, no network.
     Local,
+    /// The remote is on a forge of this kind.
+    Forge(ForgeKind),
+}
+
+/// How the forge is reached.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ForgeSettings {
+    /// As the forge names it, where the remote's address does not tell.
+    pub repository: Value<Option<String>>,
+    /// None for where such a forge has it on the remote's host.
+    pub api: Value<Option<Endpoint>>,
+    pub graphql: Value<Option<Endpoint>>,
+    /// None for the variables of the forge's kind, and for who else knows it.
+    pub token: Value<Option<TokenSource>>,
+}
+
+/// Where work comes from, beside files.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceSettings {
+    pub issues: Value<Option<IssueSource>>,
+}
+
+/// Issues that are specs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueSource {
+    /// Open issues that bear it.
+    pub label: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,5 +1,6 @@
 use super::layers::File;
 use super::*;
+use crate::model::{ForgeKind, PrMode};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -81,6 +82,10 @@ fn defaults_are_those_of_the_table() {
         (*s.pr.max_commits, *s.pr.max_lines, *s.pr.platform),
         (8, 250, Platform::Auto)
     );
+    assert_eq!((*s.pr.mode, *s.pr.max_open), (PrMode::Part, 5));
+    assert!(s.pr.labels.is_empty() && s.pr.reviewers.is_empty() && s.pr.uncounted.is_empty());
+    assert_eq!((s.pr.template.value, s.sources.issues.value), (None, None));
+    assert_eq!(s.forge, ForgeSettings::default());
     assert_eq!(*s.engines["claude"].prompt_tokens, 60_000);
     assert_eq!(*s.plan.strategy, PlanStrategy::Auto);
     assert_eq!(
@@ -197,14 +202,15 @@ fn every_flag_reaches_its_setting() {
         sandbox: Some("off".into()),
         max_commits: Some(7),
         max_lines: Some(77),
-        platform: Some("local".into()),
+        platform: Some("gitea".into()),
         chunk_strategy: Some("llm".into()),
         max_cost_usd: Some(7.5),
         max_tokens: Some(7_000),
         chunk_max_cost_usd: Some(0.75),
         chunk_max_tokens: Some(7_001),
         allow_unverified: Some(true),
-        skip_probe: true,
+        skip_auth_check: true,
+        skip_credential_probe: true,
     };
     let s = Case {
         flags,
@@ -250,7 +256,7 @@ fn every_flag_reaches_its_setting() {
     );
     assert_eq!(
         (*s.pr.platform, *s.sandbox),
-        (Platform::Local, SandboxMode::Off)
+        (Platform::Forge(ForgeKind::Gitea), SandboxMode::Off)
     );
     assert!(*s.continuous && *s.wait_for_reset && *s.verify.allow_unverified);
     let flagged: Vec<String> = s.set.iter().map(|set| set.origin.to_string()).collect();
@@ -475,6 +481,32 @@ fn walls_are_the_users_alone() {
             "set it with --sandbox or CODELICIOUS_SANDBOX",
         ),
         (
+            "forge.repository",
+            "'a/b'",
+            "set it with CODELICIOUS_FORGE_REPOSITORY, or in your own file",
+        ),
+        ("forge.api", "'https://evil/v4'", "CODELICIOUS_FORGE_API"),
+        (
+            "forge.graphql",
+            "'https://evil/graphql'",
+            "CODELICIOUS_FORGE_GRAPHQL",
+        ),
+        (
+            "forge.token_env",
+            "'AWS_SECRET_ACCESS_KEY'",
+            "CODELICIOUS_FORGE_TOKEN_ENV",
+        ),
+        (
+            "forge.token_file",
+            "'/etc/shadow'",
+            "CODELICIOUS_FORGE_TOKEN_FILE",
+        ),
+        (
+            "forge.token_command",
+            "['./evil']",
+            "CODELICIOUS_FORGE_TOKEN_COMMAND",
+        ),
+        (
             "network.private_hosts",
             "['llm.internal']",
             "CODELICIOUS_NETWORK_PRIVATE_HOSTS",
@@ -513,23 +545,17 @@ fn walls_are_the_users_alone() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_the_winner_only() {
-    let error = repo("pr.platform = 'github'").error();
-    assert_eq!(
-        error,
-        format!(
-            "{REPO}:1: GitHub pull requests are not supported by this version; use --platform local"
-        )
-    );
-    let flags = Flags {
-        platform: Some("local".into()),
-        ..Flags::default()
-    };
     let case = Case {
-        repo: "pr.platform = 'github'",
-        flags,
+        repo: "sandbox = 'on'",
         ..Case::default()
     };
-    assert_eq!(*case.settings().pr.platform, Platform::Local);
+    assert!(case.error().contains("may not be set"));
+    let case = Case {
+        user: "sandbox = 'on'",
+        env: &[("CODELICIOUS_SANDBOX", "off")],
+        ..Case::default()
+    };
+    assert_eq!(*case.settings().sandbox, SandboxMode::Off);
     let flags = Flags {
         sandbox: Some("on".into()),
         ..Flags::default()
@@ -803,7 +829,7 @@ fn the_reference_names_every_key_and_variable() {
     let mut columns = 0;
     for row in text.lines().filter(|line| line.starts_with('|')) {
         let found = row.matches('|').count();
-        if row.starts_with("| key |") {
+        if row.starts_with("| key |") || row.starts_with("| variable |") {
             columns = found;
         }
         assert_eq!(found, columns, "{row}");
@@ -815,7 +841,7 @@ fn the_reference_names_every_key_and_variable() {
             field.name
         );
     }
-    for name in env_names::TOKENS {
+    for name in env_names::TOKENS.iter().chain(env_names::FORGE_TOKENS) {
         assert!(text.contains(name), "{name}");
     }
 }

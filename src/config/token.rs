@@ -1,4 +1,4 @@
-//! A provider's token: where it is found, and that nobody else can read it there.
+//! A provider's token, or a forge's: where it is found, and that nobody else can read it there.
 
 use super::engine::{EngineSettings, TokenSource};
 use super::environment::Environment;
@@ -45,13 +45,19 @@ pub enum TokenError {
     Exposed { path: PathBuf },
 }
 
-/// The tokens in the files that tables name, for what must not appear in any output. A file that cannot be used is
+/// Where the settings say that tokens are.
+pub(super) fn sources(settings: &Settings) -> impl Iterator<Item = &TokenSource> {
+    let engines = settings.engines.values();
+    let engines = engines.filter_map(|engine| engine.chat.token.as_ref());
+    engines.chain(settings.forge.token.as_ref())
+}
+
+/// The tokens in the files that the settings name, for what must not appear in any output. A file that cannot be used is
 /// told when its engine is.
 pub(super) fn in_files(settings: &Settings) -> Vec<SecretString> {
-    let engines = settings.engines.values();
-    let files = engines.filter_map(|engine| match &*engine.chat.token {
-        Some(TokenSource::File(path)) => Some(path),
-        Some(TokenSource::Variable(_) | TokenSource::Command(_)) | None => None,
+    let files = sources(settings).filter_map(|source| match source {
+        TokenSource::File(path) => Some(path),
+        TokenSource::Variable(_) | TokenSource::Command(_) => None,
     });
     let tokens = files.filter_map(|path| known(&read_private(path).ok()?, String::new()).ok());
     tokens
@@ -69,14 +75,7 @@ impl EngineSettings {
     /// It is not where it should be, or it is where others can read it.
     pub fn token(&self, env: &Environment) -> Result<Token, TokenError> {
         match &*self.chat.token {
-            Some(TokenSource::Variable(name)) => match env.get(name) {
-                Some(text) => known(text, name.clone()),
-                None => Err(TokenError::NotSet { name: name.clone() }),
-            },
-            Some(TokenSource::File(path)) => {
-                known(&read_private(path)?, path.display().to_string())
-            }
-            Some(TokenSource::Command(words)) => Ok(Token::Command(words.clone())),
+            Some(source) => source.token(env),
             None => {
                 let mut variables = self.kind.token_variables().iter();
                 match variables.find_map(|name| Some((*name, env.get(name)?))) {
@@ -88,7 +87,32 @@ impl EngineSettings {
     }
 }
 
+impl TokenSource {
+    /// Looks for the token where the settings say that it is.
+    ///
+    /// # Errors
+    /// It is not there, or it is where others can read it.
+    pub fn token(&self, env: &Environment) -> Result<Token, TokenError> {
+        match self {
+            Self::Variable(name) => match env.get(name) {
+                Some(text) => known(text, name.clone()),
+                None => Err(TokenError::NotSet { name: name.clone() }),
+            },
+            Self::File(path) => known(&read_private(path)?, path.display().to_string()),
+            Self::Command(words) => Ok(Token::Command(words.clone())),
+        }
+    }
+}
+
 impl Token {
+    /// The token in a variable.
+    ///
+    /// # Errors
+    /// What it holds is none.
+    pub fn in_variable(text: &str, name: &str) -> Result<Token, TokenError> {
+        known(text, name.to_owned())
+    }
+
     /// The token that a `token_command` printed; `program` names it in an error.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod chunk;
 pub mod effect;
 pub mod event;
 pub mod exit;
+pub mod forge_kind;
 pub mod gc;
 pub mod id;
 pub mod ledger;
@@ -27,6 +28,7 @@ pub use chunk::{Chunk, ChunkPart, ChunkState, Plan, PlanWarning, SkippedBy, Spec
 pub use effect::{Effect, EffectKey, EffectResult};
 pub use event::{Event, EventKind};
 pub use exit::ExitCode;
+pub use forge_kind::ForgeKind;
 pub use id::{ChunkId, Oid, RunId, SpecId};
 pub use ledger::{
     Attempt, AttemptEnd, ChunkRecord, Intent, IssueRecord, Ledger, PrRecord, PrState,

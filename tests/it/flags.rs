@@ -137,6 +137,8 @@ fn flags_without_an_effect_are_refused_by_name_before_anything_happens() {
         (&["--platform", "gitlab"], "--platform"),
         (&["--platform", "gitea"], "--platform"),
         (&["--platform", "sourcehut"], "sourcehut"),
+        (&["--from-issue", "12"], "--from-issue"),
+        (&["--from-issue", "twelve"], "--from-issue"),
         (&["--engine", "codx"], "did you mean `codex`?"),
         (&["--engine", "claude,claude"], "named twice"),
         (

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{EngineChoice, EngineRef, KEYS, Kind, Wanted};
+use crate::config::{EngineChoice, EngineRef, IssueRef, KEYS, Kind, Wanted};
 use std::time::Duration;
 
 fn read(line: &[&str]) -> Result<Request, clap::Error> {
@@ -36,6 +36,7 @@ fn builds_here_when_nothing_is_said() {
         BuildRequest {
             path: PathBuf::from("."),
             specs: Vec::new(),
+            from_issues: Vec::new(),
             dry_run: false,
             restart: Restart::default(),
             resume: None,
@@ -55,6 +56,7 @@ fn every_flag_arrives_in_its_field() {
         "--endpoint",
         "http://localhost:1/v1",
         "--skip-auth-check",
+        "--skip-credential-probe",
         "--no-wait-for-reset",
         "--chunk-strategy",
         "tasks",
@@ -76,6 +78,10 @@ fn every_flag_arrives_in_its_field() {
         "a.md",
         "--spec",
         "b.md",
+        "--from-issue",
+        "#12",
+        "--from-issue",
+        "https://git.example/o/r/issues/3",
         "--base",
         "main",
         "--dry-run",
@@ -105,6 +111,10 @@ fn every_flag_arrives_in_its_field() {
         BuildRequest {
             path: PathBuf::from("somewhere"),
             specs: vec![PathBuf::from("a.md"), PathBuf::from("b.md")],
+            from_issues: vec![
+                IssueRef::Number(12),
+                IssueRef::Url("https://git.example/o/r/issues/3".to_owned())
+            ],
             dry_run: true,
             restart: Restart {
                 forget_failures: true,
@@ -141,7 +151,8 @@ fn every_flag_arrives_in_its_field() {
                 chunk_max_cost_usd: Some(0.1),
                 chunk_max_tokens: Some(1_000_000_000_000),
                 allow_unverified: Some(true),
-                skip_probe: true,
+                skip_auth_check: true,
+                skip_credential_probe: true,
             },
         }
     );
@@ -167,11 +178,62 @@ fn a_session_is_one_word_and_only_a_build_goes_on_with_it() {
 }
 
 #[test]
-fn both_names_skip_the_probe() {
-    for flag in ["--skip-auth-check", "--skip-credential-probe"] {
-        assert!(built(&[flag]).flags.skip_probe, "{flag}");
+fn each_of_the_two_skips_its_own_look() {
+    let seen = |args: &[&str]| {
+        let flags = built(args).flags;
+        (flags.skip_auth_check, flags.skip_credential_probe)
+    };
+    assert_eq!(seen(&[]), (false, false));
+    assert_eq!(seen(&["--skip-auth-check"]), (true, false));
+    assert_eq!(seen(&["--skip-credential-probe"]), (false, true));
+}
+
+#[test]
+fn issues_are_numbers_or_addresses() {
+    for good in [
+        "1",
+        "#7",
+        "9007199254740991",
+        "HTTPS://git.example/o/r/issues/1",
+        "http://127.0.0.1:3000/o/r/issues/1",
+    ] {
+        assert_eq!(
+            built(&["--from-issue", good]).from_issues.len(),
+            1,
+            "{good}"
+        );
     }
-    assert!(!built(&[]).flags.skip_probe);
+    for bad in [
+        "0",
+        "",
+        "#",
+        "+1",
+        "1.5",
+        "x",
+        "9007199254740992",
+        "99999999999999999999",
+        "ftp://x/1",
+        "https://x/ 1",
+        "git.example/o/r/issues/1",
+    ] {
+        assert!(
+            refused(&["--from-issue", bad])
+                .contains("an issue's number, or the address of its page"),
+            "{bad}"
+        );
+    }
+    assert!(refused(&["plan", "--from-issue", "1"]).contains("--from-issue"));
+}
+
+#[test]
+fn a_platform_is_one_of_the_known() {
+    for platform in PLATFORMS {
+        assert_eq!(
+            built(&["--platform", platform]).flags.platform.as_deref(),
+            Some(*platform)
+        );
+    }
+    assert!(refused(&["--platform", "sourcehut"]).contains("sourcehut"));
 }
 
 #[test]

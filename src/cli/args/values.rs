@@ -1,14 +1,8 @@
 //! What single flags may be.
 
 use crate::config::parse_duration;
-use clap::builder::{PossibleValue, RangedU64ValueParser};
+use clap::builder::RangedU64ValueParser;
 use std::time::Duration;
-
-/// Only auto and local do something; the others are refused by the configuration, which says why.
-pub(super) fn platforms() -> [PossibleValue; 5] {
-    ["auto", "local", "github", "gitlab", "gitea"]
-        .map(|name| PossibleValue::new(name).hide(!matches!(name, "auto" | "local")))
-}
 
 /// As `budget.max_tokens` may be.
 pub(super) fn tokens() -> RangedU64ValueParser<u64> {

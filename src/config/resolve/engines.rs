@@ -1,5 +1,6 @@
 //! `[engine.<name>]`: the user's table and the repository's become one, key by key.
 
+use super::token::Ways;
 use super::{Decode, Resolver, problem};
 use crate::config::decode::{self, Form};
 use crate::config::engine::{
@@ -14,7 +15,6 @@ use crate::config::raw::{self, Raw};
 use crate::config::settings::SetValue;
 use crate::config::value::{Origin, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 impl Resolver<'_> {
     /// All engines that may be named, with what is set of each.
@@ -314,44 +314,13 @@ impl EngineReader<'_, '_, '_> {
     }
 
     fn token(&mut self) -> Value<Option<TokenSource>> {
-        let variable = self.read("token_env", decode::variable);
-        let file = self.read("token_file", decode::text);
-        let command = self.read("token_command", decode::command);
-        let file = Value {
-            value: file
-                .value
-                .map(|path| self.r.absolute(Path::new(&path), &file.origin)),
-            origin: file.origin,
+        let ways = Ways {
+            keys: ["token_env", "token_file", "token_command"].map(|name| self.key(name)),
+            variable: self.read("token_env", decode::variable),
+            file: self.read("token_file", decode::text),
+            command: self.read("token_command", decode::command),
         };
-        let ways = [
-            (
-                "token_env",
-                variable.map(|name| name.map(TokenSource::Variable)),
-            ),
-            ("token_file", file.map(|path| path.map(TokenSource::File))),
-            (
-                "token_command",
-                command.map(|words| words.map(TokenSource::Command)),
-            ),
-        ];
-        let mut given = ways.into_iter().filter(|(_, way)| way.value.is_some());
-        let Some((first, token)) = given.next() else {
-            return Value {
-                value: None,
-                origin: Origin::Default,
-            };
-        };
-        if let Some((second, way)) = given.next() {
-            self.r.problems.push(Problem::Unsupported {
-                at: way.origin,
-                message: format!(
-                    "`{}` and `{}` both say where the token is; keep one of them",
-                    self.key(first),
-                    self.key(second)
-                ),
-            });
-        }
-        token
+        self.r.one_way(ways)
     }
 
     fn command(&mut self, rest: Vec<(String, Given)>) -> CommandSettings {

@@ -1,0 +1,157 @@
+//! Settings that are tables, or lists of them.
+
+use super::{
+    Decoded, Fault, Form, What, is_label, items, list, list_item, seconds, text, wrong_type,
+};
+use crate::config::keys::{self, Kind, Of};
+use crate::config::raw::{Item, Raw};
+use crate::config::settings::{CheckCommand, IssueSource};
+
+pub(in crate::config) fn checks(item: &Item, _: Kind, form: Form) -> Decoded<Vec<CheckCommand>> {
+    items(item, '\n', form)?.iter().map(check).collect()
+}
+
+fn check(item: &Item) -> Decoded<CheckCommand> {
+    const FIELDS: [&str; 5] = ["name", "run", "dir", "when", "timeout_s"];
+    let fields = match &item.raw {
+        Raw::Table(fields) => fields,
+        _ => return Ok(CheckCommand::shell(text(item, Kind::Word, Form::Toml)?)),
+    };
+    let (mut name, mut run, mut dir, mut when, mut timeout) =
+        (None, None, String::new(), Vec::new(), None);
+    for (key, value) in fields {
+        match key.as_str() {
+            "name" => {
+                name = Some(field(
+                    "name",
+                    "a text",
+                    text(value, Kind::Word, Form::Toml),
+                )?)
+            }
+            "run" => {
+                run = Some(field(
+                    "run",
+                    "a shell command",
+                    text(value, Kind::Word, Form::Toml),
+                )?)
+            }
+            "dir" => {
+                dir = field(
+                    "dir",
+                    "a folder below the repository's root",
+                    list_item(value, Of::Inside),
+                )?
+            }
+            "when" => {
+                let globs = list(value, Kind::List(Of::Glob), Form::Toml);
+                when = field("when", "a list of globs as in .gitignore", globs)?;
+            }
+            "timeout_s" => {
+                let kind = Kind::Seconds {
+                    min: 1,
+                    max: 86_400,
+                };
+                timeout = Some(field(
+                    "timeout_s",
+                    &kind.allowed(),
+                    seconds(value, kind, Form::Toml),
+                )?);
+            }
+            other => {
+                let nearest = keys::nearest(other, FIELDS.into_iter());
+                return Err(Fault {
+                    line: value.line,
+                    what: What::Field {
+                        name: other.to_owned(),
+                        nearest,
+                    },
+                });
+            }
+        }
+    }
+    let Some(run) = run else {
+        let given = "missing".to_owned();
+        let allowed = "a shell command".to_owned();
+        return Err(Fault {
+            line: item.line,
+            what: What::FieldValue {
+                name: "run",
+                given,
+                allowed,
+            },
+        });
+    };
+    Ok(CheckCommand {
+        name: name.unwrap_or_else(|| run.clone()),
+        run,
+        dir,
+        when,
+        timeout,
+    })
+}
+
+/// Names the field in a fault of its value.
+fn field<T>(name: &'static str, allowed: &str, decoded: Decoded<T>) -> Decoded<T> {
+    decoded.map_err(|fault| {
+        let what = match fault.what {
+            What::Type(found) => What::FieldValue {
+                name,
+                given: found.to_owned(),
+                allowed: allowed.to_owned(),
+            },
+            What::Value(given) | What::Reason(given) => What::FieldValue {
+                name,
+                given,
+                allowed: allowed.to_owned(),
+            },
+            other => other,
+        };
+        Fault {
+            line: fault.line,
+            what,
+        }
+    })
+}
+
+/// Which issues are specs: a table, or in a variable the label alone.
+pub(in crate::config) fn issues(item: &Item, kind: Kind, form: Form) -> Decoded<IssueSource> {
+    const ALLOWED: &str = "a label of at most 255 characters, without commas";
+    let label_of = |value: &Item| {
+        let label = text(value, kind, Form::Toml)?;
+        if is_label(&label) {
+            Ok(label)
+        } else {
+            super::bad_value(value)
+        }
+    };
+    let label = match (&item.raw, form) {
+        (Raw::Text(_), Form::Words) => label_of(item)?,
+        (Raw::Table(fields), _) => {
+            let mut label = None;
+            for (key, value) in fields {
+                match key.as_str() {
+                    "label" => label = Some(field("label", ALLOWED, label_of(value))?),
+                    other => {
+                        return Err(Fault {
+                            line: value.line,
+                            what: What::Field {
+                                name: other.to_owned(),
+                                nearest: keys::nearest(other, ["label"].into_iter()),
+                            },
+                        });
+                    }
+                }
+            }
+            label.ok_or_else(|| Fault {
+                line: item.line,
+                what: What::FieldValue {
+                    name: "label",
+                    given: "missing".to_owned(),
+                    allowed: ALLOWED.to_owned(),
+                },
+            })?
+        }
+        _ => return wrong_type(item),
+    };
+    Ok(IssueSource { label })
+}
