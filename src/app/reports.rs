@@ -400,6 +400,7 @@ fn undelivered_work(lane: &Lane, remote: Option<&str>) -> Option<Undelivered> {
             tip: None,
             failure: None,
             message,
+            remedy: None,
             remote: None,
         });
     }
@@ -412,6 +413,7 @@ fn undelivered_work(lane: &Lane, remote: Option<&str>) -> Option<Undelivered> {
         tip: Some(last.tip.clone()),
         failure: failure.map(|f| f.kind),
         message: failure.map_or_else(|| "not sent yet".to_owned(), |f| f.message.clone()),
+        remedy: failure.map(|f| f.kind.remedy().to_owned()),
         remote: remote.map(str::to_owned),
     })
 }

@@ -5,7 +5,7 @@ use super::judge::{Judgement, failing, judge};
 use super::lane::{Halt, Lane, Stage};
 use super::parts::{choose_part, oversize_words, waiting_words};
 use super::transition::{ChunkInput, IllegalTransition};
-use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
+use crate::model::effect::{EffectResult, PushFailure, Verified};
 use crate::model::event::EventKind;
 use crate::model::ledger::Baseline;
 use crate::model::{
@@ -265,7 +265,7 @@ pub fn absorb(
             lane.verified = None;
             lane.stage = Stage::Idle;
         }
-        EffectResult::Pushed { branch, tip } => {
+        EffectResult::Pushed { branch, tip, notes } => {
             lane.ledger
                 .intents
                 .retain(|i| !matches!(i, Intent::Push { branch: b, .. } if *b == branch));
@@ -274,6 +274,8 @@ pub fn absorb(
             lane.ledger.undelivered = None;
             (lane.push_tries, lane.push_after) = (0, None);
             events.push((None, EventKind::Pushed { branch, tip }));
+            let told = |message| (None, EventKind::Warning { message });
+            events.extend(notes.into_iter().map(told));
         }
         EffectResult::PushFailed {
             branch, failure, ..
@@ -282,11 +284,18 @@ pub fn absorb(
                 .intents
                 .retain(|i| !matches!(i, Intent::Push { branch: b, .. } if *b == branch));
             push_failed(lane, &failure, now);
+            let remedy = if lane.push_gave_up {
+                failure.kind.remedy()
+            } else {
+                ""
+            };
             events.push((
                 None,
                 EventKind::PushFailed {
                     branch,
+                    failure: Some(failure.kind),
                     message: failure.message,
+                    remedy: remedy.to_owned(),
                 },
             ));
         }
@@ -675,8 +684,7 @@ pub fn note_part(lane: &mut Lane, part: u32, tip: &Oid) {
 fn push_failed(lane: &mut Lane, failure: &PushFailure, now: DateTime<Utc>) {
     lane.ledger.undelivered = Some(failure.clone());
     lane.push_tries += 1;
-    let again =
-        failure.kind == PushFailureKind::Transient && lane.push_tries < lane.policy.max_pushes;
+    let again = failure.kind.is_worth_another_try() && lane.push_tries < lane.policy.max_pushes;
     if again {
         // 2, 4, 8 … seconds: the remote is ours to wait for, and the next chunk is being built meanwhile.
         lane.push_after = Some(now + TimeDelta::seconds(1 << lane.push_tries.min(6)));

@@ -5,6 +5,7 @@ use super::super::lane::Stage;
 use super::super::moves::{Carrier, carry_out};
 use super::super::testkit::{at, base, chunk, lane, oid};
 use super::*;
+use crate::model::EventKind;
 use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
 use crate::model::{
     BlockRequest, CheckOutcome, CheckResult, ChunkId, Completion, Cost, EngineError, EngineOutcome,
@@ -169,6 +170,7 @@ fn a_chunk_from_plan_to_review() {
         EffectResult::Pushed {
             branch: "codelicious/spec".to_owned(),
             tip: oid(3),
+            notes: Vec::new(),
         },
     );
     assert_eq!(
@@ -588,6 +590,7 @@ fn a_question_blocks_its_chunk_only() {
         EffectResult::Pushed {
             branch: "codelicious/spec".to_owned(),
             tip: oid(3),
+            notes: Vec::new(),
         },
     );
     assert!(is_ready(&lane, 1), "only a person can move the rest");
@@ -629,14 +632,19 @@ fn caps_start_the_next_part_but_never_an_empty_one() {
 
 #[test]
 fn pushes_are_tried_again_when_that_can_help() {
-    let table = [
-        (PushFailureKind::Transient, 3),
-        (PushFailureKind::Auth, 1),
-        (PushFailureKind::Conflict, 1),
-        (PushFailureKind::HookDeclined, 1),
-        (PushFailureKind::Other, 1),
-    ];
-    for (kind, tries) in table {
+    for kind in PushFailureKind::ALL {
+        let tries = match kind {
+            PushFailureKind::Transient => 3,
+            PushFailureKind::Auth
+            | PushFailureKind::Untrusted
+            | PushFailureKind::NotFound
+            | PushFailureKind::Conflict
+            | PushFailureKind::Protected
+            | PushFailureKind::HookDeclined
+            | PushFailureKind::TooLarge
+            | PushFailureKind::Lfs
+            | PushFailureKind::Other => 1,
+        };
         let mut lane = lane(vec![chunk("a", &[])]);
         prepared(&mut lane);
         turn(&mut lane, &[]);
@@ -653,16 +661,21 @@ fn pushes_are_tried_again_when_that_can_help() {
                 kind,
                 message: "no".to_owned(),
             };
-            absorb(
-                &mut lane,
-                EffectResult::PushFailed {
-                    branch,
-                    tip,
-                    failure,
-                },
-                now,
-            )
-            .unwrap();
+            let failed = EffectResult::PushFailed {
+                branch,
+                tip,
+                failure,
+            };
+            let events = absorb(&mut lane, failed, now).unwrap();
+            // What to do is said when it is given up, not while it is tried.
+            let told = events.iter().find_map(|(_, e)| match e {
+                EventKind::PushFailed {
+                    failure, remedy, ..
+                } => Some((*failure, remedy.as_str())),
+                _ => None,
+            });
+            let remedy = if sent == tries { kind.remedy() } else { "" };
+            assert_eq!(told, Some((Some(kind), remedy)));
             assert!(
                 decide(&lane, &BTreeSet::new(), now).is_empty(),
                 "never at once"

@@ -611,7 +611,15 @@ fn a_push_that_ends_while_an_engine_works_asks_nothing_of_its_budget() {
     assert!(due.contains(&run_engine("y", 1, "a")[0]), "{due:?}");
     let tip = lane.tip.clone().unwrap();
     let branch = lane.branch(1);
-    give(&mut lane, EffectResult::Pushed { branch, tip }, 2);
+    give(
+        &mut lane,
+        EffectResult::Pushed {
+            branch,
+            tip,
+            notes: Vec::new(),
+        },
+        2,
+    );
     assert_eq!(lane.state(&ChunkId::from("y")).word(), "in_progress");
     assert_eq!(lane.halt, None);
 }

@@ -225,7 +225,16 @@ fn a_restacked_lane_is_sent_with_a_lease_on_what_was_seen() {
         let effect = push(&lane, part, tip, seen);
         assert_eq!(next(&lane).first(), Some(&effect));
         let (branch, tip) = (lane.branch(part), oid(tip));
-        absorb(&mut lane, EffectResult::Pushed { branch, tip }, at(0)).unwrap();
+        absorb(
+            &mut lane,
+            EffectResult::Pushed {
+                branch,
+                tip,
+                notes: Vec::new(),
+            },
+            at(0),
+        )
+        .unwrap();
     }
     assert!(lane.replaces.is_empty(), "a lease is for one push");
     assert!(matches!(next(&lane)[..], [Effect::PutPr { part: 2, .. }]));

@@ -254,6 +254,7 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
             EffectResult::Pushed {
                 branch: branch.clone(),
                 tip: tip.clone(),
+                notes: Vec::new(),
             }
         }
         Effect::Comment { issue } => EffectResult::Commented {

@@ -160,9 +160,13 @@ async fn send(
         beside,
     };
     match push(&shells.root, &request, &shells.settings.git_env, stop).await {
-        Ok(()) => EffectResult::Pushed {
+        Ok(notes) => EffectResult::Pushed {
             branch: branch.to_owned(),
             tip: tip.clone(),
+            notes: notes
+                .iter()
+                .map(|n| shells.redactor.redact(n).into_owned())
+                .collect(),
         },
         Err(mut failure) => {
             failure.message = shells.redactor.redact(&failure.message).into_owned();

@@ -4,6 +4,7 @@
 //! network, hooks, signing or external filters goes through the git command. Only this module moves refs,
 //! and only below `refs/codelicious/` and `refs/heads/codelicious/`.
 
+mod address;
 mod command;
 mod durable;
 mod error;
@@ -15,6 +16,8 @@ mod lane;
 mod place;
 mod plans;
 mod programs;
+mod push;
+mod push_words;
 mod read;
 mod remote;
 mod repo;
@@ -28,6 +31,7 @@ mod watch;
 mod work;
 mod worker;
 
+pub use address::{push_url, remote_url, without_credentials};
 pub use command::CommandSettings;
 pub use error::GitError;
 pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
@@ -35,8 +39,9 @@ pub use gc::{Beyond, LaneRecord, is_rest, remove_lane};
 pub use guard::Snapshot;
 pub use lane::{LaneDir, LanePaths};
 pub use place::RepoInfo;
+pub use push::{PushRequest, push};
 pub use read::RefNames;
-pub use remote::{PushRequest, add_worktree, fetch, push, remote_url};
+pub use remote::{add_worktree, fetch};
 pub use repo::{Repo, files_of_tree, identity, resolve_base, room_for_branches};
 pub use restack::{Replayed, RestackRequest, Versions, branch_tips};
 pub use saved::TakenUp;

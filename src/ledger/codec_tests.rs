@@ -16,6 +16,7 @@ const SCHEMA_1: &str = include_str!("fixtures/schema-1.json");
 /// The same, as schema 2 wrote it.
 const SCHEMA_2: &str = include_str!("fixtures/schema-2.json");
 const SCHEMA_3: &str = include_str!("fixtures/schema-3.json");
+const SCHEMA_4: &str = include_str!("fixtures/schema-4.json");
 
 fn fixture() -> Ledger {
     let mut ledger = Ledger::new(
@@ -254,9 +255,36 @@ fn fixture_3() -> Ledger {
 }
 
 #[test]
-fn schema_3_is_read_and_written() {
-    assert_eq!(String::from_utf8(encode(&fixture_3())).unwrap(), SCHEMA_3);
+fn schema_3_is_read() {
     assert_eq!(decode(SCHEMA_3.as_bytes()).unwrap(), fixture_3());
+}
+
+/// The same with what schema 4 added.
+fn fixture_4() -> Ledger {
+    let mut ledger = fixture_3();
+    ledger.undelivered = Some(PushFailure {
+        kind: PushFailureKind::TooLarge,
+        message: "no".into(),
+    });
+    ledger
+}
+
+#[test]
+fn schema_4_is_read_and_written() {
+    assert_eq!(String::from_utf8(encode(&fixture_4())).unwrap(), SCHEMA_4);
+    assert_eq!(decode(SCHEMA_4.as_bytes()).unwrap(), fixture_4());
+    for kind in PushFailureKind::ALL {
+        let mut ledger = fixture_4();
+        ledger.undelivered = Some(PushFailure {
+            kind,
+            message: "no".into(),
+        });
+        let bytes = encode(&ledger);
+        assert_eq!(decode(&bytes).unwrap(), ledger);
+        let word = serde_json::to_string(&kind).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(&format!("\"kind\": {word}")), "{word}");
+    }
 }
 
 #[test]
@@ -289,8 +317,8 @@ fn what_schema_2_added_is_not_guessed_at() {
         ),
         (
             "\"schema\": 2",
-            "\"schema\": 4",
-            "schema 4, this one knows 3); upgrade codelicious",
+            "\"schema\": 5",
+            "schema 5, this one knows 4); upgrade codelicious",
         ),
     ] {
         assert!(SCHEMA_2.contains(from), "{from}");
@@ -316,8 +344,8 @@ fn refusals_say_where_and_what() {
     };
     for (bytes, says) in [
         (
-            edit("\"schema\": 1", "\"schema\": 4"),
-            "newer codelicious (schema 4, this one knows 3); upgrade codelicious",
+            edit("\"schema\": 1", "\"schema\": 5"),
+            "newer codelicious (schema 5, this one knows 4); upgrade codelicious",
         ),
         (
             r#"{"schema": 99, "all": "else is new"}"#.to_owned(),

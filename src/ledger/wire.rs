@@ -1,4 +1,4 @@
-//! The ledger's layout on disk, schema 3, and its conversions.
+//! The ledger's layout on disk, schema 4, and its conversions.
 //!
 //! Flat where people and scripts read it: a status is a word with its facts beside it. Reading is strict, so
 //! that nothing a person or a newer version wrote is dropped in silence.
@@ -273,6 +273,12 @@ enum FailureWord {
     HookDeclined,
     Transient,
     Other,
+    /// These since schema 4.
+    Untrusted,
+    NotFound,
+    Protected,
+    TooLarge,
+    Lfs,
 }
 
 // The model to its layout. Every struct is taken apart field by field, so that a new field of the model
@@ -602,6 +608,11 @@ impl From<PushFailureKind> for FailureWord {
             PushFailureKind::HookDeclined => Self::HookDeclined,
             PushFailureKind::Transient => Self::Transient,
             PushFailureKind::Other => Self::Other,
+            PushFailureKind::Untrusted => Self::Untrusted,
+            PushFailureKind::NotFound => Self::NotFound,
+            PushFailureKind::Protected => Self::Protected,
+            PushFailureKind::TooLarge => Self::TooLarge,
+            PushFailureKind::Lfs => Self::Lfs,
         }
     }
 }
@@ -903,6 +914,11 @@ impl From<FailureWord> for PushFailureKind {
             FailureWord::HookDeclined => Self::HookDeclined,
             FailureWord::Transient => Self::Transient,
             FailureWord::Other => Self::Other,
+            FailureWord::Untrusted => Self::Untrusted,
+            FailureWord::NotFound => Self::NotFound,
+            FailureWord::Protected => Self::Protected,
+            FailureWord::TooLarge => Self::TooLarge,
+            FailureWord::Lfs => Self::Lfs,
         }
     }
 }

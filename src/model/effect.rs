@@ -6,6 +6,8 @@ use super::outcome::EngineReport;
 use super::verify::Evidence;
 use serde::{Deserialize, Serialize};
 
+pub use super::push::{PushFailure, PushFailureKind};
+
 /// One outside effect of a lane. Decided by `core::decide`, performed in one place in `driver::perform`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
@@ -182,9 +184,11 @@ pub enum EffectResult {
         chunk: ChunkId,
         saved: Option<String>,
     },
+    /// The branch is there; `notes` say what the remote refused beside it.
     Pushed {
         branch: String,
         tip: Oid,
+        notes: Vec<String>,
     },
     PushFailed {
         branch: String,
@@ -228,24 +232,4 @@ pub struct Verified {
     pub lines: u32,
     /// Why the diff may not be committed without a person (secrets, unsafe paths), masked.
     pub findings: Vec<String>,
-}
-
-/// Why a push did not deliver.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PushFailure {
-    pub kind: PushFailureKind,
-    pub message: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PushFailureKind {
-    Auth,
-    /// The remote has commits of others on this branch, or protects it.
-    Conflict,
-    /// A hook, here or on the remote, declined.
-    HookDeclined,
-    /// Worth another try: network, timeouts, 5xx.
-    Transient,
-    Other,
 }

@@ -2,6 +2,7 @@
 
 use super::exit::ExitCode;
 use super::id::{ChunkId, Oid, RunId, SpecId};
+use super::push::PushFailureKind;
 use super::usage::{Cost, Usage};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -229,7 +230,13 @@ pub enum EventKind {
     },
     PushFailed {
         branch: String,
+        /// None in what earlier versions recorded.
+        #[serde(default)]
+        failure: Option<PushFailureKind>,
         message: String,
+        /// What to do about it; empty while it is tried again.
+        #[serde(default)]
+        remedy: String,
     },
     PrPut {
         part: u32,
@@ -356,7 +363,12 @@ impl EventKind {
             Self::MoveRefused { verb, who, why } => vec![verb, who, why],
             Self::WorkSaved { reference } => vec![reference],
             Self::Pushed { branch, .. } => vec![branch],
-            Self::PushFailed { branch, message } => vec![branch, message],
+            Self::PushFailed {
+                branch,
+                failure: _,
+                message,
+                remedy,
+            } => vec![branch, message, remedy],
             Self::PrPut {
                 branch, state, url, ..
             } => [branch, state].into_iter().chain(url).collect(),
@@ -539,7 +551,9 @@ mod tests {
             },
             EventKind::PushFailed {
                 branch: "t".into(),
+                failure: Some(PushFailureKind::Auth),
                 message: "t".into(),
+                remedy: "t".into(),
             },
             EventKind::PrPut {
                 part: 1,
@@ -617,6 +631,19 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn a_failed_push_as_earlier_versions_recorded_it_is_read() {
+        let line = r#"{"seq":7,"ts":"2026-01-02T03:04:05Z","run":"r","spec":"s","kind":"push_failed","payload":{"branch":"b","message":"m"}}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        let EventKind::PushFailed {
+            failure, remedy, ..
+        } = event.kind
+        else {
+            panic!("{event:?}")
+        };
+        assert_eq!((failure, remedy.as_str()), (None, ""));
     }
 
     #[test]

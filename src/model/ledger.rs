@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema number written by this version.
-pub const LEDGER_SCHEMA: u32 = 3;
+pub const LEDGER_SCHEMA: u32 = 4;
 
 /// `.codelicious/state/<spec>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

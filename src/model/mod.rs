@@ -18,6 +18,7 @@ pub mod policy;
 pub mod pr;
 pub mod progress;
 pub mod prompt;
+pub mod push;
 pub mod report;
 pub mod spec;
 pub mod spent;

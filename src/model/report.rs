@@ -282,6 +282,8 @@ pub struct Undelivered {
     /// None when the repository has no remote.
     pub failure: Option<PushFailureKind>,
     pub message: String,
+    /// What to do about the failure; None where the commands alone do it.
+    pub remedy: Option<String>,
     /// Remote to push to; None when there is none.
     pub remote: Option<String>,
 }
@@ -380,6 +382,8 @@ pub struct PostmortemReport {
     /// What was about to happen or going on, one line each.
     pub in_flight: Vec<String>,
     pub stopped: Vec<StoppedChunk>,
+    /// Committed work that the remote does not hold.
+    pub undelivered: Vec<Undelivered>,
     /// Last lines of the log, oldest first.
     pub log_tail: Vec<String>,
     /// Path of the whole log.

@@ -205,11 +205,23 @@ impl Narrator {
             )),
             K::WorkSaved { reference } => plain(Normal, format!("work kept at {reference}")),
             K::Pushed { branch, tip } => plain(Normal, format!("pushed {branch} {}", tip.short())),
-            K::PushFailed { branch, message } => Some((
-                Problem,
-                Paint::Bad,
-                format!("not pushed {branch}: {message}"),
-            )),
+            K::PushFailed {
+                branch,
+                failure,
+                message,
+                remedy,
+            } => {
+                let then = match (failure, remedy.as_str()) {
+                    (None, "") => String::new(),
+                    (Some(_), "") => "; it is tried again".to_owned(),
+                    (_, remedy) => format!(" -> {remedy}"),
+                };
+                Some((
+                    Problem,
+                    Paint::Bad,
+                    format!("not pushed {branch}: {}{then}", message.trim_end()),
+                ))
+            }
             K::PrPut {
                 part,
                 branch,

@@ -1,7 +1,8 @@
 //! What is left behind after an abnormal end: a page that says what happened and what to type.
 
+use super::status::push_commands;
 use super::text::{clean, one_line};
-use crate::model::report::PostmortemReport;
+use crate::model::report::{PostmortemReport, Undelivered};
 
 /// Most log lines that go into a postmortem; the rest is in the log.
 const LOG_LINES: usize = 200;
@@ -57,6 +58,10 @@ pub fn render(report: &PostmortemReport) -> String {
         }
         out.push_str(&format!("\n## Stopped\n\n{}", fenced("text", &text)));
     }
+    if !report.undelivered.is_empty() {
+        let text: String = report.undelivered.iter().map(undelivered).collect();
+        out.push_str(&format!("\n## Not pushed\n\n{}", fenced("text", &text)));
+    }
     out.push_str(&format!(
         "\n## Run\n\n- codelicious {}\n- engine {}\n- forge {}\n- {}\n",
         one_line(&report.version),
@@ -78,6 +83,23 @@ pub fn render(report: &PostmortemReport) -> String {
         one_line(&report.log_path),
         fenced("text", &tail.join("\n"))
     ));
+    out
+}
+
+/// Branch, reason and what to do about it.
+fn undelivered(work: &Undelivered) -> String {
+    let mut out = format!(
+        "{}: {}\n",
+        one_line(&work.branch),
+        bounded(&one_line(&work.message))
+    );
+    if let Some(remedy) = &work.remedy {
+        out.push_str(&format!("    to mend it: {}\n", one_line(remedy)));
+    }
+    for (i, command) in push_commands(work).iter().enumerate() {
+        let word = if i == 0 { "or type" } else { "then" };
+        out.push_str(&format!("    {word} {}\n", one_line(command)));
+    }
     out
 }
 

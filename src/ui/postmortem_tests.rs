@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::effect::PushFailureKind;
 use crate::model::report::{StateCounts, StoppedChunk};
 use crate::model::{ChunkState, ExitCode, RunId};
 
@@ -31,6 +32,14 @@ fn sample() -> PostmortemReport {
             )
             .unwrap(),
         ],
+        undelivered: vec![Undelivered {
+            branch: "codelicious/todo".to_owned(),
+            tip: None,
+            failure: Some(PushFailureKind::Protected),
+            message: "GH006:\nProtected branch".to_owned(),
+            remedy: Some(PushFailureKind::Protected.remedy().to_owned()),
+            remote: Some("origin".to_owned()),
+        }],
         log_tail: vec![
             "first".to_owned(),
             "```` a fence\x1b[2J\r".to_owned(),
@@ -80,6 +89,14 @@ fn the_page() {
         to go on: codelicious retry todo:T002, and run again
         or say more in its task in specs/todo.md, and run again
         or codelicious skip todo:T002 leaves it out
+    ```
+
+    ## Not pushed
+
+    ```text
+    codelicious/todo: GH006: Protected branch
+        to mend it: let this account push to branches named codelicious/* in the remote's rules for branches
+        or type git push origin codelicious/todo
     ```
 
     ## Run

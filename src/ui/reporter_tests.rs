@@ -203,7 +203,9 @@ fn story(sandbox: &str) -> Vec<Event> {
             None,
             EventKind::PushFailed {
                 branch: s("codelicious/todo"),
+                failure: Some(crate::model::effect::PushFailureKind::Other),
                 message: s("no remote"),
+                remedy: s("add one"),
             },
         ),
         event(
@@ -252,7 +254,7 @@ fn plain_lines() {
     specs/todo.md  T004  fix 1 with claude
     specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
     specs/todo.md  T004  work kept at refs/codelicious/attempts/todo/T004/2
-    specs/todo.md  not pushed codelicious/todo: no remote
+    specs/todo.md  not pushed codelicious/todo: no remote -> add one
     specs/todo.md  pull request, part 1: draft .codelicious/prs/1.md
     specs/todo.md  1/2 done
     ");
@@ -273,7 +275,7 @@ fn verbose_and_quiet() {
     codelicious 0.1.0  engine claude  forge local  unsandboxed
     specs/bad.md:3  rejected: not UTF-8
     specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
-    specs/todo.md  not pushed codelicious/todo: no remote
+    specs/todo.md  not pushed codelicious/todo: no remote -> add one
     ");
     assert_eq!(told(&with(2, 2), &story("unsandboxed")), "");
     // A run without a wall says so to whoever hears anything at all.
@@ -357,7 +359,7 @@ fn live_draws_and_cleans_up() {
     specs/todo.md  T003  committed 1a2b3c4d5e: Add login  (42 lines, part 1)
     specs/todo.md  T004  needs review: Add logout: tests ::set-output name=x::y
     specs/todo.md  T004  work kept at refs/codelicious/attempts/todo/T004/2
-    specs/todo.md  not pushed codelicious/todo: no remote
+    specs/todo.md  not pushed codelicious/todo: no remote -> add one
     specs/todo.md  pull request, part 1: draft .codelicious/prs/1.md
     specs/todo.md  1/2 done
     ");

@@ -187,6 +187,9 @@ pub(super) fn undelivered_text(work: Option<&Undelivered>, options: &UiOptions) 
     let head = Paint::Bad.on(options.color, "not pushed");
     let mut out = format!("  {head} {}\n", one_line(&work.branch));
     out.push_str(&wrap(&why, 6, options.width));
+    if let Some(remedy) = &work.remedy {
+        out.push_str(&wrap(&format!("to mend it: {remedy}"), 6, options.width));
+    }
     for (i, command) in push_commands(work).iter().enumerate() {
         let word = if i == 0 { "type" } else { "then" };
         out.push_str(&format!("      {word} {}\n", one_line(command)));

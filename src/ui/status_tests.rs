@@ -94,6 +94,7 @@ fn sample() -> StatusReport {
                 tip: None,
                 failure: Some(PushFailureKind::Auth),
                 message: "the remote refused the key".to_owned(),
+                remedy: Some("renew the key".to_owned()),
                 remote: Some("origin".to_owned()),
             }),
             unverified: 1,
@@ -135,6 +136,7 @@ fn a_status_for_people() {
           T003 did not commit
       not pushed codelicious/todo
           the remote refused the key
+          to mend it: renew the key
           type git push origin codelicious/todo
       unverified: no check looked at 1 of the commits
 
@@ -297,6 +299,7 @@ fn the_documented_shape() {
             "branch": "codelicious/todo",
             "failure": "auth",
             "message": "the remote refused the key",
+            "remedy": "renew the key",
             "remote": "origin",
             "tip": null
           },
@@ -371,6 +374,7 @@ fn push_commands_can_be_pasted() {
         tip: tip.map(Oid::new),
         failure: None,
         message: String::new(),
+        remedy: None,
         remote: remote.map(str::to_owned),
     };
     for (work, commands) in [

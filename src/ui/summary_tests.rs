@@ -49,6 +49,7 @@ fn sample() -> SummaryReport {
                 tip: None,
                 failure: None,
                 message: String::new(),
+                remedy: None,
                 remote: None,
             }),
             unverified: 2,

@@ -2,6 +2,7 @@
 
 use crate::support::{Repo, finish, send, spec_of};
 use codelicious::config;
+use codelicious::model::effect::PushFailureKind;
 use codelicious::model::event::EVENT_KINDS;
 use codelicious::model::{Event, ExitCode};
 use serde_json::{Map, Value, json};
@@ -21,7 +22,7 @@ fn shapes() -> Map<String, Value> {
         json!({"engine": "string", "model": "string | null", "built": "integer", "spent": spent});
     let chunk_spent = json!({"chunk": "string", "title": "string", "spent": spent});
     let stopped = json!({"spec": "string", "chunk": "string", "title": "string", "status": "string", "reason": "string", "needs": "string | null", "next": ["string"]});
-    let undelivered = json!({"?": "null when all is delivered", "branch": "string", "tip": "string | null", "failure": "string | null", "message": "string", "remote": "string | null"});
+    let undelivered = json!({"?": "null when all is delivered", "branch": "string", "tip": "string | null", "failure": "string | null", "message": "string", "remedy": "string | null", "remote": "string | null"});
     let counts: Map<String, Value> = [
         "pending",
         "in_progress",
@@ -160,7 +161,7 @@ fn payloads() -> Vec<(&'static str, Value)> {
         ("pushed", json!({"branch": "string", "tip": "string"})),
         (
             "push_failed",
-            json!({"branch": "string", "message": "string"}),
+            json!({"branch": "string", "failure": "failure | null", "message": "string", "remedy": "string"}),
         ),
         (
             "pr_put",
@@ -247,6 +248,7 @@ fn sample(shape: &Value) -> Value {
             "cost" => json!("unknown"),
             "time" | "time | null" => json!("2026-01-02T03:04:05Z"),
             "exit" => json!("done"),
+            "failure | null" => json!("auth"),
             "boolean" => json!(true),
             _ => json!("x"),
         },
@@ -426,6 +428,19 @@ fn the_json_page_is_what_the_code_says() {
             "| `{kind}` | `{}` |",
             shape.to_string().replace(" | ", " \\| ")
         );
+    }
+    text.push_str(
+        "\n## Why a push failed\n\n\
+         The words of `failure`. The first is tried again by itself, with growing pauses; the others are given up for\n\
+         the run, and a later run delivers what was built once they are mended.\n\n\
+         | failure | what to do |\n|---|---|\n",
+    );
+    let mut kinds = PushFailureKind::ALL;
+    kinds.sort_by_key(|k| !k.is_worth_another_try());
+    for kind in kinds {
+        let word = json!(kind);
+        let word = word.as_str().expect("a word");
+        let _ = writeln!(text, "| `{word}` | {} |", kind.remedy());
     }
     page("json.md", &text);
 }

@@ -27,6 +27,9 @@ impl Session<'_> {
                 .iter()
                 .for_each(|c| counts.add(lane.state(&c.id)));
         }
+        let summary =
+            |l: &Lane| reports::spec_summary(l, l.policy.remote.as_deref(), &self.world.folder);
+        let summaries: Vec<_> = lanes.iter().map(summary).collect();
         let report = PostmortemReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             run: self.run.clone(),
@@ -38,9 +41,10 @@ impl Session<'_> {
             unsandboxed: sandbox::untrusted().is_unsandboxed(),
             counts,
             in_flight: lanes.iter().flat_map(|l| in_flight(l, &self.run)).collect(),
-            stopped: lanes
+            stopped: summaries.iter().flat_map(|s| s.stopped.clone()).collect(),
+            undelivered: summaries
                 .iter()
-                .flat_map(|l| reports::spec_summary(l, None, &self.world.folder).stopped)
+                .filter_map(|s| s.undelivered.clone())
                 .collect(),
             log_tail: crate::ledger::log::tail(&self.log, LOG_TAIL).unwrap_or_default(),
             log_path: self.log.display().to_string(),
