@@ -30,6 +30,7 @@ mod planning;
 mod providers;
 mod real_claude;
 mod reconcile;
+mod remotes;
 mod resume;
 mod shapes;
 mod stopping;
