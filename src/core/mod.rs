@@ -22,6 +22,7 @@ pub mod progress;
 pub mod prompt;
 pub mod recover;
 pub mod redact;
+pub mod remote_address;
 pub mod rename;
 pub mod restack;
 pub mod retry;
