@@ -32,6 +32,7 @@ pub fn run(request: &BuildRequest, env: &Environment) -> Result<ExitCode, AppErr
             left_out: chain.left_out,
             resume: request.resume.clone(),
             specs: request.specs.clone(),
+            from_issues: Vec::new(),
             restart: request.restart,
             output: request.output,
         },

@@ -33,6 +33,7 @@ pub fn run(request: &DemoRequest, env: &Environment) -> Result<ExitCode, AppErro
         }],
         left_out: Vec::new(),
         resume: None,
+        from_issues: Vec::new(),
         specs: Vec::new(),
         restart: Restart::default(),
         output: request.output,

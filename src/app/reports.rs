@@ -45,7 +45,13 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
         allow_unverified: *settings.verify.allow_unverified,
         remote: remote.map(str::to_owned),
         max_pushes: 4,
-        pr: PrPolicy::default(),
+        pr: PrPolicy {
+            mode: *settings.pr.mode,
+            // Files may be as many as they like; a run knows whether they are.
+            max_open: None,
+            labels: settings.pr.labels.to_vec(),
+            reviewers: settings.pr.reviewers.to_vec(),
+        },
     }
 }
 

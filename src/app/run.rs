@@ -2,6 +2,7 @@
 
 mod engines;
 mod forge;
+mod issues;
 mod look;
 pub(super) mod open;
 mod planning;
@@ -45,6 +46,8 @@ pub struct RunPlan {
     /// A conversation of the first engine that the first chunk goes on with.
     pub resume: Option<String>,
     pub specs: Vec<PathBuf>,
+    /// Issues that are built as specs.
+    pub from_issues: Vec<u64>,
     pub restart: Restart,
     pub output: Output,
 }
@@ -105,6 +108,9 @@ struct Session<'w> {
     output: Output,
     scope: Scope,
     specs: Vec<PathBuf>,
+    from_issues: Vec<u64>,
+    /// Nothing was looked at in this run yet: what is wrong ends it before anything is paid.
+    is_first_look: bool,
     restart: Restart,
     /// This look is for what persons asked for while the last one was built.
     again_for_moves: bool,

@@ -4,6 +4,7 @@ use super::error::AppError;
 use super::survey::{Scope, Survey, below_root, survey};
 use crate::config::{self, Color, Environment, Flags, Output, Settings, Verbosity};
 use crate::core::redact::Redactor;
+use crate::core::uncounted::Uncounted;
 use crate::fsx::lock::LockInfo;
 use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
 use crate::ledger::Store;
@@ -71,7 +72,22 @@ impl World {
             env: env.git_env(&self.settings),
             stop,
         });
+        repo.set_uncounted(self.uncounted()?);
         Ok(repo)
+    }
+
+    /// The files whose lines count for no cap.
+    ///
+    /// # Errors
+    /// A pattern that cannot be read.
+    pub fn uncounted(&self) -> Result<Uncounted, AppError> {
+        let globs = &self.settings.pr.uncounted;
+        Uncounted::new(globs).map_err(|e| {
+            AppError::setup(
+                format!("{}: {e}", globs.origin),
+                "write each pattern of `[pr] uncounted` as a line of .gitignore",
+            )
+        })
     }
 
     /// Writes a result that repeats what stands in specs, ledgers or configuration to stdout, without the secrets

@@ -16,27 +16,6 @@ pub fn number(path: &str) -> Option<u64> {
     (number.to_string() == digits).then_some(number)
 }
 
-/// The issue that an address names: host and repository in small letters (`github.com/owner/name`), and its number.
-/// None for an address of something else.
-pub fn of_address(address: &str) -> Option<(String, u64)> {
-    let (scheme, rest) = address.split_once("://")?;
-    if !["http", "https"]
-        .iter()
-        .any(|s| scheme.eq_ignore_ascii_case(s))
-    {
-        return None;
-    }
-    let rest = rest.split(['?', '#']).next()?.trim_end_matches('/');
-    let (place, number) = rest.rsplit_once('/')?;
-    let number: u64 = number.parse().ok().filter(|n| *n > 0)?;
-    let place = ["/-/issues", "/-/work_items", "/issues"]
-        .iter()
-        .find_map(|ending| place.strip_suffix(ending))?;
-    let (host, repository) = place.split_once('/')?;
-    let is_whole = !host.is_empty() && repository.contains('/');
-    is_whole.then(|| (place.to_ascii_lowercase(), number))
-}
-
 /// The spec's text: the title, that the work closes the issue, and the issue's own words.
 pub fn text(number: u64, title: &str, body: &str) -> String {
     let words: Vec<&str> = title.split_whitespace().collect();
@@ -121,44 +100,6 @@ mod tests {
     fn spec(text: &str) -> crate::model::Spec {
         let prose = ParseOptions { prose: true };
         parse(SpecId::new("issue-7"), &path(7), text.as_bytes(), prose).unwrap()
-    }
-
-    #[test]
-    fn addresses_of_issues() {
-        for (text, place, number) in [
-            ("https://GitHub.com/o/R/issues/12", "github.com/o/r", 12),
-            (
-                "https://github.com/o/r/issues/12#issuecomment-9",
-                "github.com/o/r",
-                12,
-            ),
-            (
-                "https://gitlab.com/a/b/c/-/issues/3/",
-                "gitlab.com/a/b/c",
-                3,
-            ),
-            ("https://gitlab.com/a/b/-/work_items/3", "gitlab.com/a/b", 3),
-            (
-                "HTTP://localhost:3000/o/r/issues/1?x=y",
-                "localhost:3000/o/r",
-                1,
-            ),
-        ] {
-            assert_eq!(of_address(text), Some((place.to_owned(), number)), "{text}");
-        }
-        for text in [
-            "",
-            "12",
-            "o/r#12",
-            "https://github.com/o/r/pull/12",
-            "https://github.com/issues/12",
-            "https://github.com/o/r/issues/",
-            "https://github.com/o/r/issues/0",
-            "https:///o/r/issues/x",
-            "ftp://github.com/o/r/issues/1",
-        ] {
-            assert_eq!(of_address(text), None, "{text}");
-        }
     }
 
     #[test]

@@ -60,6 +60,9 @@ struct Front {
 }
 
 impl LocalForge {
+    /// What it is called.
+    pub const NAME: &str = "local";
+
     /// A forge that keeps its files below `root`, the main worktree's root.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
@@ -220,7 +223,7 @@ impl LocalForge {
 
 impl Forge for LocalForge {
     fn name(&self) -> &str {
-        "local"
+        Self::NAME
     }
 
     /// Files need nobody's leave. Labels and reviewers are no part of them.

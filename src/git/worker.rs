@@ -3,6 +3,7 @@
 use super::command::CommandSettings;
 use super::error::GitError;
 use super::repo::Repo;
+use crate::core::uncounted::Uncounted;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use tokio::sync::oneshot;
@@ -17,11 +18,15 @@ pub struct Worker {
 
 impl Worker {
     /// Opens the repository at `root` on a thread of its own. `command` says how the git command is started
-    /// there.
+    /// there, `uncounted` which files' lines are not counted.
     ///
     /// # Errors
     /// When it cannot be opened or the thread cannot be started.
-    pub fn start(root: PathBuf, command: CommandSettings) -> Result<Self, GitError> {
+    pub fn start(
+        root: PathBuf,
+        command: CommandSettings,
+        uncounted: Uncounted,
+    ) -> Result<Self, GitError> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (opened, is_open) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -29,6 +34,7 @@ impl Worker {
             .spawn(move || match Repo::open(&root) {
                 Ok(mut repo) => {
                     repo.set_command(command);
+                    repo.set_uncounted(uncounted);
                     let _ = opened.send(Ok(()));
                     while let Ok(job) = inbox.recv() {
                         job(&mut repo);

@@ -3,8 +3,9 @@
 use super::Session;
 use crate::app::reports;
 use crate::core::budget::{Charge, of_run};
-use crate::core::lane::{Lane, Policy};
+use crate::core::lane::{Lane, Policy, PrPolicy};
 use crate::core::roster::{Patience, Roster};
+use crate::forge::LocalForge;
 use crate::model::Ledger;
 
 impl Session<'_> {
@@ -50,7 +51,17 @@ impl Session<'_> {
                 until: self.waits_until,
                 ..policy.patience
             },
+            pr: PrPolicy {
+                max_open: self.max_open(),
+                ..policy.pr
+            },
             ..policy
         }
+    }
+
+    /// Files can be as many as they like: nobody is told of them.
+    fn max_open(&self) -> Option<u32> {
+        let is_local = self.shells.forge.name() == LocalForge::NAME;
+        (!is_local).then(|| *self.world.settings.pr.max_open)
     }
 }

@@ -17,6 +17,7 @@ use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
 use crate::model::{Diagnostic, EventKind, Ledger, Oid, Severity, SpecId, SpecPlan};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Session<'_> {
     /// Fetches, then surveys.
@@ -47,11 +48,15 @@ impl Session<'_> {
             }
         }
         crash::point(Point::RunFetched)?;
-        let named = below_root(&world.info.root, self.env.cwd(), &specs)?;
+        let mut named = below_root(&world.info.root, self.env.cwd(), &specs)?;
+        let handed = self.issues().await?;
+        if !self.from_issues.is_empty() {
+            named.extend(handed.keys().cloned());
+        }
         self.scope = Scope {
             named,
             configured: world.settings.specs.paths.to_vec(),
-            handed: Default::default(),
+            handed: Arc::new(handed),
             exclude: world.settings.specs.exclude.to_vec(),
             remote: remote.clone(),
             budget_tokens: engine::prompt_tokens(&world.settings),
@@ -82,7 +87,9 @@ impl Session<'_> {
             found = self.shells.git.call(again).await?;
         }
         self.shells.redactor.redact_plan(&mut found.plan);
+        self.heed_closed_issues(&mut found, &ledgers).await;
         self.ask_forge(&mut found, &ledgers).await;
+        self.is_first_look = false;
         // A second cycle must not start the lanes over once more.
         self.restart.fresh = false;
         let base = found.base.clone();

@@ -98,7 +98,7 @@ impl<'w> Session<'w> {
             env: lane_settings.git_env.clone(),
             stop: stop_everything.clone(),
         };
-        let git = Worker::start(world.info.root.clone(), command)?;
+        let git = Worker::start(world.info.root.clone(), command, world.uncounted()?)?;
         let shells = Rc::new(Shells {
             root: world.info.root.clone(),
             git,
@@ -140,6 +140,8 @@ impl<'w> Session<'w> {
             output: plan.output,
             scope: Scope::default(),
             specs: plan.specs,
+            from_issues: plan.from_issues,
+            is_first_look: true,
             restart: plan.restart,
             again_for_moves: false,
             planner,

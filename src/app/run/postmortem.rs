@@ -218,6 +218,7 @@ mod tests {
             engines: vec![engine::from_cassette("replay", "tape", "{\"cassette\": 1}\n").unwrap()],
             left_out: Vec::new(),
             resume: None,
+            from_issues: Vec::new(),
             specs: Vec::new(),
             restart: Restart::default(),
             output: Output {
