@@ -4,18 +4,24 @@
 //! files, for repositories without a forge and for work offline. `web` is the exchange with the forges that are spoken to
 //! over HTTP.
 
+mod asked;
 pub mod body;
 #[cfg(test)]
 mod contract;
+pub mod gitea;
+pub mod gitlab;
 pub mod local;
 pub mod progress;
 mod safe;
+mod said;
 #[allow(
     dead_code,
     reason = "the forges that ask through it are written upon it"
 )]
 mod web;
 
+pub use gitea::Gitea;
+pub use gitlab::Gitlab;
 pub use local::LocalForge;
 
 use crate::config::Endpoint;

@@ -1,0 +1,515 @@
+//! Pull requests on Gitea and Forgejo over their REST API v1 (<https://docs.gitea.com/api/>,
+//! <https://forgejo.org/docs/latest/user/api-usage/>; the two share what is used here).
+//!
+//! What is of their own kind: nothing finds a pull request by its head, so lists are walked; a draft is a word in the
+//! title; labels are named by id; who was asked to review stays asked until they review.
+//!
+//! - [`wire`]: what is sent and read
+//! - [`check`]: the look before a run
+
+mod check;
+mod wire;
+
+use super::Hosted;
+use super::body::splice;
+use super::said::{DraftWords, Reviewer, comment_text, is_comment, is_over, is_same, missing};
+use super::web::{Auth, Dialect, Failure, Method, Route, Web};
+use crate::ports::{
+    Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
+    PrRequest, PutPr, Rng, Wanted,
+};
+use serde::de::IgnoredAny;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wire::{
+    Change, Comment, Issue, Label, NewComment, NewLabels, NewPull, NewReviewers, Pull, Review, User,
+};
+
+/// The prefixes of a server that was not told otherwise (`WORK_IN_PROGRESS_PREFIXES`).
+const DRAFT: DraftWords = DraftWords {
+    ours: "WIP: ",
+    known: &["wip:", "[wip]"],
+};
+
+const DIALECT: Dialect = Dialect {
+    name: "Gitea",
+    auth: Auth::Token,
+    headers: &[("accept", "application/json")],
+};
+
+/// Entries of a page; servers that were not told otherwise give no more (`MAX_RESPONSE_ITEMS`).
+const LIMIT: u32 = 50;
+
+/// Pages of pull requests that are looked through for a head. What is further back is history that nobody builds upon.
+const MOST_PAGES: usize = 100;
+
+/// A repository on a Gitea or Forgejo.
+pub struct Gitea {
+    web: Web,
+    hosted: Hosted,
+    /// Ids of the labels of repository and organisation, by name, once they were read.
+    labels: RefCell<Option<BTreeMap<String, u64>>>,
+    /// Who the token belongs to, once it was asked.
+    own: RefCell<Option<String>>,
+}
+
+impl Gitea {
+    /// # Errors
+    /// An address that nothing is sent to.
+    pub fn new(hosted: Hosted, clock: Rc<dyn Clock>, rng: Rc<dyn Rng>) -> Result<Self, ForgeError> {
+        Ok(Self {
+            web: Web::new(&hosted, DIALECT, clock, rng)?,
+            hosted,
+            labels: RefCell::default(),
+            own: RefCell::default(),
+        })
+    }
+
+    /// A path below the repository's.
+    fn route<const N: usize>(&self, segments: [&str; N]) -> Route {
+        Route::new(["repos"])
+            .join(self.hosted.repository.split('/'))
+            .join(segments)
+    }
+
+    /// The pull request from a branch of this very repository: an open one, else the latest.
+    async fn locate(&self, head: &str) -> Result<Option<Pull>, Failure> {
+        match self.first("open", head).await? {
+            Some(found) => Ok(Some(found)),
+            None => self.first("closed", head).await,
+        }
+    }
+
+    /// The latest pull request of a state from a branch; lists begin with what was made last.
+    async fn first(&self, state: &str, head: &str) -> Result<Option<Pull>, Failure> {
+        let mut seen = 0;
+        for page in 1..=MOST_PAGES {
+            let route = self
+                .route(["pulls"])
+                .query("state", state)
+                .query("limit", LIMIT)
+                .query("page", page);
+            let got = self.web.get_with_headers::<Vec<Pull>>(route).await?;
+            let total = got.headers.get("x-total-count");
+            let total: Option<usize> = total.and_then(|n| n.parse().ok());
+            seen += got.value.len();
+            let is_last = got.value.is_empty() || total.is_some_and(|total| seen >= total);
+            let found = got.value.into_iter().filter(|p| p.is_from(head));
+            if let Some(found) = found.max_by_key(|p| p.number) {
+                return Ok(Some(found));
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn pull(&self, number: u64) -> Result<Pull, Failure> {
+        let number = number.to_string();
+        self.web.get(self.route(["pulls", &number])).await
+    }
+
+    async fn put_now(&self, request: &PrRequest) -> Result<PutPr, Failure> {
+        let mut notes = Vec::new();
+        let mut now = match self.locate(&request.head).await? {
+            Some(found) => found,
+            None => self.create(request, &mut notes).await?,
+        };
+        if is_over(now.state()) {
+            let pr = now.seen();
+            return Ok(PutPr { pr, notes });
+        }
+        let change = change(&now, request);
+        if change != Change::default() {
+            let number = now.number.to_string();
+            let route = self.route(["pulls", &number]);
+            now = self.web.write(Method::Patch, route, &change).await?;
+        }
+        if request.ready && now.is_draft() {
+            notes.push(format!(
+                "pull request {} stays a draft: the server has other words for one than `{}`",
+                now.number,
+                DRAFT.ours.trim()
+            ));
+        }
+        self.add_labels(&now, request, &mut notes).await?;
+        self.ask_reviewers(&now, request, &mut notes).await?;
+        let pr = now.seen();
+        Ok(PutPr { pr, notes })
+    }
+
+    /// <https://docs.gitea.com/api/1.22/#tag/repository/operation/repoCreatePullRequest>
+    async fn create(&self, request: &PrRequest, notes: &mut Vec<String>) -> Result<Pull, Failure> {
+        let new = NewPull {
+            head: &request.head,
+            base: &request.base,
+            title: DRAFT.title(&request.title, &request.head, !request.ready),
+            body: splice("", &request.body),
+        };
+        let look = || self.locate(&request.head);
+        let route = self.route(["pulls"]);
+        let made = match self.web.create_once(route, &new, look).await {
+            // Somebody was faster, or an answer was lost on an earlier run.
+            Err(failure) if failure.status == Some(409) => look().await?.ok_or(failure)?,
+            made => made?,
+        };
+        if !request.ready && !is_over(made.state()) && !made.is_draft() {
+            notes.push(format!(
+                "pull request {} is not a draft: this server does not take `{}` for one",
+                made.number,
+                DRAFT.ours.trim()
+            ));
+        }
+        Ok(made)
+    }
+
+    /// Ids of labels, by name. <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueListLabels>
+    async fn label_ids(&self) -> Result<BTreeMap<String, u64>, Failure> {
+        if let Some(known) = self.labels.borrow().clone() {
+            return Ok(known);
+        }
+        let mut ids = BTreeMap::new();
+        let owner = self.hosted.repository.split('/').next().unwrap_or_default();
+        let of_org = Route::new(["orgs", owner, "labels"]).query("limit", LIMIT);
+        let found = match self.web.list::<Label>(of_org).await {
+            Ok(found) => found,
+            // The owner is a user, or the token may not see its organisation.
+            Err(failure) if matches!(failure.status, Some(403 | 404)) => Vec::new(),
+            Err(failure) => return Err(failure),
+        };
+        ids.extend(found.into_iter().map(|l| (l.name, l.id)));
+        let own = self.route(["labels"]).query("limit", LIMIT);
+        let found: Vec<Label> = self.web.list(own).await?;
+        ids.extend(found.into_iter().map(|l| (l.name, l.id)));
+        *self.labels.borrow_mut() = Some(ids.clone());
+        Ok(ids)
+    }
+
+    /// <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueAddLabel>
+    async fn add_labels(
+        &self,
+        now: &Pull,
+        request: &PrRequest,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let there = now.labels.as_deref().unwrap_or_default();
+        let there: Vec<String> = there.iter().map(|l| l.name.clone()).collect();
+        let names = missing(&request.labels, &there);
+        if names.is_empty() {
+            return Ok(());
+        }
+        let known = self.label_ids().await?;
+        let mut labels = Vec::new();
+        for name in names {
+            match known.get(name) {
+                Some(id) => labels.push(*id),
+                None => notes.push(format!("there is no label `{name}`: it was left out")),
+            }
+        }
+        if !labels.is_empty() {
+            let number = now.number.to_string();
+            let route = self.route(["issues", &number, "labels"]);
+            // Adding a label that is there changes nothing, so this may be sent again.
+            let new = NewLabels { labels };
+            let _: IgnoredAny = self.web.write(Method::Post, route, &new).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks who was not asked yet and has not reviewed yet.
+    /// <https://docs.gitea.com/api/1.22/#tag/repository/operation/repoCreatePullReviewRequests>
+    async fn ask_reviewers(
+        &self,
+        now: &Pull,
+        request: &PrRequest,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        if not_asked(now, &request.reviewers, &[]).is_empty() {
+            return Ok(());
+        }
+        let number = now.number.to_string();
+        let reviews = self
+            .route(["pulls", &number, "reviews"])
+            .query("limit", LIMIT);
+        let reviews: Vec<Review> = self.web.list(reviews).await?;
+        // One at a time: of several the server refuses all when it refuses one.
+        for name in not_asked(now, &request.reviewers, &reviews) {
+            let (mut reviewers, mut team_reviewers) = (Vec::new(), Vec::new());
+            match Reviewer::of(name) {
+                Reviewer::User(user) => reviewers.push(user),
+                Reviewer::Team(team) => team_reviewers.push(team),
+            }
+            let new = NewReviewers {
+                reviewers,
+                team_reviewers,
+            };
+            let route = self.route(["pulls", &number, "requested_reviewers"]);
+            let look = async || {
+                let now = self.pull(now.number).await?;
+                let is_asked = not_asked(&now, std::slice::from_ref(name), &[]).is_empty();
+                Ok(is_asked.then_some(IgnoredAny))
+            };
+            match self.web.create_once(route, &new, look).await {
+                Ok(IgnoredAny) => {}
+                Err(failure) if matches!(failure.status, Some(404 | 422)) => {
+                    let words = &failure.words;
+                    notes.push(format!("`{name}` was not asked to review: {words}"));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// Name of the token's user; empty where the token may not tell.
+    async fn own_name(&self) -> Result<String, Failure> {
+        if let Some(own) = self.own.borrow().clone() {
+            return Ok(own);
+        }
+        let name = match self.web.get::<User>(Route::new(["user"])).await {
+            Ok(user) => user.login,
+            // The scope `read:user` is not needed for anything else.
+            Err(failure) if failure.status == Some(403) => String::new(),
+            Err(failure) => return Err(failure),
+        };
+        *self.own.borrow_mut() = Some(name.clone());
+        Ok(name)
+    }
+
+    /// Our comment at an issue: of several the oldest. All comments of an issue come at once.
+    /// <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueGetComments>
+    async fn our_comment(&self, request: &CommentRequest) -> Result<Option<Comment>, Failure> {
+        let own = self.own_name().await?;
+        let issue = request.issue.to_string();
+        let route = self.route(["issues", &issue, "comments"]);
+        let comments: Vec<Comment> = self.web.list(route).await?;
+        Ok(comments.into_iter().find(|comment| {
+            let author = comment.user.as_ref().map(|u| u.login.as_str());
+            let is_ours = own.is_empty() || author == Some(own.as_str());
+            is_ours && is_comment(&comment.body, &request.key)
+        }))
+    }
+
+    async fn comment_now(&self, request: &CommentRequest) -> Result<(), Failure> {
+        let text = comment_text(&request.key, &request.body);
+        let issue = request.issue.to_string();
+        let new = NewComment { body: &text };
+        let look = || self.our_comment(request);
+        let Some(found) = look().await? else {
+            let route = self.route(["issues", &issue, "comments"]);
+            self.web.create_once(route, &new, look).await?;
+            return Ok(());
+        };
+        if is_same(&found.body, &text) {
+            return Ok(());
+        }
+        let id = found.id.to_string();
+        let route = self.route(["issues", "comments", &id]);
+        let _: IgnoredAny = self.web.write(Method::Patch, route, &new).await?;
+        Ok(())
+    }
+}
+
+/// What is to be written so that `found` says what `request` says.
+fn change(found: &Pull, request: &PrRequest) -> Change {
+    let draft = found.is_draft() && !request.ready;
+    let by_other_words = draft && !DRAFT.are_in(&found.title);
+    let old = found.body.clone().unwrap_or_default();
+    let new = splice(&old, &request.body);
+    Change {
+        // A draft by words that only this server knows would be none under another title.
+        title: DRAFT
+            .change(&found.title, &request.title, &request.head, draft)
+            .filter(|_| !by_other_words),
+        body: (!is_same(&old, &new)).then_some(new),
+        base: (found.base.name != request.base).then(|| request.base.clone()),
+    }
+}
+
+/// Who of `wanted` is neither asked nor the author, and is not among those who reviewed.
+fn not_asked<'w>(now: &Pull, wanted: &'w [String], reviews: &[Review]) -> Vec<&'w String> {
+    let is_user = |user: &Option<User>, name: &str| {
+        let login = user.as_ref().map(|u| &u.login);
+        login.is_some_and(|login| login.eq_ignore_ascii_case(name))
+    };
+    let asked = now.requested_reviewers.as_deref().unwrap_or_default();
+    let teams = now.requested_reviewers_teams.as_deref();
+    let is_left = |name: &&String| match Reviewer::of(name) {
+        Reviewer::User(user) => {
+            !is_user(&now.user, user)
+                && !asked.iter().any(|u| u.login.eq_ignore_ascii_case(user))
+                && !reviews.iter().any(|r| is_user(&r.user, user))
+        }
+        Reviewer::Team(team) => {
+            let mut teams = teams.unwrap_or_default().iter();
+            !teams.any(|t| t.name.eq_ignore_ascii_case(team))
+        }
+    };
+    missing(wanted, &[]).into_iter().filter(is_left).collect()
+}
+
+impl Forge for Gitea {
+    fn name(&self) -> &str {
+        "gitea"
+    }
+
+    fn check<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+    ) -> LocalBoxFuture<'a, Result<ForgeCheck, ForgeError>> {
+        Box::pin(async move { Ok(self.check_now(wanted).await?) })
+    }
+
+    fn find<'a>(
+        &'a self,
+        head: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Option<ForgePr>, ForgeError>> {
+        Box::pin(async move { Ok(self.locate(head).await?.map(|pull| pull.seen())) })
+    }
+
+    fn put<'a>(&'a self, request: &'a PrRequest) -> LocalBoxFuture<'a, Result<PutPr, ForgeError>> {
+        Box::pin(async move { Ok(self.put_now(request).await?) })
+    }
+
+    fn issue(&self, number: u64) -> LocalBoxFuture<'_, Result<ForgeIssue, ForgeError>> {
+        Box::pin(async move {
+            let number = number.to_string();
+            let issue: Issue = self.web.get(self.route(["issues", &number])).await?;
+            Ok(issue.into())
+        })
+    }
+
+    /// <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueListIssues>
+    fn issues<'a>(
+        &'a self,
+        label: &'a str,
+    ) -> LocalBoxFuture<'a, Result<Vec<ForgeIssue>, ForgeError>> {
+        Box::pin(async move {
+            let route = self
+                .route(["issues"])
+                .query("labels", label)
+                .query("state", "open")
+                .query("type", "issues")
+                .query("limit", LIMIT);
+            let found: Vec<Issue> = self.web.list(route).await?;
+            let found = found.into_iter().filter(|i| i.pull_request.is_none());
+            let mut found: Vec<ForgeIssue> = found.map(Into::into).collect();
+            // A label that the repository does not have filters nothing on some servers.
+            found.retain(|i| i.is_open && i.labels.iter().any(|own| own == label));
+            found.sort_by_key(|i| i.number);
+            Ok(found)
+        })
+    }
+
+    fn comment<'a>(
+        &'a self,
+        request: &'a CommentRequest,
+    ) -> LocalBoxFuture<'a, Result<(), ForgeError>> {
+        Box::pin(async move { Ok(self.comment_now(request).await?) })
+    }
+
+    fn file_url(&self, branch: &str, path: &str) -> Option<String> {
+        let (web, repository) = (&self.hosted.web, &self.hosted.repository);
+        let route = Route::of_path(repository)
+            .join(["src", "branch"])
+            .join(branch.split('/'))
+            .join(path.split('/'));
+        Some(format!("{web}{}", route.path()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pull(more: &serde_json::Value) -> Pull {
+        let mut value = json!({
+            "number": 3, "html_url": "https://git.example/o/r/pulls/3", "state": "open", "title": "WIP: Todo",
+            "body": "<!-- codelicious:begin -->\r\nbody\r\n<!-- codelicious:end -->\r\n",
+            "head": {"label": "codelicious/todo", "ref": "codelicious/todo", "repo_id": 7},
+            "base": {"label": "main", "ref": "main", "repo_id": 7},
+            "user": {"login": "robot"}, "labels": null,
+            "requested_reviewers": [{"login": "Ada"}], "requested_reviewers_teams": null,
+        });
+        for (key, new) in more.as_object().unwrap() {
+            value[key] = new.clone();
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn request() -> PrRequest {
+        PrRequest {
+            head: "codelicious/todo".into(),
+            base: "main".into(),
+            title: "Todo".into(),
+            body: "body".into(),
+            ..PrRequest::default()
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_written() {
+        let title = |t: &str| Change {
+            title: Some(t.into()),
+            ..Change::default()
+        };
+        for (more, ready, want) in [
+            (json!({}), false, Change::default()),
+            (json!({}), true, title("Todo")),
+            // A person made it ready.
+            (
+                json!({"title": "Todo", "draft": false}),
+                false,
+                Change::default(),
+            ),
+            // This server takes other words for a draft.
+            (
+                json!({"title": "WIP: Todo", "draft": false}),
+                false,
+                title("Todo"),
+            ),
+            (
+                json!({"title": "Entwurf Todo", "draft": true}),
+                true,
+                title("Todo"),
+            ),
+            (
+                json!({"title": "Entwurf Todo", "draft": true}),
+                false,
+                Change::default(),
+            ),
+            (
+                json!({"title": "[wip] Todo", "draft": true}),
+                false,
+                Change::default(),
+            ),
+        ] {
+            let mut request = request();
+            request.ready = ready;
+            assert_eq!(change(&pull(&more), &request), want, "{more} {ready}");
+        }
+    }
+
+    #[test]
+    fn a_head_is_known_when_its_branch_is_gone() {
+        let head = |name: &str, repo: i64| json!({"head": {"label": "codelicious/todo", "ref": name, "repo_id": repo}});
+        assert!(pull(&head("refs/pull/3/head", 7)).is_from("codelicious/todo"));
+        assert!(!pull(&head("codelicious/todo", 8)).is_from("codelicious/todo"));
+        assert!(!pull(&json!({})).is_from("codelicious"));
+    }
+
+    #[test]
+    fn nobody_is_asked_twice() {
+        let reviews: Vec<Review> =
+            serde_json::from_value(json!([{"user": {"login": "grace"}}, {"user": null}])).unwrap();
+        let wanted: Vec<String> = ["ada", "@ADA", "robot", "grace", "alan", "alan", "team:core"]
+            .map(str::to_owned)
+            .to_vec();
+        let now = pull(&json!({}));
+        let names = not_asked(&now, &wanted, &reviews);
+        assert_eq!(names, ["alan", "team:core"]);
+    }
+}
