@@ -9,18 +9,16 @@ pub mod body;
 #[cfg(test)]
 mod contract;
 pub mod gitea;
+pub mod github;
 pub mod gitlab;
 pub mod local;
 pub mod progress;
 mod safe;
 mod said;
-#[allow(
-    dead_code,
-    reason = "the forges that ask through it are written upon it"
-)]
 mod web;
 
 pub use gitea::Gitea;
+pub use github::Github;
 pub use gitlab::Gitlab;
 pub use local::LocalForge;
 

@@ -1,7 +1,7 @@
 //! The exchange against a real server on loopback.
 
 use super::*;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::cell::Cell;
