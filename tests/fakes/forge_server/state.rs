@@ -106,6 +106,8 @@ pub struct Pr {
     /// Logins who are asked to review and have not.
     pub requested: Vec<String>,
     pub requested_teams: Vec<String>,
+    /// Whoever was ever asked, `team:slug` for a team, in order: what GitHub's events tell.
+    pub asked: Vec<String>,
     pub reviews: Vec<Review>,
     /// Tip of the head when it was last looked at.
     pub head_sha: String,
@@ -461,6 +463,9 @@ impl Forge {
             return;
         };
         pr.updated = now;
+        pr.asked.extend(users.iter().cloned());
+        pr.asked
+            .extend(teams.iter().map(|team| format!("team:{team}")));
         for user in users {
             if !pr.requested.contains(user) {
                 pr.requested.push(user.clone());
