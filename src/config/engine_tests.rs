@@ -442,7 +442,10 @@ fn tables_that_are_wrong_say_where_and_what_to_do() {
             "[engine.openai]\nbase_url = 'http://there/v1'",
             ":2: `engine.openai.base_url` cannot be used: http:// sends the key in the clear",
         ),
-        ("[engine.openai]\nbase_url = 3", "an https address without user name"),
+        (
+            "[engine.openai]\nbase_url = 3",
+            "an https address without user name",
+        ),
         (
             "[engine.openai]\ntoken_env = 'A B'",
             "`engine.openai.token_env` cannot be \"A B\"; it must be the name of an environment variable",
