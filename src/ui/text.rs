@@ -137,9 +137,12 @@ pub(super) fn wrap(text: &str, indent: usize, columns: usize) -> String {
             out.push_str(&format!("{margin}{line}\n"));
             line.clear();
         }
-        if !line.is_empty() {
-            line.push(' ');
+        if line.is_empty() {
+            // What stood in the middle of the text begins a line now, and there it might be obeyed.
+            line.push_str(&clean(word));
+            continue;
         }
+        line.push(' ');
         line.push_str(word);
     }
     if !line.is_empty() {
@@ -166,9 +169,27 @@ pub fn json_line(value: &serde_json::Value) -> String {
     escape_unsafe(value.to_string())
 }
 
-/// Writes characters that a terminal would obey as `\u` escapes. The value stays the same: JSON has them
-/// inside strings only, but for the line feeds between its lines.
+/// Writes characters that a terminal would obey as `\u` escapes, and the `#` of what a CI system would obey wherever
+/// it stands. The value stays the same: JSON has them inside strings only, but for the line feeds between its lines.
 pub(super) fn escape_unsafe(json: String) -> String {
+    escape_commands(escape_controls(json))
+}
+
+fn escape_commands(json: String) -> String {
+    if !json.contains("##") {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for (at, c) in json.char_indices() {
+        match c {
+            '#' if speaks_to_ci(&json[at..]) => out.push_str("\\u0023"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn escape_controls(json: String) -> String {
     let unsafe_here = |c: char| is_unsafe_char(c) && c != '\n';
     // Most is plain ASCII, which is told block by block much sooner than character by character.
     let plain = |b: &u8| matches!(b, b'\n' | b' '..=b'~');
@@ -398,6 +419,10 @@ mod tests {
             wrap("one two three four five six", 2, 22),
             "  one two three four\n  five six\n"
         );
+        assert_eq!(
+            wrap("what the check printed ::stop-commands::x", 0, 26),
+            "what the check printed\n:\u{200b}:stop-commands::x\n"
+        );
         assert_eq!(money(Cost::Unknown), "cost unknown");
         let mut s = Spent::default();
         assert_eq!(spent(&s), "no engine run");
@@ -431,12 +456,33 @@ mod tests {
         );
     }
 
+    #[test]
+    fn json_speaks_to_no_ci_system() {
+        let value = serde_json::json!({"a": "##[error]x ##vso[y] ## z ###[b"});
+        let line = json_line(&value);
+        assert_eq!(
+            line,
+            r###"{"a":"\u0023#[error]x \u0023#vso[y] ## z #\u0023#[b"}"###
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&line).unwrap(),
+            value
+        );
+    }
+
     proptest! {
         #[test]
         fn nothing_unsafe_survives(text in any::<String>()) {
             let safe = clean(&text);
             prop_assert!(!safe.chars().any(|c| is_unsafe_char(c) && c != '\n' && c != '\t'));
             prop_assert_eq!(clean(&safe), safe.as_ref());
+        }
+
+        #[test]
+        fn no_line_of_a_wrapped_text_is_a_workflow_command(words in "[a: #\\[\u{200b}]{0,60}", columns in 20usize..30) {
+            for line in wrap(&words, 2, columns).lines() {
+                prop_assert!(!line.trim_start().starts_with("::"), "{line:?}");
+            }
         }
 
         #[test]
