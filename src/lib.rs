@@ -13,6 +13,7 @@ pub mod forge;
 pub mod fsx;
 pub mod git;
 pub mod ledger;
+pub mod markdown;
 pub mod model;
 pub mod net;
 pub mod ports;

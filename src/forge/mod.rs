@@ -13,7 +13,6 @@ pub mod github;
 pub mod gitlab;
 pub mod local;
 pub mod progress;
-mod safe;
 mod said;
 mod web;
 
@@ -24,6 +23,7 @@ pub use local::LocalForge;
 
 use crate::config::Endpoint;
 use crate::core::retry::RetryPolicy;
+use crate::markdown as safe;
 use secrecy::SecretString;
 use std::time::Duration;
 

@@ -19,6 +19,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "everything speaks in its types, so it may know nobody",
     ),
     ("spec", &["model"], "it is pure: text in, positions out"),
+    ("markdown", &["model"], "it is pure: text in, text out"),
     (
         "core",
         &["model", "spec"],
@@ -36,7 +37,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "ui",
-        &["model", "ports"],
+        &["model", "ports", "markdown"],
         "reporters see events and reports, never what made them",
     ),
     ("crash", &[], "it stands below everything that can fail"),
@@ -78,7 +79,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "ledger",
-            "engines", "git", "verify", "forge", "driver", "ui", "crash",
+            "engines", "git", "verify", "forge", "driver", "ui", "crash", "markdown",
         ],
         "it wires everything below the command line, and the command line is read before it",
     ),
@@ -91,6 +92,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
 
 const SHELL: &[&str] = &[
     "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "net", "crash",
+    "markdown",
 ];
 const SHELL_REASON: &str =
     "shells never know each other: the driver carries results from one to the next";
@@ -161,7 +163,7 @@ const FILE_DOORS: &[(&str, &str, &str)] = &[
 ];
 
 /// Rooms without a world around them, and what they may not name.
-const PURE: [&str; 3] = ["model", "spec", "core"];
+const PURE: [&str; 4] = ["model", "spec", "core", "markdown"];
 const IMPURE: &[&str] = &[
     "tokio",
     "rustix",

@@ -1,5 +1,5 @@
-//! Foreign text inside Markdown that a forge renders: words of specs, models and repositories must stay
-//! words.
+//! Foreign text inside Markdown that a forge or a CI system renders: words of specs, models and repositories
+//! must stay words. Pure: text in, text out.
 //!
 //! What they could do otherwise: notify people (`@name`), link or close things (`#12`, `GH-12`, `!12`,
 //! addresses, `Fixes …`), run GitLab quick actions (`/merge` at the start of a line), break out of a
@@ -32,7 +32,7 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
 
 /// One line of plain text, at most `max` characters before neutralising: for titles, which no forge
 /// renders as Markdown but some read for references and closing keywords.
-pub(super) fn plain(text: &str, max: usize) -> String {
+pub fn plain(text: &str, max: usize) -> String {
     let visible = visible(text, max);
     let closing = CLOSING.replace_all(&visible, |c: &Captures<'_>| {
         format!("{}{}{}", broken(&c[1]), &c[2], &c[3])
@@ -43,7 +43,7 @@ pub(super) fn plain(text: &str, max: usize) -> String {
 }
 
 /// One line of Markdown that shows `text` as it is, also inside a table cell.
-pub(super) fn inline(text: &str, max: usize) -> String {
+pub fn inline(text: &str, max: usize) -> String {
     let text = plain(text, max);
     let mut out = String::with_capacity(text.len() + 16);
     for (at, c) in text.char_indices() {
@@ -61,7 +61,7 @@ pub(super) fn inline(text: &str, max: usize) -> String {
 }
 
 /// A code span that shows `text` as it is. Forges see no references in code.
-pub(super) fn code(text: &str, max: usize) -> String {
+pub fn code(text: &str, max: usize) -> String {
     let visible = visible(text, max);
     if visible.is_empty() {
         return "–".to_owned();
@@ -79,14 +79,14 @@ pub(super) fn code(text: &str, max: usize) -> String {
 
 /// [`code`] for a table cell. Tables split at a pipe even inside code, and turn `\|` back into a pipe (GFM
 /// 4.10); a backslash of the text before the pipe is kept from taking that escape away.
-pub(super) fn cell_code(text: &str, max: usize) -> String {
+pub fn cell_code(text: &str, max: usize) -> String {
     code(text, max)
         .replace(r"\|", &format!("\\{BREAK}|"))
         .replace('|', r"\|")
 }
 
 /// A link where `url` is a plain web address, else the text alone.
-pub(super) fn link(text: &str, url: Option<&str>, max: usize) -> String {
+pub fn link(text: &str, url: Option<&str>, max: usize) -> String {
     let harmless = |u: &str| {
         (u.starts_with("https://") || u.starts_with("http://"))
             && u.len() <= 500
