@@ -1,22 +1,28 @@
 //! The default verb: build what is open.
 
+use super::actions::Actions;
 use super::error::AppError;
 use super::run::{self, RunPlan};
 use super::world::World;
 use super::{engine, plan};
-use crate::config::{BuildRequest, Environment, PlanRequest, Platform, Settings};
+use crate::config::{BuildRequest, Environment, PlanRequest, PlanShape, Platform, Settings};
 use crate::model::ExitCode;
 
-pub fn run(request: &BuildRequest, env: &Environment) -> Result<ExitCode, AppError> {
+pub fn run(
+    request: &BuildRequest,
+    env: &Environment,
+    actions: Option<&Actions>,
+) -> Result<ExitCode, AppError> {
     if request.dry_run {
         no_issues(request)?;
         let as_plan = PlanRequest {
             path: request.path.clone(),
             specs: request.specs.clone(),
+            shape: PlanShape::Report,
             output: request.output,
             flags: request.flags.clone(),
         };
-        return plan::run(&as_plan, env);
+        return plan::run(&as_plan, env, actions);
     }
     let world = World::open(&request.path, request.flags.clone(), env)?;
     on_files_only(request, &world.settings)?;
@@ -35,6 +41,7 @@ pub fn run(request: &BuildRequest, env: &Environment) -> Result<ExitCode, AppErr
             from_issues: Vec::new(),
             restart: request.restart,
             output: request.output,
+            actions,
         },
     )
 }

@@ -37,6 +37,7 @@ pub fn run(request: &DemoRequest, env: &Environment) -> Result<ExitCode, AppErro
         specs: Vec::new(),
         restart: Restart::default(),
         output: request.output,
+        actions: None,
     };
     let exit = run::run(&world, env, plan)?;
     // The recording blocks one task with a question, so a person is waited for.

@@ -1,5 +1,6 @@
 //! The composition root: builds the shells for each verb and calls the driver. One file a verb.
 
+mod actions;
 mod bug;
 mod build;
 mod demo;
@@ -18,6 +19,7 @@ mod status;
 mod survey;
 mod world;
 
+use actions::Actions;
 pub use error::AppError;
 pub use world::{SystemClock, SystemRng};
 
@@ -34,9 +36,11 @@ pub fn run(
     completions: impl FnOnce(Shell) -> String,
 ) -> ExitCode {
     bug::listen();
+    let actions = Actions::of(env, &request);
+    let told = actions.as_ref();
     let done = bug::caught(|| match request {
-        Request::Build(request) => build::run(&request, env),
-        Request::Plan(request) => plan::run(&request, env),
+        Request::Build(request) => build::run(&request, env, told),
+        Request::Plan(request) => plan::run(&request, env, told),
         Request::Status(request) => status::run(&request, env),
         Request::Events(request) => events::run(&request, env),
         Request::Move(request) => moves::run(&request, env),
@@ -49,12 +53,22 @@ pub fn run(
             Ok(ExitCode::Done)
         }
     });
-    done.unwrap_or_else(|error| {
+    let (error, exit) = match done {
+        Ok(exit) => (None, exit),
+        Err(error) => {
+            let exit = error.exit;
+            (Some(error), exit)
+        }
+    };
+    if let Some(error) = &error {
         let options = world::ui_options(env, crate::config::Output::default());
         let hint = (!error.hint.is_empty()).then_some(error.hint.as_str());
         let text = ui::error::render(&error.message, hint, options.color);
         // A closed stderr leaves nobody to tell.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
-        error.exit
-    })
+    }
+    if let Some(actions) = actions {
+        actions.finish(error.as_ref(), exit);
+    }
+    exit
 }

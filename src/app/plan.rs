@@ -1,13 +1,21 @@
 //! `plan` and `--dry-run`: what a run would do. Changes nothing, not even a folder.
 
+use super::actions::Actions;
 use super::error::AppError;
 use super::world::{World, ui_options};
 use super::{engine, planning, reports};
-use crate::config::{Environment, Format, PlanRequest};
+use crate::config::{Environment, Format, Output, PlanRequest, PlanShape, Verbosity};
+use crate::core::redact::Redactor;
+use crate::model::report::PlanReport;
 use crate::model::{ExitCode, Severity};
 use crate::ui;
+use std::io::Write;
 
-pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppError> {
+pub fn run(
+    request: &PlanRequest,
+    env: &Environment,
+    actions: Option<&Actions>,
+) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, request.flags.clone(), env)?;
     let repo = world.repo(env)?;
     let scope = world.scope(&repo, &request.specs, env)?;
@@ -19,12 +27,17 @@ pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppErro
         .warnings
         .extend(planning::notes(&found, strategy, can_ask));
     let report = reports::plan(&world, &found, &ledgers, &request.specs)?;
-    match request.output.format {
-        Format::Json => world.print(env, &ui::plan::json(&report)),
-        Format::Human => {
+    match (request.shape, request.output.format) {
+        (PlanShape::GithubMatrix, _) => matrix(&world, env, request.output, &report),
+        (PlanShape::Report, Format::Json) => world.print(env, &ui::plan::json(&report)),
+        (PlanShape::Report, Format::Human) => {
             let text = ui::plan::render(&report, &ui_options(env, request.output));
             world.print(env, &text);
         }
+    }
+    if let Some(actions) = actions {
+        let redactor = Redactor::new(env.secrets(&world.settings));
+        actions.plan(&report.diagnostics, &redactor);
     }
     let broken = report
         .diagnostics
@@ -37,4 +50,28 @@ pub fn run(request: &PlanRequest, env: &Environment) -> Result<ExitCode, AppErro
     } else {
         ExitCode::Done
     })
+}
+
+/// Prints the matrix, and to stderr what it does not show: a job that reads it sees nothing else.
+fn matrix(world: &World, env: &Environment, output: Output, report: &PlanReport) {
+    let (line, left_out) = ui::github::matrix(report);
+    world.print(env, &line);
+    let options = ui_options(env, output);
+    let mut text = ui::plan::doubts(&report.diagnostics, &report.warnings, options.color);
+    if left_out > 0 {
+        text.push_str(&ui::error::warning(
+            &format!(
+                "{left_out} more specs have open tasks: a matrix has {} jobs at most",
+                ui::github::MATRIX_JOBS
+            ),
+            options.color,
+        ));
+    }
+    if output.verbosity == Verbosity::Quiet && report.diagnostics.is_empty() && left_out == 0 {
+        return;
+    }
+    let redactor = Redactor::new(env.secrets(&world.settings));
+    let _ = std::io::stderr()
+        .lock()
+        .write_all(redactor.redact(&text).as_bytes());
 }

@@ -9,6 +9,7 @@ mod planning;
 mod postmortem;
 mod sum_up;
 
+use super::actions::Actions;
 use super::bug;
 use super::engine::{Chosen, Unusable};
 use super::error::AppError;
@@ -38,7 +39,7 @@ use std::rc::Rc;
 /// Cycles in a row without a commit after which `--continuous` ends.
 const IDLE_CYCLES: u32 = 3;
 /// What to run.
-pub struct RunPlan {
+pub struct RunPlan<'a> {
     /// The chain; never empty.
     pub engines: Vec<Chosen>,
     /// What the chain was asked to have and cannot be used.
@@ -50,13 +51,15 @@ pub struct RunPlan {
     pub from_issues: Vec<u64>,
     pub restart: Restart,
     pub output: Output,
+    /// Whom the end is told as well, in a step of GitHub Actions.
+    pub actions: Option<&'a Actions>,
 }
 
 /// Runs until nothing is left to build.
 ///
 /// # Errors
 /// Set-up errors, before any engine was paid; a bug.
-pub fn run(world: &World, env: &Environment, plan: RunPlan) -> Result<ExitCode, AppError> {
+pub fn run(world: &World, env: &Environment, plan: RunPlan<'_>) -> Result<ExitCode, AppError> {
     // Lanes are made, and work is sent, by the command.
     if proc::find_program("git", &env.git_env(&world.settings)).is_none() {
         return Err(AppError::setup(
@@ -106,6 +109,7 @@ struct Session<'w> {
     reporter: Rc<RefCell<Reporter>>,
     options: UiOptions,
     output: Output,
+    actions: Option<&'w Actions>,
     scope: Scope,
     specs: Vec<PathBuf>,
     from_issues: Vec<u64>,
@@ -201,6 +205,11 @@ impl<'w> Session<'w> {
             }
             None => None,
         };
+        if let Err(error) = &done {
+            let committed = lanes.iter().map(|l| committed_by(l, &self.run)).sum();
+            let report = self.report(lanes, error.exit, committed, Vec::new(), postmortem.clone());
+            self.tell_actions(report, lanes);
+        }
         let cycle = done.map_err(|error| self.told(error, postmortem.as_deref()))?;
         let diagnostics = cycle.diagnostics.clone();
         self.summary(&cycle, diagnostics, postmortem);

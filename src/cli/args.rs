@@ -10,8 +10,8 @@ mod values;
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
-    GcRequest, InitRequest, IssueRef, MoveVerb, Output, PLATFORMS, PlanRequest, Request, Restart,
-    Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
+    GcRequest, InitRequest, IssueRef, MoveVerb, Output, PLATFORMS, PlanRequest, PlanShape, Request,
+    Restart, Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
 };
 use crate::model::ExitCode;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -79,6 +79,17 @@ enum Verb {
         engine: EngineArg,
         #[command(flatten)]
         pulls: CapArgs,
+        /// What is printed; github-matrix: one line of JSON with the specs that
+        /// have open tasks, for a job's matrix [default: human]
+        #[arg(
+            long,
+            value_name = "FORMAT",
+            value_enum,
+            hide_possible_values = true,
+            conflicts_with = "json",
+            help_heading = "Output"
+        )]
+        format: Option<PlanFormat>,
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -335,6 +346,13 @@ struct Loudness {
     quiet: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PlanFormat {
+    Human,
+    Json,
+    GithubMatrix,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ShellArg {
     Bash,
@@ -446,11 +464,19 @@ impl Verb {
                 specs,
                 engine,
                 pulls,
+                format,
                 output,
             } => Request::Plan(PlanRequest {
                 path: place.path,
                 specs: specs.specs,
-                output: output.output(),
+                shape: match format {
+                    Some(PlanFormat::GithubMatrix) => PlanShape::GithubMatrix,
+                    None | Some(PlanFormat::Human | PlanFormat::Json) => PlanShape::Report,
+                },
+                output: match format {
+                    Some(PlanFormat::Json) => output.loudness.output(Format::Json),
+                    None | Some(PlanFormat::Human | PlanFormat::GithubMatrix) => output.output(),
+                },
                 flags: Flags {
                     engine: engine.engine,
                     base: specs.base,

@@ -267,6 +267,14 @@ pub const FORGE_VARIABLES: &[(&str, &str)] = &[
     (FORGEJO_SERVER_URL, "The same for Forgejo."),
 ];
 
+/// `true` for a step of GitHub Actions, and of what behaves like it (Gitea, Forgejo).
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/variables>
+pub const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+/// The file to which a step appends its outputs.
+pub const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
+/// The file to which a step appends its summary, in Markdown.
+pub const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
 /// Set for every process that a run starts: the token by which it is told from a stranger with the same
 /// pid after a crash.
 pub const RUN: &str = "CODELICIOUS_RUN";

@@ -35,6 +35,15 @@ pub enum Color {
     Auto,
 }
 
+/// The files of a step of GitHub Actions. Not every runner that behaves like it has both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GithubStep {
+    /// Where outputs are appended.
+    pub output: Option<PathBuf>,
+    /// Where the summary is appended.
+    pub summary: Option<PathBuf>,
+}
+
 impl Environment {
     /// Reads the process's environment and working folder.
     #[expect(
@@ -124,6 +133,14 @@ impl Environment {
             .folder(names::XDG_CONFIG_HOME)
             .or_else(|| Some(self.home()?.join(".config")))?;
         Some(base.join("codelicious").join("config.toml"))
+    }
+
+    /// What GitHub Actions, or what behaves like it, offers the step that we are; None outside of one.
+    pub fn github_step(&self) -> Option<GithubStep> {
+        (self.get(names::GITHUB_ACTIONS) == Some("true")).then(|| GithubStep {
+            output: self.folder(names::GITHUB_OUTPUT),
+            summary: self.folder(names::GITHUB_STEP_SUMMARY),
+        })
     }
 
     /// Whether the user asked for colour or against it; against wins.

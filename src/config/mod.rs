@@ -33,14 +33,14 @@ pub use engine::{
     BUILT_IN, ChatSettings, CommandSettings, EngineChoice, EngineKind, EngineRef, EngineSettings,
     PRESETS, REPLAY, TokenSource,
 };
-pub use environment::{Color, Environment};
+pub use environment::{Color, Environment, GithubStep};
 pub use error::{ConfigError, Problem};
 pub use fields::{ENGINE_FIELDS, Field, For, PRICE_FIELDS, Wall};
 pub use keys::{KEYS, KeyDoc, Kind, Of, PLATFORMS, SECTIONS};
 pub use request::{
     BuildRequest, DemoRequest, DoctorRequest, EventsRequest, Flags, Format, GcRequest, InitRequest,
-    IssueRef, MoveRequest, MoveVerb, Output, PlanRequest, Request, Restart, Shell, StatusRequest,
-    VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
+    IssueRef, MoveRequest, MoveVerb, Output, PlanRequest, PlanShape, Request, Restart, Shell,
+    StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use settings::{
     BudgetSettings, CheckCommand, ClaudeSettings, CommitSettings, CommitTemplate, EnvSettings,

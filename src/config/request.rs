@@ -103,8 +103,19 @@ pub struct Restart {
 pub struct PlanRequest {
     pub path: PathBuf,
     pub specs: Vec<PathBuf>,
+    pub shape: PlanShape,
     pub output: Output,
     pub flags: Flags,
+}
+
+/// What of the plan is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlanShape {
+    /// All of it, for people or as JSON.
+    #[default]
+    Report,
+    /// Specs with open work, as a matrix of GitHub Actions.
+    GithubMatrix,
 }
 
 /// Show how far the specs are.

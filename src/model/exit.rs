@@ -56,6 +56,24 @@ impl ExitCode {
         }
     }
 
+    /// Its name in JSON and in the outputs of a CI step.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::WaitsForPerson => "waits_for_person",
+            Self::Incomplete => "incomplete",
+            Self::Deadline => "deadline",
+            Self::Budget => "budget",
+            Self::NoEngine => "no_engine",
+            Self::Setup => "setup",
+            Self::Locked => "locked",
+            Self::Bug => "bug",
+            Self::Hangup => "hangup",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
+
     /// What it means, in a line.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -73,6 +91,18 @@ impl ExitCode {
             Self::Hangup => "ended by SIGHUP",
             Self::Interrupted => "ended by SIGINT",
             Self::Terminated => "ended by SIGTERM",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_json() {
+        for exit in ExitCode::ALL {
+            assert_eq!(serde_json::to_value(exit).unwrap(), exit.word());
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod gc;
+pub mod github;
 mod lines;
 mod live;
 pub mod moves;

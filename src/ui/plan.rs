@@ -287,7 +287,7 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Diagnostics of specs and doubts about the plan, one below the other.
-pub(super) fn doubts(diagnostics: &[Diagnostic], warnings: &[PlanWarning], color: bool) -> String {
+pub fn doubts(diagnostics: &[Diagnostic], warnings: &[PlanWarning], color: bool) -> String {
     let mut out = String::new();
     for d in diagnostics {
         let text = format!("{}: {}", place(&d.path, d.line), one_line(&d.message));

@@ -47,6 +47,7 @@ fn shapes() -> Map<String, Value> {
                 "branch": "string", "done": "integer", "total": "integer", "chunks": [chunk], "parts": [["string"]]}],
             "diagnostics": [diagnostic], "warnings": [{"spec": "string | null", "chunk": "string | null", "message": "string"}], "next": "string | null",
         },
+        "plan --format github-matrix": {"include": [{"spec": "string", "id": "string", "title": "string", "open": "integer"}]},
         "status --json": {
             "schema": "integer", "lock": {"?": "null when no run is going on", "pid": "integer", "run": "string", "host": "string", "started": "string | null"},
             "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "counts": counts, "stopped": [stopped], "spent": spent, "engines": [engine], "chunks": [chunk_spent],
@@ -279,6 +280,14 @@ fn every_json_has_its_documented_shape() {
         &shapes["plan --json"],
     );
     fits(
+        "matrix",
+        &repo
+            .run(&["plan", "--format", "github-matrix"])
+            .expect(2)
+            .json(),
+        &shapes["plan --format github-matrix"],
+    );
+    fits(
         "dry run",
         &repo.run(&["--dry-run", "--json"]).expect(2).json(),
         &shapes["plan --json"],
@@ -450,10 +459,16 @@ fn the_reference_page_is_what_the_code_says() {
     let mut text = String::from(
         "# Reference\n\n\
          Written by a test from the tables in the code; `BLESS=1 cargo test --test it shapes` writes it anew.\n\n\
-         ## Exit codes\n\nWhere several apply, the first wins.\n\n| code | meaning |\n|---:|---|\n",
+         ## Exit codes\n\nWhere several apply, the first wins.\n\n| code | status | meaning |\n|---:|---|---|\n",
     );
     for exit in ExitCode::ALL {
-        let _ = writeln!(text, "| {} | {} |", exit.code(), exit.meaning());
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | {} |",
+            exit.code(),
+            exit.word(),
+            exit.meaning()
+        );
     }
     let _ = write!(
         text,

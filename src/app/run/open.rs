@@ -29,7 +29,7 @@ impl<'w> Session<'w> {
     pub(super) fn open(
         world: &'w World,
         env: &'w Environment,
-        plan: RunPlan,
+        plan: RunPlan<'w>,
     ) -> Result<Self, AppError> {
         let clock = SystemClock;
         let run = new_run_id(&clock, &SystemRng);
@@ -138,6 +138,7 @@ impl<'w> Session<'w> {
             reporter,
             options,
             output: plan.output,
+            actions: plan.actions,
             scope: Scope::default(),
             specs: plan.specs,
             from_issues: plan.from_issues,

@@ -225,6 +225,7 @@ mod tests {
                 verbosity: Verbosity::Quiet,
                 ..Output::default()
             },
+            actions: None,
         };
         let local = tokio::task::LocalSet::new();
         let opened = local.block_on(&runtime, async { Session::open(&world, &env, plan) });

@@ -320,7 +320,7 @@ fn verbs_take_what_is_theirs() {
         chunk_strategy: Some("llm".to_owned()),
         ..Flags::default()
     };
-    let table: [(&[&str], Request); 9] = [
+    let table: [(&[&str], Request); 11] = [
         (
             &[
                 "plan",
@@ -339,8 +339,29 @@ fn verbs_take_what_is_theirs() {
             Request::Plan(PlanRequest {
                 path: "x".into(),
                 specs: vec!["a.md".into()],
+                shape: PlanShape::Report,
                 output,
                 flags,
+            }),
+        ),
+        (
+            &["plan", "--format", "github-matrix"],
+            Request::Plan(PlanRequest {
+                path: ".".into(),
+                specs: Vec::new(),
+                shape: PlanShape::GithubMatrix,
+                output: Output::default(),
+                flags: Flags::default(),
+            }),
+        ),
+        (
+            &["plan", "--format", "json", "-q"],
+            Request::Plan(PlanRequest {
+                path: ".".into(),
+                specs: Vec::new(),
+                shape: PlanShape::Report,
+                output,
+                flags: Flags::default(),
             }),
         ),
         (

@@ -1,0 +1,136 @@
+//! A step of GitHub Actions: what the program did is told where the runner looks for it.
+//!
+//! Annotations go to stderr, which the runner reads as well as stdout: results on stdout stay parseable. They come
+//! at the end, all at once, because only so many are shown.
+
+use super::error::AppError;
+use super::world::{SystemRng, random_word};
+use crate::config::{Environment, GithubStep, Request};
+use crate::core::redact::Redactor;
+use crate::fsx::read::open_append;
+use crate::model::report::SummaryReport;
+use crate::model::{Diagnostic, ExitCode};
+use crate::ui::github::{self, Annotation, Lines, Outputs, SUMMARY_BYTES};
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::Path;
+
+/// What is to be told, gathered while a request is carried out.
+pub struct Actions {
+    step: GithubStep,
+    /// Outputs and a summary are a run's.
+    is_run: bool,
+    told: RefCell<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    annotations: Vec<Annotation>,
+    outputs: Outputs,
+    /// The run's report and what redacts it; None where it did not get so far.
+    run: Option<(SummaryReport, std::sync::Arc<Redactor>)>,
+}
+
+impl Actions {
+    /// None outside of such a step.
+    pub fn of(env: &Environment, request: &Request) -> Option<Self> {
+        let is_run = match request {
+            Request::Build(build) => !build.dry_run,
+            Request::Plan(_)
+            | Request::Status(_)
+            | Request::Events(_)
+            | Request::Move(_)
+            | Request::Doctor(_)
+            | Request::Init(_)
+            | Request::Gc(_)
+            | Request::Demo(_)
+            | Request::Completions(_) => false,
+        };
+        Some(Self {
+            step: env.github_step()?,
+            is_run,
+            told: RefCell::default(),
+        })
+    }
+
+    /// A plan's doubts about specs.
+    pub fn plan(&self, diagnostics: &[Diagnostic], redactor: &Redactor) {
+        let annotations = github::of_diagnostics(diagnostics);
+        self.add(annotations, redactor);
+    }
+
+    /// What a run came to. `cost` in US dollars, where it is known.
+    pub fn run(
+        &self,
+        report: SummaryReport,
+        lines: &Lines,
+        cost: Option<f64>,
+        redactor: std::sync::Arc<Redactor>,
+    ) {
+        self.add(github::of_summary(&report, lines), &redactor);
+        let mut told = self.told.borrow_mut();
+        told.outputs = Outputs::of(&report, cost);
+        told.run = Some((report, redactor));
+    }
+
+    fn add(&self, annotations: Vec<Annotation>, redactor: &Redactor) {
+        let redacted = annotations.into_iter().map(|a| Annotation {
+            title: redactor.redact(&a.title).into_owned(),
+            message: redactor.redact(&a.message).into_owned(),
+            ..a
+        });
+        self.told.borrow_mut().annotations.extend(redacted);
+    }
+
+    /// Tells it. `error` is what ended the program, where something did.
+    pub fn finish(self, error: Option<&AppError>, exit: ExitCode) {
+        let mut told = self.told.into_inner();
+        // First, so that it is among those that are shown.
+        let ended = error.map(|e| github::ended(&e.message, &e.hint));
+        told.annotations.splice(0..0, ended);
+        let text = github::commands(&told.annotations);
+        // A closed stderr leaves nobody to tell.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        if !self.is_run {
+            return;
+        }
+        if let Some(path) = &self.step.output {
+            let word = format!("codelicious_{}", random_word(&SystemRng));
+            let mut text = github::outputs(&told.outputs, exit, &word);
+            if let Some((_, redactor)) = &told.run {
+                text = redactor.redact(&text).into_owned();
+            }
+            append(path, |_| text);
+        }
+        if let Some(path) = &self.step.summary {
+            append(path, |size| {
+                let room = SUMMARY_BYTES.saturating_sub(size);
+                let why = error.map(|e| e.message.as_str());
+                match &told.run {
+                    Some((report, redactor)) => {
+                        let text = github::step_summary(report, why, room);
+                        redactor.redact(&text).into_owned()
+                    }
+                    None => github::broken_off(exit, why, room),
+                }
+            });
+        }
+    }
+}
+
+/// Appends what `make` says of a file of this size. That it cannot be written ends nothing: it is said, and the
+/// exit code stays what the work came to.
+fn append(path: &Path, make: impl FnOnce(usize) -> String) {
+    let done = open_append(path).map_err(|e| e.to_string());
+    let done = done.and_then(|mut file| {
+        let size = file.metadata().map_or(0, |m| m.len());
+        let text = make(usize::try_from(size).unwrap_or(usize::MAX));
+        let written = file.write_all(text.as_bytes());
+        written.map_err(|e| format!("{}: {e}", path.display()))
+    });
+    if let Err(why) = done {
+        let text =
+            crate::ui::error::warning(&format!("nothing is told to the runner: {why}"), false);
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
