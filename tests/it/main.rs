@@ -7,6 +7,7 @@
     reason = "tests start programs and read the environment themselves, and a panic is how they fail"
 )]
 
+mod action;
 mod agents;
 mod architecture;
 mod bad_input;
@@ -41,3 +42,4 @@ mod survival;
 mod ticks;
 mod users_files;
 mod verification;
+mod yaml;

@@ -206,7 +206,8 @@ impl Repo {
         self.calls().iter().map(chunk).collect()
     }
 
-    fn envs(&self) -> BTreeMap<String, String> {
+    /// The environment of everything that is started here.
+    pub fn envs(&self) -> BTreeMap<String, String> {
         let base = self.base();
         let at = |name: &str| base.join(name).display().to_string();
         let path = std::env::var("PATH").unwrap_or_default();
