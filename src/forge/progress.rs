@@ -3,7 +3,7 @@
 //! The comment is replaced as a whole with every write. All foreign text is neutralised and everything is bounded, as in
 //! [`super::body`].
 
-use super::safe::{code, inline, link};
+use crate::markdown::{code, inline, link};
 use crate::model::progress::{ProgressInput, ProgressPr, ProgressTask};
 use std::fmt::Write as _;
 
