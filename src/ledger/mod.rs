@@ -10,6 +10,7 @@ pub mod log;
 pub mod mailbox;
 pub mod store;
 mod wire;
+mod wire_delivery;
 mod wire_moves;
 
 pub use codec::{CodecError, decode, encode};

@@ -4,14 +4,13 @@
 //! that nothing a person or a newer version wrote is dropped in silence.
 
 use super::codec::CodecError;
+use super::wire_delivery::{FailureWire, IssueWire, PrWire};
 use super::wire_moves::RecordWire;
 
-use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::{Baseline, LEDGER_SCHEMA, SpecBase};
 use crate::model::{
     Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
-    Completion, Cost, Evidence, Intent, IssueRecord, Ledger, Oid, PrRecord, PrState, RunId,
-    SkippedBy, SpecId, Usage,
+    Completion, Cost, Evidence, Intent, Ledger, Oid, RunId, SkippedBy, SpecId, Usage,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -37,14 +36,6 @@ pub(super) struct LedgerWire {
     /// Since schema 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issue: Option<IssueWire>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct IssueWire {
-    number: u64,
-    url: String,
-    told: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -209,28 +200,6 @@ enum CheckWord {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PrWire {
-    part: u32,
-    branch: String,
-    base: String,
-    tip: Oid,
-    number: Option<u64>,
-    url: Option<String>,
-    state: PrWord,
-    content: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum PrWord {
-    Draft,
-    Ready,
-    Merged,
-    Closed,
-}
-
-#[derive(Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "snake_case", deny_unknown_fields)]
 enum IntentWire {
     Engine {
@@ -256,29 +225,6 @@ enum IntentWire {
         part: u32,
         head: String,
     },
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FailureWire {
-    kind: FailureWord,
-    message: String,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FailureWord {
-    Auth,
-    Conflict,
-    HookDeclined,
-    Transient,
-    Other,
-    /// These since schema 4.
-    Untrusted,
-    NotFound,
-    Protected,
-    TooLarge,
-    Lfs,
 }
 
 // The model to its layout. Every struct is taken apart field by field, so that a new field of the model
@@ -319,12 +265,7 @@ impl From<&Ledger> for LedgerWire {
             prs: prs.iter().map(Into::into).collect(),
             intents: intents.iter().cloned().map(Into::into).collect(),
             pushed: pushed.clone(),
-            undelivered: undelivered
-                .as_ref()
-                .map(|PushFailure { kind, message }| FailureWire {
-                    kind: (*kind).into(),
-                    message: message.clone(),
-                }),
+            undelivered: undelivered.as_ref().map(Into::into),
             baseline: baseline
                 .as_ref()
                 .map(|Baseline { commit, evidence }| BaselineWire {
@@ -332,9 +273,7 @@ impl From<&Ledger> for LedgerWire {
                     evidence: evidence.into(),
                 }),
             user_copy: *user_copy,
-            issue: issue
-                .clone()
-                .map(|IssueRecord { number, url, told }| IssueWire { number, url, told }),
+            issue: issue.clone().map(Into::into),
         }
     }
 }
@@ -540,36 +479,6 @@ impl From<&CheckResult> for CheckWire {
     }
 }
 
-impl From<&PrRecord> for PrWire {
-    fn from(pr: &PrRecord) -> Self {
-        let PrRecord {
-            part,
-            branch,
-            base,
-            tip,
-            number,
-            url,
-            state,
-            content,
-        } = pr;
-        Self {
-            part: *part,
-            branch: branch.clone(),
-            base: base.clone(),
-            tip: tip.clone(),
-            number: *number,
-            url: url.clone(),
-            state: match state {
-                PrState::Draft => PrWord::Draft,
-                PrState::Ready => PrWord::Ready,
-                PrState::Merged => PrWord::Merged,
-                PrState::Closed => PrWord::Closed,
-            },
-            content: content.clone(),
-        }
-    }
-}
-
 impl From<Intent> for IntentWire {
     fn from(intent: Intent) -> Self {
         match intent {
@@ -596,23 +505,6 @@ impl From<Intent> for IntentWire {
             },
             Intent::Push { branch, tip } => Self::Push { branch, tip },
             Intent::Pr { part, head } => Self::Pr { part, head },
-        }
-    }
-}
-
-impl From<PushFailureKind> for FailureWord {
-    fn from(kind: PushFailureKind) -> Self {
-        match kind {
-            PushFailureKind::Auth => Self::Auth,
-            PushFailureKind::Conflict => Self::Conflict,
-            PushFailureKind::HookDeclined => Self::HookDeclined,
-            PushFailureKind::Transient => Self::Transient,
-            PushFailureKind::Other => Self::Other,
-            PushFailureKind::Untrusted => Self::Untrusted,
-            PushFailureKind::NotFound => Self::NotFound,
-            PushFailureKind::Protected => Self::Protected,
-            PushFailureKind::TooLarge => Self::TooLarge,
-            PushFailureKind::Lfs => Self::Lfs,
         }
     }
 }
@@ -678,15 +570,10 @@ impl TryFrom<LedgerWire> for Ledger {
             prs: wire.prs.into_iter().map(Into::into).collect(),
             intents: wire.intents.into_iter().map(Into::into).collect(),
             pushed: wire.pushed,
-            undelivered: wire.undelivered.map(|f| PushFailure {
-                kind: f.kind.into(),
-                message: f.message,
-            }),
+            undelivered: wire.undelivered.map(Into::into),
             baseline: baseline.transpose()?,
             user_copy: wire.user_copy,
-            issue: wire
-                .issue
-                .map(|IssueWire { number, url, told }| IssueRecord { number, url, told }),
+            issue: wire.issue.map(Into::into),
         })
     }
 }
@@ -856,26 +743,6 @@ impl TryFrom<CheckWire> for CheckResult {
     }
 }
 
-impl From<PrWire> for PrRecord {
-    fn from(w: PrWire) -> Self {
-        Self {
-            part: w.part,
-            branch: w.branch,
-            base: w.base,
-            tip: w.tip,
-            number: w.number,
-            url: w.url,
-            state: match w.state {
-                PrWord::Draft => PrState::Draft,
-                PrWord::Ready => PrState::Ready,
-                PrWord::Merged => PrState::Merged,
-                PrWord::Closed => PrState::Closed,
-            },
-            content: w.content,
-        }
-    }
-}
-
 impl From<IntentWire> for Intent {
     fn from(w: IntentWire) -> Self {
         match w {
@@ -902,23 +769,6 @@ impl From<IntentWire> for Intent {
             },
             IntentWire::Push { branch, tip } => Self::Push { branch, tip },
             IntentWire::Pr { part, head } => Self::Pr { part, head },
-        }
-    }
-}
-
-impl From<FailureWord> for PushFailureKind {
-    fn from(word: FailureWord) -> Self {
-        match word {
-            FailureWord::Auth => Self::Auth,
-            FailureWord::Conflict => Self::Conflict,
-            FailureWord::HookDeclined => Self::HookDeclined,
-            FailureWord::Transient => Self::Transient,
-            FailureWord::Other => Self::Other,
-            FailureWord::Untrusted => Self::Untrusted,
-            FailureWord::NotFound => Self::NotFound,
-            FailureWord::Protected => Self::Protected,
-            FailureWord::TooLarge => Self::TooLarge,
-            FailureWord::Lfs => Self::Lfs,
         }
     }
 }

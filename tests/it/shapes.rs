@@ -169,6 +169,7 @@ fn payloads() -> Vec<(&'static str, Value)> {
             json!({"part": "integer", "branch": "string", "state": "string", "url": "string | null"}),
         ),
         ("pr_failed", json!({"part": "integer", "message": "string"})),
+        ("issue_commented", json!({"issue": "integer"})),
         (
             "spec_finished",
             json!({"done": "integer", "total": "integer"}),
