@@ -2,10 +2,11 @@
 
 use super::engine;
 use super::error::AppError;
+use super::forge::{self, Choice};
 use super::world::{World, ui_options};
 use crate::config::{DoctorRequest, EngineKind, Environment, Format};
 use crate::engines::claude_code;
-use crate::git::{Repo, files_of_tree, identity, remote_url, resolve_base};
+use crate::git::{Repo, files_of_tree, identity, push_url, remote_url, resolve_base};
 use crate::model::ExitCode;
 use crate::proc;
 use crate::verify::FileView;
@@ -53,6 +54,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.push(who(&repo));
     findings.push(remote(&repo));
     findings.push(base(&world, &repo));
+    findings.extend(the_forge(&world, &repo, env));
     findings.extend(checks(&world, &repo));
     findings.extend(the_engines(&world, env));
     findings.push(sandbox());
@@ -165,6 +167,47 @@ fn base(world: &World, repo: &Repo) -> Finding {
             remedy: e.remedy,
         },
     }
+}
+
+/// Where pull requests go, and who says so.
+fn the_forge(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
+    let url = repo.default_remote().and_then(|name| push_url(repo, &name));
+    let choice = match forge::choose(&world.settings, env, &world.info.root, url.as_deref()) {
+        Ok(choice) => choice,
+        Err(e) => {
+            return vec![Finding {
+                what: "forge",
+                verdict: Verdict::Missing,
+                found: e.message,
+                remedy: e.hint,
+            }];
+        }
+    };
+    let ok = |what, found| Finding {
+        what,
+        verdict: Verdict::Ok,
+        found,
+        remedy: String::new(),
+    };
+    let mut findings = vec![ok(
+        "forge",
+        format!("{} ({})", choice.label(), choice.because()),
+    )];
+    if let Choice::Hosted(place) = &choice {
+        findings.push(ok("token", format!("from {}", place.token_from)));
+    }
+    findings.extend(
+        choice
+            .notes(&world.settings)
+            .into_iter()
+            .map(|found| Finding {
+                what: "forge",
+                verdict: Verdict::Note,
+                found,
+                remedy: String::new(),
+            }),
+    );
+    findings
 }
 
 fn checks(world: &World, repo: &Repo) -> Vec<Finding> {

@@ -1,25 +1,17 @@
 //! Our own loop over the chat models of providers.
 
 use super::{Chosen, Of, Tells, Why};
+use crate::app::programs::token_printed;
 use crate::app::reports;
 use crate::app::world::{SystemClock, SystemRng};
-use crate::config::{
-    ANTHROPIC, Endpoint, EngineKind, EngineSettings, Environment, HUGGINGFACE, OPENAI, Settings,
-    Token,
-};
+use crate::config::{ANTHROPIC, Endpoint, EngineKind, EngineSettings, HUGGINGFACE, OPENAI, Token};
 use crate::core::prompt::Ending;
 use crate::engines::agent::{AgentEngine, Bounds};
 use crate::engines::http::{AnthropicModel, HttpConfig, OpenAiModel};
 use crate::model::EngineError;
-use crate::model::policy::SandboxPolicy;
-use crate::ports::{ChatModel, StopSignal};
-use crate::proc::{self, Command, Limits};
+use crate::ports::ChatModel;
 use secrecy::SecretString;
 use std::rc::Rc;
-use std::time::Duration;
-
-/// Bound on a `token_command`.
-const TOKEN_SECONDS: u64 = 30;
 
 /// The models that a token of Hugging Face alone leads to: one that codes, one that plans.
 const HUGGINGFACE_MODEL: &str = "Qwen/Qwen3-Coder-480B-A35B-Instruct";
@@ -146,7 +138,7 @@ fn token(of: &Of<'_>, own: &EngineSettings) -> Result<Option<SecretString>, Why>
     let found = own.token(of.env).map_err(|e| refused(e.to_string()))?;
     let found = match found {
         Token::Command(words) => {
-            let text = printed(of.settings, of.env, &words).map_err(refused)?;
+            let text = token_printed(of.settings, of.env, &words).map_err(refused)?;
             let program = words.first().map_or("", String::as_str);
             Token::printed(&text, program).map_err(|e| refused(e.to_string()))?
         }
@@ -156,40 +148,4 @@ fn token(of: &Of<'_>, own: &EngineSettings) -> Result<Option<SecretString>, Why>
         Token::Known { secret, .. } => Some(secret),
         Token::Command(_) | Token::None => None,
     })
-}
-
-/// What the user's own program prints as the token.
-fn printed(settings: &Settings, env: &Environment, words: &[String]) -> Result<String, String> {
-    let Some((program, args)) = words.split_first() else {
-        return Err("`token_command` is empty".to_owned());
-    };
-    // It is the user's, and gets what their git's credential helpers get.
-    let vars = env.git_env(settings);
-    let found = proc::find_program(program, &vars)
-        .ok_or_else(|| format!("`token_command`: there is no program `{program}` on PATH"))?;
-    let command = Command::new(found, env.cwd(), SandboxPolicy::Trusted)
-        .args(args)
-        .env(vars);
-    let limits = Limits {
-        total: Some(Duration::from_secs(TOKEN_SECONDS)),
-        capture: 32 << 10,
-        ..Limits::default()
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| e.to_string())?;
-    // Keep the handle alive until the end: it is short and not to be stopped.
-    let (_handle, stop) = StopSignal::new();
-    let finished = runtime
-        .block_on(proc::output(&command, limits, stop))
-        .map_err(|e| format!("`{program}` of `token_command` did not start: {e}"))?;
-    if !finished.success() {
-        // What it says may hold the token.
-        return Err(format!(
-            "`{program}` of `token_command` ended with exit code {} or took more than {TOKEN_SECONDS} s",
-            finished.code
-        ));
-    }
-    Ok(finished.stdout.text())
 }
