@@ -77,6 +77,19 @@ pub fn code(text: &str, max: usize) -> String {
     format!("{fence}{gap}{inner}{gap}{fence}")
 }
 
+/// A code block that shows each text on a line of its own. Forges see no references in code.
+pub fn block(language: &str, lines: &[String]) -> String {
+    let shown = |text: &String| {
+        let text = visible(text, 2_000).replace("<!", &broken("<!"));
+        text.trim().to_owned()
+    };
+    let lines: Vec<String> = lines.iter().map(shown).collect();
+    let text = lines.join("\n");
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}{language}\n{text}\n{fence}\n")
+}
+
 /// [`code`] for a table cell. Tables split at a pipe even inside code, and turn `\|` back into a pipe (GFM
 /// 4.10); a backslash of the text before the pipe is kept from taking that escape away.
 pub fn cell_code(text: &str, max: usize) -> String {

@@ -51,6 +51,7 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
             max_open: None,
             labels: settings.pr.labels.to_vec(),
             reviewers: settings.pr.reviewers.to_vec(),
+            template: None,
         },
     }
 }

@@ -299,7 +299,7 @@ pub fn absorb(
                 },
             ));
         }
-        EffectResult::PrPut { part, pr } => {
+        EffectResult::PrPut { part, pr, notes } => {
             lane.ledger
                 .intents
                 .retain(|i| !matches!(i, Intent::Pr { part: p, .. } if *p == part));
@@ -313,6 +313,11 @@ pub fn absorb(
                     url: pr.url.clone(),
                 },
             ));
+            events.extend(
+                notes
+                    .into_iter()
+                    .map(|message| (None, EventKind::Warning { message })),
+            );
             if let Some(slot) = lane.ledger.prs.iter_mut().find(|p| p.part == part) {
                 // The tip may have moved while the forge was asked.
                 let tip = slot.tip.clone();

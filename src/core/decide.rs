@@ -1,6 +1,6 @@
 //! What to do next. Looks at a lane, does nothing.
 
-use super::lane::{Hold, Lane, Stage};
+use super::lane::{Hold, Lane, PrPolicy, Stage};
 pub use super::parts::choose_part;
 use super::parts::{is_full, waits_for_people};
 use crate::model::effect::EffectKey;
@@ -157,22 +157,37 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
         .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
         .collect();
     format!(
-        "{}|{}|{held}|previous={}|next={}|{}",
+        "{}|{}|{held}|previous={}|next={}|{}{}",
         if ready { "ready" } else { "draft" },
         pr_base(lane, part),
-        neighbour(lane.ledger.prs.iter().rfind(|p| p.part < part)),
-        neighbour(lane.ledger.prs.iter().find(|p| p.part > part)),
-        open.join(",")
+        neighbour(lane, lane.ledger.prs.iter().rfind(|p| p.part < part)),
+        neighbour(lane, lane.ledger.prs.iter().find(|p| p.part > part)),
+        open.join(","),
+        configured(&lane.policy.pr)
     )
 }
 
-/// What a body says of the part before or after: its branch, and its pull request once there is one.
-fn neighbour(pr: Option<&PrRecord>) -> String {
-    let number = |p: &PrRecord| {
-        p.number
-            .map_or_else(|| "there".to_owned(), |n| n.to_string())
+/// What a body says of the part before or after: its branch, its pull request once there is one, and whether that
+/// is history.
+fn neighbour(lane: &Lane, pr: Option<&PrRecord>) -> String {
+    let words = |p: &PrRecord| {
+        let number = p.number.map(|n| n.to_string());
+        let number = number.unwrap_or_else(|| "there".to_owned());
+        let over = if is_over(lane, p) { ":over" } else { "" };
+        format!("{number}{over}")
     };
-    pr.map_or_else(|| "none".to_owned(), number)
+    pr.map_or_else(|| "none".to_owned(), words)
+}
+
+/// What the configuration puts into a pull request; nothing where it is silent.
+fn configured(pr: &PrPolicy) -> String {
+    let list = |what: &str, names: &[String]| match names {
+        [] => String::new(),
+        names => format!("|{what}={}", names.join(",")),
+    };
+    let template = pr.template.as_ref().map(|t| t.fingerprint().to_owned());
+    let template: Vec<String> = template.into_iter().collect();
+    list("labels", &pr.labels) + &list("reviewers", &pr.reviewers) + &list("template", &template)
 }
 
 fn is_retryable(lane: &Lane, chunk: &Chunk) -> bool {

@@ -192,6 +192,7 @@ fn a_chunk_from_plan_to_review() {
         EffectResult::PrPut {
             part: 1,
             pr: Box::new(pr),
+            notes: Vec::new(),
         },
     );
     assert!(turn(&mut lane, &[]).is_empty());

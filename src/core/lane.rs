@@ -5,6 +5,7 @@ use super::restack::RestackPlan;
 use super::restack::is_on_base;
 use super::retry::RetryPolicy;
 use super::roster::{Patience, Roster};
+use super::template::Template;
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::effect::Verified;
 use crate::model::ledger::Baseline;
@@ -53,6 +54,8 @@ pub struct PrPolicy {
     pub labels: Vec<String>,
     /// As in the request to the forge.
     pub reviewers: Vec<String>,
+    /// The repository's own layout of bodies.
+    pub template: Option<Arc<Template>>,
 }
 
 /// A completion below this confidence goes to a person.

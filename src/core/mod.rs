@@ -2,6 +2,7 @@
 
 pub mod absorb;
 pub mod budget;
+mod closes;
 pub mod commit_message;
 pub mod cycle;
 pub mod decide;
@@ -30,6 +31,7 @@ pub mod roster;
 pub mod session;
 pub mod split;
 pub mod standing;
+pub mod template;
 pub mod tokens;
 pub mod transition;
 pub mod uncounted;

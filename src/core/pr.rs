@@ -1,65 +1,89 @@
 //! What a part's pull request says, gathered from the lane.
 
-use super::decide::{is_ready, pr_base};
+use super::closes::closes;
+use super::decide::{is_over, is_ready, pr_base};
 use super::lane::Lane;
+use super::parts::line_cap;
 use crate::model::report::{
-    BodyCheck, BodyChunk, BodyInput, BodyLink, EngineSpent, Spent, StoppedChunk,
+    BodyCheck, BodyChunk, BodyInput, BodyLink, BodyNeighbour, EngineSpent, IssueRef, Oversized,
+    Spent, StoppedChunk,
 };
-use crate::model::{AttemptEnd, ChunkRecord, ChunkState, PrRecord};
+use crate::model::{
+    AttemptEnd, CheckOutcome, Chunk, ChunkRecord, ChunkState, Evidence, LineCount, Oid, PrRecord,
+    PrState,
+};
+use crate::spec::{Intro, intro, said};
 use std::collections::BTreeMap;
 
-/// The facts of part `part`. `unsandboxed`: what a model or a check ran had no wall.
-pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
+/// Most issues that one part closes.
+const MAX_ISSUES: usize = 20;
+
+/// What git and the forge know of a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartFacts {
+    /// The spec at the part's tip; empty where it cannot be read.
+    pub spec_text: Vec<u8>,
+    /// Where people read it.
+    pub spec_url: Option<String>,
+    /// Changed lines of the part's commits, as far as they are known.
+    pub lines: BTreeMap<Oid, LineCount>,
+    /// What a model or a check ran had no wall.
+    pub unsandboxed: bool,
+}
+
+/// Everything that the pull request of part `part` says.
+pub fn body_input(lane: &Lane, part: u32, facts: &PartFacts) -> BodyInput {
     let committed = lane.part_chunks(part);
     let last = lane.ledger.prs.iter().all(|p| p.part <= part);
     let mut chunks: Vec<BodyChunk> = committed
         .iter()
-        .map(|(c, r, _)| BodyChunk {
-            id: c.id.clone(),
-            label: c.label.clone(),
-            title: c.title.clone(),
+        .map(|(c, r, commit)| BodyChunk {
             state: r.state.clone(),
-            verdict: r.evidence.as_ref().map(|e| e.word().to_owned()),
-            lines: r.lines,
+            verdict: r.evidence.as_ref().map(verdict),
+            lines: facts.lines.get(commit).copied(),
             accepted_by: r.accepted().map(|a| a.who.clone()),
             engine: built_by(r),
+            ..row(c)
         })
         .collect();
     // What stopped belongs to the part that would have held it: the last one, once it is ready.
     if last && is_ready(lane, part) {
-        chunks.extend(
-            lane.plan
-                .chunks
-                .iter()
-                .filter(|c| !lane.is_done(&c.id))
-                .map(|c| BodyChunk {
-                    id: c.id.clone(),
-                    label: c.label.clone(),
-                    title: c.title.clone(),
-                    state: lane.state(&c.id).clone(),
-                    verdict: None,
-                    lines: 0,
-                    accepted_by: None,
-                    engine: None,
-                }),
-        );
+        let open = lane.plan.chunks.iter().filter(|c| !lane.is_done(&c.id));
+        chunks.extend(open.map(|c| BodyChunk {
+            state: lane.state(&c.id).clone(),
+            ..row(c)
+        }));
     }
     let mut spent = Spent::default();
-    for attempt in committed.iter().flat_map(|(_, r, _)| &r.attempts) {
+    let attempts = || committed.iter().flat_map(|(_, r, _)| &r.attempts);
+    for attempt in attempts() {
         spent.add_attempt(attempt);
     }
+    let took = attempts().map(|a| {
+        let took = a.ended.map(|end| (end - a.started).num_milliseconds());
+        took.and_then(|t| u64::try_from(t).ok())
+    });
+    let named = |wanted: &dyn Fn(&ChunkRecord) -> bool| -> Vec<String> {
+        let those = committed.iter().filter(|(_, r, _)| wanted(r));
+        those.map(|(c, ..)| name(c)).collect()
+    };
+    let introduction = intro(&facts.spec_text);
     BodyInput {
         spec: lane.ledger.spec.clone(),
         spec_path: lane.ledger.path.clone(),
-        spec_url: None,
+        spec_url: facts.spec_url.clone(),
         title: lane.plan.title.clone(),
-        intro: None,
+        closes: closed_by(lane, part, &introduction),
+        intro: introduction.paragraphs,
         part,
         held: committed.len(),
         total: lane.plan.chunks.len(),
         head: lane.branch(part),
         base: pr_base(lane, part),
+        remote: lane.policy.remote.clone(),
         checks: checks(lane, part),
+        coverage: None,
+        findings: None,
         depends_on: lane
             .plan
             .depends_on
@@ -69,16 +93,48 @@ pub fn body_input(lane: &Lane, part: u32, unsandboxed: bool) -> BodyInput {
                 url: None,
             })
             .collect(),
-        previous: lane.ledger.prs.iter().rfind(|p| p.part < part).map(link),
-        next: lane.ledger.prs.iter().find(|p| p.part > part).map(link),
+        previous: neighbour(lane, lane.ledger.prs.iter().rfind(|p| p.part < part)),
+        next: neighbour(lane, lane.ledger.prs.iter().find(|p| p.part > part)),
         spent,
+        millis: took.sum(),
         engines: EngineSpent::of(committed.iter().map(|(_, r, _)| *r)),
-        unsandboxed,
-        unverified: committed
-            .iter()
-            .any(|(_, r, _)| r.evidence.as_ref().is_some_and(|e| e.unverified)),
+        unsandboxed: facts.unsandboxed,
+        unverified: named(&|r| r.evidence.as_ref().is_some_and(|e| e.unverified)),
+        unknown: named(&|r| r.evidence.is_none()),
+        failed_before: failed_before(lane, part),
+        oversized: oversized(lane, part),
         questions: if last { questions(lane) } else { Vec::new() },
         chunks,
+    }
+}
+
+/// A row of which nothing is known but the task.
+fn row(chunk: &Chunk) -> BodyChunk {
+    BodyChunk {
+        id: chunk.id.clone(),
+        label: chunk.label.clone(),
+        title: chunk.title.clone(),
+        state: ChunkState::Pending,
+        verdict: None,
+        tests: None,
+        lines: None,
+        accepted_by: None,
+        engine: None,
+    }
+}
+
+/// What people call a task.
+fn name(chunk: &Chunk) -> String {
+    let id = || chunk.id.to_string();
+    chunk.label.clone().unwrap_or_else(id)
+}
+
+fn verdict(evidence: &Evidence) -> String {
+    let before = evidence.checks.iter();
+    let before = before.filter(|c| matches!(c.outcome, CheckOutcome::FailedBefore { .. }));
+    match (evidence.word(), before.count()) {
+        (word, 0) => word.to_owned(),
+        (word, n) => format!("{word}, but {n} failed before as well"),
     }
 }
 
@@ -89,11 +145,51 @@ fn built_by(record: &ChunkRecord) -> Option<String> {
     last.map(|a| a.engine.clone())
 }
 
-fn link(pr: &PrRecord) -> BodyLink {
-    BodyLink {
-        text: pr.branch.clone(),
+fn neighbour(lane: &Lane, pr: Option<&PrRecord>) -> Option<BodyNeighbour> {
+    let pr = pr?;
+    // What is on the base is merged, whatever the forge was told.
+    let state = match pr.state {
+        PrState::Draft | PrState::Ready if is_over(lane, pr) => PrState::Merged,
+        state => state,
+    };
+    Some(BodyNeighbour {
+        part: pr.part,
+        branch: pr.branch.clone(),
+        number: pr.number,
         url: pr.url.clone(),
+        state,
+    })
+}
+
+/// The issues that are done with once the part is merged: those that the text of a task says it closes, where the
+/// part has the task's last commit, and with the last part of a spec of which nothing is left those that its
+/// introduction names.
+fn closed_by(lane: &Lane, part: u32, introduction: &Intro) -> Vec<IssueRef> {
+    let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
+    let is_whole = lane.plan.chunks.iter().all(|c| lane.is_done(&c.id));
+    let mut found = Vec::new();
+    if is_last && is_whole {
+        found.extend(closes(&introduction.said));
     }
+    for (chunk, ..) in lane.part_chunks(part) {
+        // A model's plan is no text of the spec's.
+        let is_planned = lane.start.planned.contains(&chunk.task);
+        let of_task = || lane.plan.chunks.iter().filter(|c| c.task == chunk.task);
+        let is_end = chunk.part.as_ref().is_none_or(|p| p.index == p.of);
+        if is_planned || !is_end || !of_task().all(|c| lane.is_done(&c.id)) {
+            continue;
+        }
+        for piece in of_task() {
+            found.extend(closes(&said(&piece.text)));
+        }
+    }
+    let mut once: Vec<IssueRef> = Vec::new();
+    for issue in found {
+        if once.len() < MAX_ISSUES && !once.contains(&issue) {
+            once.push(issue);
+        }
+    }
+    once
 }
 
 /// Every check of the part's chunks, with its worst verdict.
@@ -107,6 +203,7 @@ fn checks(lane: &Lane, part: u32) -> Vec<BodyCheck> {
                 .or_insert_with(|| BodyCheck {
                     name: check.name.clone(),
                     command: check.command.clone(),
+                    dir: check.dir.clone(),
                     verdict: verdict.clone(),
                 });
             if verdict != "passed" {
@@ -115,6 +212,34 @@ fn checks(lane: &Lane, part: u32) -> Vec<BodyCheck> {
         }
     }
     by_name.into_values().collect()
+}
+
+/// Names of checks that failed on some commit of the part, and before this work as well.
+fn failed_before(lane: &Lane, part: u32) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (_, record, _) in lane.part_chunks(part) {
+        for check in record.evidence.iter().flat_map(|e| &e.checks) {
+            let is_so = matches!(check.outcome, CheckOutcome::FailedBefore { .. });
+            if is_so && !names.contains(&check.name) {
+                names.push(check.name.clone());
+            }
+        }
+    }
+    names
+}
+
+fn oversized(lane: &Lane, part: u32) -> Vec<Oversized> {
+    let Some(most) = line_cap(lane) else {
+        return Vec::new();
+    };
+    let held = lane.part_chunks(part).into_iter();
+    held.filter(|(_, r, _)| r.lines > most)
+        .map(|(c, r, _)| Oversized {
+            name: name(c),
+            lines: r.lines,
+            most,
+        })
+        .collect()
 }
 
 fn questions(lane: &Lane) -> Vec<StoppedChunk> {
@@ -128,3 +253,7 @@ fn questions(lane: &Lane) -> Vec<StoppedChunk> {
         })
         .collect()
 }
+
+#[cfg(test)]
+#[path = "pr_tests.rs"]
+mod tests;

@@ -283,6 +283,7 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                     },
                     content: Some(super::decide::pr_key(lane, *part)),
                 }),
+                notes: Vec::new(),
             }
         }
     }

@@ -8,7 +8,8 @@ use super::restack::restack;
 use super::seal::{land, seal};
 use super::shells::Shells;
 use crate::core::lane::Lane;
-use crate::core::{pr, progress};
+use crate::core::pr::{self, PartFacts};
+use crate::core::progress;
 use crate::crash::{self, Around};
 use crate::git::{ATTEMPTS, GitError, PLANS, PushRequest, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
@@ -181,19 +182,20 @@ async fn send(
 
 async fn put_pr(shells: &Shells, lane: &Lane, part: u32, ready: bool) -> EffectResult {
     let key = crate::core::decide::pr_key(lane, part);
-    let input = pr::body_input(lane, part, crate::sandbox::untrusted().is_unsandboxed());
-    let (title, body) = crate::forge::body::render(&input);
+    let input = pr::body_input(lane, part, &part_facts(shells, lane, part).await);
+    let template = lane.policy.pr.template.as_deref();
+    let (title, body) = crate::forge::body::render(&input, template);
     let request = PrRequest {
         head: input.head.clone(),
         base: input.base.clone(),
         title: shells.redactor.redact(&title).into_owned(),
         body: shells.redactor.redact(&body).into_owned(),
         ready,
-        labels: Vec::new(),
-        reviewers: Vec::new(),
+        labels: lane.policy.pr.labels.clone(),
+        reviewers: lane.policy.pr.reviewers.clone(),
     };
     match shells.forge.put(&request).await {
-        Ok(PutPr { pr: found, .. }) => {
+        Ok(PutPr { pr: found, notes }) => {
             let tip = lane
                 .ledger
                 .prs
@@ -216,9 +218,12 @@ async fn put_pr(shells: &Shells, lane: &Lane, part: u32, ready: bool) -> EffectR
                 state: found.state,
                 content: Some(key),
             };
+            let mut told = shells.told.borrow_mut();
+            let notes = notes.into_iter();
             EffectResult::PrPut {
                 part,
                 pr: Box::new(pr),
+                notes: notes.filter(|n| told.insert(n.clone())).collect(),
             }
         }
         Err(e) => EffectResult::PrFailed {
@@ -243,6 +248,34 @@ async fn comment(shells: &Shells, lane: &Lane, issue: u64) -> EffectResult {
             issue,
             message: e.to_string(),
         },
+    }
+}
+
+/// What git and the forge know of a part. What cannot be read is left out: the pull request says less then.
+async fn part_facts(shells: &Shells, lane: &Lane, part: u32) -> PartFacts {
+    let (path, branch) = (lane.ledger.path.clone(), lane.branch(part));
+    let commits: Vec<Oid> = lane
+        .part_chunks(part)
+        .into_iter()
+        .map(|(_, _, commit)| commit.clone())
+        .collect();
+    let tip = lane.ledger.prs.iter().find(|p| p.part == part);
+    let tip = tip.map(|p| p.tip.clone());
+    let spec_url = shells.forge.file_url(&branch, &path);
+    let read = shells.git.call(move |repo| {
+        let text = tip.and_then(|tip| repo.read_file(&tip, &path).ok().flatten());
+        let lines = commits.into_iter().filter_map(|commit| {
+            let lines = repo.lines_of(&commit, &path).ok()?;
+            Some((commit, lines))
+        });
+        Ok((text.unwrap_or_default(), lines.collect()))
+    });
+    let (spec_text, lines) = read.await.unwrap_or_default();
+    PartFacts {
+        spec_text,
+        spec_url,
+        lines,
+        unsandboxed: crate::sandbox::untrusted().is_unsandboxed(),
     }
 }
 

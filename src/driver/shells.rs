@@ -10,6 +10,7 @@ use crate::ports::{Clock, Engine, Forge, StopSignal};
 use crate::verify::Verifier;
 use chrono::{DateTime, Utc};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct Shells {
     pub baseline: RefCell<Option<(Oid, Evidence)>>,
     /// Puts the run lock's file back when something removed it.
     pub lock_guard: Box<dyn Fn()>,
+    /// What the forge did otherwise than asked, as far as people were told.
+    pub told: RefCell<BTreeSet<String>>,
     /// The ledger that could not be written last: it knows more than the disk does.
     pub unsaved: RefCell<Option<Ledger>>,
 }

@@ -1,6 +1,9 @@
 use super::*;
-use crate::model::report::{BodyCheck, StoppedChunk};
-use crate::model::{ChunkId, Oid, SpecId, Usage};
+use crate::model::report::{
+    BodyCheck, BodyChunk, BodyLink, BodyNeighbour, Coverage, EngineSpent, Finding, IssueRef,
+    Oversized, Spent, StoppedChunk,
+};
+use crate::model::{ChunkId, ChunkState, Cost, LineCount, Oid, PrState, SkippedBy, SpecId, Usage};
 use proptest::prelude::*;
 
 fn input() -> BodyInput {
@@ -9,35 +12,44 @@ fn input() -> BodyInput {
         spec_path: "specs/todo.md".to_owned(),
         spec_url: None,
         title: "Todo list".to_owned(),
-        intro: Some("A list\nof things.".to_owned()),
+        intro: vec!["A list of things.".to_owned()],
         part: 1,
         held: 1,
         total: 3,
         head: "codelicious/todo".to_owned(),
         base: "main".to_owned(),
-        chunks: vec![chunk(
-            "T001",
-            "Add login",
-            ChunkState::Committed {
-                commit: Oid::new("1a2b3c4d5e6f7a8b"),
-            },
-        )],
+        remote: Some("origin".to_owned()),
+        chunks: vec![chunk("T001", "Add login", committed("1a2b3c4d5e6f7a8b"))],
         depends_on: Vec::new(),
         previous: None,
         next: None,
+        closes: Vec::new(),
         checks: vec![BodyCheck {
             name: "cargo test".to_owned(),
             command: "cargo test --workspace | cat".to_owned(),
+            dir: String::new(),
             verdict: "passed".to_owned(),
         }],
+        coverage: None,
+        findings: None,
         spent: Spent {
             attempts: 1,
             ..Spent::default()
         },
+        millis: Some(65_000),
         engines: vec![worker("claude", None)],
         unsandboxed: false,
-        unverified: false,
+        unverified: Vec::new(),
+        unknown: Vec::new(),
+        failed_before: Vec::new(),
+        oversized: Vec::new(),
         questions: Vec::new(),
+    }
+}
+
+fn committed(id: &str) -> ChunkState {
+    ChunkState::Committed {
+        commit: Oid::new(id),
     }
 }
 
@@ -48,9 +60,23 @@ fn chunk(id: &str, title: &str, state: ChunkState) -> BodyChunk {
         title: title.to_owned(),
         state,
         verdict: Some("passed".to_owned()),
-        lines: 42,
+        tests: None,
+        lines: Some(LineCount {
+            added: 40,
+            removed: 2,
+            uncounted: 0,
+        }),
         accepted_by: None,
         engine: None,
+    }
+}
+
+/// A task without a commit.
+fn stopped(id: &str, title: &str, state: ChunkState) -> BodyChunk {
+    BodyChunk {
+        verdict: None,
+        lines: None,
+        ..chunk(id, title, state)
     }
 }
 
@@ -63,26 +89,37 @@ fn worker(engine: &str, model: Option<&str>) -> EngineSpent {
     }
 }
 
+fn neighbour(part: u32, number: u64, state: PrState) -> BodyNeighbour {
+    BodyNeighbour {
+        part,
+        branch: format!("codelicious/todo-part-{part}"),
+        number: Some(number),
+        url: Some(format!("https://example.org/pull/{number}")),
+        state,
+    }
+}
+
+fn text(input: &BodyInput) -> String {
+    render(input, None).1
+}
+
 #[test]
 fn the_table_says_who_built_what_where_several_did() {
-    let state = ChunkState::Committed {
-        commit: Oid::new("1a2b3c4d5e6f"),
-    };
     let mut input = input();
     input.chunks = ["claude", "codex"]
         .map(|engine| BodyChunk {
             engine: Some(engine.to_owned()),
-            ..chunk("T1", "One", state.clone())
+            ..chunk("T1", "One", committed("1a2b3c4d5e6f"))
         })
         .into();
-    assert!(!body(&input).contains("| codex |"));
+    assert!(!text(&input).contains("| codex |"));
     input.engines.push(worker("codex", Some("m-9")));
-    let text = body(&input);
+    let text = text(&input);
     assert!(
         text.contains("| lines | engine |\n|---|---|---|---|---:|---|\n"),
         "{text}"
     );
-    assert!(text.contains("| 42 | codex |\n"), "{text}");
+    assert!(text.contains("| +40 −2 | codex |\n"), "{text}");
     assert!(
         text.contains("- Engine codex, model m-9: built 1 task\n"),
         "{text}"
@@ -90,20 +127,72 @@ fn the_table_says_who_built_what_where_several_did() {
 }
 
 #[test]
+fn tests_are_shown_where_somebody_counted_them() {
+    let mut input = input();
+    assert!(!text(&input).contains("tests |"));
+    input.chunks.push(BodyChunk {
+        tests: Some(7),
+        ..chunk("T2", "Two", committed("1a2b3c4d5e6f"))
+    });
+    let text = text(&input);
+    assert!(
+        text.contains("| verdict | tests | lines |\n|---|---|---|---|---:|---:|\n"),
+        "{text}"
+    );
+    assert!(text.contains("| passed | – | +40 −2 |\n"), "{text}");
+    assert!(text.contains("| passed | 7 | +40 −2 |\n"), "{text}");
+}
+
+#[test]
+fn what_was_not_measured_is_not_shown() {
+    let mut input = input();
+    for word in ["Coverage", "Audit", "Found", "Not counted"] {
+        assert!(!text(&input).contains(word), "{word}");
+    }
+    input.coverage = Some(Coverage {
+        before: Some(81.25),
+        after: 83.0,
+    });
+    input.findings = Some(Vec::new());
+    input.chunks[0].lines = Some(LineCount {
+        added: 1,
+        removed: 0,
+        uncounted: 900,
+    });
+    let full = text(&input);
+    assert!(
+        full.contains("- Coverage: 83.0 %, before 81.2 %\n- Audit: nothing found\n"),
+        "{full}"
+    );
+    assert!(
+        full.contains("Not counted: 900 lines in lock files and generated files.\n"),
+        "{full}"
+    );
+    input.findings = Some(vec![Finding {
+        place: "src/a.rs:7".to_owned(),
+        what: "a weakened test".to_owned(),
+    }]);
+    let full = text(&input);
+    assert!(
+        full.contains("- Found in `src/a.rs:7`: a weakened test\n"),
+        "{full}"
+    );
+}
+
+#[test]
 fn a_person_s_word_shows_in_the_table() {
-    let state = ChunkState::Committed {
-        commit: Oid::new("1a2b3c4d5e6f"),
-    };
-    let mut accepted = chunk("T1", "One", state);
+    let mut accepted = chunk("T1", "One", committed("1a2b3c4d5e6f"));
     accepted.accepted_by = Some("Ada <b>|".to_owned());
     let skipped = ChunkState::Skipped {
         because: "Ada said so".to_owned(),
         by: SkippedBy::Person,
     };
-    let (first, second) = (row(&accepted), row(&chunk("T2", "Two", skipped)));
-    assert!(first.contains("`1a2b3c4d5e`, accepted by Ada "), "{first}");
-    assert!(!first.contains("<b>"), "{first}");
-    assert!(second.contains("| skipped: Ada said so |"), "{second}");
+    let mut input = input();
+    input.chunks = vec![accepted, stopped("T2", "Two", skipped)];
+    let text = text(&input);
+    assert!(text.contains("`1a2b3c4d5e`, accepted by Ada "), "{text}");
+    assert!(!text.contains("<b>"), "{text}");
+    assert!(text.contains("| skipped: Ada said so |"), "{text}");
 }
 
 fn question(text: &str) -> StoppedChunk {
@@ -119,73 +208,51 @@ fn question(text: &str) -> StoppedChunk {
 }
 
 #[test]
-fn a_small_one() {
-    let (title, body) = render(&input());
+fn the_first_draft() {
+    let (title, body) = render(&input(), None);
     assert_eq!(title, "Todo list");
-    insta::assert_snapshot!(body, @r"
-    <!-- codelicious:begin -->
-    Builds `specs/todo.md`, part 1 of its series: 1 of 3 tasks.
-
-    > What it is: A list of things.
-
-    - Goes from `codelicious/todo` into `main`
-
-    ### Tasks
-
-    | task | title | state | checks | lines |
-    |---|---|---|---|---:|
-    | `T001` | Add login | `1a2b3c4d5e` | passed | 42 |
-
-    ### Verification
-
-    - cargo test: passed (`cargo test --workspace | cat`)
-
-    ### Run
-
-    - Engine claude, model unknown
-    - Attempts 1, tokens unknown, cost unknown
-    - To go on: `codelicious --spec specs/todo.md`
-    - To stop: put `status: draft` into the spec's front matter
-    <!-- codelicious:end -->
-    ");
+    insta::assert_snapshot!("first_draft", body);
 }
 
 #[test]
-fn everything_that_can_be_said() {
+fn a_ready_part_in_the_middle() {
     let mut input = input();
     input.part = 2;
-    input.unsandboxed = true;
-    input.unverified = true;
-    input.spec_url = Some("https://example.org/specs/todo.md".to_owned());
-    input.engines = vec![worker("claude", Some("opus"))];
-    input.intro = None;
-    input.checks = Vec::new();
+    (input.held, input.total) = (2, 7);
+    input.head = "codelicious/todo-part-2".to_owned();
+    input.base = "codelicious/todo".to_owned();
+    input.spec_url = Some("https://example.org/blob/main/specs/todo.md".to_owned());
+    input.previous = Some(neighbour(1, 11, PrState::Ready));
+    input.next = Some(neighbour(3, 14, PrState::Draft));
+    input.depends_on = vec![BodyLink {
+        text: "specs-base".to_owned(),
+        url: None,
+    }];
+    input.closes = vec![
+        IssueRef {
+            repository: None,
+            number: 12,
+        },
+        IssueRef {
+            repository: Some("group/other".to_owned()),
+            number: 3,
+        },
+    ];
     input.chunks.push(BodyChunk {
-        label: Some("2.1".to_owned()),
-        verdict: None,
-        lines: 0,
+        label: Some("T004".to_owned()),
         ..chunk(
             "0123456789ab",
             "Ask | somebody",
-            ChunkState::Blocked {
-                why: "w".to_owned(),
-                needs: "n".to_owned(),
-            },
+            committed("9a2b3c4d5e6f7a8b"),
         )
     });
-    input.depends_on = vec![BodyLink {
-        text: "specs/base.md".to_owned(),
-        url: None,
-    }];
-    input.previous = Some(BodyLink {
-        text: "part 1".to_owned(),
-        url: Some(".codelicious/prs/1.md".to_owned()),
+    input.checks.push(BodyCheck {
+        name: "npm test".to_owned(),
+        command: "npm test".to_owned(),
+        dir: "web app".to_owned(),
+        verdict: "passed".to_owned(),
     });
-    input.next = Some(BodyLink {
-        text: "part 3".to_owned(),
-        url: Some("https://example.org/3".to_owned()),
-    });
-    input.questions = vec![question("Which key?")];
+    input.engines = vec![worker("claude", Some("opus"))];
     input.spent.add(
         Usage {
             input: Some(1000),
@@ -196,52 +263,100 @@ fn everything_that_can_be_said() {
     );
     input.spent.cost = Cost::Usd(0.5);
     input.spent.silent = 1;
-    let (title, body) = render(&input);
+    let (title, body) = render(&input, None);
     assert_eq!(title, "Todo list (part 2)");
-    insta::assert_snapshot!(body, @r#"
-    <!-- codelicious:begin -->
-    **unsandboxed**: what the engine and the checks ran could reach everything its user could.
+    insta::assert_snapshot!("ready_part_two_of_three", body);
+    input.previous = Some(neighbour(1, 11, PrState::Merged));
+    input.base = "main".to_owned();
+    let body = text(&input);
+    assert!(
+        body.contains(
+            "- Follows part 1, [\\#\u{200b}11](https://example.org/pull/11), which is merged\n"
+        ),
+        "{body}"
+    );
+}
 
-    **unverified**: at least one commit was not looked at by any check.
+#[test]
+fn what_is_unproven_comes_first() {
+    let mut input = input();
+    input.unsandboxed = true;
+    input.unverified = vec!["T001".to_owned()];
+    input.unknown = (2..10).map(|n| format!("T{n:03}")).collect();
+    input.failed_before = vec!["cargo test".to_owned()];
+    input.oversized = vec![Oversized {
+        name: "T001".to_owned(),
+        lines: 612,
+        most: 250,
+    }];
+    input.checks = Vec::new();
+    input.remote = None;
+    input.intro = Vec::new();
+    input.millis = None;
+    insta::assert_snapshot!("unverified", text(&input));
+}
 
-    Builds [specs/todo.md](https://example.org/specs/todo.md), part 2 of its series: 1 of 3 tasks.
+#[test]
+fn what_waits_for_a_person() {
+    let mut input = input();
+    input.chunks.push(stopped(
+        "T002",
+        "Ask somebody",
+        ChunkState::Blocked {
+            why: "w".to_owned(),
+            needs: "n".to_owned(),
+        },
+    ));
+    input.questions = vec![question("Which key?")];
+    insta::assert_snapshot!("blocked_with_questions", text(&input));
+}
 
-    - Goes from `codelicious/todo` into `main`
-    - Builds upon part 1 (`.codelicious/prs/1.md`): review and merge that first
-    - Goes on in [part 3](https://example.org/3)
-    - Depends on specs/base.md
+#[test]
+fn a_repository_lays_out_its_own() {
+    let layout =
+        "# {title}\n\n{warnings}\nOur own words, {{really}}, about {spec}.\n\n{closes}\n{tasks}\n";
+    let template = Template::parse(layout).unwrap();
+    let mut input = input();
+    let (_, body) = render(&input, Some(&template));
+    assert_eq!(
+        body,
+        format!(
+            "{BEGIN}\n# Todo list\n\nOur own words, {{really}}, about `specs/todo.md`.\n\n### Tasks\n\n| task | title | commit | verdict | lines |\n|---|---|---|---|---:|\n| `T001` | Add login | `1a2b3c4d5e` | passed | +40 −2 |\n{END}"
+        )
+    );
+    input.unsandboxed = true;
+    for layout in [layout, "nothing of it", "{what} and at last {warnings}"] {
+        let template = Template::parse(layout).unwrap();
+        let (_, body) = render(&input, Some(&template));
+        assert!(
+            body.starts_with(&format!("{BEGIN}\n**unsandboxed**: ")),
+            "{body}"
+        );
+        assert_eq!(body.matches("**unsandboxed**").count(), 1, "{body}");
+    }
+}
 
-    ### Tasks
+#[test]
+fn a_layout_that_makes_too_much_of_it_is_left_out() {
+    let template = Template::parse(&"{tasks}\n".repeat(1500)).unwrap();
+    let input = input();
+    assert_eq!(render(&input, Some(&template)), render(&input, None));
+}
 
-    | task | title | state | checks | lines |
-    |---|---|---|---|---:|
-    | `T001` | Add login | `1a2b3c4d5e` | passed | 42 |
-    | `2.1` | Ask \| somebody | blocked | – | – |
-
-    ### Waiting for a person
-
-    - `T002` Which key?: Which key?
-      - Needs: Which key?
-      - To go on: put the answer below its task, and run again
-
-    ### Verification
-
-    No check ran.
-
-    ### Run
-
-    - Engine claude, model opus
-    - Attempts 2, tokens 1020 (without 1 that did not say), cost $0.50
-    - To go on: `codelicious --spec specs/todo.md`
-    - To stop: put `status: draft` into the spec's front matter
-    <!-- codelicious:end -->
-    "#);
+#[test]
+fn a_layout_cannot_end_our_part() {
+    let template = Template::parse(&format!("a\n{END}\n{BEGIN}\nb {{what}}")).unwrap();
+    let (_, body) = render(&input(), Some(&template));
+    assert_eq!(
+        (body.matches(BEGIN).count(), body.matches(END).count()),
+        (1, 1),
+        "{body}"
+    );
 }
 
 const NASTY: &str = "@octocat Fixes #12 <!-- codelicious:end --> | </details>\n```\n/merge\n::set-output x\u{202e}\x1b[2J";
 
-#[test]
-fn nothing_hostile_gets_through() {
+fn nasty() -> BodyInput {
     let mut input = input();
     for field in [
         &mut input.title,
@@ -251,22 +366,62 @@ fn nothing_hostile_gets_through() {
     ] {
         *field = NASTY.to_owned();
     }
-    input.intro = Some(NASTY.to_owned());
+    input.intro = vec![NASTY.to_owned(), NASTY.to_owned()];
+    input.remote = Some(NASTY.to_owned());
     input.engines = vec![worker(NASTY, Some(NASTY))];
     input.spec_url = Some(format!("https://e.org/){NASTY}"));
     input.chunks = vec![BodyChunk {
         label: Some(NASTY.to_owned()),
         verdict: Some(NASTY.to_owned()),
-        ..chunk(NASTY, NASTY, ChunkState::Pending)
+        accepted_by: Some(NASTY.to_owned()),
+        ..chunk(NASTY, NASTY, committed("1a2b3c4d5e6f"))
     }];
     input.checks[0].name = NASTY.to_owned();
     input.checks[0].command = NASTY.to_owned();
+    input.checks[0].dir = NASTY.to_owned();
+    input.checks[0].verdict = NASTY.to_owned();
+    input.closes = vec![IssueRef {
+        repository: Some(NASTY.to_owned()),
+        number: 12,
+    }];
     input.depends_on = vec![BodyLink {
         text: NASTY.to_owned(),
         url: Some(NASTY.to_owned()),
     }];
+    input.previous = Some(BodyNeighbour {
+        branch: NASTY.to_owned(),
+        url: Some(NASTY.to_owned()),
+        ..neighbour(1, 3, PrState::Draft)
+    });
+    input.next = Some(BodyNeighbour {
+        branch: NASTY.to_owned(),
+        number: None,
+        ..neighbour(3, 3, PrState::Draft)
+    });
+    for list in [
+        &mut input.unverified,
+        &mut input.unknown,
+        &mut input.failed_before,
+    ] {
+        list.push(NASTY.to_owned());
+    }
+    input.oversized = vec![Oversized {
+        name: NASTY.to_owned(),
+        lines: 1,
+        most: 0,
+    }];
+    input.findings = Some(vec![Finding {
+        place: NASTY.to_owned(),
+        what: NASTY.to_owned(),
+    }]);
     input.questions = vec![question(NASTY)];
-    let (title, body) = render(&input);
+    input
+}
+
+#[test]
+fn nothing_hostile_gets_through() {
+    let (title, body) = render(&nasty(), None);
+    insta::assert_snapshot!("hostile", body);
     assert!(
         !title.contains("@octocat") && !title.contains("#12") && !title.contains('\n'),
         "{title}"
@@ -274,13 +429,14 @@ fn nothing_hostile_gets_through() {
     assert_eq!(body.matches("<!--").count(), 2, "only our markers: {body}");
     assert_eq!(body.matches(END).count(), 1);
     assert!(body.ends_with(END));
+    let outside = without_blocks(&body);
     assert!(
-        !body.contains("</details>") || code_only(&body, "</details>"),
+        !outside.contains("</details>") || code_only(&outside, "</details>"),
         "{body}"
     );
-    for line in body.lines() {
+    for line in outside.lines() {
         assert!(
-            !line.starts_with('/') && !line.starts_with("```\n") && !line.starts_with("::"),
+            !line.starts_with('/') && !line.starts_with("```") && !line.starts_with("::"),
             "{line}"
         );
     }
@@ -290,7 +446,7 @@ fn nothing_hostile_gets_through() {
             .any(|c| c != '\n' && crate::model::report::is_unsafe_char(c))
     );
     for reference in ["@octocat", "#12"] {
-        assert!(code_only(&body, reference), "{reference}: {body}");
+        assert!(code_only(&outside, reference), "{reference}: {body}");
     }
     let cells: Vec<usize> = body
         .lines()
@@ -298,6 +454,27 @@ fn nothing_hostile_gets_through() {
         .map(cells)
         .collect();
     assert!(cells.iter().all(|n| *n == 5), "{cells:?}: {body}");
+}
+
+/// A body without its code blocks (CommonMark 4.5).
+fn without_blocks(body: &str) -> String {
+    let mut fence = String::new();
+    let mut out = String::new();
+    for line in body.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        if fence.is_empty() && ticks.len() >= 3 && !line[ticks.len()..].contains('`') {
+            fence = ticks;
+        } else if !fence.is_empty() {
+            if ticks.len() >= fence.len() && line.trim_end() == ticks {
+                fence.clear();
+            }
+        } else {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    assert!(fence.is_empty(), "a block is left open: {body}");
+    out
 }
 
 /// True when every place of `needle` is inside a code span of its line.
@@ -349,7 +526,7 @@ fn cells(row: &str) -> usize {
 fn size_is_bounded() {
     for unit in ["&", "日本語", "@a ", "`", "<!--", "word "] {
         let long = unit.repeat(20_000);
-        let mut input = input();
+        let mut input = nasty();
         for field in [
             &mut input.title,
             &mut input.spec_path,
@@ -358,13 +535,20 @@ fn size_is_bounded() {
         ] {
             *field = long.clone();
         }
-        input.intro = Some(long.clone());
+        input.intro = vec![long.clone(); 9];
+        input.remote = Some(long.clone());
         input.engines = vec![worker(&long, Some(&long)); 40];
         input.chunks = (0..500)
-            .map(|i| chunk(&format!("T{i}"), &long, ChunkState::Pending))
+            .map(|i| stopped(&format!("T{i}"), &long, ChunkState::Pending))
             .collect();
         input.questions = (0..100).map(|_| question(&long)).collect();
-        input.checks = vec![input.checks[0].clone(); 500];
+        let check = BodyCheck {
+            name: long.clone(),
+            command: long.clone(),
+            dir: long.clone(),
+            verdict: long.clone(),
+        };
+        input.checks = vec![check; 500];
         input.depends_on = vec![
             BodyLink {
                 text: long.clone(),
@@ -372,15 +556,32 @@ fn size_is_bounded() {
             };
             200
         ];
-        let (title, body) = render(&input);
-        assert!(
-            title.chars().count() <= 255,
-            "{unit}: {}",
-            title.chars().count()
-        );
-        let size = body.chars().count();
-        assert!(size <= MAX_BODY, "{unit}: {size}");
-        assert!(body.contains(" more |") && body.ends_with(END), "{unit}");
+        for list in [
+            &mut input.unverified,
+            &mut input.unknown,
+            &mut input.failed_before,
+        ] {
+            *list = vec![long.clone(); 100];
+        }
+        input.unsandboxed = true;
+        input.oversized = vec![input.oversized[0].clone(); 300];
+        let finding = Finding {
+            place: long.clone(),
+            what: long.clone(),
+        };
+        input.findings = Some(vec![finding; 300]);
+        let template = Template::parse("{tasks}{what}{tasks}{questions}{run}{tasks}").unwrap();
+        for template in [None, Some(&template)] {
+            let (title, body) = render(&input, template);
+            assert!(
+                title.chars().count() <= 255,
+                "{unit}: {}",
+                title.chars().count()
+            );
+            let size = body.chars().count();
+            assert!(size <= MAX_BODY, "{unit}: {size}");
+            assert!(body.contains(" more |") && body.ends_with(END), "{unit}");
+        }
     }
 }
 

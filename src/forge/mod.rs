@@ -23,7 +23,6 @@ pub use local::LocalForge;
 
 use crate::config::Endpoint;
 use crate::core::retry::RetryPolicy;
-use crate::markdown as safe;
 use secrecy::SecretString;
 use std::time::Duration;
 

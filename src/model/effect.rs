@@ -195,9 +195,11 @@ pub enum EffectResult {
         tip: Oid,
         failure: PushFailure,
     },
+    /// `notes` is what the forge did otherwise than asked, as far as it was not said before.
     PrPut {
         part: u32,
         pr: Box<PrRecord>,
+        notes: Vec<String>,
     },
     PrFailed {
         part: u32,

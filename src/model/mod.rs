@@ -3,6 +3,7 @@
 //! Types here hold state and nothing else: no IO, no clocks, no decisions. Every other module
 //! speaks in these types, so this one imports none of them.
 
+pub mod body;
 pub mod chunk;
 pub mod effect;
 pub mod event;

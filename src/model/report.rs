@@ -4,6 +4,10 @@
 //! text. Shapes that go out as JSON carry `schema`, and only ever grow under one number. Texts are
 //! expected redacted and are neutralised where they are rendered.
 
+pub use super::body::{
+    BodyCheck, BodyChunk, BodyInput, BodyLink, BodyNeighbour, Coverage, Finding, IssueRef,
+    Oversized,
+};
 use super::chunk::{ChunkState, PlanWarning, SkippedBy};
 use super::effect::PushFailureKind;
 use super::exit::ExitCode;
@@ -390,72 +394,4 @@ pub struct PostmortemReport {
     pub log_path: String,
     /// The exact command to go on.
     pub next: String,
-}
-
-/// Everything a pull request's title and body are made of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BodyInput {
-    pub spec: SpecId,
-    pub spec_path: String,
-    /// Where the spec can be read, when the forge has such a page.
-    pub spec_url: Option<String>,
-    /// The spec's title.
-    pub title: String,
-    /// What it is, in the spec's own words.
-    pub intro: Option<String>,
-    /// Part of the series, from 1.
-    pub part: u32,
-    /// Chunks that this part holds, and all of the spec.
-    pub held: usize,
-    pub total: usize,
-    pub head: String,
-    pub base: String,
-    /// Chunks of this part, and the spec's stopped ones that belong to it.
-    pub chunks: Vec<BodyChunk>,
-    /// Specs that this one is built upon.
-    pub depends_on: Vec<BodyLink>,
-    pub previous: Option<BodyLink>,
-    pub next: Option<BodyLink>,
-    pub checks: Vec<BodyCheck>,
-    pub spent: Spent,
-    /// Who worked at the part's chunks.
-    pub engines: Vec<EngineSpent>,
-    pub unsandboxed: bool,
-    /// True when at least one commit was never checked.
-    pub unverified: bool,
-    /// Questions of blocked chunks.
-    pub questions: Vec<StoppedChunk>,
-}
-
-/// A row of the chunk table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyChunk {
-    pub id: ChunkId,
-    pub label: Option<String>,
-    pub title: String,
-    pub state: ChunkState,
-    /// The verdict's word; None before verification.
-    pub verdict: Option<String>,
-    /// Changed lines.
-    pub lines: u32,
-    /// Who accepted the work, where a person had to.
-    pub accepted_by: Option<String>,
-    /// The engine whose work was committed.
-    pub engine: Option<String>,
-}
-
-/// Something to point at: shown as a link where `url` is a web address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyLink {
-    pub text: String,
-    pub url: Option<String>,
-}
-
-/// A check's name and how it ended, over the chunks of the part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyCheck {
-    pub name: String,
-    pub command: String,
-    /// `passed`, `failed`, `failed before as well`, …
-    pub verdict: String,
 }

@@ -69,11 +69,11 @@ pub(super) fn read(
     (front, end)
 }
 
-type Rows<'a> = Vec<(usize, &'a str)>;
+pub(super) type Rows<'a> = Vec<(usize, &'a str)>;
 
 /// The lines between the rules with their numbers, and the offset behind the closing rule. None when
 /// there is no closing rule or when what stands between does not begin with a key.
-fn extent<'a>(text: &'a str, at: usize, lines: &Lines) -> Option<(Rows<'a>, usize)> {
+pub(super) fn extent<'a>(text: &'a str, at: usize, lines: &Lines) -> Option<(Rows<'a>, usize)> {
     let bytes = text.as_bytes();
     let mut number = lines.number(at);
     if text[at..line_end(bytes, at)].trim_end() != "---" {

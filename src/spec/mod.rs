@@ -19,6 +19,7 @@ mod hints;
 mod identity;
 mod label;
 mod parse;
+mod prose;
 mod reader;
 mod tasks;
 mod text;
@@ -30,6 +31,7 @@ pub use merge::{MergeConflict, merge_specs};
 pub use outline::{outline, section_text};
 pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
 pub use planned::{apply_plan, chunk_id, is_chunk_id, normal_title, note_unknown_marks, text_hash};
+pub use prose::{Intro, intro, said};
 pub use slug::assign_slugs;
 
 #[cfg(test)]

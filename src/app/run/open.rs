@@ -117,6 +117,7 @@ impl<'w> Session<'w> {
                 move |spec, chunk, kind| recorder(spec, chunk, kind)
             })),
             baseline: RefCell::new(None),
+            told: RefCell::default(),
             lock_guard: lock_guard(lock, Rc::clone(&recorder)),
             unsaved: RefCell::new(None),
         });
