@@ -5,7 +5,7 @@ use super::error::AppError;
 use super::run::{self, RunPlan};
 use super::world::World;
 use super::{engine, plan};
-use crate::config::{BuildRequest, Environment, PlanRequest, PlanShape, Platform, Settings};
+use crate::config::{BuildRequest, Environment, PlanRequest, PlanShape};
 use crate::model::ExitCode;
 
 pub fn run(
@@ -14,7 +14,6 @@ pub fn run(
     actions: Option<&Actions>,
 ) -> Result<ExitCode, AppError> {
     if request.dry_run {
-        no_issues(request)?;
         let as_plan = PlanRequest {
             path: request.path.clone(),
             specs: request.specs.clone(),
@@ -22,10 +21,9 @@ pub fn run(
             output: request.output,
             flags: request.flags.clone(),
         };
-        return plan::run(&as_plan, env, actions);
+        return plan::run_with(&as_plan, env, actions, &request.from_issues);
     }
     let world = World::open(&request.path, request.flags.clone(), env)?;
-    on_files_only(request, &world.settings)?;
     let chain = engine::chain(&world.settings, env, request.flags.skip_auth_check)?;
     if let Some(session) = &request.resume {
         can_resume(&chain, session)?;
@@ -38,46 +36,12 @@ pub fn run(
             left_out: chain.left_out,
             resume: request.resume.clone(),
             specs: request.specs.clone(),
-            from_issues: Vec::new(),
+            from_issues: request.from_issues.clone(),
             restart: request.restart,
             output: request.output,
             actions,
         },
     )
-}
-
-/// Refuses what needs a forge that this version does not open yet: nothing is paid for work that cannot be
-/// delivered where it was asked for.
-fn on_files_only(request: &BuildRequest, settings: &Settings) -> Result<(), AppError> {
-    no_issues(request)?;
-    let platform = &settings.pr.platform;
-    if let Platform::Forge(kind) = **platform {
-        let (at, name) = (&platform.origin, kind.title());
-        return Err(AppError::setup(
-            format!("{at}: {name} pull requests are not supported by this version yet"),
-            "use --platform local, which keeps pull requests as files",
-        ));
-    }
-    match &settings.sources.issues.value {
-        Some(_) => Err(AppError::setup(
-            format!(
-                "{}: issues are not read by this version yet",
-                settings.sources.issues.origin
-            ),
-            "take `sources.issues` out",
-        )),
-        None => Ok(()),
-    }
-}
-
-fn no_issues(request: &BuildRequest) -> Result<(), AppError> {
-    match request.from_issues.first() {
-        Some(_) => Err(AppError::setup(
-            "--from-issue is not supported by this version yet: issues are not read",
-            "write the issue's text into a spec below specs/",
-        )),
-        None => Ok(()),
-    }
 }
 
 /// Refuses a conversation that the first engine could not go on with.

@@ -11,6 +11,7 @@ mod events;
 mod forge;
 mod gc;
 mod init;
+mod issues;
 mod moves;
 mod plan;
 mod planning;

@@ -309,7 +309,7 @@ impl Desk {
             next: moves
                 .iter()
                 .any(goes_on)
-                .then(|| reports::command(&self.world, &named)),
+                .then(|| reports::command(&self.world, &named, &[])),
             moves,
         })
     }

@@ -2,23 +2,40 @@
 
 use super::actions::Actions;
 use super::error::AppError;
+use super::issues::{self, Issues};
 use super::world::{World, ui_options};
-use super::{engine, planning, reports};
-use crate::config::{Environment, Format, Output, PlanRequest, PlanShape, Verbosity};
+use super::{engine, forge, planning, reports};
+use crate::config::{Environment, Format, IssueRef, Output, PlanRequest, PlanShape, Verbosity};
 use crate::core::redact::Redactor;
 use crate::model::report::PlanReport;
 use crate::model::{ExitCode, Severity};
 use crate::ui;
 use std::io::Write;
+use std::sync::Arc;
 
 pub fn run(
     request: &PlanRequest,
     env: &Environment,
     actions: Option<&Actions>,
 ) -> Result<ExitCode, AppError> {
+    run_with(request, env, actions, &[])
+}
+
+/// The same with issues that somebody named: they are asked for, which changes nothing either.
+pub(super) fn run_with(
+    request: &PlanRequest,
+    env: &Environment,
+    actions: Option<&Actions>,
+    from_issues: &[IssueRef],
+) -> Result<ExitCode, AppError> {
     let world = World::open(&request.path, request.flags.clone(), env)?;
     let repo = world.repo(env)?;
-    let scope = world.scope(&repo, &request.specs, env)?;
+    let mut scope = world.scope(&repo, &request.specs, env)?;
+    if !from_issues.is_empty() {
+        let handed = ask(&world, env, from_issues)?;
+        scope.named.extend(handed.keys().cloned());
+        scope.handed = Arc::new(handed);
+    }
     let (mut found, ledgers) = world.look(&repo, &scope)?;
     let can_ask = engine::can_plan(&world.settings, env);
     let strategy = *world.settings.plan.strategy;
@@ -74,4 +91,15 @@ fn matrix(world: &World, env: &Environment, output: Output, report: &PlanReport)
     let _ = std::io::stderr()
         .lock()
         .write_all(redactor.redact(&text).as_bytes());
+}
+
+/// The issues, from the forge.
+fn ask(world: &World, env: &Environment, from_issues: &[IssueRef]) -> Result<Issues, AppError> {
+    let opened = forge::open(world, env)?;
+    let numbers = opened.issue_numbers(from_issues)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| AppError::setup(format!("cannot start: {e}"), ""))?;
+    runtime.block_on(issues::named(opened.forge.as_ref(), &numbers))
 }

@@ -247,14 +247,19 @@ pub fn unbuilt_upon(found: &Survey) -> Option<String> {
     ))
 }
 
-/// The command that goes on with these specs and the settings that were typed. What a run was told to forget
+/// The command that goes on with these specs and issues and the settings that were typed. What a run was told to forget
 /// is not forgotten again.
-pub fn command(world: &World, named: &[PathBuf]) -> String {
+pub fn command(world: &World, named: &[PathBuf], issues: &[u64]) -> String {
     let mut words = vec!["codelicious".to_owned()];
     words.extend(
         named
             .iter()
             .flat_map(|p| ["--spec".to_owned(), ui::shell_quote_path(p)]),
+    );
+    words.extend(
+        issues
+            .iter()
+            .flat_map(|n| ["--from-issue".to_owned(), n.to_string()]),
     );
     words.extend(world.flags.words().iter().map(|w| ui::shell_quote(w)));
     // `components` leaves out the `.` of a typed path.

@@ -16,7 +16,7 @@ use super::error::AppError;
 use super::reports;
 use super::survey::Scope;
 use super::world::{SystemRng, World, random_word};
-use crate::config::{Environment, Output, Restart};
+use crate::config::{Environment, IssueRef, Output, Restart};
 use crate::core::budget::{Charge, of_run};
 use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{counts, lane_exit, undelivered};
@@ -24,6 +24,7 @@ use crate::core::lane::{Halt, Lane};
 use crate::core::recover::Resume;
 use crate::core::roster::Roster;
 use crate::core::standing::standing;
+use crate::core::template::Template;
 use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, Stop, run_lane};
 use crate::model::{ChunkId, EventKind, ExitCode, PlanningSpent, RunId, Severity, SpecId};
@@ -35,6 +36,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Cycles in a row without a commit after which `--continuous` ends.
 const IDLE_CYCLES: u32 = 3;
@@ -48,7 +50,7 @@ pub struct RunPlan<'a> {
     pub resume: Option<String>,
     pub specs: Vec<PathBuf>,
     /// Issues that are built as specs.
-    pub from_issues: Vec<u64>,
+    pub from_issues: Vec<IssueRef>,
     pub restart: Restart,
     pub output: Output,
     /// Whom the end is told as well, in a step of GitHub Actions.
@@ -72,12 +74,15 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan<'_>) -> Result<ExitCo
     if let Some(point) = env.get(crate::config::env_names::CRASH) {
         crate::crash::arm(point).map_err(|why| AppError::setup(why, ""))?;
     }
+    // Who knows tokens is asked before there is a runtime.
+    let opened = super::forge::open(world, env)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| AppError::setup(format!("cannot start: {e}"), ""))?;
     let local = tokio::task::LocalSet::new();
-    let mut session = local.block_on(&runtime, async { Session::open(world, env, plan) })?;
+    let mut session =
+        local.block_on(&runtime, async { Session::open(world, env, plan, opened) })?;
     session.begin();
     let done = bug::caught(|| local.block_on(&runtime, session.cycles()));
     // What a panic left going on ends here, before anything is said about it.
@@ -113,6 +118,10 @@ struct Session<'w> {
     scope: Scope,
     specs: Vec<PathBuf>,
     from_issues: Vec<u64>,
+    /// What is to be said of the choice of the forge.
+    forge_notes: Vec<String>,
+    /// The repository's own layout of bodies, as it stands at the base.
+    template: Option<Arc<Template>>,
     /// Nothing was looked at in this run yet: what is wrong ends it before anything is paid.
     is_first_look: bool,
     restart: Restart,
@@ -142,6 +151,9 @@ struct Cycle {
 
 impl<'w> Session<'w> {
     fn begin(&self) {
+        for note in &self.forge_notes {
+            self.warn(note.clone());
+        }
         for out in &self.left_out {
             self.say(EventKind::Warning {
                 message: format!(

@@ -5,8 +5,11 @@
 
 mod address;
 mod alias;
+mod open;
 mod token;
 mod variables;
+
+pub use open::{Opened, open};
 
 use crate::app::error::AppError;
 use crate::app::reports;

@@ -53,6 +53,7 @@ impl Session<'_> {
             },
             pr: PrPolicy {
                 max_open: self.max_open(),
+                template: self.template.clone(),
                 ..policy.pr
             },
             ..policy

@@ -10,6 +10,7 @@ use crate::core::decide::is_over;
 use crate::core::lane::Lane;
 use crate::core::moves::Carrier;
 use crate::core::recover::{LaneFacts, Recovered};
+use crate::core::template::Template;
 use crate::crash::{self, Point};
 use crate::driver::remember_seen;
 use crate::git::{CaughtUp, Repo, fetch, resolve_base};
@@ -86,6 +87,7 @@ impl Session<'_> {
             let again = move |repo: &mut Repo| survey(repo, &base, &scope, &all);
             found = self.shells.git.call(again).await?;
         }
+        self.template = self.template_at(&found.base.commit).await?;
         self.shells.redactor.redact_plan(&mut found.plan);
         self.heed_closed_issues(&mut found, &ledgers).await;
         self.ask_forge(&mut found, &ledgers).await;
@@ -94,6 +96,30 @@ impl Session<'_> {
         self.restart.fresh = false;
         let base = found.base.clone();
         Ok((found, ledgers, base))
+    }
+
+    /// The repository's own layout of bodies. What the base has counts: nobody's uncommitted edit is published.
+    async fn template_at(&self, base: &Oid) -> Result<Option<Arc<Template>>, AppError> {
+        let setting = &self.world.settings.pr.template;
+        let Some(path) = setting.value.clone() else {
+            return Ok(None);
+        };
+        let wrong = |why: &str, remedy: &str| {
+            AppError::setup(format!("{}: {path}: {why}", setting.origin), remedy)
+        };
+        let (at, file) = (base.clone(), path.clone());
+        let read = self.shells.git.call(move |repo| repo.read_file(&at, &file));
+        let Some(bytes) = read.await? else {
+            return Err(wrong(
+                "there is no such file at the base",
+                "commit the template and push it, or correct `[pr] template`",
+            ));
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| wrong("it is not UTF-8", "save the template as UTF-8"))?;
+        let template = Template::parse(&text)
+            .map_err(|e| wrong(&e.to_string(), "correct the template and commit it"))?;
+        Ok(Some(Arc::new(template)))
     }
 
     fn load_ledgers(&self) -> Result<BTreeMap<SpecId, Ledger>, AppError> {

@@ -3,6 +3,7 @@
 use super::{Recorder, RunPlan, Session};
 use crate::app::engine::{self, Chosen};
 use crate::app::error::AppError;
+use crate::app::forge::Opened;
 use crate::app::survey::Scope;
 use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
 use crate::config::{Environment, Format, Verbosity};
@@ -10,7 +11,6 @@ use crate::core::budget::Charge;
 use crate::core::redact::Redactor;
 use crate::crash::{self, Point};
 use crate::driver::{Control, EngineSetup, LaneSettings, Shells};
-use crate::forge::local::LocalForge;
 use crate::fsx::lock::RunLock;
 use crate::git::{CommandSettings, Worker};
 use crate::ledger::{EventLog, Mailbox, Store};
@@ -30,7 +30,9 @@ impl<'w> Session<'w> {
         world: &'w World,
         env: &'w Environment,
         plan: RunPlan<'w>,
+        opened: Opened,
     ) -> Result<Self, AppError> {
+        let from_issues = opened.issue_numbers(&plan.from_issues)?;
         let clock = SystemClock;
         let run = new_run_id(&clock, &SystemRng);
         let settings = &world.settings;
@@ -40,6 +42,7 @@ impl<'w> Session<'w> {
 
         let mut secrets = env.secrets(settings);
         secrets.extend(plan.engines.iter().filter_map(|e| e.secret.clone()));
+        secrets.extend(opened.token);
         let redactor = Arc::new(Redactor::new(secrets));
         let level = if plan.output.verbosity >= Verbosity::Debug {
             tracing::Level::TRACE
@@ -105,7 +108,7 @@ impl<'w> Session<'w> {
             store,
             mailbox: Mailbox::open(&dir),
             engines: chain.collect(),
-            forge: Box::new(LocalForge::new(&world.info.root)),
+            forge: opened.forge,
             verifier: verifier(world, &lane_settings.env)?,
             clock: Box::new(SystemClock),
             redactor,
@@ -142,7 +145,9 @@ impl<'w> Session<'w> {
             actions: plan.actions,
             scope: Scope::default(),
             specs: plan.specs,
-            from_issues: plan.from_issues,
+            from_issues,
+            forge_notes: opened.notes,
+            template: None,
             is_first_look: true,
             restart: plan.restart,
             again_for_moves: false,

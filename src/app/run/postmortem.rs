@@ -48,7 +48,7 @@ impl Session<'_> {
                 .collect(),
             log_tail: crate::ledger::log::tail(&self.log, LOG_TAIL).unwrap_or_default(),
             log_path: self.log.display().to_string(),
-            next: reports::command(self.world, &self.specs),
+            next: reports::command(self.world, &self.specs, &self.from_issues),
         };
         let stamp = now.format("%Y%m%dT%H%M%SZ").to_string();
         let path = free_page(&self.world.dir(), &stamp);
@@ -228,7 +228,8 @@ mod tests {
             actions: None,
         };
         let local = tokio::task::LocalSet::new();
-        let opened = local.block_on(&runtime, async { Session::open(&world, &env, plan) });
+        let forge = crate::app::forge::open(&world, &env).unwrap();
+        let opened = local.block_on(&runtime, async { Session::open(&world, &env, plan, forge) });
         let mut session = opened.unwrap();
         let done = bug::caught(|| -> Result<Cycle, _> { panic!("lost hunter22hunter22") });
         let error = session.end(done).unwrap_err();
