@@ -43,7 +43,8 @@ pub(super) fn run_with(
         .plan
         .warnings
         .extend(planning::notes(&found, strategy, can_ask));
-    let report = reports::plan(&world, &found, &ledgers, &request.specs)?;
+    let issues: Vec<u64> = scope.handed.values().map(|h| h.issue.number).collect();
+    let report = reports::plan(&world, &found, &ledgers, &request.specs, &issues)?;
     match (request.shape, request.output.format) {
         (PlanShape::GithubMatrix, _) => matrix(&world, env, request.output, &report),
         (PlanShape::Report, Format::Json) => world.print(env, &ui::plan::json(&report)),

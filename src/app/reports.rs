@@ -178,6 +178,7 @@ pub fn plan(
     found: &Survey,
     ledgers: &BTreeMap<SpecId, Ledger>,
     named: &[PathBuf],
+    issues: &[u64],
 ) -> Result<PlanReport, AppError> {
     let most = usize::try_from(*world.settings.pr.max_commits).unwrap_or(usize::MAX);
     let policy = policy(world, RunId::new("none"), None);
@@ -216,7 +217,7 @@ pub fn plan(
         }
         facts.insert(plan.id.clone(), known);
     }
-    let next = (open > 0).then(|| command(world, named));
+    let next = (open > 0).then(|| command(world, named, issues));
     let mut report = ui::plan::report(&found.plan, Some(found.base.clone()), &facts, next);
     report.warnings.extend(warnings);
     report
@@ -313,7 +314,7 @@ pub fn status(
             unverified: summary.unverified,
         });
     }
-    let next = (exit != ExitCode::Done && !running).then(|| command(world, &[]));
+    let next = (exit != ExitCode::Done && !running).then(|| command(world, &[], &[]));
     Ok(StatusReport {
         schema: REPORT_SCHEMA,
         lock,

@@ -7,6 +7,9 @@
     reason = "tests start programs and read the environment themselves, and a panic is how they fail"
 )]
 
+// The contract of forges is the library's own and names its rooms.
+use codelicious::{model, ports};
+
 mod action;
 mod agents;
 mod architecture;
@@ -20,6 +23,9 @@ mod fake_forge;
 mod file_names;
 mod flags;
 mod flows;
+#[path = "../../src/forge/contract.rs"]
+mod forge_contract;
+mod forges;
 mod gc;
 mod git_cases;
 mod laws;

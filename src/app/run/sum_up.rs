@@ -71,7 +71,8 @@ impl Session<'_> {
             spent,
             millis: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             postmortem,
-            next: (exit != ExitCode::Done).then(|| reports::command(self.world, &self.specs, &self.from_issues)),
+            next: (exit != ExitCode::Done)
+                .then(|| reports::command(self.world, &self.specs, &self.from_issues)),
         }
     }
 
