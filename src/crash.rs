@@ -95,6 +95,7 @@ points! {
     SealStaged   "seal.staged"     Disk   "work and mark are staged for the git command"
     SealRan      "seal.ran"        Step   "the git command made the commit; nobody read it"
     ForgeFound   "forge.found"     Step   "the forge was asked for the pull request; nothing was written"
+    ForgeDid     "forge.did"       Moment "the forge did what it was asked to; nobody took its answer in"
 }
 
 /// Where around an effect.

@@ -83,8 +83,9 @@ impl FakeForge {
             ("CODELICIOUS_FORGE_API", format!("{}{api}", self.url)),
             ("CODELICIOUS_FORGE_TOKEN_ENV", "THE_TOKEN".to_owned()),
             ("THE_TOKEN", "dummy-token".to_owned()),
-            // What has to be tried again is, without tests waiting for it.
-            ("CODELICIOUS_RETRY_BASE_S", "0".to_owned()),
+            // What has to be tried again is soon tried again.
+            ("CODELICIOUS_RETRY_BASE_S", "1".to_owned()),
+            ("CODELICIOUS_RETRY_MAX_PAUSE_S", "1".to_owned()),
         ]
     }
 

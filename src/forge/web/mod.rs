@@ -27,6 +27,7 @@ use super::Hosted;
 use crate::config::Endpoint;
 use crate::core::redact::Redactor;
 use crate::core::retry::{Decision, RetryPolicy, again, fraction};
+use crate::crash::{self, Point};
 pub(super) use crate::net::Method;
 use crate::net::{Answer, Client, Header, Headers, NetError, Target};
 use crate::ports::{Clock, ForgeError, ForgeErrorKind, Rng};
@@ -357,8 +358,13 @@ impl Web {
                 200..=299 => {
                     if ask.method == Method::Get {
                         self.cache.keep(&url, &raw.headers, &raw.body);
+                        return Ok(raw);
                     }
-                    return Ok(raw);
+                    let place = crash_name(ask);
+                    return match crash::named(Point::ForgeDid, &place) {
+                        Ok(()) => Ok(raw),
+                        Err(e) => Err(self.protocol(ask, &e.to_string())),
+                    };
                 }
                 304 => match kept {
                     Some(kept) => {
@@ -457,6 +463,13 @@ async fn whole(answer: &mut Answer, stall: Duration) -> Result<Vec<u8>, NetError
         body.extend_from_slice(piece.as_ref());
     }
     Ok(body)
+}
+
+/// What a write is called among the places at which a run may die: `post-pulls`, `patch-pulls`.
+fn crash_name(ask: &Ask<'_>) -> String {
+    let is_word = |s: &&str| !s.is_empty() && !s.bytes().any(|b| b.is_ascii_digit());
+    let word = ask.what.rsplit('/').find(is_word).unwrap_or_default();
+    format!("{}-{word}", ask.method.word().to_ascii_lowercase())
 }
 
 #[cfg(test)]

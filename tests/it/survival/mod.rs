@@ -9,6 +9,7 @@ mod page;
 mod stories;
 mod storm;
 
+use crate::fake_forge::FakeForge;
 use crate::support::{Ended, Repo, program};
 use codelicious::crash::{Kind, Point};
 use outcome::{builds, check_clean, outcome};
@@ -25,14 +26,49 @@ const KILLED: i32 = 137;
 struct Story {
     name: &'static str,
     repo: Repo,
+    /// The forge that its pull requests go to; None for files.
+    forge: Option<&'static str>,
     phases: Vec<Phase>,
     /// What must hold at the end beside what is compared.
-    check: fn(&Repo),
+    check: fn(&Scene),
+}
+
+/// A repository of its own for one telling of a story, with the forge in front of its origin.
+struct Scene {
+    repo: Repo,
+    forge: Option<FakeForge>,
+}
+
+impl Scene {
+    fn of(story: &Story) -> Self {
+        let repo = story.repo.copy();
+        let forge = story.forge.map(|dialect| {
+            let forge = FakeForge::start(&repo, dialect);
+            stories::furnish(&forge);
+            forge
+        });
+        Self { repo, forge }
+    }
+
+    fn run(&self, args: &[&str], more: &[(&str, &str)]) -> Ended {
+        match &self.forge {
+            Some(forge) => forge.run_with(&self.repo, args, more),
+            None => self.repo.run_with(args, more),
+        }
+    }
+}
+
+impl std::ops::Deref for Scene {
+    type Target = Repo;
+
+    fn deref(&self) -> &Repo {
+        &self.repo
+    }
 }
 
 /// One run, and what happens before it.
 struct Phase {
-    before: fn(&Repo),
+    before: fn(&Scene),
     args: &'static [&'static str],
     exit: i32,
     /// How it may end as well when it is done again.
@@ -44,13 +80,13 @@ struct Phase {
 const BUILD: &[&str] = &["--engine", "claude"];
 
 impl Phase {
-    fn armed(&self, repo: &Repo, crash: &str) -> Ended {
-        repo.run_with(self.args, &[("CODELICIOUS_CRASH", crash)])
+    fn armed(&self, scene: &Scene, crash: &str) -> Ended {
+        scene.run(self.args, &[("CODELICIOUS_CRASH", crash)])
     }
 
     #[track_caller]
-    fn run(&self, repo: &Repo, is_again: bool) -> Ended {
-        let ended = repo.run(self.args);
+    fn run(&self, scene: &Scene, is_again: bool) -> Ended {
+        let ended = scene.run(self.args, &[]);
         if is_again && self.again.contains(&ended.code) {
             return ended;
         }
@@ -77,6 +113,14 @@ impl Strike {
     }
 }
 
+/// How much is tried at a place.
+#[derive(Clone, Copy)]
+enum Force {
+    None,
+    OneKill,
+    Full,
+}
+
 /// Places by phase, with the numbers of chunks that a run had begun when it came by.
 type Places = BTreeMap<(usize, String), BTreeSet<u32>>;
 
@@ -91,7 +135,7 @@ struct Straight {
 
 impl Straight {
     fn new(story: Story) -> Self {
-        let repo = story.repo.copy();
+        let repo = Scene::of(&story);
         let mut places = Places::new();
         for (n, phase) in story.phases.iter().enumerate() {
             (phase.before)(&repo);
@@ -110,7 +154,7 @@ impl Straight {
         check_clean(&repo);
         (story.check)(&repo);
         Self {
-            outcome: outcome(&repo),
+            outcome: outcome(&repo, repo.forge.as_ref()),
             builds: builds(&repo),
             story,
             places,
@@ -137,15 +181,15 @@ impl Straight {
             chosen.sort_unstable();
             chosen.dedup();
             let middle = chosen[chosen.len() / 2];
-            let is_known = known.contains(place.as_str());
+            let force = self.force(known, *phase, place);
             for chunks in chosen {
                 for action in ["kill", "error", "full"] {
                     for times in [1, 2] {
-                        let is_wanted = if is_known {
-                            let is_plain = self.story.phases[*phase].is_plain;
-                            !is_plain && action == "kill" && times == 1 && chunks == middle
-                        } else {
-                            is_possible(action, place) && (times == 1 || chunks == middle)
+                        let is_middle = chunks == middle;
+                        let is_wanted = match force {
+                            Force::None => false,
+                            Force::OneKill => action == "kill" && times == 1 && is_middle,
+                            Force::Full => is_possible(action, place) && (times == 1 || is_middle),
                         };
                         if is_wanted {
                             strikes.insert(Strike {
@@ -164,9 +208,23 @@ impl Straight {
         strikes.into_iter().collect()
     }
 
+    /// What is tried at a place, given the places that earlier stories come by.
+    fn force(&self, known: &BTreeSet<&str>, phase: usize, place: &str) -> Force {
+        let mut effects = ["put_pr.", "comment.", "forge."].iter();
+        match self.story.forge {
+            None if !known.contains(place) => Force::Full,
+            None if self.story.phases[phase].is_plain => Force::None,
+            None => Force::OneKill,
+            // What goes over the network is struck wherever it is met; forges differ in what they are asked.
+            Some(_) if !effects.any(|effect| place.starts_with(effect)) => Force::None,
+            Some(stories::FIRST_FORGE) => Force::Full,
+            Some(_) => Force::OneKill,
+        }
+    }
+
     /// Strikes, goes on, and compares.
     fn try_out(&self, strike: &Strike, page: &Page) {
-        let repo = self.story.repo.copy();
+        let repo = Scene::of(&self.story);
         let mut struck = 0;
         let mut last = String::new();
         for (n, phase) in self.story.phases.iter().enumerate() {
@@ -184,7 +242,7 @@ impl Straight {
         check_kept(&repo, strike);
         check_clean(&repo);
         (self.story.check)(&repo);
-        let now = outcome(&repo);
+        let now = outcome(&repo, repo.forge.as_ref());
         assert!(
             now == self.outcome,
             "it came to another end:\n{}\n--- stderr\n{last}",
@@ -405,7 +463,7 @@ fn effects() -> Vec<String> {
 fn a_bug_ends_like_any_other_stop_and_the_next_run_goes_on() {
     let straight = Straight::new(stories::six_chunks());
     for place in ["run_engine.after_intent#3", "objects.made#3"] {
-        let repo = straight.story.repo.copy();
+        let repo = Scene::of(&straight.story);
         let before = repo.users_things();
         let phase = &straight.story.phases[0];
         let ended = phase.armed(&repo, &format!("panic@{place}")).expect(70);
@@ -415,7 +473,7 @@ fn a_bug_ends_like_any_other_stop_and_the_next_run_goes_on() {
         assert_eq!(repo.users_things(), before);
         phase.run(&repo, true);
         check_clean(&repo);
-        let now = outcome(&repo);
+        let now = outcome(&repo, None);
         assert!(
             now == straight.outcome,
             "{place}: {}",

@@ -1,5 +1,6 @@
 //! How things stand when all is done, as one comparable text, and what must never be left.
 
+use crate::fake_forge::FakeForge;
 use crate::support::Repo;
 use codelicious::fsx::lock;
 use codelicious::ledger::codec;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Everything that must not depend on what happened on the way: branches here and on the remote, their commits
 /// with messages and changes, pull requests, the ledger, the user's things. Ids, times, attempts and cost aside.
 #[track_caller]
-pub fn outcome(repo: &Repo) -> String {
+pub fn outcome(repo: &Repo, forge: Option<&FakeForge>) -> String {
     let trees = |dir: &Path| {
         let refs = repo.git_in(
             dir,
@@ -49,10 +50,49 @@ pub fn outcome(repo: &Repo) -> String {
         "== here\n{}\n== remote\n{}\n== commits\n{last}\n== pull requests\n{}\n== ledger\n{}\n== the user's\n{}\n",
         trees(&repo.root),
         trees(&repo.origin),
-        pull_requests(repo),
+        pull_requests(repo) + &forge.map(|f| at_forge(repo, f)).unwrap_or_default(),
         ledger(repo),
         repo.users_things()
     )
+}
+
+/// What stands at the forge, and how often it was made to do something.
+fn at_forge(repo: &Repo, forge: &FakeForge) -> String {
+    let world = forge.world();
+    let mut out = String::new();
+    for pull in forge.pulls() {
+        let facts = [
+            "number",
+            "head",
+            "base",
+            "title",
+            "draft",
+            "state",
+            "labels",
+            "requested",
+        ];
+        for fact in facts {
+            out.push_str(&format!("{fact} {}\n", pull[fact]));
+        }
+        out.push_str(&told(repo, forge, &pull["body"]));
+    }
+    for comment in world["comments"].as_array().expect("a list") {
+        out.push_str(&told(repo, forge, &comment["body"]));
+    }
+    out
+}
+
+/// A text without addresses and without what a crash may change.
+fn told(repo: &Repo, forge: &FakeForge, text: &Value) -> String {
+    let text = text.as_str().expect("text").replace(&forge.url, "<forge>");
+    let text = repo.normalise(&text);
+    let lines = text.lines().filter(|l| !says_cost(l));
+    lines.map(|l| format!("{l}\n")).collect()
+}
+
+/// Attempts and cost are what a crash may change.
+fn says_cost(line: &str) -> bool {
+    line.trim_start_matches("- ").starts_with("Attempts ")
 }
 
 fn pull_requests(repo: &Repo) -> String {
@@ -67,8 +107,7 @@ fn pull_requests(repo: &Repo) -> String {
             file.file_name().expect("a name").display()
         ));
         for line in repo.normalise(&text).lines() {
-            // Attempts and cost are what a crash may change.
-            if !line.starts_with("- Attempts ") {
+            if !says_cost(line) {
                 out.push_str(line);
                 out.push('\n');
             }

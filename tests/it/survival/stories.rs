@@ -1,6 +1,7 @@
 //! What is built while things go wrong.
 
-use super::{BUILD, Phase, Story};
+use super::{BUILD, Phase, Scene, Story};
+use crate::fake_forge::FakeForge;
 use crate::reconcile::{How, merge};
 use crate::support::{Repo, spec_of};
 use serde_json::{Value, json};
@@ -13,10 +14,16 @@ pub fn all() -> Vec<Story> {
         new_ledgers(),
         people(),
         prose(),
+        forge(FIRST_FORGE),
+        forge("gitlab"),
+        forge("gitea"),
     ]
 }
 
-fn nothing(_: &Repo) {}
+/// The forge at which everything is tried.
+pub const FIRST_FORGE: &str = "github";
+
+fn nothing(_: &Scene) {}
 
 fn work() -> Value {
     json!({"write": {"path": "work/{chunk}.txt", "text": "{title}"}})
@@ -50,6 +57,7 @@ pub fn six_chunks() -> Story {
     Story {
         name: "six chunks",
         repo,
+        forge: None,
         phases: vec![Phase {
             before: nothing,
             args: BUILD,
@@ -62,7 +70,7 @@ pub fn six_chunks() -> Story {
 }
 
 /// Each commit has exactly the file and the tick of its chunk.
-fn each_commit_holds_its_own(repo: &Repo) {
+fn each_commit_holds_its_own(repo: &Scene) {
     let last = repo.git(&["rev-parse", "refs/codelicious/lanes/specs-work"]);
     for n in 1..=6 {
         let rev = format!("{last}~{}", 6 - n);
@@ -95,6 +103,7 @@ fn new_ledgers() -> Story {
     Story {
         name: "new ledgers",
         repo,
+        forge: None,
         phases: vec![
             phase(BUILD, true),
             phase(&["--engine", "claude", "--reset-ledger"], false),
@@ -116,6 +125,7 @@ fn hooks_and_failures() -> Story {
     Story {
         name: "hooks and failures",
         repo,
+        forge: None,
         phases: vec![
             Phase {
                 before: |repo| {
@@ -175,6 +185,7 @@ fn prose() -> Story {
     Story {
         name: "prose",
         repo,
+        forge: None,
         phases: vec![Phase {
             before: nothing,
             args: &[
@@ -221,8 +232,9 @@ fn people() -> Story {
     Story {
         name: "people",
         repo,
+        forge: None,
         phases: vec![
-            phase(nothing as fn(&Repo), BUILD, 3),
+            phase(nothing as fn(&Scene), BUILD, 3),
             Phase {
                 // Said already, if the first time got that far.
                 again: &[2],
@@ -244,5 +256,55 @@ fn people() -> Story {
             let kept = repo.git(&["for-each-ref", "--format=%(refname)", refs]);
             assert_eq!(kept.lines().count(), 1, "the lane as it was: {kept}");
         },
+    }
+}
+
+/// What stands at a forge before anybody builds: an issue.
+pub fn furnish(forge: &FakeForge) {
+    let issue = json!({
+        "title": "A bell", "author": "grace",
+        "body": "It rings.\n\n- [ ] T001 Cast it\n- [ ] T002 Hang it\n- [ ] T003 Ring it\n",
+    });
+    assert_eq!(forge.control("issue", &issue)["number"], 1);
+}
+
+/// An issue becomes two pull requests with a label and a reviewer, and a comment; the first is merged.
+fn forge(dialect: &'static str) -> Story {
+    let repo = Repo::new();
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\nlabels = [\"codelicious\"]\nreviewers = [\"ada\"]\n",
+    );
+    repo.git(&["commit", "-qam", "Configure"]);
+    repo.git(&["push", "-q"]);
+    let phase = |before, args| Phase {
+        before,
+        args,
+        exit: 0,
+        again: &[],
+        is_plain: true,
+    };
+    let args = &["--engine", "claude", "--from-issue", "1"];
+    Story {
+        name: dialect,
+        repo,
+        forge: Some(dialect),
+        phases: vec![phase(nothing as fn(&Scene), args), phase(merge_first, args)],
+        check: |scene| {
+            let forge = scene.forge.as_ref().expect("it has one");
+            assert_eq!(forge.times("pr_created"), 2, "{:#}", forge.world());
+            assert_eq!(forge.times("comment_created"), 1, "{:#}", forge.world());
+            assert_eq!(forge.times("review_requested"), 2, "{:#}", forge.world());
+        },
+    }
+}
+
+/// Somebody merges the first pull request, unless they did already.
+fn merge_first(scene: &Scene) {
+    let forge = scene.forge.as_ref().expect("it has one");
+    let pulls = forge.pulls();
+    if pulls[0]["state"] == "open" {
+        let with = json!({"number": pulls[0]["number"], "how": "squash", "delete_branch": true});
+        forge.control("merge", &with);
     }
 }

@@ -45,7 +45,7 @@ fn weather(straight: &Straight, rng: &mut StdRng, longest: Duration, kills: &Ato
     };
     let ended = ended.expect(0);
     check_clean(&repo);
-    let now = outcome(&repo);
+    let now = outcome(&repo, None);
     assert!(
         now == straight.outcome,
         "it came to another end after {killed} kills:\n{}\n--- stderr\n{}",
