@@ -2,6 +2,7 @@
 //! only they can do or meet.
 
 mod checks;
+mod fake;
 mod faults;
 mod fields;
 mod git;

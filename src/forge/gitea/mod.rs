@@ -41,8 +41,11 @@ const DIALECT: Dialect = Dialect {
 /// Entries of a page; servers that were not told otherwise give no more (`MAX_RESPONSE_ITEMS`).
 const LIMIT: u32 = 50;
 
-/// Pages of pull requests that are looked through for a head. What is further back is history that nobody builds upon.
-const MOST_PAGES: usize = 100;
+/// Pages of open pull requests that are looked through for a head.
+const OPEN_PAGES: usize = 100;
+
+/// Pages of those that are over: what a thousand came after is history that nobody builds upon.
+const CLOSED_PAGES: usize = 20;
 
 /// A repository on a Gitea or Forgejo.
 pub struct Gitea {
@@ -75,16 +78,16 @@ impl Gitea {
 
     /// The pull request from a branch of this very repository: an open one, else the latest.
     async fn locate(&self, head: &str) -> Result<Option<Pull>, Failure> {
-        match self.first("open", head).await? {
+        match self.first("open", OPEN_PAGES, head).await? {
             Some(found) => Ok(Some(found)),
-            None => self.first("closed", head).await,
+            None => self.first("closed", CLOSED_PAGES, head).await,
         }
     }
 
     /// The latest pull request of a state from a branch; lists begin with what was made last.
-    async fn first(&self, state: &str, head: &str) -> Result<Option<Pull>, Failure> {
+    async fn first(&self, state: &str, pages: usize, head: &str) -> Result<Option<Pull>, Failure> {
         let mut seen = 0;
-        for page in 1..=MOST_PAGES {
+        for page in 1..=pages {
             let route = self
                 .route(["pulls"])
                 .query("state", state)

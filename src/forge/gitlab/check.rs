@@ -39,7 +39,7 @@ impl Gitlab {
         let project = match (project, token_error) {
             (Ok(project), None) => project,
             (Ok(project), Some(_)) => {
-                let note = "the token belongs to no user that GitLab tells: a job's token reads, and may not be allowed to open merge requests";
+                let note = "GitLab does not tell whose token it is";
                 check.notes.push(note.to_owned());
                 project
             }

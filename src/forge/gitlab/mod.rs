@@ -29,9 +29,11 @@ const DRAFT: DraftWords = DraftWords {
     known: &["draft:", "[draft]", "(draft)"],
 };
 
+/// Personal, project and group tokens may be sent as OAuth's are, and OAuth's, which `glab` keeps, only so
+/// (<https://docs.gitlab.com/api/rest/authentication/>).
 const DIALECT: Dialect = Dialect {
     name: "GitLab",
-    auth: Auth::PrivateToken,
+    auth: Auth::Bearer,
     headers: &[("accept", "application/json")],
 };
 
@@ -227,7 +229,7 @@ impl Gitlab {
         }
         let name = match self.web.get::<User>(Route::new(["user"])).await {
             Ok(user) => user.username,
-            // A job's token belongs to nobody, and that is no reason to give up.
+            // Whose it is, is not told of every token, and that is no reason to give up.
             Err(failure) if matches!(failure.status, Some(401 | 403 | 404)) => String::new(),
             Err(failure) => return Err(failure),
         };

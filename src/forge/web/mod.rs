@@ -54,8 +54,6 @@ pub(super) enum Auth {
     Bearer,
     /// `Authorization: token …`
     Token,
-    /// `PRIVATE-TOKEN: …`
-    PrivateToken,
 }
 
 impl Auth {
@@ -63,7 +61,6 @@ impl Auth {
         match self {
             Self::Bearer => Header::Secret("authorization", "Bearer ", token),
             Self::Token => Header::Secret("authorization", "token ", token),
-            Self::PrivateToken => Header::Secret("private-token", "", token),
         }
     }
 }

@@ -178,7 +178,6 @@ fn tokens_stand_where_the_forge_looks_for_them() {
     for (auth, line) in [
         (Auth::Bearer, "authorization: bearer secret-of-the-test\r\n"),
         (Auth::Token, "authorization: token secret-of-the-test\r\n"),
-        (Auth::PrivateToken, "private-token: secret-of-the-test\r\n"),
     ] {
         let server = Server::new(|_| vec![thing(1)]);
         let dialect = Dialect { auth, ..DIALECT };

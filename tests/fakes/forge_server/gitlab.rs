@@ -54,10 +54,7 @@ fn message(status: u16, text: &str) -> Reply {
 /// The token, where it may make this request.
 fn allowed(call: &Call) -> Result<Token, Reply> {
     let token = match &call.auth {
-        Auth::Known {
-            form: Form::PrivateToken | Form::Bearer | Form::JobToken,
-            token,
-        } => token,
+        Auth::Known { form, token } if takes(*form, &token.kind) => token,
         Auth::Expired { .. } => {
             return Err(Reply::json(
                 401,
@@ -81,6 +78,16 @@ fn allowed(call: &Call) -> Result<Token, Reply> {
             403,
             json!({"error": "insufficient_scope", "error_description": "The request requires higher privileges than provided by the access token.", "scope": scope.join(" ")}),
         )),
+    }
+}
+
+/// Which tokens may be sent how (<https://docs.gitlab.com/api/rest/authentication/>).
+fn takes(form: Form, kind: &str) -> bool {
+    match form {
+        Form::Bearer => kind != "job",
+        Form::PrivateToken => kind == "personal",
+        Form::JobToken => kind == "job",
+        Form::Token | Form::Basic => false,
     }
 }
 

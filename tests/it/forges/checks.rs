@@ -179,15 +179,8 @@ fn each_thing_that_stops_a_run_is_named_with_what_to_do() {
 fn what_stops_nothing_is_a_note() {
     let plain = |_: &mut Wanted| {};
     type Change = fn(&mut Wanted);
-    let job = json!([{"value": "dummy-token", "kind": "job"}]);
     let oauth = json!([{"value": "dummy-token", "kind": "app"}]);
     let cases: Vec<(Value, Change, &str, &str)> = vec![
-        (
-            json!({"tokens": job}),
-            plain,
-            "belongs to no user",
-            "gitlab",
-        ),
         (
             json!({"tokens": oauth}),
             plain,
@@ -251,5 +244,26 @@ fn a_forge_that_is_down_is_an_error_and_no_problem() {
         hub.server.rules(&json!([{"status": 503}]));
         let error = now(hub.forge.check(&wanted())).unwrap_err();
         assert!(error.is_transient(), "{dialect}: {error:?}");
+    }
+}
+
+#[test]
+fn a_token_that_does_not_tell_whose_it_is() {
+    let forbidden =
+        json!([{"path_end": "/user", "status": 403, "body": {"message": "403 Forbidden"}}]);
+    for (dialect, note) in [("gitlab", "whose token"), ("gitea", "scopes")] {
+        let hub = Hub::new(dialect);
+        hub.server.rules(&forbidden);
+        let check = look(&hub, &wanted());
+        assert_eq!(
+            (check.problems.as_slice(), check.user),
+            (&[][..], None),
+            "{dialect}"
+        );
+        assert!(
+            check.notes.join("\n").contains(note),
+            "{dialect}: {:?}",
+            check.notes
+        );
     }
 }

@@ -347,7 +347,7 @@ fn gitlab_is_sent_what_it_documents() {
     let log = hub.server.log();
     hold(GITLAB, "/api/v4", &log);
     for line in &log {
-        assert_eq!(line["auth"]["form"], "private-token", "{line}");
+        assert_eq!(line["auth"]["form"], "bearer", "{line}");
     }
 }
 
