@@ -20,6 +20,7 @@ pub mod plan;
 pub mod planner;
 pub mod pr;
 pub mod progress;
+pub mod preflight;
 pub mod prompt;
 pub mod recover;
 pub mod redact;

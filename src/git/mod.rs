@@ -15,6 +15,7 @@ mod interrupted;
 mod lane;
 mod place;
 mod plans;
+pub mod preflight;
 mod programs;
 mod push;
 mod push_words;

@@ -18,6 +18,7 @@ pub mod planned;
 pub mod policy;
 pub mod pr;
 pub mod progress;
+pub mod preflight;
 pub mod prompt;
 pub mod push;
 pub mod report;

@@ -9,9 +9,11 @@
 mod capture;
 pub mod cgroup;
 mod reap;
+mod terminal;
 
 pub use capture::Captured;
 pub use reap::{adopt_orphans, end_foreign, end_leftovers, push_mark};
+pub use terminal::at_terminal;
 
 use crate::crash::{self, Point};
 use crate::model::policy::SandboxPolicy;
