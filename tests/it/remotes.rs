@@ -4,10 +4,18 @@
 //! building anything a second time.
 
 mod http;
+mod sshd;
 
 use crate::support::{Ended, Repo, spec_of};
+use codelicious::git::preflight::{Options, probe};
+use codelicious::model::Oid;
+use codelicious::model::effect::PushFailureKind;
+use codelicious::model::ledger::SpecBase;
+use codelicious::model::preflight::Answer;
+use codelicious::ports::StopSignal;
 use http::GitServer;
 use serde_json::{Value, json};
+use sshd::Sshd;
 use std::fs;
 
 const BRANCH: &str = "codelicious/specs-work";
@@ -15,13 +23,15 @@ const RUN: [&str; 4] = ["--engine", "claude", "--platform", "local"];
 /// Long enough to be looked for everywhere.
 const PASSWORD: &str = "open-sesame-4711-open";
 
-/// A repository with one task, and a server over HTTP that is its origin.
-struct Remote {
+/// A repository with one task, and the server that is its origin.
+struct Remote<S = GitServer> {
     repo: Repo,
-    server: GitServer,
+    server: S,
+    /// Host and port.
+    address: String,
 }
 
-impl Remote {
+impl Remote<GitServer> {
     /// The server does as `script` says; git is told `ada` and `password` by a credential helper.
     fn new(script: &Value, password: &str) -> Self {
         let repo = Repo::new();
@@ -44,13 +54,38 @@ impl Remote {
         );
         fs::write(told, password).expect("written");
         repo.git(&["config", "credential.helper", &helper.display().to_string()]);
-        Self { repo, server }
+        let address = server.address.clone();
+        Self {
+            repo,
+            server,
+            address,
+        }
     }
 
     fn password_is(&self, password: &str) {
         fs::write(self.repo.base().join("home/told"), password).expect("written");
     }
+}
 
+impl Remote<Sshd> {
+    /// None where there is no sshd that can be started.
+    fn over_ssh() -> Option<Self> {
+        let repo = Repo::new();
+        repo.write("specs/work.md", spec_of(1, 1));
+        let server = Sshd::start(&repo.base())?;
+        let url = format!("ssh://{}{}", server.login, repo.origin.display());
+        repo.git(&["remote", "set-url", "origin", &url]);
+        repo.git(&["config", "core.sshCommand", &server.client]);
+        let address = server.login.clone();
+        Some(Self {
+            repo,
+            server,
+            address,
+        })
+    }
+}
+
+impl<S> Remote<S> {
     /// Runs; what the summary says of work that was not pushed, in steady words.
     #[track_caller]
     fn fails(&self) -> String {
@@ -63,7 +98,7 @@ impl Remote {
         let told = self.repo.normalise(&told);
         // Where lines are broken depends on how long addresses are.
         let words: Vec<&str> = told.split_whitespace().collect();
-        let line = words.join(" ").replace(&self.server.address, "<server>");
+        let line = words.join(" ").replace(&self.address, "<server>");
         line.replace(" to mend it: ", "\nto mend it: ")
             .replace(" type git", "\ntype git")
     }
@@ -411,4 +446,127 @@ fn a_token_inside_the_address_is_never_shown() {
     }
     remote.hook("pre-receive", "exit 0");
     remote.delivers();
+}
+
+#[test]
+fn over_ssh() {
+    let Some(remote) = Remote::over_ssh() else {
+        return;
+    };
+    remote.hook("pre-receive", "echo 'not on a friday' >&2; exit 1");
+    insta::assert_snapshot!(remote.fails(), @r"
+    not pushed codelicious/specs-work [remote rejected] (pre-receive hook declined) remote: not on a friday
+    to mend it: do what the hook asks, or change the hook; its words stand above
+    type git push origin <oid>:refs/heads/codelicious/specs-work
+    ");
+    remote.hook("pre-receive", "exit 0");
+    remote.delivers();
+}
+
+#[test]
+fn a_key_that_the_server_does_not_know() {
+    let Some(remote) = Remote::over_ssh() else {
+        return;
+    };
+    remote.server.forget_key();
+    let told = remote.fails();
+    assert!(told.contains("Permission denied (publickey)"), "{told}");
+    assert!(told.contains("to mend it: renew the credentials"), "{told}");
+    assert_eq!(remote.failures(), [("auth".to_owned(), true)]);
+    remote.server.know_key();
+    remote.delivers();
+}
+
+#[test]
+fn a_server_that_is_not_known() {
+    let Some(remote) = Remote::over_ssh() else {
+        return;
+    };
+    remote.server.is_not_trusted();
+    let told = remote.fails();
+    assert!(told.contains("Host key verification failed."), "{told}");
+    assert!(
+        told.contains("to mend it: check the server's host key"),
+        "{told}"
+    );
+    assert_eq!(remote.failures(), [("untrusted".to_owned(), true)]);
+    remote.server.is_trusted();
+    remote.delivers();
+}
+
+/// What a preflight finds of a remote: whether it can be read, and whether a push would be let in.
+fn preflight<S>(remote: &Remote<S>) -> (Answer, Answer) {
+    let base = SpecBase {
+        branch: "main".to_owned(),
+        commit: Oid::new(remote.repo.git(&["rev-parse", "main"])),
+    };
+    let command = remote.repo.command(&RUN[..0]);
+    let text = |s: &std::ffi::OsStr| s.to_str().expect("text").to_owned();
+    let env: Vec<(String, String)> = command
+        .get_envs()
+        .filter_map(|(k, v)| Some((text(k), text(v?))))
+        .collect();
+    let options = Options {
+        remote: true,
+        signing: true,
+        may_prompt: false,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let (_handle, stop) = StopSignal::new();
+    let facts = probe(
+        &remote.repo.root,
+        Some("origin"),
+        &base,
+        &env,
+        options,
+        stop,
+    );
+    let facts = runtime.block_on(facts).remote.expect("there is one");
+    assert!(!facts.address.contains(PASSWORD), "{facts:?}");
+    (facts.reach, facts.push)
+}
+
+#[track_caller]
+fn failed(answer: &Answer, kind: PushFailureKind) {
+    match answer {
+        Answer::Failed(failure) => assert_eq!(failure.kind, kind, "{}", failure.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_preflight_asks_as_a_push_would_and_sends_nothing() {
+    let remote = Remote::new(&accounts(), PASSWORD);
+    assert_eq!(preflight(&remote), (Answer::Fine, Answer::Fine));
+    // Hooks run with a real push only, which is what the answer says of itself.
+    remote.hook("pre-receive", "exit 1");
+    assert_eq!(preflight(&remote), (Answer::Fine, Answer::Fine));
+    assert_eq!(remote.server.pushes(), [] as [Value; 0]);
+
+    let reader = json!({"accounts": [{"user": "ada", "password": PASSWORD, "may": "read"}]});
+    remote.server.play(&reader);
+    let (reach, push) = preflight(&remote);
+    assert_eq!(reach, Answer::Fine);
+    failed(&push, PushFailureKind::Auth);
+
+    remote.password_is("wrong");
+    let (reach, push) = preflight(&remote);
+    failed(&reach, PushFailureKind::Auth);
+    assert_eq!(push, Answer::NotAsked);
+
+    remote.server.play(&json!({"rules": [{"status": 502}]}));
+    failed(&preflight(&remote).0, PushFailureKind::Transient);
+}
+
+#[test]
+fn a_preflight_over_ssh() {
+    let Some(remote) = Remote::over_ssh() else {
+        return;
+    };
+    assert_eq!(preflight(&remote), (Answer::Fine, Answer::Fine));
+    remote.server.forget_key();
+    failed(&preflight(&remote).0, PushFailureKind::Auth);
 }
