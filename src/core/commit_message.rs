@@ -5,7 +5,7 @@
 //! the last paragraph and are read from there only. (Trailers as in `git-interpret-trailers(1)`.)
 
 use super::prompt::one_line;
-use crate::model::{ChunkId, SpecId};
+use crate::model::{ChunkId, Evidence, SpecId};
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -28,9 +28,41 @@ pub struct MessageInput<'a> {
     pub part: u32,
     /// Who accepted the work, where a person had to.
     pub accepted_by: Option<&'a str>,
+    /// How the work was verified, for those who do not have the ledger.
+    pub verdict: Option<Verdict>,
     /// `[commit] template` of the configuration: `{spec}`, `{id}`, `{title}` and `{body}` are filled in,
     /// everything else stays. Trailers are appended whatever it says.
     pub template: Option<&'a str>,
+}
+
+/// What verification came to, as a trailer says it: only work that passed is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Passed,
+    /// No check looked at it, or not every one that should have.
+    Unverified,
+}
+
+impl Verdict {
+    pub fn of(evidence: &Evidence) -> Self {
+        if evidence.unverified {
+            Self::Unverified
+        } else {
+            Self::Passed
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Unverified => "unverified",
+        }
+    }
+
+    fn read(word: &str) -> Option<Self> {
+        let known = [Self::Passed, Self::Unverified];
+        known.into_iter().find(|v| v.word() == word)
+    }
 }
 
 /// What [`parse_trailers`] found. All None for a commit that is not ours.
@@ -39,6 +71,7 @@ pub struct Trailers {
     pub spec: Option<SpecId>,
     pub chunk: Option<ChunkId>,
     pub part: Option<u32>,
+    pub verdict: Option<Verdict>,
     /// Set on commits that only bring the spec up to date.
     pub sync: Option<SpecId>,
 }
@@ -46,17 +79,17 @@ pub struct Trailers {
 /// The message of a chunk's commit.
 ///
 /// ```
-/// use codelicious::core::commit_message::{MessageInput, message};
+/// use codelicious::core::commit_message::{MessageInput, Verdict, message};
 /// use codelicious::model::{ChunkId, SpecId};
 /// let (spec, chunk) = (SpecId::from("login"), ChunkId::from("T007"));
 /// let input = MessageInput {
 ///     spec: &spec, chunk: &chunk, label: Some("T007"), title: "Add the form", summary: "Adds it.", part: 1,
-///     accepted_by: None, template: None,
+///     accepted_by: None, verdict: Some(Verdict::Passed), template: None,
 /// };
 /// assert_eq!(
 ///     message(&input),
 ///     "[login] T007 Add the form\n\nAdds it.\n\n\
-///      Codelicious-Spec: login\nCodelicious-Chunk: T007\nCodelicious-Part: 1\n"
+///      Codelicious-Spec: login\nCodelicious-Chunk: T007\nCodelicious-Part: 1\nCodelicious-Verdict: passed\n"
 /// );
 /// ```
 pub fn message(input: &MessageInput<'_>) -> String {
@@ -100,12 +133,16 @@ pub fn message(input: &MessageInput<'_>) -> String {
     let accepted = input
         .accepted_by
         .map(|who| format!("\nCodelicious-Accepted-By: {}", one_line(who)));
+    let verdict = input
+        .verdict
+        .map(|v| format!("\nCodelicious-Verdict: {}", v.word()));
     paragraphs.push(format!(
-        "Codelicious-Spec: {}\nCodelicious-Chunk: {}\nCodelicious-Part: {}{}",
+        "Codelicious-Spec: {}\nCodelicious-Chunk: {}\nCodelicious-Part: {}{}{}",
         one_line(input.spec.as_str()),
         one_line(input.chunk.as_str()),
         input.part,
-        accepted.unwrap_or_default()
+        accepted.unwrap_or_default(),
+        verdict.unwrap_or_default()
     ));
     paragraphs.join("\n\n") + "\n"
 }
@@ -154,6 +191,9 @@ fn trailers_of(paragraph: &[&str]) -> Trailers {
             "codelicious-spec" => found.spec = found.spec.or_else(|| Some(SpecId::from(value))),
             "codelicious-chunk" => found.chunk = found.chunk.or_else(|| Some(ChunkId::from(value))),
             "codelicious-part" => found.part = found.part.or_else(|| value.parse().ok()),
+            "codelicious-verdict" => {
+                found.verdict = found.verdict.or_else(|| Verdict::read(value));
+            }
             "codelicious-sync" => found.sync = found.sync.or_else(|| Some(SpecId::from(value))),
             _ => {}
         }

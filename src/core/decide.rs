@@ -2,7 +2,7 @@
 
 use super::lane::{Hold, Lane, PrPolicy, Stage};
 pub use super::parts::choose_part;
-use super::parts::{is_full, waits_for_people};
+use super::parts::{is_full, unknown, waits_for_people};
 use crate::model::effect::EffectKey;
 use crate::model::{
     Chunk, ChunkRecord, ChunkState, Effect, ExitCode, PrRecord, PrState, SkippedBy,
@@ -128,8 +128,13 @@ pub fn pr_base(lane: &Lane, part: u32) -> String {
 }
 
 /// True when a part should be reviewed: a later part exists, nothing is left that a rerun would build, or nothing
-/// is built until people looked at it.
+/// is built until people looked at it. Never while it is not known how one of its commits was verified.
 pub fn is_ready(lane: &Lane, part: u32) -> bool {
+    is_complete(lane, part) && unknown(lane, part).is_empty()
+}
+
+/// True when nothing more goes into the part.
+pub fn is_complete(lane: &Lane, part: u32) -> bool {
     let later = lane.ledger.prs.iter().any(|p| p.part > part);
     later
         || (is_full(lane, part) && waits_for_people(lane))
@@ -139,8 +144,8 @@ pub fn is_ready(lane: &Lane, part: u32) -> bool {
 /// What a part's pull request depends on, as a comparable text: written once for each value. A draft is
 /// written when it appears and when the run stops; its commits speak for themselves meanwhile.
 pub fn pr_key(lane: &Lane, part: u32) -> String {
-    let ready = is_ready(lane, part);
-    let settled = ready || lane.halt.is_some() || is_built_out(lane) || waits_for_people(lane);
+    let (ready, complete) = (is_ready(lane, part), is_complete(lane, part));
+    let settled = complete || lane.halt.is_some() || is_built_out(lane) || waits_for_people(lane);
     let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
     // A part is one line of history: its tip and how many of its commits count say which they are.
     let tip = lane.ledger.prs.iter().find(|p| p.part == part);
@@ -152,7 +157,7 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
         .plan
         .chunks
         .iter()
-        .filter(|c| ready && is_last && !lane.is_done(&c.id));
+        .filter(|c| complete && is_last && !lane.is_done(&c.id));
     let open: Vec<String> = open
         .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
         .collect();

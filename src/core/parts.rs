@@ -2,7 +2,7 @@
 
 use super::decide::is_over;
 use super::lane::Lane;
-use crate::model::{PrMode, PrRecord, PrState};
+use crate::model::{ChunkId, PrMode, PrRecord, PrState};
 
 /// The part that a verified piece of work of `lines` changed lines goes to: the current one, unless that is over
 /// or the work does not fit it any more. A piece that is larger than a whole part has one of its own.
@@ -107,6 +107,28 @@ pub fn oversize_words(lane: &Lane, lines: u32) -> Option<String> {
     Some(format!(
         "{lines} changed lines in one task, above the bound of {most} (`[pr] max_lines`): it has a pull request of its own"
     ))
+}
+
+/// Committed chunks of a part of which nobody here knows how they were verified: the ledger that said so is gone,
+/// and so is the trailer.
+pub fn unknown(lane: &Lane, part: u32) -> Vec<ChunkId> {
+    let held = lane.part_chunks(part).into_iter();
+    held.filter(|(_, r, _)| r.evidence.is_none())
+        .map(|(c, ..)| c.id.clone())
+        .collect()
+}
+
+/// Says which pull requests stay drafts because of [`unknown`] commits.
+pub fn unknown_words(lane: &Lane) -> Vec<String> {
+    let drafts = open(lane).filter(|p| p.state == PrState::Draft && p.number.is_some());
+    let those = drafts.filter_map(|p| {
+        let first = unknown(lane, p.part).into_iter().next()?;
+        Some(format!(
+            "{}: how {first} was verified is not known here, so the pull request of part {} stays a draft: look at it and declare it ready",
+            lane.ledger.path, p.part
+        ))
+    });
+    those.collect()
 }
 
 #[cfg(test)]

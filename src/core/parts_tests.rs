@@ -4,7 +4,7 @@ use super::super::lane::{PrPolicy, Stage};
 use super::super::plan::parts_preview;
 use super::super::testkit::{at, chunk, lane, oid};
 use super::*;
-use crate::model::{ChunkId, ChunkState, Effect, ExitCode};
+use crate::model::{ChunkId, ChunkState, Effect, Evidence, ExitCode};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +44,7 @@ fn land(lane: &mut Lane, lines: u32) -> u32 {
         commit: commit.clone(),
     };
     (record.part, record.lines) = (Some(part), lines);
+    record.evidence = Some(Evidence::default());
     note_part(lane, part, &commit);
     part
 }
@@ -166,6 +167,36 @@ fn a_part_whose_work_is_on_the_base_is_not_open() {
         .map(|i| ChunkId::from(format!("T{i}").as_str()))
         .collect();
     assert!(builds(&lane), "squashed, and the forge did not say so");
+}
+
+#[test]
+fn a_part_is_not_put_to_review_while_a_verdict_is_missing() {
+    let mut lane = lane_of(4, PrPolicy::default());
+    for _ in 0..4 {
+        land(&mut lane, 1);
+    }
+    assert!(is_ready(&lane, 1) && is_ready(&lane, 2));
+    lane.record_mut(&ChunkId::from("T2")).evidence = None;
+    assert!(!is_ready(&lane, 1) && is_ready(&lane, 2));
+    assert_eq!(
+        unknown_words(&lane),
+        [""; 0],
+        "there is nothing to declare ready yet"
+    );
+    lane.ledger.prs[0].number = Some(1);
+    let words = unknown_words(&lane);
+    assert!(
+        words.len() == 1 && words[0].contains("how T2 was verified"),
+        "{words:?}"
+    );
+    lane.ledger.prs[0].state = PrState::Ready;
+    assert_eq!(unknown_words(&lane), [""; 0], "somebody looked at it");
+    let unverified = Evidence {
+        unverified: true,
+        ..Evidence::default()
+    };
+    lane.record_mut(&ChunkId::from("T2")).evidence = Some(unverified);
+    assert!(is_ready(&lane, 1), "unverified is known, and allowed");
 }
 
 #[test]

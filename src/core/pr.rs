@@ -1,7 +1,7 @@
 //! What a part's pull request says, gathered from the lane.
 
 use super::closes::closes;
-use super::decide::{is_over, is_ready, pr_base};
+use super::decide::{is_complete, is_over, pr_base};
 use super::lane::Lane;
 use super::parts::line_cap;
 use crate::model::report::{
@@ -46,8 +46,8 @@ pub fn body_input(lane: &Lane, part: u32, facts: &PartFacts) -> BodyInput {
             ..row(c)
         })
         .collect();
-    // What stopped belongs to the part that would have held it: the last one, once it is ready.
-    if last && is_ready(lane, part) {
+    // What stopped belongs to the part that would have held it: the last one, once it is complete.
+    if last && is_complete(lane, part) {
         let open = lane.plan.chunks.iter().filter(|c| !lane.is_done(&c.id));
         chunks.extend(open.map(|c| BodyChunk {
             state: lane.state(&c.id).clone(),

@@ -2,6 +2,7 @@
 //!
 //! The series: `a` and `b` in part 1, `c` and `d` in part 2, all sent, both pull requests ready.
 
+use super::super::commit_message::Verdict;
 use super::super::decide::{decide, pr_base, pr_key};
 use super::super::forge_facts::PrFact;
 use super::super::testkit::{at, chunk, ledger, policy, spec_plan};
@@ -34,6 +35,7 @@ fn commit(n: u32, id: &str, part: u32) -> LaneCommit {
         chunk: Some(ChunkId::from(id)),
         part: Some(part),
         lines: 7,
+        verdict: Some(Verdict::Passed),
         sync: false,
         other: None,
     }

@@ -1,16 +1,17 @@
 //! Recovery: what was remembered, held against what git says. Git wins, and every repair has a reason.
 
 use super::absorb::{note_part, settle};
+use super::commit_message::Verdict;
 use super::decide::is_over;
 use super::forge_facts::{self, ForgeFacts};
 use super::lane::{Lane, Policy};
-use super::parts::waiting_words;
+use super::parts::{unknown_words, waiting_words};
 use super::restack::{Decision, restack};
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::ledger::SpecBase;
 use crate::model::{
-    AttemptEnd, ChunkId, ChunkState, Cost, Intent, Ledger, Oid, PrRecord, PrState, SkippedBy,
-    SpecId, SpecPlan,
+    AttemptEnd, ChunkId, ChunkState, Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState,
+    SkippedBy, SpecId, SpecPlan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +58,8 @@ pub struct LaneCommit {
     pub oid: Oid,
     pub chunk: Option<ChunkId>,
     pub part: Option<u32>,
+    /// How its work was verified, where it says so.
+    pub verdict: Option<Verdict>,
     /// Changed lines, marks not counted.
     pub lines: u32,
     /// It only brings the spec up to date.
@@ -174,6 +177,7 @@ pub fn recover(
         settle(&mut lane, &mut Vec::new())?;
     }
     warnings.extend(waiting_words(&lane));
+    warnings.extend(unknown_words(&lane));
     Ok(Recovered {
         lane,
         repairs,
@@ -252,6 +256,13 @@ fn repair_chunk(
         if let Some(c) = commit {
             record.part = c.part.or(record.part);
             record.lines = c.lines;
+            // What the checks said went with the ledger; that they passed stands in the commit.
+            if record.evidence.is_none() {
+                record.evidence = c.verdict.map(|v| Evidence {
+                    unverified: v == Verdict::Unverified,
+                    ..Evidence::default()
+                });
+            }
         }
         if known && !matches!(was, ChunkState::Committed { .. }) {
             repairs.push(format!(

@@ -1,3 +1,4 @@
+use super::super::commit_message::Verdict;
 use super::super::decide::decide;
 use super::super::testkit::{at, base, chunk, ledger, oid, policy, spec_plan};
 use super::*;
@@ -51,6 +52,7 @@ fn commit(n: u32, id: &str, part: u32) -> LaneCommit {
         chunk: Some(ChunkId::from(id)),
         part: Some(part),
         lines: 7,
+        verdict: Some(Verdict::Passed),
         sync: false,
         other: None,
     }

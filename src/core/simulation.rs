@@ -5,6 +5,7 @@
 //! world after every effect. Everything else is lost at a crash.
 
 use super::absorb::{absorb, begin};
+use super::commit_message::Verdict;
 use super::decide::{decide, next_wake};
 use super::lane::Lane;
 use super::recover::{LaneCommit, LaneFacts, Resume, recover};
@@ -218,6 +219,7 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                 chunk: Some(chunk.clone()),
                 part: Some(*part),
                 lines: 3,
+                verdict: Some(Verdict::Passed),
                 sync: false,
                 other: None,
             };

@@ -123,6 +123,7 @@ pub fn lane_facts(
             oid: to_oid(commit.id()),
             chunk,
             part: trailers.part.filter(|_| ours),
+            verdict: trailers.verdict.filter(|_| ours),
             lines,
             sync: is_single && trailers.sync.as_ref() == Some(id),
             other: elsewhere(repo, id, base, &commit)?,

@@ -36,6 +36,7 @@ mod moves;
 mod places;
 mod planning;
 mod providers;
+mod pull_requests;
 mod pulls;
 mod real_claude;
 mod reconcile;

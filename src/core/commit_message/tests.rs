@@ -11,11 +11,12 @@ fn with(label: Option<&str>, title: &str, summary: &str, template: Option<&str>)
         summary,
         part: 3,
         accepted_by: None,
+        verdict: Some(Verdict::Passed),
         template,
     })
 }
 
-const TRAILERS: &str = "Codelicious-Spec: a-b\nCodelicious-Chunk: T1+2\nCodelicious-Part: 3\n";
+const TRAILERS: &str = "Codelicious-Spec: a-b\nCodelicious-Chunk: T1+2\nCodelicious-Part: 3\nCodelicious-Verdict: passed\n";
 
 #[test]
 fn subject_body_trailers() {
@@ -182,6 +183,7 @@ proptest! {
             spec: Some(SpecId::from("a-b")),
             chunk: Some(ChunkId::from("T1+2")),
             part: Some(3),
+            verdict: Some(Verdict::Passed),
             sync: None,
         };
         prop_assert_eq!(parse_trailers(&text), ours, "{}", &text);
@@ -195,5 +197,18 @@ proptest! {
         if template.is_none() {
             prop_assert!(!text.contains(" @bob") && !text.contains(" #1"));
         }
+    }
+}
+
+#[test]
+fn a_verdict_is_one_of_two_words() {
+    for (word, verdict) in [
+        ("passed", Some(Verdict::Passed)),
+        ("unverified", Some(Verdict::Unverified)),
+        ("failed", None),
+        ("Passed!", None),
+    ] {
+        let text = format!("s\n\nCodelicious-Chunk: a\nCodelicious-Verdict: {word}\n");
+        assert_eq!(parse_trailers(&text).verdict, verdict, "{word}");
     }
 }
