@@ -4,7 +4,7 @@ use super::actions::Actions;
 use super::error::AppError;
 use super::run::{self, RunPlan};
 use super::world::World;
-use super::{engine, plan};
+use super::{engine, forge, plan};
 use crate::config::{BuildRequest, Environment, PlanRequest, PlanShape};
 use crate::model::ExitCode;
 
@@ -28,6 +28,8 @@ pub fn run(
     if let Some(session) = &request.resume {
         can_resume(&chain, session)?;
     }
+    // Who knows tokens is asked before there is a runtime.
+    let forge = forge::open(&world, env)?;
     run::run(
         &world,
         env,
@@ -36,7 +38,8 @@ pub fn run(
             left_out: chain.left_out,
             resume: request.resume.clone(),
             specs: request.specs.clone(),
-            from_issues: request.from_issues.clone(),
+            from_issues: forge.issue_numbers(&request.from_issues)?,
+            forge,
             restart: request.restart,
             output: request.output,
             actions,

@@ -5,6 +5,7 @@
 
 use super::engine::{Chosen, from_cassette};
 use super::error::AppError;
+use super::forge::Opened;
 use super::run::{self, RunPlan};
 use super::world::{SystemClock, SystemRng, World, new_run_id, print};
 use crate::config::{DemoRequest, EngineKind, Environment, Flags, REPLAY, Restart};
@@ -34,6 +35,7 @@ pub fn run(request: &DemoRequest, env: &Environment) -> Result<ExitCode, AppErro
         left_out: Vec::new(),
         resume: None,
         from_issues: Vec::new(),
+        forge: Opened::local(&world.info.root),
         specs: Vec::new(),
         restart: Restart::default(),
         output: request.output,

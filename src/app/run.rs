@@ -7,16 +7,18 @@ mod look;
 pub(super) mod open;
 mod planning;
 mod postmortem;
+mod preflight;
 mod sum_up;
 
 use super::actions::Actions;
 use super::bug;
 use super::engine::{Chosen, Unusable};
 use super::error::AppError;
+use super::forge::Opened;
 use super::reports;
 use super::survey::Scope;
 use super::world::{SystemRng, World, random_word};
-use crate::config::{Environment, IssueRef, Output, Restart};
+use crate::config::{Environment, Output, Restart};
 use crate::core::budget::{Charge, of_run};
 use crate::core::cycle::{committed_by, has_work, may_get_further, pause};
 use crate::core::decide::{counts, lane_exit, undelivered};
@@ -50,7 +52,8 @@ pub struct RunPlan<'a> {
     pub resume: Option<String>,
     pub specs: Vec<PathBuf>,
     /// Issues that are built as specs.
-    pub from_issues: Vec<IssueRef>,
+    pub from_issues: Vec<u64>,
+    pub forge: Opened,
     pub restart: Restart,
     pub output: Output,
     /// Whom the end is told as well, in a step of GitHub Actions.
@@ -74,15 +77,12 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan<'_>) -> Result<ExitCo
     if let Some(point) = env.get(crate::config::env_names::CRASH) {
         crate::crash::arm(point).map_err(|why| AppError::setup(why, ""))?;
     }
-    // Who knows tokens is asked before there is a runtime.
-    let opened = super::forge::open(world, env)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| AppError::setup(format!("cannot start: {e}"), ""))?;
     let local = tokio::task::LocalSet::new();
-    let mut session =
-        local.block_on(&runtime, async { Session::open(world, env, plan, opened) })?;
+    let mut session = local.block_on(&runtime, async { Session::open(world, env, plan) })?;
     session.begin();
     let done = bug::caught(|| local.block_on(&runtime, session.cycles()));
     // What a panic left going on ends here, before anything is said about it.
@@ -118,6 +118,8 @@ struct Session<'w> {
     scope: Scope,
     specs: Vec<PathBuf>,
     from_issues: Vec<u64>,
+    /// What the preflight said already.
+    said: BTreeSet<String>,
     /// What is to be said of the choice of the forge.
     forge_notes: Vec<String>,
     /// The repository's own layout of bodies, as it stands at the base.
@@ -325,6 +327,8 @@ impl<'w> Session<'w> {
 
     async fn cycle(&mut self) -> Result<Cycle, AppError> {
         let (found, mut ledgers, base) = self.look().await?;
+        self.preflight(&found).await?;
+        self.is_first_look = false;
         for diagnostic in &found.plan.diagnostics {
             let (path, line) = (diagnostic.path.clone(), diagnostic.line);
             match diagnostic.severity {

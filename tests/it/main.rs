@@ -17,6 +17,7 @@ mod bad_input;
 mod chains;
 mod chat_engines;
 mod checkouts;
+mod choosing;
 mod encryption;
 mod engines;
 mod fake_forge;

@@ -67,11 +67,21 @@ fn lock_files_and_what_is_generated_do_not_count() {
         {"chunk": "T004", "steps": [{"write": {"path": "yarn.lock", "text": lines(49)}}]},
     ]}));
     let ended = repo.run(&CLAUDE).expect(0);
-    assert!(!ended.stderr.contains("above the bound"), "{}", ended.stderr);
+    assert!(
+        !ended.stderr.contains("above the bound"),
+        "{}",
+        ended.stderr
+    );
     let first = pr(&repo, 1);
-    assert!(first.contains("Not counted: 1800 lines in lock files and generated files."), "{first}");
+    assert!(
+        first.contains("Not counted: 1800 lines in lock files and generated files."),
+        "{first}"
+    );
     assert!(first.contains("| +1 −0 |"), "{first}");
-    assert!(pr(&repo, 2).contains("`T004`"), "the repository says that this one counts");
+    assert!(
+        pr(&repo, 2).contains("`T004`"),
+        "the repository says that this one counts"
+    );
     // Counted from the commits alone it is the same.
     std::fs::remove_dir_all(repo.root.join(".codelicious/state")).unwrap();
     repo.write("specs/work.md", spec_of(5, 5));
@@ -88,11 +98,16 @@ fn a_task_that_is_larger_than_a_pull_request_has_one_of_its_own_and_says_so() {
         {"chunk": "T002", "steps": [{"write": {"path": "large.txt", "text": lines(612)}}]},
     ]}));
     let ended = repo.run(&CLAUDE).expect(0);
-    says(&ended, "612 changed lines in one task, above the bound of 50 (`[pr] max_lines`): it has a pull request of its own");
+    says(
+        &ended,
+        "612 changed lines in one task, above the bound of 50 (`[pr] max_lines`): it has a pull request of its own",
+    );
     assert_eq!(count(&repo), 3);
     let second = pr(&repo, 2);
     assert!(
-        second.contains("**large**: `T002` is one task alone: 612 changed lines, above the bound of 50."),
+        second.contains(
+            "**large**: `T002` is one task alone: 612 changed lines, above the bound of 50."
+        ),
         "{second}"
     );
     assert!(!pr(&repo, 1).contains("**large**") && !pr(&repo, 3).contains("**large**"));
@@ -103,8 +118,16 @@ fn neighbours_are_named_both_ways_and_stay_right_when_one_is_merged() {
     let repo = with("max_commits = 2\n");
     repo.write("specs/work.md", spec_of(4, 4));
     repo.run(&CLAUDE).expect(0);
-    assert!(pr(&repo, 1).contains("- Goes on in part 2, "), "{}", pr(&repo, 1));
-    assert!(pr(&repo, 1).contains("(`.codelicious/prs/2.md`)\n"), "{}", pr(&repo, 1));
+    assert!(
+        pr(&repo, 1).contains("- Goes on in part 2, "),
+        "{}",
+        pr(&repo, 1)
+    );
+    assert!(
+        pr(&repo, 1).contains("(`.codelicious/prs/2.md`)\n"),
+        "{}",
+        pr(&repo, 1)
+    );
     let builds_upon = "(`.codelicious/prs/1.md`): review and merge that first\n";
     assert!(pr(&repo, 2).contains(builds_upon), "{}", pr(&repo, 2));
     merge(&repo, "merger", ONE, How::Squash);
@@ -112,7 +135,8 @@ fn neighbours_are_named_both_ways_and_stay_right_when_one_is_merged() {
     let second = pr(&repo, 2);
     assert!(second.contains("base: \"main\"\n"), "{second}");
     assert!(
-        second.contains("- Follows part 1, ") && second.contains("(`.codelicious/prs/1.md`), which is merged\n"),
+        second.contains("- Follows part 1, ")
+            && second.contains("(`.codelicious/prs/1.md`), which is merged\n"),
         "{second}"
     );
     assert!(!second.contains("review and merge that first"), "{second}");
@@ -130,7 +154,10 @@ fn the_spec_s_own_words_stand_first_and_close_what_they_say() {
     );
     repo.run(&CLAUDE).expect(0);
     let (first, second) = (pr(&repo, 1), pr(&repo, 2));
-    assert!(first.contains("> Says hello to people. C\u{200b}loses #\u{200b}9.\n"), "{first}");
+    assert!(
+        first.contains("> Says hello to people. C\u{200b}loses #\u{200b}9.\n"),
+        "{first}"
+    );
     let closing = |text: &str| -> Vec<String> {
         let lines = text.lines().filter(|l| l.starts_with("Closes "));
         lines.map(str::to_owned).collect()
@@ -139,7 +166,10 @@ fn the_spec_s_own_words_stand_first_and_close_what_they_say() {
     assert_eq!(closing(&second), ["Closes #9"], "with the last of it");
     for text in [first, second] {
         for number in [5, 6] {
-            assert!(!text.contains(&format!("#{number}")) || text.contains("`closes #5`"), "{text}");
+            assert!(
+                !text.contains(&format!("#{number}")) || text.contains("`closes #5`"),
+                "{text}"
+            );
         }
     }
 }
@@ -151,7 +181,12 @@ fn without_a_ledger_it_is_known_that_the_work_was_verified() {
     repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1, "end": {"kind": "error", "status": 429, "error": "rate_limit", "text": "slow down"}}]}));
     repo.run(&CLAUDE).expect(6);
     assert!(pr(&repo, 1).contains("state: draft\n"));
-    let log = repo.git(&["log", "-1", "--format=%(trailers:key=Codelicious-Verdict,valueonly)", ONE]);
+    let log = repo.git(&[
+        "log",
+        "-1",
+        "--format=%(trailers:key=Codelicious-Verdict,valueonly)",
+        ONE,
+    ]);
     assert_eq!(log.trim(), "passed");
     std::fs::remove_dir_all(repo.root.join(".codelicious/state")).unwrap();
     repo.fake(&json!({}));
@@ -173,13 +208,24 @@ fn a_pull_request_of_which_nobody_knows_how_it_was_verified_stays_a_draft() {
     let tree = repo.git(&["rev-parse", &format!("{ONE}^{{tree}}")]);
     let parent = repo.git(&["rev-parse", &format!("{ONE}^")]);
     let worded = repo.git(&["commit-tree", &tree, "-p", &parent, "-m", message]);
-    repo.git(&["push", "-qf", "origin", &format!("{worded}:refs/heads/{ONE}")]);
+    repo.git(&[
+        "push",
+        "-qf",
+        "origin",
+        &format!("{worded}:refs/heads/{ONE}"),
+    ]);
     repo.fake(&json!({}));
     let clone = repo.fresh_clone("fresh");
     let ended = clone.run(&CLAUDE).expect(0);
     let text = std::fs::read_to_string(clone.root.join(".codelicious/prs/1.md")).unwrap();
     assert!(text.contains("state: draft\n"), "{text}\n{}", ended.stderr);
-    assert!(text.contains("**unknown**: how `T001` was verified is not known here"), "{text}");
+    assert!(
+        text.contains("**unknown**: how `T001` was verified is not known here"),
+        "{text}"
+    );
     let ended = clone.run(&CLAUDE).expect(0);
-    says(&ended, "how T001 was verified is not known here, so the pull request of part 1 stays a draft");
+    says(
+        &ended,
+        "how T001 was verified is not known here, so the pull request of part 1 stays a draft",
+    );
 }

@@ -10,6 +10,7 @@ use crate::git::push_url;
 use crate::model::ForgeKind;
 use crate::ports::{Clock, Forge, ForgeError, Rng};
 use secrecy::SecretString;
+use std::path::Path;
 use std::rc::Rc;
 
 /// A forge that can be asked.
@@ -39,10 +40,8 @@ pub fn open(world: &World, env: &Environment) -> Result<Opened, AppError> {
     let place = match choice {
         Choice::Local { .. } => {
             return Ok(Opened {
-                forge: Box::new(LocalForge::new(&world.info.root)),
-                token: None,
                 notes,
-                home: None,
+                ..Opened::local(&world.info.root)
             });
         }
         Choice::Hosted(place) => *place,
@@ -66,6 +65,16 @@ pub fn open(world: &World, env: &Environment) -> Result<Opened, AppError> {
 }
 
 impl Opened {
+    /// Files in the repository at `root`.
+    pub fn local(root: &Path) -> Self {
+        Self {
+            forge: Box::new(LocalForge::new(root)),
+            token: None,
+            notes: Vec::new(),
+            home: None,
+        }
+    }
+
     /// The numbers of the issues that somebody named.
     ///
     /// # Errors

@@ -161,10 +161,12 @@ impl Target {
                     true => vec![names::GH_TOKEN],
                     false => vec![names::GH_TOKEN, names::GITHUB_TOKEN],
                 };
-                all.extend(ENTERPRISE);
-                all.extend(&github);
                 // These two are for github.com by themselves, whatever is said of other hosts.
                 let is_cloud = address::is_github_cloud(&self.address.host);
+                if !is_cloud {
+                    all.extend(ENTERPRISE);
+                }
+                all.extend(&github);
                 let is_workflows = self.trust == Trust::Named(names::GITHUB_SERVER_URL);
                 let is_here = self.trust == Trust::Said && self.is_this_machine();
                 if !is_cloud && is_ours {

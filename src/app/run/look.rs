@@ -91,7 +91,6 @@ impl Session<'_> {
         self.shells.redactor.redact_plan(&mut found.plan);
         self.heed_closed_issues(&mut found, &ledgers).await;
         self.ask_forge(&mut found, &ledgers).await;
-        self.is_first_look = false;
         // A second cycle must not start the lanes over once more.
         self.restart.fresh = false;
         let base = found.base.clone();

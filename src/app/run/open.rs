@@ -3,7 +3,6 @@
 use super::{Recorder, RunPlan, Session};
 use crate::app::engine::{self, Chosen};
 use crate::app::error::AppError;
-use crate::app::forge::Opened;
 use crate::app::survey::Scope;
 use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
 use crate::config::{Environment, Format, Verbosity};
@@ -30,9 +29,7 @@ impl<'w> Session<'w> {
         world: &'w World,
         env: &'w Environment,
         plan: RunPlan<'w>,
-        opened: Opened,
     ) -> Result<Self, AppError> {
-        let from_issues = opened.issue_numbers(&plan.from_issues)?;
         let clock = SystemClock;
         let run = new_run_id(&clock, &SystemRng);
         let settings = &world.settings;
@@ -42,7 +39,7 @@ impl<'w> Session<'w> {
 
         let mut secrets = env.secrets(settings);
         secrets.extend(plan.engines.iter().filter_map(|e| e.secret.clone()));
-        secrets.extend(opened.token);
+        secrets.extend(plan.forge.token);
         let redactor = Arc::new(Redactor::new(secrets));
         let level = if plan.output.verbosity >= Verbosity::Debug {
             tracing::Level::TRACE
@@ -108,7 +105,7 @@ impl<'w> Session<'w> {
             store,
             mailbox: Mailbox::open(&dir),
             engines: chain.collect(),
-            forge: opened.forge,
+            forge: plan.forge.forge,
             verifier: verifier(world, &lane_settings.env)?,
             clock: Box::new(SystemClock),
             redactor,
@@ -145,8 +142,9 @@ impl<'w> Session<'w> {
             actions: plan.actions,
             scope: Scope::default(),
             specs: plan.specs,
-            from_issues,
-            forge_notes: opened.notes,
+            from_issues: plan.from_issues,
+            said: BTreeSet::new(),
+            forge_notes: plan.forge.notes,
             template: None,
             is_first_look: true,
             restart: plan.restart,

@@ -219,6 +219,7 @@ mod tests {
             left_out: Vec::new(),
             resume: None,
             from_issues: Vec::new(),
+            forge: crate::app::forge::Opened::local(&root),
             specs: Vec::new(),
             restart: Restart::default(),
             output: Output {
@@ -228,8 +229,7 @@ mod tests {
             actions: None,
         };
         let local = tokio::task::LocalSet::new();
-        let forge = crate::app::forge::open(&world, &env).unwrap();
-        let opened = local.block_on(&runtime, async { Session::open(&world, &env, plan, forge) });
+        let opened = local.block_on(&runtime, async { Session::open(&world, &env, plan) });
         let mut session = opened.unwrap();
         let done = bug::caught(|| -> Result<Cycle, _> { panic!("lost hunter22hunter22") });
         let error = session.end(done).unwrap_err();

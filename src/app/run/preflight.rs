@@ -1,0 +1,145 @@
+//! Before an engine is paid: whether what it builds can be committed and delivered.
+//!
+//! Looked at again in every cycle that has work, since tokens end and remotes move while a run goes on.
+
+use super::Session;
+use crate::app::error::AppError;
+use crate::app::survey::Survey;
+use crate::core::preflight::findings;
+use crate::forge::LocalForge;
+use crate::git::preflight::{Options, probe};
+use crate::model::effect::PushFailureKind;
+use crate::model::ledger::SpecBase;
+use crate::model::preflight::{Answer, Facts, Finding, Verdict};
+use crate::ports::{ForgeCheck, ForgeError, Wanted};
+use std::io::IsTerminal as _;
+
+impl Session<'_> {
+    /// Asks git, the remote and the forge. Says what is worth knowing, each thing once a run.
+    ///
+    /// # Errors
+    /// What would keep the work from being committed or delivered, with the remedies. In a later cycle a remote or a
+    /// forge that does not answer for the moment is none.
+    pub(super) async fn preflight(&mut self, found: &Survey) -> Result<(), AppError> {
+        let is_open = |c: &crate::model::Chunk| !c.done;
+        let mut plans = found.plan.specs.iter();
+        if !plans.any(|p| p.not_built.is_none() && p.chunks.iter().any(is_open)) {
+            return Ok(());
+        }
+        let flags = &self.world.flags;
+        let (asks, signs) = (!flags.skip_auth_check, !flags.skip_credential_probe);
+        let options = Options {
+            remote: asks,
+            signing: signs,
+            // Who started the run may still sit there.
+            may_prompt: self.is_first_look
+                && self.options.terminal
+                && std::io::stdin().is_terminal(),
+        };
+        let (root, vars) = (&self.shells.root, &self.shells.settings.git_env);
+        let (remote, stop) = (
+            self.scope.remote.as_deref(),
+            self.shells.stop_everything.clone(),
+        );
+        let facts = probe(root, remote, &found.base, vars, options, stop).await;
+        let is_passing = is_passing(&facts);
+        let mut all = findings(&facts);
+        let is_local = self.shells.forge.name() == LocalForge::NAME;
+        all.retain(|f| is_told(f, is_local, asks, signs));
+        let mut passing = Vec::new();
+        if asks {
+            match self.ask(&found.base).await {
+                Ok(check) => all.extend(of_check(check)),
+                Err(e) if e.is_transient() && !self.is_first_look => passing.push(e.message),
+                Err(e) => all.push(of_error(e)),
+            }
+        }
+        let (problems, notes): (Vec<Finding>, Vec<Finding>) = all
+            .into_iter()
+            .filter(|f| f.verdict != Verdict::Ok)
+            .partition(|f| f.verdict == Verdict::Problem);
+        let notes = notes.into_iter().map(|f| match f.remedy.as_str() {
+            "" => f.found,
+            remedy => format!("{}; {remedy}", f.found),
+        });
+        for said in notes.chain(passing) {
+            if self.said.insert(said.clone()) {
+                self.warn(said);
+            }
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        if is_passing && !self.is_first_look {
+            for problem in problems {
+                self.warn(format!("{}; going on without", problem.found));
+            }
+            return Ok(());
+        }
+        let lines = |of: fn(&Finding) -> &str| {
+            let lines = problems.iter().map(of).filter(|l| !l.is_empty());
+            lines.collect::<Vec<&str>>().join("\n")
+        };
+        Err(AppError::setup(lines(|f| &f.found), lines(|f| &f.remedy)))
+    }
+
+    async fn ask(&self, base: &SpecBase) -> Result<ForgeCheck, ForgeError> {
+        let pr = &self.world.settings.pr;
+        let wanted = Wanted {
+            labels: pr.labels.to_vec(),
+            reviewers: pr.reviewers.to_vec(),
+            base: base.branch.clone(),
+        };
+        self.shells.forge.check(&wanted).await
+    }
+}
+
+/// What was left out is no news, and where pull requests are files nobody else looks at the base.
+fn is_told(finding: &Finding, is_local: bool, asks: bool, signs: bool) -> bool {
+    match (finding.verdict, finding.what) {
+        (Verdict::Problem, _) => true,
+        (_, "remote" | "push") => false,
+        (_, "base") => asks && !is_local,
+        (_, "signing") => signs,
+        _ => true,
+    }
+}
+
+/// True where the remote may answer soon.
+fn is_passing(facts: &Facts) -> bool {
+    let answers = facts.remote.iter().flat_map(|r| [&r.reach, &r.push]);
+    let mut failed = answers.filter_map(|a| match a {
+        Answer::Failed(failure) => Some(failure.kind),
+        Answer::Fine | Answer::NotAsked => None,
+    });
+    failed.any(|kind| kind == PushFailureKind::Transient)
+}
+
+fn of_check(check: ForgeCheck) -> Vec<Finding> {
+    let note = |found| Finding {
+        what: "forge",
+        verdict: Verdict::Note,
+        found,
+        remedy: String::new(),
+    };
+    let problems = check.problems.into_iter().map(|p| Finding {
+        what: "forge",
+        verdict: Verdict::Problem,
+        found: p.message,
+        remedy: p.remedy,
+    });
+    check.notes.into_iter().map(note).chain(problems).collect()
+}
+
+fn of_error(error: ForgeError) -> Finding {
+    let remedy = match error.remedy.as_str() {
+        "" => "try again when the forge answers, or leave the question out with --skip-auth-check",
+        remedy => remedy,
+    };
+    Finding {
+        what: "forge",
+        verdict: Verdict::Problem,
+        found: error.message.clone(),
+        remedy: remedy.to_owned(),
+    }
+}
