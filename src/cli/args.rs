@@ -6,12 +6,13 @@
 
 mod later;
 mod moves;
+mod plan;
 mod values;
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
-    GcRequest, InitRequest, IssueRef, MoveVerb, Output, PLATFORMS, PlanRequest, PlanShape, Request,
-    Restart, Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
+    GcRequest, InitRequest, IssueRef, MoveVerb, Output, PLATFORMS, PlanRequest, Request, Restart,
+    Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
 };
 use crate::model::ExitCode;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -79,19 +80,8 @@ enum Verb {
         engine: EngineArg,
         #[command(flatten)]
         pulls: CapArgs,
-        /// What is printed; github-matrix: one line of JSON with the specs that
-        /// have open tasks, for a job's matrix [default: human]
-        #[arg(
-            long,
-            value_name = "FORMAT",
-            value_enum,
-            hide_possible_values = true,
-            conflicts_with = "json",
-            help_heading = "Output"
-        )]
-        format: Option<PlanFormat>,
         #[command(flatten)]
-        output: OutputArgs,
+        output: plan::PlanOutput,
     },
     /// Show how far each spec is
     Status {
@@ -346,13 +336,6 @@ struct Loudness {
     quiet: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PlanFormat {
-    Human,
-    Json,
-    GithubMatrix,
-}
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ShellArg {
     Bash,
@@ -464,19 +447,12 @@ impl Verb {
                 specs,
                 engine,
                 pulls,
-                format,
                 output,
             } => Request::Plan(PlanRequest {
                 path: place.path,
                 specs: specs.specs,
-                shape: match format {
-                    Some(PlanFormat::GithubMatrix) => PlanShape::GithubMatrix,
-                    None | Some(PlanFormat::Human | PlanFormat::Json) => PlanShape::Report,
-                },
-                output: match format {
-                    Some(PlanFormat::Json) => output.loudness.output(Format::Json),
-                    None | Some(PlanFormat::Human | PlanFormat::GithubMatrix) => output.output(),
-                },
+                shape: output.shape(),
+                output: output.output(),
                 flags: Flags {
                     engine: engine.engine,
                     base: specs.base,

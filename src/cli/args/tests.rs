@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{EngineChoice, EngineRef, IssueRef, KEYS, Kind, Wanted};
+use crate::config::{EngineChoice, EngineRef, IssueRef, KEYS, Kind, PlanShape, Wanted};
 use std::time::Duration;
 
 fn read(line: &[&str]) -> Result<Request, clap::Error> {
