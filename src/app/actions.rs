@@ -14,6 +14,7 @@ use crate::ui::github::{self, Annotation, Lines, Outputs, SUMMARY_BYTES};
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What is to be told, gathered while a request is carried out.
 pub struct Actions {
@@ -28,7 +29,7 @@ struct Told {
     annotations: Vec<Annotation>,
     outputs: Outputs,
     /// The run's report and what redacts it; None where it did not get so far.
-    run: Option<(SummaryReport, std::sync::Arc<Redactor>)>,
+    run: Option<(SummaryReport, Arc<Redactor>)>,
 }
 
 impl Actions {
@@ -65,11 +66,17 @@ impl Actions {
         report: SummaryReport,
         lines: &Lines,
         cost: Option<f64>,
-        redactor: std::sync::Arc<Redactor>,
+        redactor: Arc<Redactor>,
     ) {
         self.add(github::of_summary(&report, lines), &redactor);
         let mut told = self.told.borrow_mut();
-        told.outputs = Outputs::of(&report, cost);
+        let outputs = Outputs::of(&report, cost);
+        let redacted = |text: String| redactor.redact(&text).into_owned();
+        told.outputs = Outputs {
+            prs: outputs.prs.into_iter().map(redacted).collect(),
+            postmortem: outputs.postmortem.map(redacted),
+            cost,
+        };
         told.run = Some((report, redactor));
     }
 
@@ -96,25 +103,32 @@ impl Actions {
         }
         if let Some(path) = &self.step.output {
             let word = format!("codelicious_{}", random_word(&SystemRng));
-            let mut text = github::outputs(&told.outputs, exit, &word);
-            if let Some((_, redactor)) = &told.run {
-                text = redactor.redact(&text).into_owned();
-            }
-            append(path, |_| text);
+            append(path, |_| github::outputs(&told.outputs, exit, &word));
         }
         if let Some(path) = &self.step.summary {
             append(path, |size| {
                 let room = SUMMARY_BYTES.saturating_sub(size);
                 let why = error.map(|e| e.message.as_str());
                 match &told.run {
-                    Some((report, redactor)) => {
-                        let text = github::step_summary(report, why, room);
-                        redactor.redact(&text).into_owned()
-                    }
+                    Some((report, redactor)) => summary(report, why, room, redactor),
                     None => github::broken_off(exit, why, room),
                 }
             });
         }
+    }
+}
+
+/// The summary without secrets. What stands for one may be longer than it was, and a summary that is too long is
+/// refused whole.
+fn summary(report: &SummaryReport, why: Option<&str>, most: usize, redactor: &Redactor) -> String {
+    let mut room = most;
+    loop {
+        let text = github::step_summary(report, why, room);
+        let text = redactor.redact(&text).into_owned();
+        if text.len() <= most {
+            return text;
+        }
+        room /= 2;
     }
 }
 

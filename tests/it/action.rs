@@ -649,6 +649,29 @@ fn what_a_check_prints_is_never_obeyed() {
 }
 
 #[test]
+fn a_runner_is_told_no_secret() {
+    let repo = Repo::new();
+    repo.write("specs/a.md", "# A\n\n- [ ] T001 Ask\n");
+    let secret = "hunter22hunter22";
+    let why = format!("the token {secret} is refused");
+    repo.fake(&json!({"default": {"end": {"kind": "block_chunk", "reason": why, "needs": why}}}));
+    let (output, summary) = (repo.base().join("output"), repo.base().join("summary"));
+    let envs = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_OUTPUT", output.to_str().unwrap()),
+        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+        ("MY_TOKEN", secret),
+    ];
+    let ended = repo.run_with(&["--platform=local"], &envs).expect(3);
+    let summary = fs::read_to_string(&summary).unwrap();
+    for text in [&ended.stderr, &summary] {
+        assert!(text.contains("is refused"), "{text}");
+        assert!(!text.contains("hunter22"), "{text}");
+    }
+    assert!(!fs::read_to_string(&output).unwrap().contains("hunter22"));
+}
+
+#[test]
 fn only_runs_in_a_step_tell_outputs_and_a_summary() {
     let repo = Repo::new();
     repo.write("specs/bad.md", b"# Bad\n\n- [ ] \xff\n");
