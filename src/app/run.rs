@@ -122,6 +122,8 @@ struct Session<'w> {
     said: BTreeSet<String>,
     /// What is to be said of the choice of the forge.
     forge_notes: Vec<String>,
+    /// Where the forge's token was found.
+    token_from: String,
     /// The repository's own layout of bodies, as it stands at the base.
     template: Option<Arc<Template>>,
     /// Nothing was looked at in this run yet: what is wrong ends it before anything is paid.
@@ -272,7 +274,7 @@ impl<'w> Session<'w> {
         let mut idle = 0;
         let mut committed = 0;
         loop {
-            let mut cycle = self.cycle().await?;
+            let mut cycle = Box::pin(self.cycle()).await?;
             // A cycle counts what the whole run has committed so far.
             let new = cycle.committed.saturating_sub(committed);
             committed = committed.max(cycle.committed);

@@ -18,6 +18,8 @@ pub struct Opened {
     pub forge: Box<dyn Forge>,
     /// For what must not appear in any output.
     pub token: Option<SecretString>,
+    /// Where that was found, for people; empty where there is none.
+    pub token_from: String,
     /// Worth knowing, and stops nothing.
     pub notes: Vec<String>,
     /// Where people find the repository: the forge, and its path there. None for files.
@@ -59,6 +61,7 @@ pub fn open(world: &World, env: &Environment) -> Result<Opened, AppError> {
     Ok(Opened {
         forge: forge.map_err(|e| AppError::setup(e.message, e.remedy))?,
         token,
+        token_from: place.token_from,
         notes,
         home,
     })
@@ -70,6 +73,7 @@ impl Opened {
         Self {
             forge: Box::new(LocalForge::new(root)),
             token: None,
+            token_from: String::new(),
             notes: Vec::new(),
             home: None,
         }

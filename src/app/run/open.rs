@@ -145,6 +145,7 @@ impl<'w> Session<'w> {
             from_issues: plan.from_issues,
             said: BTreeSet::new(),
             forge_notes: plan.forge.notes,
+            token_from: plan.forge.token_from,
             template: None,
             is_first_look: true,
             restart: plan.restart,

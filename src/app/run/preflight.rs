@@ -11,7 +11,7 @@ use crate::git::preflight::{Options, probe};
 use crate::model::effect::PushFailureKind;
 use crate::model::ledger::SpecBase;
 use crate::model::preflight::{Answer, Facts, Finding, Verdict};
-use crate::ports::{ForgeCheck, ForgeError, Wanted};
+use crate::ports::{ForgeCheck, ForgeError, ForgeErrorKind, Wanted};
 use std::io::IsTerminal as _;
 
 impl Session<'_> {
@@ -51,7 +51,7 @@ impl Session<'_> {
             match self.ask(&found.base).await {
                 Ok(check) => all.extend(of_check(check)),
                 Err(e) if e.is_transient() && !self.is_first_look => passing.push(e.message),
-                Err(e) => all.push(of_error(e)),
+                Err(e) => all.push(of_error(e, &self.token_from)),
             }
         }
         let (problems, notes): (Vec<Finding>, Vec<Finding>) = all
@@ -131,7 +131,17 @@ fn of_check(check: ForgeCheck) -> Vec<Finding> {
     check.notes.into_iter().map(note).chain(problems).collect()
 }
 
-fn of_error(error: ForgeError) -> Finding {
+fn of_error(error: ForgeError, token_from: &str) -> Finding {
+    let token = match error.kind {
+        ForgeErrorKind::Auth => format!(" (the token is from {token_from})"),
+        ForgeErrorKind::Forbidden
+        | ForgeErrorKind::NotFound
+        | ForgeErrorKind::Refused
+        | ForgeErrorKind::Limited { .. }
+        | ForgeErrorKind::Transient
+        | ForgeErrorKind::Protocol
+        | ForgeErrorKind::Unsupported => String::new(),
+    };
     let remedy = match error.remedy.as_str() {
         "" => "try again when the forge answers, or leave the question out with --skip-auth-check",
         remedy => remedy,
@@ -139,7 +149,7 @@ fn of_error(error: ForgeError) -> Finding {
     Finding {
         what: "forge",
         verdict: Verdict::Problem,
-        found: error.message.clone(),
+        found: format!("{}{token}", error.message),
         remedy: remedy.to_owned(),
     }
 }

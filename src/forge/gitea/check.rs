@@ -166,10 +166,7 @@ impl Gitea {
     /// Teams are of organisations; what a user owns has none.
     async fn look_at_team(&self, check: &mut ForgeCheck, team: &str) -> Result<(), Failure> {
         let route = self.route(["teams"]).query("limit", LIMIT);
-        let teams = match said(self.web.get::<Vec<Team>>(route).await)? {
-            Ok(teams) => teams,
-            Err(_) => Vec::new(),
-        };
+        let teams = said(self.web.get::<Vec<Team>>(route).await)?.unwrap_or_default();
         if !teams.iter().any(|t| t.name.eq_ignore_ascii_case(team)) {
             check.problems.push(problem(
                 &format!("no team `{team}` is given this repository"),

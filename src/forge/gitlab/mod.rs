@@ -130,7 +130,7 @@ impl Gitlab {
             .await;
         match made {
             // Somebody was faster, or an answer was lost on an earlier run.
-            Err(failure) if failure.status == Some(409) => look().await?.map_or(Err(failure), Ok),
+            Err(failure) if failure.status == Some(409) => look().await?.ok_or(failure),
             made => made,
         }
     }
