@@ -6,13 +6,14 @@ mod fake;
 mod faults;
 mod fields;
 mod git;
+pub mod github;
 pub mod server;
 
 use crate::forge_contract::{self as contract, Bench, now, request};
 use chrono::{DateTime, Utc};
 use codelicious::config::Endpoint;
 use codelicious::core::retry::RetryPolicy;
-use codelicious::forge::{Gitea, Gitlab, Hosted};
+use codelicious::forge::{Gitea, Github, Gitlab, Hosted};
 use codelicious::model::PrState;
 use codelicious::ports::{
     Clock, CommentRequest, Forge, ForgeError, ForgeErrorKind, ForgePr, PrRequest, PutPr, Rng,
@@ -38,7 +39,7 @@ impl Rng for Machine {
 }
 
 /// The forges that are put through everything here.
-const DIALECTS: [&str; 2] = ["gitlab", "gitea"];
+const DIALECTS: [&str; 3] = ["github", "gitlab", "gitea"];
 
 /// A forge with the server behind it.
 pub struct Hub {
@@ -101,13 +102,17 @@ impl Hub {
 /// What a forge is told, for a server on this machine.
 pub fn hosted(dialect: &str, server: &ForgeServer, repository: &str) -> Hosted {
     let api = match dialect {
+        "github" => format!("{}/api/v3", server.url),
         "gitlab" => format!("{}/api/v4", server.url),
         "gitea" => format!("{}/api/v1", server.url),
         other => panic!("no dialect {other}"),
     };
     Hosted {
         api: Endpoint::parse(&api).unwrap(),
-        graphql: None,
+        graphql: match dialect {
+            "github" => Endpoint::parse(&format!("{}/api/graphql", server.url)).ok(),
+            _ => None,
+        },
         web: server.url.clone(),
         repository: repository.to_owned(),
         token: Some(SecretString::from("dummy-token")),
@@ -126,6 +131,7 @@ pub fn hosted(dialect: &str, server: &ForgeServer, repository: &str) -> Hosted {
 pub fn forge(dialect: &str, hosted: &Hosted) -> Box<dyn Forge> {
     let (clock, rng) = (Rc::new(Machine), Rc::new(Machine));
     match dialect {
+        "github" => Box::new(Github::new(hosted.clone(), clock, rng).unwrap()),
         "gitlab" => Box::new(Gitlab::new(hosted.clone(), clock, rng).unwrap()),
         "gitea" => Box::new(Gitea::new(hosted.clone(), clock, rng).unwrap()),
         other => panic!("no dialect {other}"),
@@ -306,16 +312,18 @@ fn drafts_are_a_persons_to_end() {
         let made = hub.put(&asked);
         assert_eq!(made.state, PrState::Draft);
         assert_eq!(hub.pr(made.number)["draft"], true, "{dialect}");
-        let title = |title: &str| {
-            hub.server
-                .control("edit", &json!({"number": made.number, "title": title}));
-        };
-        title(&asked.title);
+        let number = made.number;
+        let edit = |change: Value| hub.server.control("edit", &change);
+        edit(match dialect {
+            "github" => json!({"number": number, "draft": false}),
+            _ => json!({"number": number, "title": asked.title}),
+        });
         hub.writes_nothing(|| assert_eq!(hub.put(&asked).state, PrState::Ready));
         // A person's own way to say it, and their own mind.
-        title(&match dialect {
-            "gitlab" => format!("[Draft] {}", asked.title),
-            _ => format!("[wip] {}", asked.title),
+        edit(match dialect {
+            "github" => json!({"number": number, "draft": true}),
+            "gitlab" => json!({"number": number, "title": format!("[Draft] {}", asked.title)}),
+            _ => json!({"number": number, "title": format!("[wip] {}", asked.title)}),
         });
         hub.writes_nothing(|| assert_eq!(hub.put(&asked).state, PrState::Draft));
         let mut ready = asked.clone();

@@ -29,6 +29,7 @@ mod forge_contract;
 mod forges;
 mod gc;
 mod git_cases;
+mod github_traffic;
 mod laws;
 mod locking;
 mod main_job;

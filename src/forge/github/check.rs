@@ -7,11 +7,8 @@ use crate::forge::said::Reviewer;
 use crate::forge::web::{Failure, Got, Route};
 use crate::net::Headers;
 use crate::ports::{ForgeCheck, ForgeErrorKind, Wanted};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::de::IgnoredAny;
-
-/// An expiry that is nearer is told.
-const SOON: TimeDelta = TimeDelta::days(14);
 
 impl Github {
     pub(super) async fn check_now(&self, wanted: &Wanted) -> Result<ForgeCheck, Failure> {
@@ -52,11 +49,15 @@ impl Github {
         let repository = match found {
             Ok(repository) => repository,
             Err(problem) => {
-                check.problems.push(problem);
+                // A private repository is not found without the scope, and that says more.
+                self.look_at_token(&mut check, headers.as_ref(), true);
+                if check.problems.is_empty() {
+                    check.problems.push(problem);
+                }
                 return Ok(check);
             }
         };
-        self.look_at_token(&mut check, headers.as_ref(), &repository);
+        self.look_at_token(&mut check, headers.as_ref(), repository.private);
         self.look_at_repository(&mut check, &repository);
         self.look_at_base(&mut check, wanted).await?;
         self.look_at_reviewers(&mut check, wanted, &repository, headers.as_ref())
@@ -67,12 +68,7 @@ impl Github {
 
     /// <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps>: only classic tokens tell
     /// their scopes.
-    fn look_at_token(
-        &self,
-        check: &mut ForgeCheck,
-        headers: Option<&Headers>,
-        repository: &Repository,
-    ) {
+    fn look_at_token(&self, check: &mut ForgeCheck, headers: Option<&Headers>, is_private: bool) {
         let Some(headers) = headers else {
             let note = "the token belongs to no user, as those of GitHub Actions and of apps do, and does not tell \
                         what it may do: it must write contents, pull requests and issues";
@@ -86,7 +82,7 @@ impl Github {
                 check.notes.push(note.to_owned());
             }
             Some(scopes) => {
-                let enough: &[&str] = match repository.private {
+                let enough: &[&str] = match is_private {
                     true => &["repo"],
                     false => &["repo", "public_repo"],
                 };
@@ -102,9 +98,7 @@ impl Github {
                 }
             }
         }
-        if let Some(end) = expiry(headers)
-            && end - self.web.now() < SOON
-        {
+        if let Some(end) = expiry(headers) {
             let day = end.format("%Y-%m-%d");
             check.notes.push(format!("the token is good until {day}"));
         }
@@ -122,6 +116,12 @@ impl Github {
             check.problems.push(problem(
                 &format!("{named} is archived: nothing can be written there"),
                 "take it out of the archive in its settings, or deliver elsewhere",
+            ));
+        }
+        if repository.has_pull_requests == Some(false) {
+            check.problems.push(problem(
+                &format!("pull requests are turned off in {named}"),
+                "turn them on in its settings, or deliver elsewhere",
             ));
         }
         if repository.permissions.as_ref().is_some_and(|p| !p.push) {
@@ -201,7 +201,7 @@ impl Github {
             )),
             (Ok(Some(_)), Ok(_)) => check.problems.push(problem(
                 &format!(
-                    "{user} is no collaborator of {} and cannot be asked to review",
+                    "`{user}`, who is to review, is no collaborator of {}",
                     self.hosted.repository
                 ),
                 "invite them, or correct `reviewers` below `[pr]`",

@@ -192,6 +192,8 @@ pub(super) struct Repository {
     pub private: bool,
     #[serde(default)]
     pub archived: bool,
+    /// Not told by older Enterprise servers.
+    pub has_pull_requests: Option<bool>,
     pub owner: Option<Owner>,
     /// Not told to the tokens of apps.
     pub permissions: Option<Permissions>,

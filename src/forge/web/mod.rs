@@ -32,7 +32,6 @@ pub(super) use crate::net::Method;
 use crate::net::{Answer, Client, Header, Headers, NetError, Target};
 use crate::ports::{Clock, ForgeError, ForgeErrorKind, Rng};
 use cache::{Cache, Kept};
-use chrono::{DateTime, Utc};
 use judge::Meaning;
 use pages::Next;
 use secrecy::SecretString;
@@ -161,11 +160,6 @@ impl Web {
             rng,
             cache: Cache::default(),
         })
-    }
-
-    /// The clock's time.
-    pub fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
     }
 
     /// Reads one thing.

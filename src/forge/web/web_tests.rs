@@ -1,7 +1,7 @@
 //! The exchange against a real server on loopback.
 
 use super::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::cell::Cell;

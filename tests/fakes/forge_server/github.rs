@@ -183,6 +183,7 @@ fn of_repo(
             Some(known) => Reply::json(200, label(known)),
             None => not_found(),
         },
+        (_, ["pulls", ..]) if !forge.world.repo.pull_requests => not_found(),
         ("GET", ["pulls"]) => pulls(forge, call),
         ("POST", ["pulls"]) => create(forge, call, author(token)),
         (_, ["pulls", n, rest @ ..]) => match number(n).filter(|n| forge.pr(*n).is_some()) {
@@ -268,6 +269,7 @@ fn repository(forge: &Forge, call: &Call, token: Option<&Token>) -> Value {
         "disabled": false,
         "default_branch": repo.default_branch,
         "has_issues": repo.issues,
+        "has_pull_requests": repo.pull_requests,
         "html_url": format!("{}/{}", call.base, repo.path),
     });
     if let Some(token) = token.filter(|t| t.kind != "app") {

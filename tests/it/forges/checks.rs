@@ -37,7 +37,7 @@ fn all_is_well() {
             assert_eq!(check.base_is_protected, Some(true), "{dialect}");
             let notes = check.notes.join("\n");
             let told = match dialect {
-                "gitlab" => "good until 2027-01-31",
+                "github" | "gitlab" => "good until 2027-01-31",
                 _ => "does not tell a token's scopes",
             };
             assert!(notes.contains(told), "{dialect}: {notes}");
@@ -80,7 +80,7 @@ fn each_thing_that_stops_a_run_is_named_with_what_to_do() {
             json!({"repo": {"permission": "read"}}),
             plain,
             "may not push",
-            &["gitea"],
+            &["github", "gitea"],
         ),
         (
             json!({"repo": {"permission": "none"}}),
@@ -144,6 +144,24 @@ fn each_thing_that_stops_a_run_is_named_with_what_to_do() {
             &["gitea"],
         ),
         (
+            json!({"tokens": [{"value": "dummy-token", "scopes": ["repo", "read:org"]}]}),
+            |w| w.reviewers = vec!["team:ghosts".into(), "team:reviewers".into()],
+            "no team `ghosts`",
+            &["github"],
+        ),
+        (
+            json!({"tokens": [{"value": "dummy-token", "scopes": ["gist"]}]}),
+            plain,
+            "its scopes are `gist`",
+            &["github"],
+        ),
+        (
+            json!({"repo": {"private": false}, "tokens": [{"value": "dummy-token", "scopes": ["none"]}]}),
+            plain,
+            "it has no scopes",
+            &["github"],
+        ),
+        (
             json!({}),
             |w| w.labels = vec!["new".into()],
             "no label `new`",
@@ -180,7 +198,38 @@ fn what_stops_nothing_is_a_note() {
     let plain = |_: &mut Wanted| {};
     type Change = fn(&mut Wanted);
     let oauth = json!([{"value": "dummy-token", "kind": "app"}]);
+    let fine = json!([{"value": "dummy-token", "kind": "fine"}]);
     let cases: Vec<(Value, Change, &str, &str)> = vec![
+        (
+            json!({"tokens": fine}),
+            plain,
+            "fine-grained one, which does not tell",
+            "github",
+        ),
+        (
+            json!({"tokens": oauth}),
+            plain,
+            "belongs to no user, as those of GitHub Actions",
+            "github",
+        ),
+        (
+            json!({}),
+            |w| w.labels = vec!["new".into()],
+            "GitHub makes it",
+            "github",
+        ),
+        (
+            json!({}),
+            |w| w.reviewers = vec!["Robot".into()],
+            "nobody is asked to review a pull request of their own",
+            "github",
+        ),
+        (
+            json!({}),
+            |w| w.reviewers = vec!["team:ghosts".into()],
+            "is not told to this token",
+            "github",
+        ),
         (
             json!({"tokens": oauth}),
             plain,
