@@ -167,9 +167,9 @@ pub fn reference() -> String {
         "\n### Variables of forges\n\n\
          A token goes to no host but the remote's own (or where GitHub has the API of that), and only where it is said \
          whose it is: by a variable that names the host, by the host being the forge's public one, or by you, with \
-         `--platform`, `CODELICIOUS_PR_PLATFORM`, your own file, or `forge.api`. That the repository's file names a \
-         platform, or that a host answers like a forge, is not enough. Values of tokens are kept out of every output, and \
-         neither engines nor checks see them, unless `env.pass` has one by its full name.\n\n\
+         `--platform`, `CODELICIOUS_PR_PLATFORM` or `forge.api`. That a file names a platform, or that a host answers \
+         like a forge, is not enough. Values of tokens are kept out of every output, and neither engines nor checks see \
+         them, unless `env.pass` has one by its full name.\n\n\
          | variable | meaning |\n|---|---|\n",
     );
     for (name, meaning) in env_names::FORGE_VARIABLES {

@@ -2,9 +2,6 @@ use super::*;
 use crate::config::{self, Flags};
 use secrecy::ExposeSecret;
 
-/// Names and values.
-type Variables<'a> = &'a [(&'a str, &'a str)];
-
 /// One choice to be made, with no program on PATH.
 #[derive(Default)]
 struct Case<'a> {
@@ -293,9 +290,12 @@ fn what_cannot_be_delivered_to_is_refused_with_a_way_out() {
     }
 }
 
+/// Variables, the remote, the choice, and where its token comes from.
+type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
+
 #[test]
 fn a_variable_that_names_the_host_says_what_it_is() {
-    let table: [(Variables<'_>, &str, &str, &str); 9] = [
+    let table: [Row<'_>; 9] = [
         (
             &[("GH_HOST", "git.example"), ("GH_ENTERPRISE_TOKEN", "t")],
             "git@git.example:o/r",
