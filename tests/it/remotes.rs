@@ -19,7 +19,14 @@ use sshd::Sshd;
 use std::fs;
 
 const BRANCH: &str = "codelicious/specs-work";
-const RUN: [&str; 4] = ["--engine", "claude", "--platform", "local"];
+/// Without the look beforehand, which would not let a run begin: what is tested here is the push itself.
+const RUN: [&str; 5] = [
+    "--engine",
+    "claude",
+    "--platform",
+    "local",
+    "--skip-auth-check",
+];
 /// Long enough to be looked for everywhere.
 const PASSWORD: &str = "open-sesame-4711-open";
 
@@ -559,6 +566,27 @@ fn a_preflight_asks_as_a_push_would_and_sends_nothing() {
 
     remote.server.play(&json!({"rules": [{"status": 502}]}));
     failed(&preflight(&remote).0, PushFailureKind::Transient);
+}
+
+#[test]
+fn a_run_that_could_not_deliver_is_refused_before_an_engine_is_paid() {
+    let remote = Remote::new(&accounts(), "wrong");
+    let ended = remote.repo.run(&RUN[..4]).expect(2);
+    remote.leaks_nothing(&ended);
+    assert!(
+        ended.stderr.contains("wrong user or password"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("--skip-auth-check"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(remote.repo.calls().len(), 0);
+    remote.password_is(PASSWORD);
+    remote.repo.run(&RUN[..4]).expect(0);
+    assert_eq!(remote.server.pushes().last(), Some(&json!(200)));
 }
 
 #[test]
