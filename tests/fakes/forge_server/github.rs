@@ -100,10 +100,12 @@ fn scopes(token: &Token) -> Vec<String> {
 }
 
 fn message(status: u16, text: &str) -> Reply {
-    Reply::json(
-        status,
-        json!({"message": text, "documentation_url": DOCS, "status": status.to_string()}),
-    )
+    let mut body = json!({"message": text, "documentation_url": DOCS});
+    // The description has no such field in what answers 422.
+    if status != 422 {
+        body["status"] = status.to_string().into();
+    }
+    Reply::json(status, body)
 }
 
 fn not_found() -> Reply {
@@ -121,7 +123,7 @@ fn invalid(resource: &str, field: &str, code: &str, words: &str) -> Reply {
     }
     Reply::json(
         422,
-        json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS, "status": "422"}),
+        json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCS}),
     )
 }
 
@@ -247,8 +249,7 @@ fn team(slug: &str) -> Value {
 }
 
 fn label(label: &Label) -> Value {
-    json!({"id": label.id, "node_id": format!("L_{}", label.id), "name": label.name, "color": "00aabb", "default": false,
-           "description": null})
+    json!({"id": label.id, "node_id": format!("L_{}", label.id), "name": label.name, "color": "00aabb", "default": false})
 }
 
 fn labels(forge: &Forge, names: &[String]) -> Vec<Value> {
