@@ -2,12 +2,16 @@
 
 use super::engine;
 use super::error::AppError;
-use super::forge::{self, Choice};
+use super::forge::{self, Opened};
+use super::preflight::{ask_forge, of_check, of_error};
 use super::world::{World, ui_options};
 use crate::config::{DoctorRequest, EngineKind, Environment, Format};
+use crate::core::preflight;
 use crate::engines::claude_code;
-use crate::git::{Repo, files_of_tree, identity, push_url, remote_url, resolve_base};
-use crate::model::ExitCode;
+use crate::git::preflight::{Options, probe};
+use crate::git::{Repo, files_of_tree, identity, remote_url, resolve_base};
+use crate::model::{self, ExitCode};
+use crate::ports::StopSignal;
 use crate::proc;
 use crate::verify::FileView;
 use serde::Serialize;
@@ -22,7 +26,7 @@ struct Report {
     findings: Vec<Finding>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Finding {
     what: &'static str,
     verdict: Verdict,
@@ -51,10 +55,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
         remedy: String::new(),
     }];
     findings.push(git(&world, env));
-    findings.push(who(&repo));
-    findings.push(remote(&repo));
-    findings.push(base(&world, &repo));
-    findings.extend(the_forge(&world, &repo, env));
+    findings.extend(delivery(&world, &repo, env));
     findings.extend(checks(&world, &repo));
     findings.extend(the_engines(&world, env));
     findings.push(sandbox());
@@ -148,40 +149,63 @@ fn remote(repo: &Repo) -> Finding {
     }
 }
 
-fn base(world: &World, repo: &Repo) -> Finding {
-    match resolve_base(
-        repo,
-        world.settings.base.as_deref(),
-        repo.default_remote().as_deref(),
-    ) {
-        Ok(base) => Finding {
-            what: "base",
-            verdict: Verdict::Ok,
-            found: format!("{} at {}", base.branch, base.commit.short()),
-            remedy: String::new(),
-        },
-        Err(e) => Finding {
-            what: "base",
-            verdict: Verdict::Missing,
-            found: e.to_string(),
-            remedy: e.remedy,
-        },
-    }
+/// Where pull requests go, who says so, and what it says of itself; with who commits, the remote and the base.
+fn delivery(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
+    let remote_name = repo.default_remote();
+    let base = match resolve_base(repo, world.settings.base.as_deref(), remote_name.as_deref()) {
+        Ok(base) => base,
+        Err(e) => {
+            let no_base = missing("base", e.to_string(), e.remedy);
+            return [
+                vec![who(repo), remote(repo), no_base],
+                the_forge(forge::open(world, env)).0,
+            ]
+            .concat();
+        }
+    };
+    let (about_forge, opened) = the_forge(forge::open(world, env));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => return vec![missing("runtime", e.to_string(), String::new())],
+    };
+    let options = Options {
+        remote: true,
+        signing: true,
+        may_prompt: false,
+    };
+    let vars = env.git_env(&world.settings);
+    let (_handle, stop) = StopSignal::new();
+    let asked = async {
+        let root = &world.info.root;
+        let facts = probe(root, remote_name.as_deref(), &base, &vars, options, stop).await;
+        let checked = match &opened {
+            Some(opened) => Some(ask_forge(opened.forge.as_ref(), &world.settings, &base).await),
+            None => None,
+        };
+        (facts, checked)
+    };
+    let (facts, checked) = runtime.block_on(asked);
+    let token_from = opened.map(|o| o.token_from).unwrap_or_default();
+    let of_forge = match checked {
+        Some(Ok(check)) => of_check(check),
+        Some(Err(e)) => vec![of_error(&e, &token_from)],
+        None => Vec::new(),
+    };
+    let probed = preflight::findings(&facts).into_iter().map(Finding::from);
+    probed
+        .chain(about_forge)
+        .chain(of_forge.into_iter().map(Finding::from))
+        .collect()
 }
 
-/// Where pull requests go, and who says so.
-fn the_forge(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
-    let url = repo.default_remote().and_then(|name| push_url(repo, &name));
-    let choice = match forge::choose(&world.settings, env, &world.info.root, url.as_deref()) {
-        Ok(choice) => choice,
-        Err(e) => {
-            return vec![Finding {
-                what: "forge",
-                verdict: Verdict::Missing,
-                found: e.message,
-                remedy: e.hint,
-            }];
-        }
+/// The forge, if it can be opened.
+fn the_forge(opened: Result<Opened, AppError>) -> (Vec<Finding>, Option<Opened>) {
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(e) => return (vec![missing("forge", e.message, e.hint)], None),
     };
     let ok = |what, found| Finding {
         what,
@@ -191,23 +215,48 @@ fn the_forge(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
     };
     let mut findings = vec![ok(
         "forge",
-        format!("{} ({})", choice.label(), choice.because()),
+        format!("{} ({})", opened.label, opened.because),
     )];
-    if let Choice::Hosted(place) = &choice {
-        findings.push(ok("token", format!("from {}", place.token_from)));
+    if !opened.token_from.is_empty() {
+        findings.push(ok("token", format!("from {}", opened.token_from)));
     }
-    findings.extend(
-        choice
-            .notes(&world.settings)
-            .into_iter()
-            .map(|found| Finding {
-                what: "forge",
-                verdict: Verdict::Note,
-                found,
-                remedy: String::new(),
-            }),
-    );
-    findings
+    findings.extend(opened.notes.iter().map(|found| Finding {
+        what: "forge",
+        verdict: Verdict::Note,
+        found: found.clone(),
+        remedy: String::new(),
+    }));
+    (findings, Some(opened))
+}
+
+fn missing(what: &'static str, found: String, remedy: String) -> Finding {
+    Finding {
+        what,
+        verdict: Verdict::Missing,
+        found,
+        remedy,
+    }
+}
+
+impl From<model::preflight::Finding> for Finding {
+    fn from(found: model::preflight::Finding) -> Self {
+        let model::preflight::Finding {
+            what,
+            verdict,
+            found,
+            remedy,
+        } = found;
+        Self {
+            what,
+            verdict: match verdict {
+                model::preflight::Verdict::Ok => Verdict::Ok,
+                model::preflight::Verdict::Note => Verdict::Note,
+                model::preflight::Verdict::Problem => Verdict::Missing,
+            },
+            found,
+            remedy,
+        }
+    }
 }
 
 fn checks(world: &World, repo: &Repo) -> Vec<Finding> {

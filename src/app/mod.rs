@@ -15,6 +15,7 @@ mod issues;
 mod moves;
 mod plan;
 mod planning;
+mod preflight;
 mod programs;
 mod reports;
 mod run;

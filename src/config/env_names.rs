@@ -100,6 +100,8 @@ pub const RETRY_MAX_PAUSE_S: &str = "CODELICIOUS_RETRY_MAX_PAUSE_S";
 pub const RETRY_MAX_WAIT_S: &str = "CODELICIOUS_RETRY_MAX_WAIT_S";
 /// Hosts that may resolve to private addresses, separated by commas.
 pub const NETWORK_PRIVATE_HOSTS: &str = "CODELICIOUS_NETWORK_PRIVATE_HOSTS";
+/// Bound on one answer of the forge, in seconds or as a duration.
+pub const NETWORK_ANSWER_TIMEOUT_S: &str = "CODELICIOUS_NETWORK_ANSWER_TIMEOUT_S";
 /// Folder that holds the lanes' worktrees.
 pub const WORKTREE_DIR: &str = "CODELICIOUS_WORKTREE_DIR";
 /// Shell commands that make a new worktree usable, one a line.

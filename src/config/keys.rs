@@ -413,6 +413,8 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("network.private_hosts", Kind::List(Of::Host), "[]", env::NETWORK_PRIVATE_HOSTS,
         "Hosts of chat models that may resolve to private addresses; this machine always may.")
         .example("[\"llm.internal\"]").wall(),
+    KeyDoc::new("network.answer_timeout_s", Kind::Seconds { min: 1, max: 3_600 }, "60", env::NETWORK_ANSWER_TIMEOUT_S,
+        "Bound on one answer of the forge; engines have bounds of their own."),
     KeyDoc::new("worktree.dir", Kind::Path, "", env::WORKTREE_DIR,
         "The folder that holds the worktrees, in a folder of their own for each repository, outside of it; `codelicious` in your cache folder when not set.")
         .example("\"../lanes\""),

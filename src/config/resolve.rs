@@ -93,6 +93,7 @@ pub(super) fn resolve(
         },
         network: NetworkSettings {
             private_hosts: r.get("network.private_hosts", decode::list),
+            answer_timeout: r.get("network.answer_timeout_s", decode::seconds),
         },
         budget: BudgetSettings {
             max_cost_usd: r.cap("budget.max_cost_usd", decode::dollars),

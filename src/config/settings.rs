@@ -234,6 +234,8 @@ pub struct RetrySettings {
 pub struct NetworkSettings {
     /// Hosts that may resolve to private addresses, as `Endpoint::host` writes them.
     pub private_hosts: Value<Vec<String>>,
+    /// Bound on one answer of the forge.
+    pub answer_timeout: Value<Duration>,
 }
 
 /// What somebody says that a model costs.

@@ -1,6 +1,7 @@
 //! Starting the program that plays a forge, in front of a repository's origin.
 
 use crate::support::{Ended, Repo, program};
+use crate::{forges, github_traffic};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -86,6 +87,7 @@ impl FakeForge {
             // What has to be tried again is soon tried again.
             ("CODELICIOUS_RETRY_BASE_S", "1".to_owned()),
             ("CODELICIOUS_RETRY_MAX_PAUSE_S", "1".to_owned()),
+            ("CODELICIOUS_NETWORK_ANSWER_TIMEOUT_S", "5".to_owned()),
         ]
     }
 
@@ -143,6 +145,16 @@ impl FakeForge {
     /// How often it did this.
     pub fn times(&self, effect: &str) -> u64 {
         self.world()["effects"][effect].as_u64().unwrap_or(0)
+    }
+
+    /// Everything that was asked here is what the forge documents, and on GitHub every answer too.
+    pub fn is_documented(&self) {
+        let log = self.log();
+        assert!(!log.is_empty());
+        match self.dialect {
+            "github" => github_traffic::is_described(&log),
+            other => forges::fields::is_documented(other, &log),
+        }
     }
 
     /// Every line of its log.

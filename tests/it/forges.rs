@@ -4,7 +4,7 @@
 mod checks;
 mod fake;
 mod faults;
-mod fields;
+pub mod fields;
 mod git;
 pub mod github;
 pub mod server;

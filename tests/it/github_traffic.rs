@@ -77,6 +77,14 @@ fn held(descriptions: &Path, log: &[Value]) -> (bool, String) {
     (status.success(), said)
 }
 
+/// Holds the log of whole runs against the descriptions, where those are to be had.
+pub fn is_described(log: &[Value]) {
+    if let Some(descriptions) = installed() {
+        let (good, said) = held(descriptions, log);
+        assert!(good, "{said}");
+    }
+}
+
 #[test]
 fn everything_that_is_sent_and_answered_is_described() {
     let Some(descriptions) = installed() else {

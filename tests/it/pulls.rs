@@ -88,6 +88,7 @@ fn a_series_goes_from_draft_to_review() {
         forge.run(&repo, RUN).expect(0);
         assert_eq!(forge.world(), before, "{dialect}");
         assert_eq!(repo.calls().len(), 6, "{dialect}");
+        forge.is_documented();
     }
 }
 
@@ -142,6 +143,7 @@ fn a_merged_part_is_history_and_the_rest_moves_down() {
                 !body.contains("merge that first"),
                 "{dialect} {how}: {body}"
             );
+            forge.is_documented();
         }
     }
 }
@@ -180,6 +182,10 @@ fn whatever_the_forge_does_there_is_one_pull_request_a_head() {
                 vec![json!({"times": 3, "status": 429, "headers": {"retry-after": "0"}})],
             ),
             (
+                "no answer after it acted",
+                vec![with(json!({"times": 1, "after": true, "stall": true}))],
+            ),
+            (
                 "half an answer",
                 vec![with(
                     json!({"times": 1, "after": true, "cut": {"bytes": 40}}),
@@ -202,6 +208,7 @@ fn whatever_the_forge_does_there_is_one_pull_request_a_head() {
             assert_eq!(shape(&forge), three_ready()[..2], "{told}");
             assert_eq!(forge.times("pr_created"), 2, "{told}");
             assert_eq!(repo.calls().len(), 4, "{told}");
+            forge.is_documented();
         }
     }
 }
@@ -385,6 +392,7 @@ fn an_issue_is_built_and_told() {
         forge.run(&repo, RUN).expect(0);
         assert_eq!(comments(&forge).len(), 1, "{dialect}");
         assert_eq!(repo.calls().len(), 2, "{dialect}");
+        forge.is_documented();
     }
 }
 

@@ -20,9 +20,8 @@ use crate::model::ForgeKind;
 use std::path::Path;
 use std::time::Duration;
 
-/// Bounds on getting a connection and on one answer.
+/// Bound on getting a connection.
 const CONNECT: Duration = Duration::from_secs(15);
-const ANSWER: Duration = Duration::from_secs(60);
 
 /// What keeps pull requests as files in any case.
 const OR_FILES: &str = "`--platform local` keeps pull requests as files";
@@ -103,7 +102,7 @@ pub fn choose(
             private_hosts,
             retry: reports::retry(settings),
             connect_timeout: CONNECT,
-            answer_timeout: ANSWER,
+            answer_timeout: *settings.network.answer_timeout,
         },
         token_from: found.from,
         because: known.because,

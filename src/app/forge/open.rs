@@ -20,6 +20,9 @@ pub struct Opened {
     pub token: Option<SecretString>,
     /// Where that was found, for people; empty where there is none.
     pub token_from: String,
+    /// Which it is and what the choice rests on, for people.
+    pub label: String,
+    pub because: String,
     /// Worth knowing, and stops nothing.
     pub notes: Vec<String>,
     /// Where people find the repository: the forge, and its path there. None for files.
@@ -39,9 +42,12 @@ pub fn open(world: &World, env: &Environment) -> Result<Opened, AppError> {
     };
     let choice = choose(settings, env, &world.info.root, url.as_deref())?;
     let notes = choice.notes(settings);
+    let (label, because) = (choice.label(), choice.because().to_owned());
     let place = match choice {
         Choice::Local { .. } => {
             return Ok(Opened {
+                label,
+                because,
                 notes,
                 ..Opened::local(&world.info.root)
             });
@@ -62,6 +68,8 @@ pub fn open(world: &World, env: &Environment) -> Result<Opened, AppError> {
         forge: forge.map_err(|e| AppError::setup(e.message, e.remedy))?,
         token,
         token_from: place.token_from,
+        label,
+        because,
         notes,
         home,
     })
@@ -74,6 +82,8 @@ impl Opened {
             forge: Box::new(LocalForge::new(root)),
             token: None,
             token_from: String::new(),
+            label: LocalForge::NAME.to_owned(),
+            because: String::new(),
             notes: Vec::new(),
             home: None,
         }

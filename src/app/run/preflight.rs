@@ -4,14 +4,13 @@
 
 use super::Session;
 use crate::app::error::AppError;
+use crate::app::preflight::{ask_forge, of_check, of_error};
 use crate::app::survey::Survey;
 use crate::core::preflight::findings;
 use crate::forge::LocalForge;
 use crate::git::preflight::{Options, probe};
 use crate::model::effect::PushFailureKind;
-use crate::model::ledger::SpecBase;
 use crate::model::preflight::{Answer, Facts, Finding, Verdict};
-use crate::ports::{ForgeCheck, ForgeError, ForgeErrorKind, Wanted};
 use std::io::IsTerminal as _;
 
 impl Session<'_> {
@@ -48,10 +47,11 @@ impl Session<'_> {
         all.retain(|f| is_told(f, is_local, asks, signs));
         let mut passing = Vec::new();
         if asks {
-            match self.ask(&found.base).await {
+            let (forge, settings) = (self.shells.forge.as_ref(), &self.world.settings);
+            match ask_forge(forge, settings, &found.base).await {
                 Ok(check) => all.extend(of_check(check)),
                 Err(e) if e.is_transient() && !self.is_first_look => passing.push(e.message),
-                Err(e) => all.push(of_error(e, &self.token_from)),
+                Err(e) => all.push(of_error(&e, &self.token_from)),
             }
         }
         let (problems, notes): (Vec<Finding>, Vec<Finding>) = all
@@ -82,16 +82,6 @@ impl Session<'_> {
         };
         Err(AppError::setup(lines(|f| &f.found), lines(|f| &f.remedy)))
     }
-
-    async fn ask(&self, base: &SpecBase) -> Result<ForgeCheck, ForgeError> {
-        let pr = &self.world.settings.pr;
-        let wanted = Wanted {
-            labels: pr.labels.to_vec(),
-            reviewers: pr.reviewers.to_vec(),
-            base: base.branch.clone(),
-        };
-        self.shells.forge.check(&wanted).await
-    }
 }
 
 /// What was left out is no news, and where pull requests are files nobody else looks at the base.
@@ -113,43 +103,4 @@ fn is_passing(facts: &Facts) -> bool {
         Answer::Fine | Answer::NotAsked => None,
     });
     failed.any(|kind| kind == PushFailureKind::Transient)
-}
-
-fn of_check(check: ForgeCheck) -> Vec<Finding> {
-    let note = |found| Finding {
-        what: "forge",
-        verdict: Verdict::Note,
-        found,
-        remedy: String::new(),
-    };
-    let problems = check.problems.into_iter().map(|p| Finding {
-        what: "forge",
-        verdict: Verdict::Problem,
-        found: p.message,
-        remedy: p.remedy,
-    });
-    check.notes.into_iter().map(note).chain(problems).collect()
-}
-
-fn of_error(error: ForgeError, token_from: &str) -> Finding {
-    let token = match error.kind {
-        ForgeErrorKind::Auth => format!(" (the token is from {token_from})"),
-        ForgeErrorKind::Forbidden
-        | ForgeErrorKind::NotFound
-        | ForgeErrorKind::Refused
-        | ForgeErrorKind::Limited { .. }
-        | ForgeErrorKind::Transient
-        | ForgeErrorKind::Protocol
-        | ForgeErrorKind::Unsupported => String::new(),
-    };
-    let remedy = match error.remedy.as_str() {
-        "" => "try again when the forge answers, or leave the question out with --skip-auth-check",
-        remedy => remedy,
-    };
-    Finding {
-        what: "forge",
-        verdict: Verdict::Problem,
-        found: format!("{}{token}", error.message),
-        remedy: remedy.to_owned(),
-    }
 }
