@@ -2,7 +2,7 @@
 //!
 //! [`body`] makes title and text from facts, the same for every forge. [`local`] keeps pull requests as
 //! files, for repositories without a forge and for work offline. `web` is the exchange with the forges that are spoken to
-//! over HTTP.
+//! over HTTP; [`probe`] asks a host which of them it is.
 
 mod asked;
 pub mod body;
@@ -12,6 +12,7 @@ pub mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod local;
+pub mod probe;
 pub mod progress;
 mod said;
 mod web;

@@ -25,10 +25,11 @@ pub fn answer(forge: &mut Forge, call: &Call) -> Reply {
         path => path,
     };
     if let ("GET", ["meta"]) = (method, path) {
-        return Reply::json(
+        let reply = Reply::json(
             200,
             json!({"verifiable_password_authentication": true, "installed_version": "3.14.0"}),
         );
+        return with_limits(reply, None);
     }
     let token = match &call.auth {
         Auth::Known {

@@ -180,6 +180,34 @@ fn a_file_has_its_page() {
     );
 }
 
+#[test]
+fn a_host_tells_which_forge_it_is_and_is_sent_no_token() {
+    let probe = |hub: &Hub| {
+        let web = codelicious::config::Endpoint::parse(&hub.server.url).unwrap();
+        let bound = std::time::Duration::from_secs(20);
+        now(codelicious::forge::probe::probe(&web, &[], bound))
+    };
+    for dialect in super::DIALECTS {
+        let hub = Hub::new(dialect);
+        if dialect == "gitlab" {
+            // The real one tells strangers nothing but by this.
+            let header = json!([{"headers": {"x-gitlab-meta": "{}"}}]);
+            hub.server.rules(&header);
+        }
+        let known = probe(&hub).unwrap();
+        assert_eq!(known.map(|kind| kind.word()), Some(dialect));
+        for line in hub.server.log() {
+            assert_eq!(line["auth"]["form"], json!(null), "{line}");
+        }
+    }
+    let hub = Hub::new("github");
+    hub.server
+        .rules(&json!([{"status": 404, "body": "<html>"}]));
+    assert_eq!(probe(&hub).unwrap(), None);
+    hub.server.rules(&json!([{"cut": true}]));
+    probe(&hub).unwrap_err();
+}
+
 /// Everything that the client can ask, once at least.
 pub fn converse(hub: &Hub) {
     let wanted = codelicious::ports::Wanted {
