@@ -172,8 +172,8 @@ fn delivery(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
         Err(e) => return vec![missing("runtime", e.to_string(), String::new())],
     };
     let options = Options {
-        remote: true,
-        signing: true,
+        remote: !world.flags.skip_auth_check,
+        signing: !world.flags.skip_credential_probe,
         may_prompt: false,
     };
     let vars = env.git_env(&world.settings);
@@ -182,8 +182,10 @@ fn delivery(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
         let root = &world.info.root;
         let facts = probe(root, remote_name.as_deref(), &base, &vars, options, stop).await;
         let checked = match &opened {
-            Some(opened) => Some(ask_forge(opened.forge.as_ref(), &world.settings, &base).await),
-            None => None,
+            Some(opened) if options.remote => {
+                Some(ask_forge(opened.forge.as_ref(), &world.settings, &base).await)
+            }
+            Some(_) | None => None,
         };
         (facts, checked)
     };

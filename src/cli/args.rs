@@ -118,6 +118,8 @@ enum Verb {
         #[command(flatten)]
         platform: PlatformArg,
         #[command(flatten)]
+        skip: SkipArgs,
+        #[command(flatten)]
         output: OutputArgs,
     },
     /// Write a commented codelicious.toml and a first spec
@@ -266,6 +268,18 @@ struct PullArgs {
 }
 
 #[derive(Debug, Args)]
+struct SkipArgs {
+    /// Begin without asking first whether engines, remote and forge are
+    /// there and take us
+    #[arg(long)]
+    skip_auth_check: bool,
+    /// Begin without asking first whether commits can be signed and ssh keys
+    /// be used
+    #[arg(long)]
+    skip_credential_probe: bool,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Pull requests")]
 struct PlatformArg {
     /// Where pull requests go: auto, local, github, gitlab or gitea
@@ -299,14 +313,8 @@ struct RunArgs {
     /// Forget earlier failures, sessions and stored plans
     #[arg(long)]
     no_resume: bool,
-    /// Begin without asking first whether engines, remote and forge are
-    /// there and take us
-    #[arg(long)]
-    skip_auth_check: bool,
-    /// Begin without asking first whether commits can be signed and ssh keys
-    /// be used
-    #[arg(long)]
-    skip_credential_probe: bool,
+    #[command(flatten)]
+    skip: SkipArgs,
     /// Rebuild the ledgers from git; the old ones are kept aside
     #[arg(long)]
     reset_ledger: bool,
@@ -432,8 +440,8 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
             max_tokens: cli.budget.max_tokens,
             chunk_max_cost_usd: cli.budget.max_cost_usd_per_chunk,
             chunk_max_tokens: cli.budget.max_tokens_per_chunk,
-            skip_auth_check: cli.run.skip_auth_check,
-            skip_credential_probe: cli.run.skip_credential_probe,
+            skip_auth_check: cli.run.skip.skip_auth_check,
+            skip_credential_probe: cli.run.skip.skip_credential_probe,
             allow_unverified: on(cli.verification.allow_unverified),
         },
     }))
@@ -479,6 +487,7 @@ impl Verb {
                 place,
                 engine,
                 platform,
+                skip,
                 output,
             } => Request::Doctor(DoctorRequest {
                 path: place.path,
@@ -486,6 +495,8 @@ impl Verb {
                 flags: Flags {
                     engine: engine.engine,
                     platform: platform.platform,
+                    skip_auth_check: skip.skip_auth_check,
+                    skip_credential_probe: skip.skip_credential_probe,
                     ..Flags::default()
                 },
             }),

@@ -192,7 +192,11 @@ async fn put_pr(shells: &Shells, lane: &Lane, part: u32, ready: bool) -> EffectR
         body: shells.redactor.redact(&body).into_owned(),
         ready,
         labels: lane.policy.pr.labels.clone(),
-        reviewers: lane.policy.pr.reviewers.clone(),
+        // A draft is nobody's to review.
+        reviewers: match ready {
+            true => lane.policy.pr.reviewers.clone(),
+            false => Vec::new(),
+        },
     };
     match shells.forge.put(&request).await {
         Ok(PutPr { pr: found, notes }) => {

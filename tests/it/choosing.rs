@@ -32,7 +32,8 @@ fn variables(repo: &Repo, name: &str) -> String {
 
 /// What `doctor` found of one thing, as `verdict: found | remedy`, and everything that it said.
 fn doctor(repo: &Repo, args: &[&str], envs: &[(&str, &str)]) -> (Vec<(String, String)>, Ended) {
-    let words = [&["doctor", "--json"], args].concat();
+    // Remotes of these tests are names that nobody is to look up.
+    let words = [&["doctor", "--json", "--skip-auth-check"], args].concat();
     let ended = repo.run_with(&words, envs);
     let findings = ended.json()["findings"].as_array().expect("a list").clone();
     let one = |finding: &serde_json::Value| {
@@ -294,13 +295,13 @@ fn a_run_begins_only_where_it_can_deliver() {
         "remote",
         "set-url",
         "origin",
-        "https://git.example/octo/hello.git",
+        "https://127.0.0.1:1/octo/hello.git",
     ]);
     let ended = repo.run::<&str>(&[]).expect(2);
     assert!(
         ended
             .stderr
-            .contains("it is not to be told which forge git.example is"),
+            .contains("it is not to be told which forge 127.0.0.1 is, and it was asked in vain"),
         "{}",
         ended.stderr
     );

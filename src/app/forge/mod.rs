@@ -13,9 +13,9 @@ pub use open::{Opened, open};
 
 use crate::app::error::AppError;
 use crate::app::reports;
-use crate::config::{Environment, Origin, Platform, Settings};
+use crate::config::{Endpoint, Environment, Origin, Platform, Settings};
 use crate::core::remote_address::{self, Guess, Remote, RemoteAddress};
-use crate::forge::Hosted;
+use crate::forge::{Hosted, probe};
 use crate::model::ForgeKind;
 use std::path::Path;
 use std::time::Duration;
@@ -61,8 +61,8 @@ struct Known {
 }
 
 /// Chooses the forge of the repository at `root`. `push_url` is the address that git would push to, if there is a
-/// remote. May start programs that
-/// know tokens, each within bounds; not for use on an async runtime's thread.
+/// remote. May start programs that know tokens, and where `may_ask` a host that nobody vouches for is asked which forge
+/// it is, each within bounds; not for use on an async runtime's thread.
 ///
 /// # Errors
 /// It is not to be told which forge the remote is on, or there is no token for it: nothing is paid for work that cannot
@@ -72,6 +72,7 @@ pub fn choose(
     env: &Environment,
     root: &Path,
     push_url: Option<&str>,
+    may_ask: bool,
 ) -> Result<Choice, AppError> {
     let platform = &settings.pr.platform;
     if **platform == Platform::Local {
@@ -79,7 +80,7 @@ pub fn choose(
             because: said_by(&platform.origin),
         });
     }
-    let known = match known(settings, env, push_url)? {
+    let known = match known(settings, env, push_url, may_ask)? {
         Ok(known) => known,
         Err(because) => return Ok(Choice::Local { because }),
     };
@@ -175,6 +176,7 @@ fn known(
     settings: &Settings,
     env: &Environment,
     push_url: Option<&str>,
+    may_ask: bool,
 ) -> Result<Result<Known, String>, AppError> {
     let platform = &settings.pr.platform;
     let wanted = match **platform {
@@ -274,12 +276,41 @@ fn known(
         )),
         Guess::AskHost(hint) => match variables::kind_of(env, &address) {
             Some((kind, name)) => known(kind, format!("{name} names {host}")),
-            None => Err(cannot_tell(&host, hint)),
+            None if !may_ask => Err(cannot_tell(&host, hint, "")),
+            None => match answers_there(settings, &address) {
+                Ok(Some(kind)) => known(kind, format!("{} answers at {host}", kind.title())),
+                Ok(None) => Err(cannot_tell(&host, hint, "")),
+                Err(why) => Err(cannot_tell(
+                    &host,
+                    hint,
+                    &format!(", and it was asked in vain: {why}"),
+                )),
+            },
         },
     }
 }
 
-fn cannot_tell(host: &str, hint: Option<ForgeKind>) -> AppError {
+/// Asks a host that nobody vouches for which forge it is. It is sent no token for that, and gets none for its answer
+/// unless somebody says so elsewhere.
+fn answers_there(
+    settings: &Settings,
+    address: &RemoteAddress,
+) -> Result<Option<ForgeKind>, String> {
+    let web = Endpoint::parse(&address.origin()).map_err(|e| e.to_string())?;
+    let mut hosts = settings.network.private_hosts.to_vec();
+    // The user pushes there: it may be on their own network.
+    hosts.push(web.host());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| e.to_string())?;
+    let bound = CONNECT.min(*settings.network.answer_timeout);
+    runtime
+        .block_on(probe::probe(&web, &hosts, bound))
+        .map_err(|e| e.to_string())
+}
+
+fn cannot_tell(host: &str, hint: Option<ForgeKind>, asked: &str) -> AppError {
     let words: Vec<&str> = match hint {
         Some(kind) => vec![kind.word()],
         None => ForgeKind::ALL.iter().map(|kind| kind.word()).collect(),
@@ -287,7 +318,7 @@ fn cannot_tell(host: &str, hint: Option<ForgeKind>) -> AppError {
     let looks = hint.map(|kind| format!(" (its name suggests {})", kind.title()));
     AppError::setup(
         format!(
-            "it is not to be told which forge {host} is{}",
+            "it is not to be told which forge {host} is{}{asked}",
             looks.unwrap_or_default()
         ),
         format!(

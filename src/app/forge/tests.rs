@@ -34,7 +34,7 @@ impl Case<'_> {
             ..Flags::default()
         };
         let settings = config::load(&root, flags, &env).expect("sound settings");
-        let choice = choose(&settings, &env, &root, self.url);
+        let choice = choose(&settings, &env, &root, self.url, false);
         (settings, choice)
     }
 
