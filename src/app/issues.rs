@@ -10,24 +10,20 @@ use std::collections::BTreeMap;
 /// Specs by their path.
 pub type Issues = BTreeMap<String, Handed>;
 
-/// Issues that somebody named.
+/// An issue that somebody named.
 ///
 /// # Errors
-/// One that cannot be had, or is closed.
-pub async fn named(forge: &dyn Forge, numbers: &[u64]) -> Result<Issues, AppError> {
-    let mut issues = Issues::new();
-    for number in numbers {
-        let what = format!("--from-issue {number}");
-        let issue = forge.issue(*number).await.map_err(|e| refused(&what, e))?;
-        if !issue.is_open {
-            return Err(AppError::setup(
-                format!("{what}: {} is closed", issue.url),
-                "reopen the issue, or name another one",
-            ));
-        }
-        issues.extend([handed(issue)]);
+/// It cannot be had, or is closed.
+pub async fn named(forge: &dyn Forge, number: u64) -> Result<(String, Handed), AppError> {
+    let what = format!("--from-issue {number}");
+    let issue = forge.issue(number).await.map_err(|e| refused(&what, e))?;
+    if issue.is_open {
+        return Ok(handed(issue));
     }
-    Ok(issues)
+    Err(AppError::setup(
+        format!("{what}: {} is closed", issue.url),
+        "reopen the issue, or name another one",
+    ))
 }
 
 /// The issue as a spec.

@@ -102,5 +102,11 @@ fn ask(world: &World, env: &Environment, from_issues: &[IssueRef]) -> Result<Iss
         .enable_all()
         .build()
         .map_err(|e| AppError::setup(format!("cannot start: {e}"), ""))?;
-    runtime.block_on(issues::named(opened.forge.as_ref(), &numbers))
+    runtime.block_on(async {
+        let mut found = Issues::new();
+        for number in numbers {
+            found.extend([issues::named(opened.forge.as_ref(), number).await?]);
+        }
+        Ok(found)
+    })
 }

@@ -118,9 +118,7 @@ pub fn lane(
 
 /// The issue behind a spec: as it was just found, with what is known to stand in our comment there.
 fn issue_of(found: &Surveyed, known: Option<&IssueRecord>) -> Option<IssueRecord> {
-    let Some(now) = &found.issue else {
-        return known.cloned();
-    };
+    let now = found.issue.as_ref()?;
     let known = known.filter(|k| k.number == now.number);
     Some(IssueRecord {
         told: known.and_then(|k| k.told.clone()),

@@ -109,7 +109,8 @@ struct Session<'w> {
     /// Limits that end before this are waited for.
     waits_until: Option<DateTime<Utc>>,
     shells: Rc<Shells>,
-    control: Control,
+    /// Taken out while something is waited for beside it.
+    control: Option<Control>,
     recorder: Recorder,
     reporter: Rc<RefCell<Reporter>>,
     options: UiOptions,
@@ -291,7 +292,7 @@ impl<'w> Session<'w> {
             let goes_on = new > 0 || cycle.lanes.iter().any(may_get_further);
             let ends = !goes_on
                 || idle >= IDLE_CYCLES
-                || self.control.stop().is_some()
+                || self.stop().is_some()
                 // Nothing in this run brings money or an engine back.
                 || matches!(
                     cycle.exit,
@@ -306,7 +307,7 @@ impl<'w> Session<'w> {
                 until,
                 why: "looking again for work (--continuous)".to_owned(),
             });
-            if let Some(stop) = self.control.sleep(pause).await {
+            if let Some(stop) = self.sleep(pause).await {
                 let (exit, why) = stop_words(stop);
                 cycle.exit = cycle.exit.max(exit);
                 if let Some(lane) = cycle.lanes.first_mut() {
@@ -323,14 +324,22 @@ impl<'w> Session<'w> {
 
     /// True when persons made moves in lanes that were done with. Bounded by them: a look takes all in that wait.
     fn is_asked_again(&self, cycle: &Cycle) -> Result<bool, AppError> {
-        let goes_on = self.control.stop().is_none() && cycle.lanes.iter().all(|l| l.halt.is_none());
+        let goes_on = self.stop().is_none() && cycle.lanes.iter().all(|l| l.halt.is_none());
         Ok(goes_on && self.has_mail(&cycle.lanes)?)
     }
 
     async fn cycle(&mut self) -> Result<Cycle, AppError> {
-        let (found, mut ledgers, base) = self.look().await?;
-        self.preflight(&found).await?;
-        self.is_first_look = false;
+        let (found, mut ledgers, base) = match self.look().await? {
+            Ok(looked) => looked,
+            Err(stop) => {
+                return Ok(Cycle {
+                    lanes: Vec::new(),
+                    exit: stop_words(stop).0,
+                    diagnostics: Vec::new(),
+                    committed: 0,
+                });
+            }
+        };
         for diagnostic in &found.plan.diagnostics {
             let (path, line) = (diagnostic.path.clone(), diagnostic.line);
             match diagnostic.severity {
@@ -437,7 +446,14 @@ impl<'w> Session<'w> {
         self.tell(&lane, notes);
         let lane = self.with_engines(lane);
         self.at_work.push(lane.clone());
-        let ran = run_lane(lane, &self.shells, &mut self.control).await;
+        let Some(control) = self.control.as_mut() else {
+            return Err(AppError {
+                message: "internal error: nobody listens for signals".to_owned(),
+                hint: bug::REMEDY.to_owned(),
+                exit: ExitCode::Bug,
+            });
+        };
+        let ran = run_lane(lane, &self.shells, control).await;
         let close = |repo: &mut crate::git::Repo| {
             repo.close_lane();
             Ok(())
@@ -468,8 +484,19 @@ impl<'w> Session<'w> {
         }
     }
 
+    fn stop(&self) -> Option<Stop> {
+        self.control.as_ref().and_then(Control::stop)
+    }
+
+    async fn sleep(&mut self, time: std::time::Duration) -> Option<Stop> {
+        match &mut self.control {
+            Some(control) => control.sleep(time).await,
+            None => None,
+        }
+    }
+
     fn stopped(&self) -> Option<Halt> {
-        self.control.stop().map(|stop| {
+        self.stop().map(|stop| {
             let (exit, why) = stop_words(stop);
             Halt {
                 exit,

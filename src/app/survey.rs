@@ -8,6 +8,7 @@ mod plans;
 pub use plans::Planning;
 
 use crate::core::forge_facts::ForgeFacts;
+use crate::core::issue_spec;
 use crate::core::lane::LaneStart;
 use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
@@ -55,6 +56,14 @@ pub struct Handed {
 }
 
 impl Scope {
+    /// How a text that stands at `path` is read: as prose where somebody names it, and where it was made of an issue,
+    /// which somebody did when it was handed in.
+    fn options(&self, path: &str, text: &[u8]) -> ParseOptions {
+        ParseOptions {
+            prose: self.names(path) || issue_spec::number(path, text).is_some(),
+        }
+    }
+
     /// True for a path that somebody names, on the command line, in the configuration or by an issue: it is built
     /// even without boxes.
     fn names(&self, path: &str) -> bool {
@@ -89,7 +98,7 @@ pub struct Surveyed {
     pub in_tree: bool,
     /// It was, and neither they nor the base have it any more.
     pub withdrawn: bool,
-    /// The issue that it was made of, where that was handed in.
+    /// The issue that it was made of.
     pub issue: Option<IssueRecord>,
     /// How a model planned it, where one may: it was named, and has no tasks of its own.
     pub planning: Option<Planning>,
@@ -523,10 +532,11 @@ impl SpecSurvey<'_> {
                 }));
             }
         };
-        let prose = self.scope.names(path);
+        let options = self.scope.options(path, &text);
+        let prose = options.prose;
         let parsed = match copy {
             Some(copy) if copy.text == text => copy.spec,
-            _ => spec::parse(self.id.clone(), path, &text, ParseOptions { prose }),
+            _ => spec::parse(self.id.clone(), path, &text, options),
         };
         let planned = match parsed {
             Ok(spec) => self.planned(spec, &text)?,
@@ -615,6 +625,17 @@ impl SpecSurvey<'_> {
             remote: self.refs.remote.clone(),
             merged_parts,
         };
+        let handed = self.scope.handed.get(path).map(|h| h.issue.clone());
+        let known = self.ledger.and_then(|l| l.issue.clone());
+        // A fresh clone knows it by the text.
+        let issue = handed.or(known).or_else(|| {
+            let number = issue_spec::number(path, &text)?;
+            Some(IssueRecord {
+                number,
+                url: String::new(),
+                told: None,
+            })
+        });
         Ok(Ok(Some(Surveyed {
             path: path.clone(),
             branch: self.branch()?,
@@ -624,7 +645,7 @@ impl SpecSurvey<'_> {
             start,
             in_tree,
             withdrawn,
-            issue: self.scope.handed.get(path).map(|h| h.issue.clone()),
+            issue,
             planning,
         })))
     }

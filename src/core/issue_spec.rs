@@ -8,12 +8,18 @@ pub fn path(number: u64) -> String {
     format!("specs/issue-{number}.md")
 }
 
-/// The issue that a path is the spec of.
-pub fn number(path: &str) -> Option<u64> {
+/// The issue that a spec was made of, told by where it stands and by the line that [`text`] writes below the title.
+pub fn number(path: &str, text: &[u8]) -> Option<u64> {
     let digits = path.strip_prefix("specs/issue-")?.strip_suffix(".md")?;
     let number: u64 = digits.parse().ok()?;
     // `007` is somebody's own file.
-    (number.to_string() == digits).then_some(number)
+    if number.to_string() != digits {
+        return None;
+    }
+    let line = format!("Closes #{number}");
+    let lines = text.split(|b| *b == b'\n').take(5);
+    let mut lines = lines.map(|l| l.strip_suffix(b"\r").unwrap_or(l));
+    lines.any(|l| l == line.as_bytes()).then_some(number)
 }
 
 /// The spec's text: the title, that the work closes the issue, and the issue's own words.
@@ -104,15 +110,25 @@ mod tests {
 
     #[test]
     fn paths_and_numbers() {
-        assert_eq!(number(&path(12)), Some(12));
+        let bell = text(12, "A bell", "It rings.");
+        assert_eq!(number(&path(12), bell.as_bytes()), Some(12));
+        let crlf = bell.replace('\n', "\r\n");
+        assert_eq!(number(&path(12), crlf.as_bytes()), Some(12));
         for other in [
             "specs/issue-012.md",
             "specs/issue-.md",
             "specs/issue-12.txt",
+            "specs/issue-13.md",
             "issue-12.md",
         ] {
-            assert_eq!(number(other), None, "{other}");
+            assert_eq!(number(other, bell.as_bytes()), None, "{other}");
         }
+        let own = "# A bell\n\nIt rings, and closes #12.\n";
+        assert_eq!(
+            number(&path(12), own.as_bytes()),
+            None,
+            "somebody's own file"
+        );
         assert!(crate::spec::classify(&path(1)).is_some());
     }
 

@@ -177,7 +177,17 @@ fn a_credential_helper_is_asked_last_and_nobody_is_asked_for_a_password() {
         "git-credential-kept",
         "cat >> \"$0.asked\"\necho username=ada\necho password=kept-by-a-helper",
     );
+    // One that stands in the repository may have been written there by an engine.
     repo.git(&["config", "credential.helper", "kept"]);
+    assert!(
+        chosen(&repo, &args, &envs)
+            .iter()
+            .all(|f| !f.contains("helper"))
+    );
+    let own = repo.base().join("home/gitconfig");
+    fs::write(&own, "[credential]\n\thelper = kept\n").expect("written");
+    let own = own.display().to_string();
+    let envs = [&envs[..], &[("GIT_CONFIG_GLOBAL", own.as_str())]].concat();
     assert_eq!(
         chosen(&repo, &args, &envs),
         [

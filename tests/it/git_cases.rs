@@ -72,11 +72,17 @@ fn a_remote_that_is_gone_leaves_the_work_undelivered_until_it_is_back() {
     let repo = repo_of(2);
     let away = repo.base().join("away.git");
     fs::rename(&repo.origin, &away).expect("moved");
-    let ended = repo.run(&CLAUDE).expect(1);
+    let ended = repo.run(&CLAUDE).expect(2);
+    assert!(ended.stderr.contains("cannot be read"), "{}", ended.stderr);
+    assert!(repo.calls().is_empty(), "nothing is paid");
+    let ended = repo
+        .run(&["--engine", "claude", "--skip-auth-check"])
+        .expect(1);
     assert!(ended.stderr.contains("not pushed"), "{}", ended.stderr);
     assert_eq!(chunks(&repo, BRANCH), ["T001", "T002"], "the work is kept");
     let status = repo.run(&["status"]).expect(0);
     assert!(status.stdout.contains("not pushed"), "{}", status.stdout);
+    // With nothing left to build nobody is asked beforehand.
     repo.run(&CLAUDE).expect(1);
 
     fs::rename(&away, &repo.origin).expect("moved");

@@ -17,7 +17,6 @@ use crate::config::{Endpoint, Environment, Origin, Platform, Settings};
 use crate::core::remote_address::{self, Guess, Remote, RemoteAddress};
 use crate::forge::{Hosted, probe};
 use crate::model::ForgeKind;
-use std::path::Path;
 use std::time::Duration;
 
 /// Bound on getting a connection.
@@ -60,7 +59,7 @@ struct Known {
     because: String,
 }
 
-/// Chooses the forge of the repository at `root`. `push_url` is the address that git would push to, if there is a
+/// Chooses the forge of a repository. `push_url` is the address that git would push to, if there is a
 /// remote. May start programs that know tokens, and where `may_ask` a host that nobody vouches for is asked which forge
 /// it is, each within bounds; not for use on an async runtime's thread.
 ///
@@ -70,7 +69,6 @@ struct Known {
 pub fn choose(
     settings: &Settings,
     env: &Environment,
-    root: &Path,
     push_url: Option<&str>,
     may_ask: bool,
 ) -> Result<Choice, AppError> {
@@ -85,7 +83,7 @@ pub fn choose(
         Err(because) => return Ok(Choice::Local { because }),
     };
     let addresses = address::addresses(settings, env, &known)?;
-    let found = token::find(settings, env, root, &known, &addresses)?;
+    let found = token::find(settings, env, &known, &addresses)?;
     let mut private_hosts = settings.network.private_hosts.to_vec();
     // The user pushes there: it may be on their own network.
     private_hosts.extend([addresses.api.host()]);

@@ -40,13 +40,7 @@ pub fn open(world: &World, env: &Environment) -> Result<Opened, AppError> {
         let remote = repo.default_remote();
         remote.and_then(|name| push_url(&repo, &name))
     };
-    let choice = choose(
-        settings,
-        env,
-        &world.info.root,
-        url.as_deref(),
-        !world.flags.skip_auth_check,
-    )?;
+    let choice = choose(settings, env, url.as_deref(), !world.flags.skip_auth_check)?;
     let notes = choice.notes(settings);
     let (label, because) = (choice.label(), choice.because().to_owned());
     let place = match choice {

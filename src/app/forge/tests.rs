@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::{self, Flags};
 use secrecy::ExposeSecret;
+use std::path::Path;
 
 /// One choice to be made, with no program on PATH.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl Case<'_> {
             ..Flags::default()
         };
         let settings = config::load(&root, flags, &env).expect("sound settings");
-        let choice = choose(&settings, &env, &root, self.url, false);
+        let choice = choose(&settings, &env, self.url, false);
         (settings, choice)
     }
 

@@ -37,7 +37,6 @@ pub(super) struct Found {
 pub(super) fn find(
     settings: &Settings,
     env: &Environment,
-    root: &Path,
     known: &Known,
     addresses: &Addresses,
 ) -> Result<Found, AppError> {
@@ -83,8 +82,7 @@ pub(super) fn find(
             }
         }
     }
-    let elsewhere =
-        || own_tool(settings, env, &target).or_else(|| helper(settings, env, root, &target));
+    let elsewhere = || own_tool(settings, env, &target).or_else(|| helper(settings, env, &target));
     kept_back.extend(kept.iter().map(|name| {
         format!(
             "{name} is set and not sent: nothing says that it is for {}",
@@ -295,7 +293,6 @@ fn own_tool(
 fn helper(
     settings: &Settings,
     env: &Environment,
-    root: &Path,
     target: &Target,
 ) -> Option<(SecretString, String)> {
     let protocol = match target.address.scheme {
@@ -324,8 +321,8 @@ fn helper(
     ];
     let ask = Ask {
         program: "git",
-        // Where the repository's own configuration counts, as it does when git pushes.
-        dir: Some(root),
+        // Where no repository's configuration counts: an engine may have written into this one's.
+        dir: Some(Path::new("/")),
         args: args.map(str::to_owned).into(),
         env: quiet
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

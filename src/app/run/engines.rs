@@ -15,6 +15,8 @@ impl Session<'_> {
             lane.roster.clone_from(roster);
         }
         lane.resume.clone_from(&self.resume);
+        // Files have no issues to comment on.
+        lane.comment_gave_up = self.shells.forge.name() == LocalForge::NAME;
         // What the lane's own ledger knows is asked of it; it may have been lost meanwhile.
         let known = of_run(&lane.ledger, &self.run);
         let charges = self

@@ -2,29 +2,64 @@
 
 use super::Session;
 use super::forge::known;
+use super::issues::leave_alone;
 use crate::app::error::AppError;
 use crate::app::survey::{Scope, Survey, below_root, survey, survey_one};
 use crate::app::{engine, reports};
 use crate::core::cycle::stacked_base;
 use crate::core::decide::is_over;
+use crate::core::issue_spec;
 use crate::core::lane::Lane;
 use crate::core::moves::Carrier;
 use crate::core::recover::{LaneFacts, Recovered};
 use crate::core::template::Template;
 use crate::crash::{self, Point};
-use crate::driver::remember_seen;
+use crate::driver::{Stop, remember_seen};
 use crate::git::{CaughtUp, Repo, fetch, resolve_base};
 use crate::ledger::Loaded;
 use crate::model::ledger::SpecBase;
 use crate::model::{Diagnostic, EventKind, Ledger, Oid, Severity, SpecId, SpecPlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What programs get to end when the run is stopped while it looks.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a look saw: the survey, the ledgers, and the specs whose issue was closed.
+type Seen = (Survey, BTreeMap<SpecId, Ledger>, BTreeMap<SpecId, String>);
 
 impl Session<'_> {
-    /// Fetches, then surveys.
+    /// Fetches, surveys, and looks whether what is to be built can be delivered; then a model plans what it is to plan.
     pub(super) async fn look(
         &mut self,
-    ) -> Result<(Survey, BTreeMap<SpecId, Ledger>, SpecBase), AppError> {
+    ) -> Result<Result<(Survey, BTreeMap<SpecId, Ledger>, SpecBase), Stop>, AppError> {
+        let seen = self.listening(async |session| session.see().await).await;
+        let (mut found, ledgers, closed) = match seen {
+            Ok(seen) => seen?,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        if self.plan_by_model(&found).await? {
+            let (base, scope, all) = (found.base.clone(), self.scope.clone(), ledgers.clone());
+            let again = move |repo: &mut Repo| survey(repo, &base, &scope, &all);
+            found = self.shells.git.call(again).await?;
+            leave_alone(&mut found, &closed);
+        }
+        self.shells.redactor.redact_plan(&mut found.plan);
+        let asked = self
+            .listening(async |session| session.ask_forge(&mut found, &ledgers).await)
+            .await;
+        if let Err(stop) = asked {
+            return Ok(Err(stop));
+        }
+        // A second cycle must not start the lanes over once more.
+        self.restart.fresh = false;
+        let base = found.base.clone();
+        Ok(Ok((found, ledgers, base)))
+    }
+
+    /// Everything before an engine or a model is paid.
+    async fn see(&mut self) -> Result<Seen, AppError> {
         let (world, specs) = (self.world, self.specs.clone());
         // Before anything is asked of git: what an engine planted there must not run.
         let aside = world.dir().join("aside");
@@ -51,9 +86,8 @@ impl Session<'_> {
         crash::point(Point::RunFetched)?;
         let mut named = below_root(&world.info.root, self.env.cwd(), &specs)?;
         let handed = self.issues().await?;
-        if !self.from_issues.is_empty() {
-            named.extend(handed.keys().cloned());
-        }
+        // Also those that cannot be had at the moment: whoever names some wants no others.
+        named.extend(self.from_issues.iter().map(|n| issue_spec::path(*n)));
         self.scope = Scope {
             named,
             configured: world.settings.specs.paths.to_vec(),
@@ -82,19 +116,34 @@ impl Session<'_> {
             .await?;
         crash::point(Point::RunSurveyed)?;
         self.remember_limits(ledgers.values());
-        if self.plan_by_model(&found).await? {
-            let (base, scope, all) = (found.base.clone(), self.scope.clone(), ledgers.clone());
-            let again = move |repo: &mut Repo| survey(repo, &base, &scope, &all);
-            found = self.shells.git.call(again).await?;
-        }
         self.template = self.template_at(&found.base.commit).await?;
-        self.shells.redactor.redact_plan(&mut found.plan);
-        self.heed_closed_issues(&mut found, &ledgers).await;
-        self.ask_forge(&mut found, &ledgers).await;
-        // A second cycle must not start the lanes over once more.
-        self.restart.fresh = false;
-        let base = found.base.clone();
-        Ok((found, ledgers, base))
+        let closed = self.closed_issues(&found).await;
+        leave_alone(&mut found, &closed);
+        self.preflight(&found).await?;
+        self.is_first_look = false;
+        Ok((found, ledgers, closed))
+    }
+
+    /// Does this work while listening for what ends the run, which then is not waited for.
+    async fn listening<T>(&mut self, work: impl AsyncFnOnce(&mut Self) -> T) -> Result<T, Stop> {
+        let Some(mut control) = self.control.take() else {
+            return Ok(work(self).await);
+        };
+        let done = {
+            let mut work = std::pin::pin!(work(self));
+            tokio::select! {
+                biased;
+                done = &mut work => Ok(done),
+                _ = control.next() => {
+                    // Programs are told to end, and get the time for it; what a server is asked is not waited for.
+                    let _ = tokio::time::timeout(GRACE, &mut work).await;
+                    Err(())
+                }
+            }
+        };
+        let stop = control.stop();
+        self.control = Some(control);
+        done.map_err(|()| stop.unwrap_or(Stop::Deadline))
     }
 
     /// The repository's own layout of bodies. What the base has counts: nobody's uncommitted edit is published.

@@ -134,7 +134,7 @@ impl<'w> Session<'w> {
             left_out: plan.left_out,
             waits_until,
             shells,
-            control,
+            control: Some(control),
             recorder,
             reporter,
             options,

@@ -92,7 +92,7 @@ impl Session<'_> {
                 let adopt = move |repo: &mut crate::git::Repo| repo.adopt_plan(&id, &refs);
                 self.shells.git.call(adopt).await?;
             }
-            if !is_wanted(spec, plan, strategy, anew) || self.control.stop().is_some() {
+            if !is_wanted(spec, plan, strategy, anew) || self.stop().is_some() {
                 continue;
             }
             let now = self.shells.clock.now();
@@ -149,7 +149,10 @@ impl Session<'_> {
         };
         self.tell_of(id, started);
         let shells = Rc::clone(&self.shells);
-        let control = (&mut self.control, shells.stop_engines.clone());
+        let Some(control) = self.control.as_mut() else {
+            return Ok(false);
+        };
+        let control = (control, shells.stop_engines.clone());
         let planned = planned_by_model(
             model.as_ref(),
             spec,

@@ -49,9 +49,28 @@ impl Session<'_> {
         if asks {
             let (forge, settings) = (self.shells.forge.as_ref(), &self.world.settings);
             match ask_forge(forge, settings, &found.base).await {
-                Ok(check) => all.extend(of_check(check)),
+                Ok(check) => {
+                    let mut said = of_check(check);
+                    let first = said.iter_mut().find(|f| f.verdict == Verdict::Problem);
+                    if let Some(first) = first.filter(|_| !self.token_from.is_empty()) {
+                        first.remedy += &format!("; the token in use is from {}", self.token_from);
+                    }
+                    all.extend(said);
+                }
                 Err(e) if e.is_transient() && !self.is_first_look => passing.push(e.message),
                 Err(e) => all.push(of_error(&e, &self.token_from)),
+            }
+        }
+        // Between cycles the network may fail for a moment: what is built then is pushed later.
+        if is_passing && !self.is_first_look {
+            for finding in all
+                .iter_mut()
+                .filter(|f| matches!(f.what, "remote" | "push"))
+            {
+                if finding.verdict == Verdict::Problem {
+                    passing.push(format!("{}; going on without", finding.found));
+                    finding.verdict = Verdict::Ok;
+                }
             }
         }
         let (problems, notes): (Vec<Finding>, Vec<Finding>) = all
@@ -68,12 +87,6 @@ impl Session<'_> {
             }
         }
         if problems.is_empty() {
-            return Ok(());
-        }
-        if is_passing && !self.is_first_look {
-            for problem in problems {
-                self.warn(format!("{}; going on without", problem.found));
-            }
             return Ok(());
         }
         let lines = |of: fn(&Finding) -> &str| {

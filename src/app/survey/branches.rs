@@ -4,7 +4,7 @@ use super::{SpecSurvey, best_tip};
 use crate::core::recover::{LaneCommit, Standing};
 use crate::git::{GitError, Versions};
 use crate::model::{ChunkId, Oid};
-use crate::spec::{self, ParseOptions};
+use crate::spec::{self};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl SpecSurvey<'_> {
@@ -98,10 +98,10 @@ impl SpecSurvey<'_> {
 
     fn done_on_base(&self) -> Result<BTreeSet<ChunkId>, GitError> {
         let path = self.place.path.as_str();
-        let prose = self.scope.names(path);
         let text = self.repo.read_file(&self.base.commit, path)?;
         let spec = text.and_then(|text| {
-            spec::parse(self.id.clone(), path, &text, ParseOptions { prose }).ok()
+            let options = self.scope.options(path, &text);
+            spec::parse(self.id.clone(), path, &text, options).ok()
         });
         Ok(spec.map(|s| s.marked_done()).unwrap_or_default())
     }

@@ -5,7 +5,7 @@
 use super::{Place, Scope, problem};
 use crate::fsx::read_bounded;
 use crate::model::{Diagnostic, Spec, SpecId};
-use crate::spec::{self, ParseOptions};
+use crate::spec::{self};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,12 +67,9 @@ pub(super) fn look_at_all(
 
 /// Reads the copy at `path`.
 pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looked {
-    let options = ParseOptions {
-        prose: scope.names(path),
-    };
     if let Some(handed) = scope.handed.get(path) {
         let text = handed.text.clone();
-        let spec = spec::parse(id.clone(), path, &text, options);
+        let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
         return Ok(Some(UserCopy { text, spec }));
     }
     let file = root.join(path);
@@ -85,7 +82,7 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
                     "leave it out with `[specs] exclude` if it is no spec",
                 )
             })?;
-            let spec = spec::parse(id.clone(), path, &text, options);
+            let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
             Ok(Some(UserCopy { text, spec }))
         }
         Ok(_) if !scope.named.is_empty() => Err(problem(
