@@ -30,6 +30,7 @@ mod forges;
 mod gc;
 mod git_cases;
 mod github_traffic;
+mod issues;
 mod laws;
 mod locking;
 mod main_job;

@@ -119,6 +119,13 @@ impl Session<'_> {
         self.template = self.template_at(&found.base.commit).await?;
         let closed = self.closed_issues(&found).await;
         leave_alone(&mut found, &closed);
+        for (id, why) in &closed {
+            let path = found.specs.get(id).map_or(id.as_str(), |s| s.path.as_str());
+            let said = format!("{path}: nothing is built: {why}");
+            if self.said.insert(said.clone()) {
+                self.warn(said);
+            }
+        }
         self.preflight(&found).await?;
         self.is_first_look = false;
         Ok((found, ledgers, closed))
