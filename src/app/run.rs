@@ -8,7 +8,10 @@ pub(super) mod open;
 mod planning;
 mod postmortem;
 mod preflight;
+mod stops;
 mod sum_up;
+
+use stops::stop_words;
 
 use super::actions::Actions;
 use super::bug;
@@ -28,7 +31,7 @@ use crate::core::roster::Roster;
 use crate::core::standing::standing;
 use crate::core::template::Template;
 use crate::crash::{self, Point};
-use crate::driver::{Control, Shells, Stop, run_lane};
+use crate::driver::{Control, Shells, run_lane};
 use crate::model::{ChunkId, EventKind, ExitCode, PlanningSpent, RunId, Severity, SpecId};
 use crate::ports::ChatModel;
 use crate::ui::{Reporter, UiOptions};
@@ -484,39 +487,7 @@ impl<'w> Session<'w> {
         }
     }
 
-    fn stop(&self) -> Option<Stop> {
-        self.control.as_ref().and_then(Control::stop)
-    }
-
-    async fn sleep(&mut self, time: std::time::Duration) -> Option<Stop> {
-        match &mut self.control {
-            Some(control) => control.sleep(time).await,
-            None => None,
-        }
-    }
-
-    fn stopped(&self) -> Option<Halt> {
-        self.stop().map(|stop| {
-            let (exit, why) = stop_words(stop);
-            Halt {
-                exit,
-                why,
-                remedy: String::new(),
-            }
-        })
-    }
-
     fn say(&self, kind: EventKind) {
         (self.recorder)(None, None, kind);
-    }
-}
-
-fn stop_words(stop: Stop) -> (ExitCode, String) {
-    match stop {
-        Stop::Deadline => (
-            ExitCode::Deadline,
-            "the deadline was reached (--deadline)".to_owned(),
-        ),
-        Stop::Signal(exit) => (exit, exit.meaning().to_owned()),
     }
 }

@@ -4,8 +4,10 @@
 mod branches;
 mod copies;
 mod plans;
+mod scope;
 
 pub use plans::Planning;
+pub use scope::{Handed, Scope};
 
 use crate::core::forge_facts::ForgeFacts;
 use crate::core::issue_spec;
@@ -26,53 +28,6 @@ use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use copies::{Looked, UserCopy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// What to look for.
-#[derive(Clone, Debug, Default)]
-pub struct Scope {
-    /// Paths below the root named by `--spec`; empty for discovery.
-    pub named: Vec<String>,
-    /// Paths that the configuration names: built even without boxes.
-    pub configured: Vec<String>,
-    /// Texts that stand nowhere in the tree and count as if the user had them there: what issues became, by path.
-    pub handed: Arc<BTreeMap<String, Handed>>,
-    /// Patterns of specs to leave out, as lines of a `.gitignore` file.
-    pub exclude: Vec<String>,
-    pub remote: Option<String>,
-    /// Estimated tokens one assignment may start with.
-    pub budget_tokens: u64,
-    /// Largest spec of the user's that is read.
-    pub max_spec_bytes: u64,
-    /// Start lanes again from the base.
-    pub fresh: bool,
-}
-
-/// A text that was handed in, and where it comes from.
-#[derive(Clone, Debug)]
-pub struct Handed {
-    pub text: Vec<u8>,
-    pub issue: IssueRecord,
-}
-
-impl Scope {
-    /// How a text that stands at `path` is read: as prose where somebody names it, and where it was made of an issue,
-    /// which somebody did when it was handed in.
-    fn options(&self, path: &str, text: &[u8]) -> ParseOptions {
-        ParseOptions {
-            prose: self.names(path) || issue_spec::number(path, text).is_some(),
-        }
-    }
-
-    /// True for a path that somebody names, on the command line, in the configuration or by an issue: it is built
-    /// even without boxes.
-    fn names(&self, path: &str) -> bool {
-        [&self.named, &self.configured]
-            .into_iter()
-            .any(|l| l.iter().any(|p| p == path))
-            || self.handed.contains_key(path)
-    }
-}
 
 /// Everything that was found.
 pub struct Survey {

@@ -21,10 +21,6 @@ use crate::model::ledger::SpecBase;
 use crate::model::{Diagnostic, EventKind, Ledger, Oid, Severity, SpecId, SpecPlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// What programs get to end when the run is stopped while it looks.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// What a look saw: the survey, the ledgers, and the specs whose issue was closed.
 type Seen = (Survey, BTreeMap<SpecId, Ledger>, BTreeMap<SpecId, String>);
@@ -129,28 +125,6 @@ impl Session<'_> {
         self.preflight(&found).await?;
         self.is_first_look = false;
         Ok((found, ledgers, closed))
-    }
-
-    /// Does this work while listening for what ends the run, which then is not waited for.
-    async fn listening<T>(&mut self, work: impl AsyncFnOnce(&mut Self) -> T) -> Result<T, Stop> {
-        let Some(mut control) = self.control.take() else {
-            return Ok(work(self).await);
-        };
-        let done = {
-            let mut work = std::pin::pin!(work(self));
-            tokio::select! {
-                biased;
-                done = &mut work => Ok(done),
-                _ = control.next() => {
-                    // Programs are told to end, and get the time for it; what a server is asked is not waited for.
-                    let _ = tokio::time::timeout(GRACE, &mut work).await;
-                    Err(())
-                }
-            }
-        };
-        let stop = control.stop();
-        self.control = Some(control);
-        done.map_err(|()| stop.unwrap_or(Stop::Deadline))
     }
 
     /// The repository's own layout of bodies. What the base has counts: nobody's uncommitted edit is published.

@@ -1,0 +1,53 @@
+//! What a survey looks for, and how what it finds is read.
+
+use crate::core::issue_spec;
+use crate::model::IssueRecord;
+use crate::spec::ParseOptions;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What to look for.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Paths below the root named by `--spec`; empty for discovery.
+    pub named: Vec<String>,
+    /// Paths that the configuration names: built even without boxes.
+    pub configured: Vec<String>,
+    /// Texts that stand nowhere in the tree and count as if the user had them there: what issues became, by path.
+    pub handed: Arc<BTreeMap<String, Handed>>,
+    /// Patterns of specs to leave out, as lines of a `.gitignore` file.
+    pub exclude: Vec<String>,
+    pub remote: Option<String>,
+    /// Estimated tokens one assignment may start with.
+    pub budget_tokens: u64,
+    /// Largest spec of the user's that is read.
+    pub max_spec_bytes: u64,
+    /// Start lanes again from the base.
+    pub fresh: bool,
+}
+
+/// A text that was handed in, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    pub text: Vec<u8>,
+    pub issue: IssueRecord,
+}
+
+impl Scope {
+    /// How a text that stands at `path` is read: as prose where somebody names it, and where it was made of an issue,
+    /// which somebody did when it was handed in.
+    pub(super) fn options(&self, path: &str, text: &[u8]) -> ParseOptions {
+        ParseOptions {
+            prose: self.names(path) || issue_spec::number(path, text).is_some(),
+        }
+    }
+
+    /// True for a path that somebody names, on the command line, in the configuration or by an issue: it is built
+    /// even without boxes.
+    pub(super) fn names(&self, path: &str) -> bool {
+        [&self.named, &self.configured]
+            .into_iter()
+            .any(|l| l.iter().any(|p| p == path))
+            || self.handed.contains_key(path)
+    }
+}
