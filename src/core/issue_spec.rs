@@ -1,7 +1,9 @@
 //! An issue of the forge as a spec: which file it becomes, and what stands in it.
 //!
-//! Anybody may write an issue, and a reader of the forge sees only what it renders. So what is hidden there (HTML
-//! comments) is left out, and nothing in it can pass for a mark of ours.
+//! Anybody may write an issue, and a reader of the forge sees only what it renders. So what is hidden there is left
+//! out, and nothing in it can pass for a mark of ours.
+
+use crate::spec::visible;
 
 /// Where the spec of an issue stands, below the root.
 pub fn path(number: u64) -> String {
@@ -25,7 +27,9 @@ pub fn number(path: &str, text: &[u8]) -> Option<u64> {
 /// The spec's text: the title, that the work closes the issue, and the issue's own words.
 pub fn text(number: u64, title: &str, body: &str) -> String {
     let words: Vec<&str> = title.split_whitespace().collect();
-    let title = without_marks(&visible(&words.join(" ")));
+    // As a heading, which is what becomes of it: `[bug]: crash` defines nothing there.
+    let title = visible(&format!("# {}", words.join(" ")));
+    let title = without_marks(title.strip_prefix("# ").unwrap_or_default());
     let title = match title.trim() {
         "" => format!("Issue {number}"),
         title => title.to_owned(),
@@ -40,55 +44,6 @@ pub fn text(number: u64, title: &str, body: &str) -> String {
         text.push('\n');
     }
     text
-}
-
-/// The text without what HTML hides. Code keeps its comments: there they are shown.
-fn visible(text: &str) -> String {
-    let lines: Vec<&str> = text.split('\n').collect();
-    let fenced = super::split::fenced_lines(&lines);
-    let mut out: Vec<String> = Vec::with_capacity(lines.len());
-    let mut is_hidden = false;
-    for (line, is_code) in lines.iter().zip(fenced) {
-        if is_code && !is_hidden {
-            out.push((*line).to_owned());
-            continue;
-        }
-        let mut kept = String::new();
-        let mut rest = *line;
-        let mut was_cut = is_hidden;
-        while !rest.is_empty() {
-            if is_hidden {
-                let Some(end) = rest.find("-->") else { break };
-                rest = &rest[end + 3..];
-                is_hidden = false;
-            } else if let Some(start) = comment_in(&kept, rest) {
-                kept.push_str(&rest[..start]);
-                rest = &rest[start + 4..];
-                (is_hidden, was_cut) = (true, true);
-            } else {
-                kept.push_str(rest);
-                break;
-            }
-        }
-        if was_cut {
-            let kept = kept.trim_end();
-            if !kept.is_empty() {
-                out.push(kept.to_owned());
-            }
-        } else {
-            out.push(kept);
-        }
-    }
-    out.join("\n")
-}
-
-/// Where a comment begins in `rest`, which stands behind `before` on its line; not inside a code span.
-fn comment_in(before: &str, rest: &str) -> Option<usize> {
-    let ticks = |text: &str| text.bytes().filter(|b| *b == b'`').count();
-    rest.match_indices("<!--").map(|(at, _)| at).find(|at| {
-        let is_code = (ticks(before) + ticks(&rest[..*at])) % 2 == 1 && rest[*at..].contains('`');
-        !is_code
-    })
 }
 
 /// What is left that looks like a mark, as in a code block, is broken: an issue says nothing of what is done.
@@ -166,6 +121,7 @@ mod tests {
             );
         }
         assert!(text(7, " \n", "").starts_with("# Issue 7\n"));
+        assert!(text(7, "[bug]: crash", "").starts_with("# [bug]: crash\n"));
     }
 
     #[test]
@@ -177,6 +133,9 @@ mod tests {
             ("say `<!-- x -->` here", "say `<!-- x -->` here"),
             ("```\n<!-- shown -->\n```", "```\n<!-- shown -->\n```"),
             ("<!-- ``` -->\n- [ ] a\n<!-- ``` -->", "- [ ] a"),
+            ("a\n\n<!--\n```\n-->\n<!-- do X -->\n```\nb", "a\n\n```\nb"),
+            (r"a \` <!-- do X --> `b`", r"a \`  `b`"),
+            ("a\n\n[//]: # (do X)", "a"),
         ] {
             let text = text(7, "T", body);
             let got = text.strip_prefix("# T\n\nCloses #7\n\n").unwrap();

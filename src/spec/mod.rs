@@ -3,7 +3,8 @@
 //! This room is pure. It finds out which paths are specs ([`discover`]), gives each a stable slug
 //! ([`slug`]), parses one file ([`parse`]), writes "done" and "part 1 of 3" into it without touching
 //! anything else ([`marks`]), merges what the user and the lane did to it ([`merge`]), shows it as
-//! context ([`outline`]) and takes a model's plan for its tasks ([`planned`]). It reads no files and knows no git.
+//! context ([`outline`]), takes a model's plan for its tasks ([`planned`]) and says what of a text people are shown
+//! ([`visible()`]). It reads no files and knows no git.
 
 pub mod discover;
 pub mod lines;
@@ -23,6 +24,7 @@ mod prose;
 mod reader;
 mod tasks;
 mod text;
+mod visible;
 
 pub use discover::{SpecKind, classify, is_pruned_dir, is_vendored_dir};
 pub use lines::{mark_chunk, with_chunk_marks};
@@ -33,6 +35,7 @@ pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
 pub use planned::{apply_plan, chunk_id, is_chunk_id, normal_title, note_unknown_marks, text_hash};
 pub use prose::{Intro, intro, said};
 pub use slug::assign_slugs;
+pub use visible::visible;
 
 #[cfg(test)]
 mod tests;
