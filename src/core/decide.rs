@@ -128,9 +128,15 @@ pub fn pr_base(lane: &Lane, part: u32) -> String {
 }
 
 /// True when a part should be reviewed: a later part exists, nothing is left that a rerun would build, or nothing
-/// is built until people looked at it. Never while it is not known how one of its commits was verified.
+/// is built until people looked at it. Never while it is not known how one of its commits was verified, or which
+/// tasks the spec has.
 pub fn is_ready(lane: &Lane, part: u32) -> bool {
-    is_complete(lane, part) && unknown(lane, part).is_empty()
+    is_complete(lane, part) && unknown(lane, part).is_empty() && !is_without_plan(lane, part)
+}
+
+/// True for a part whose commits no task of the plan accounts for: the spec is gone or cannot be read.
+fn is_without_plan(lane: &Lane, part: u32) -> bool {
+    lane.plan.chunks.is_empty() && lane.part_size(part) > 0
 }
 
 /// True when nothing more goes into the part.
@@ -138,7 +144,9 @@ pub fn is_complete(lane: &Lane, part: u32) -> bool {
     let later = lane.ledger.prs.iter().any(|p| p.part > part);
     later
         || (is_full(lane, part) && waits_for_people(lane))
-        || (is_built_out(lane) && !lane.plan.chunks.iter().any(|c| is_retryable(lane, c)))
+        || (is_built_out(lane)
+            && !is_without_plan(lane, part)
+            && !lane.plan.chunks.iter().any(|c| is_retryable(lane, c)))
 }
 
 /// What a part's pull request depends on, as a comparable text: written once for each value. A draft is

@@ -163,12 +163,22 @@ fn neighbour(lane: &Lane, pr: Option<&PrRecord>) -> Option<BodyNeighbour> {
 
 /// The issues that are done with once the part is merged: those that the text of a task says it closes, where the
 /// part has the task's last commit, and with the last part of a spec of which nothing is left those that its
-/// introduction names.
+/// introduction names. The text of a spec that was made of an issue is a stranger's: that issue alone is closed.
 fn closed_by(lane: &Lane, part: u32, introduction: &Intro) -> Vec<IssueRef> {
     let is_last = lane.ledger.prs.iter().all(|p| p.part <= part);
-    let is_whole = lane.plan.chunks.iter().all(|c| lane.is_done(&c.id));
+    // Of a spec that cannot be read nothing is known to be whole.
+    let chunks = &lane.plan.chunks;
+    let is_whole = !chunks.is_empty() && chunks.iter().all(|c| lane.is_done(&c.id));
+    let is_end_of_spec = is_last && is_whole;
+    if let Some(issue) = &lane.ledger.issue {
+        let own = IssueRef {
+            repository: None,
+            number: issue.number,
+        };
+        return is_end_of_spec.then_some(own).into_iter().collect();
+    }
     let mut found = Vec::new();
-    if is_last && is_whole {
+    if is_end_of_spec {
         found.extend(closes(&introduction.said));
     }
     for (chunk, ..) in lane.part_chunks(part) {

@@ -1,10 +1,10 @@
 use super::super::absorb::{absorb, note_part};
-use super::super::decide::pr_key;
+use super::super::decide::{is_ready, pr_key};
 use super::super::lane::{PrPolicy, Stage};
 use super::super::template::Template;
 use super::super::testkit::{at, chunk, lane, oid};
 use super::*;
-use crate::model::{CheckResult, ChunkId, ChunkPart, EffectResult, EventKind, PrMode};
+use crate::model::{CheckResult, ChunkId, ChunkPart, EffectResult, EventKind, IssueRecord, PrMode};
 use std::sync::Arc;
 
 const SPEC: &str = "---\ncloses: #90\n---\n# Todo\n\nA list. Closes #91.\n\n- [ ] a\n";
@@ -74,8 +74,34 @@ fn a_model_s_plan_closes_nothing() {
 }
 
 #[test]
+fn what_was_made_of_an_issue_closes_that_one_alone() {
+    let mut lane = lane_of(&["closes #1", "closes #2", "closes #3"], 2);
+    lane.ledger.issue = Some(IssueRecord {
+        number: 7,
+        url: "https://example.org/7".to_owned(),
+        told: None,
+    });
+    assert_eq!(closed(&lane, 1), [""; 0], "it is not whole yet");
+    let issue = lane.ledger.issue.take();
+    lane = lane_of(&["closes #1", "closes #2", "closes #3"], 3);
+    lane.ledger.issue = issue;
+    assert_eq!(closed(&lane, 1), [""; 0]);
+    assert_eq!(closed(&lane, 2), ["#7"]);
+}
+
+#[test]
+fn a_spec_that_cannot_be_read_is_not_whole() {
+    let mut lane = lane_of(&["closes #1", "closes #2"], 2);
+    assert!(is_ready(&lane, 1));
+    assert_eq!(closed(&lane, 1), ["#90", "#91", "#1", "#2"]);
+    Arc::make_mut(&mut lane.plan).chunks.clear();
+    assert!(!is_ready(&lane, 1) && !is_complete(&lane, 1));
+    assert_eq!(closed(&lane, 1), [""; 0]);
+}
+
+#[test]
 fn a_split_task_closes_with_its_last_piece() {
-    let mut lane = lane_of(&["first closes #1", "second", "else", "more"], 2);
+    let mut lane = lane_of(&["first (closes #1)", "second", "else", "more"], 2);
     for (i, chunk) in Arc::make_mut(&mut lane.plan).chunks[..3]
         .iter_mut()
         .enumerate()
