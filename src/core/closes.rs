@@ -1,7 +1,9 @@
 //! Issues that a spec's own words say are closed by a task: `Closes #12`, `fixes owner/name#3`, `Resolves GH-4`.
 //!
 //! Strict, because what is found here closes issues when a pull request is merged: a keyword, a blank, and at once
-//! the reference. `Closes issue 12`, `closes the gap in #12` and `does not fix #12` name nothing.
+//! the reference; at the start of a line, a sentence or a parenthesis, or joined to a statement that counts; and
+//! nothing around it that takes it back. `Closes issue 12`, `partly fixes #12` and `Fixes #12 once that is merged`
+//! close nothing.
 
 use crate::model::report::IssueRef;
 use regex::Regex;
@@ -19,22 +21,56 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a constant")
 });
 
-/// Words before a keyword that turn it round.
-const NEGATIONS: &[&str] = &[
-    "not", "never", "no", "without", "cannot", "can't", "don't", "doesn't", "didn't", "won't",
-    "nor", "neither",
+/// Words that take a statement back, or put it off, wherever they stand in its clause.
+const DOUBTS: &[&str] = &[
+    "not",
+    "never",
+    "no",
+    "without",
+    "cannot",
+    "nor",
+    "neither",
+    "hardly",
+    "partly",
+    "partially",
+    "part",
+    "half",
+    "almost",
+    "mostly",
+    "maybe",
+    "perhaps",
+    "once",
+    "when",
+    "whenever",
+    "if",
+    "unless",
+    "until",
+    "till",
+    "yet",
+    "after",
+    "later",
+    "eventually",
 ];
 
-/// The issues that `text` closes, each once, in order. `text` is prose: code has been taken out.
+/// Shortenings that end in a full stop and end no sentence.
+const SHORTENED: &[&str] = &["e.g.", "i.e.", "etc.", "cf.", "vs."];
+
+/// The issues that `text` closes, each once, in order. `text` is prose: code has been taken out, and an empty line
+/// stands between its blocks.
 pub fn closes(text: &str) -> Vec<IssueRef> {
     let mut found: Vec<IssueRef> = Vec::new();
-    for line in text.lines() {
-        for hit in CLOSING.captures_iter(line) {
+    for block in text.split("\n\n") {
+        // Where the last statement that counts ended.
+        let mut counted = None;
+        for hit in CLOSING.captures_iter(block) {
             let Some(whole) = hit.get(0) else { continue };
-            let (before, after) = (&line[..whole.start()], &line[whole.end()..]);
-            if !stands_free(before, after) {
+            let (before, after) = (&block[..whole.start()], &block[whole.end()..]);
+            let joined = counted.is_some_and(|end| is_joint(&block[end..whole.start()]));
+            let begins = joined || is_beginning(before, whole.as_str());
+            if !begins || !ends(after) || is_doubted(after) {
                 continue;
             }
+            counted = Some(whole.end());
             let Some(number) = hit.get(2).and_then(|n| n.as_str().parse().ok()) else {
                 continue;
             };
@@ -50,22 +86,71 @@ pub fn closes(text: &str) -> Vec<IssueRef> {
     found
 }
 
-/// True where the statement is no part of a longer word or number, and nothing before it turns it round.
-fn stands_free(before: &str, after: &str) -> bool {
-    let glued = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '#' | '@' | '`');
-    if before.ends_with(glued) {
-        return false;
+/// True for what may stand between two statements.
+fn is_joint(between: &str) -> bool {
+    let is_line = between.contains('\n');
+    match between.trim() {
+        "" => is_line,
+        "," | ";" | "and" | "&" | ", and" | ",and" => between.ends_with(char::is_whitespace),
+        _ => false,
     }
+}
+
+/// True where a line, a sentence or a parenthesis begins behind `before`.
+fn is_beginning(before: &str, statement: &str) -> bool {
+    let words = before.trim_end();
+    let blank = &before[words.len()..];
+    if words.is_empty() || words.ends_with('(') {
+        return true;
+    }
+    if words.ends_with(['.', '!', '?']) {
+        let last = words.rsplit([' ', '\n', '\t', '(']).next();
+        let last = last.unwrap_or_default().to_lowercase();
+        return !blank.is_empty() && !SHORTENED.contains(&last.as_str());
+    }
+    // A sentence may have been broken there, and what it says before turn it round.
+    let line = words.rsplit('\n').next().unwrap_or_default();
+    let is_marker = matches!(line.trim_start(), "-" | "*" | "+" | "- [ ]" | "- [x]");
+    is_marker || (blank.contains('\n') && statement.starts_with(|c: char| c.is_uppercase()))
+}
+
+/// True where the reference is no part of a longer word or number.
+fn ends(after: &str) -> bool {
     let mut next = after.chars();
-    let ends = match next.next() {
+    match next.next() {
         None => true,
         // `#12.` ends a sentence, `#12.5` is something else.
         Some('.' | ',') => !next.next().is_some_and(|c| c.is_ascii_digit()),
-        Some(c) => !glued(c),
-    };
-    let last = before.split_whitespace().next_back().unwrap_or_default();
-    let last = last.replace('\u{2019}', "'").to_lowercase();
-    ends && !NEGATIONS.contains(&last.as_str())
+        Some(c) => {
+            let is_glue = matches!(c, '-' | '_' | '/' | '#' | '@' | '`' | '\'' | '\u{2019}');
+            !c.is_alphanumeric() && !is_glue
+        }
+    }
+}
+
+/// True where what follows in the same clause takes the statement back, or asks.
+fn is_doubted(after: &str) -> bool {
+    let mut end = after.len();
+    for (at, c) in after.char_indices() {
+        let next = &after[at + c.len_utf8()..];
+        let is_end = match c {
+            // What follows says what the issue is about.
+            ':' | ';' | ')' => true,
+            '.' | '!' | '?' => next.chars().next().is_none_or(char::is_whitespace),
+            '\n' => !next.trim_start().starts_with(char::is_lowercase),
+            _ => false,
+        };
+        if is_end {
+            if c == '?' {
+                return true;
+            }
+            end = at;
+            break;
+        }
+    }
+    let clause = after[..end].replace('\u{2019}', "'").to_lowercase();
+    let mut words = clause.split(|c: char| !c.is_alphanumeric() && c != '\'');
+    words.any(|word| DOUBTS.contains(&word) || word.ends_with("n't"))
 }
 
 #[cfg(test)]
@@ -96,6 +181,17 @@ mod tests {
             ("Closes #12\nCloses #12\ncloses gh-12", vec!["#12"]),
             ("closes #5 and fixes #6", vec!["#5", "#6"]),
             ("closes\t#5", vec!["#5"]),
+            ("Add it\nCloses #5", vec!["#5"]),
+            ("Add it.\ncloses #5", vec!["#5"]),
+            ("Add it\n\ncloses #5", vec!["#5"]),
+            ("- closes #5", vec!["#5"]),
+            (
+                "It works! Fixes #5; fixes #6, and fixes #7.",
+                vec!["#5", "#6", "#7"],
+            ),
+            ("Fixes #5: it crashes when the list is empty", vec!["#5"]),
+            ("Fixes #5. Not so #6.", vec!["#5"]),
+            ("(Fixes #5) after a while", vec!["#5"]),
         ] {
             assert_eq!(shown(text), issues, "{text:?}");
         }
@@ -128,6 +224,26 @@ mod tests {
             "does not fix #12",
             "doesn’t close #12",
             "Never closes #12",
+            "does not fully fix #12",
+            "does not yet fix #12",
+            "does not yet\nfix #12",
+            "partially fixes #12",
+            "don't let this ever close #12",
+            "follow-up once we fix #12",
+            "Follow-up, once we fix #12",
+            "this closes #12",
+            "e.g. fixes #12",
+            "title: Fix #12",
+            "(not yet) closes #12",
+            "see #1, closes #12",
+            "Not here: closes #11, closes #12",
+            "Fixes #12 once #13 is merged",
+            "Fixes #12 if it rings",
+            "Fixes #12\nonly when it rings",
+            "Fixes #12, but not all of it",
+            "Fixes #12 partially",
+            "Fix #12?",
+            "Fixes #12's first half",
             "closing #12",
             "fixing #12",
             "closes !12",

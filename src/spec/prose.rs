@@ -13,7 +13,7 @@ const MAX_LOOK: usize = 64 << 10;
 pub struct Intro {
     /// Its first paragraphs, as people read them.
     pub paragraphs: Vec<String>,
-    /// The same and its front matter, without code: where it states things.
+    /// The same and its front matter, without code: where it states things. An empty line stands behind each.
     pub said: String,
 }
 
@@ -29,7 +29,7 @@ pub fn intro(bytes: &[u8]) -> Intro {
     let mut intro = Intro::default();
     for (_, row) in rows {
         intro.said.push_str(&row.replace(['"', '\''], ""));
-        intro.said.push('\n');
+        intro.said.push_str("\n\n");
     }
     let mut walk = Words::default();
     // How deep in lists and quotes, whose paragraphs are no introduction.
@@ -49,7 +49,7 @@ pub fn intro(bytes: &[u8]) -> Intro {
                 if !shown.is_empty() {
                     intro.paragraphs.push(shown);
                     intro.said.push_str(&walk.said);
-                    intro.said.push('\n');
+                    intro.said.push_str("\n\n");
                 }
                 if intro.paragraphs.len() == MAX_PARAGRAPHS {
                     break;
@@ -61,8 +61,8 @@ pub fn intro(bytes: &[u8]) -> Intro {
     intro
 }
 
-/// The words of a Markdown text without its code, comments and quotations: what it states itself. Blocks stand on
-/// lines of their own.
+/// The words of a Markdown text without its code, comments and quotations: what it states itself. An empty line
+/// stands between blocks.
 pub fn said(markdown: &str) -> String {
     let mut walk = Words::default();
     let mut quotes = 0_usize;
@@ -75,7 +75,7 @@ pub fn said(markdown: &str) -> String {
             Event::End(TagEnd::CodeBlock) => code = code.saturating_sub(1),
             Event::Start(Tag::Paragraph | Tag::Item | Tag::Heading { .. })
             | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::Heading(_)) => {
-                walk.said.push('\n');
+                walk.said.push_str("\n\n");
             }
             _ if quotes == 0 && code == 0 => walk.event(&event),
             _ => {}
@@ -156,6 +156,7 @@ mod tests {
         assert!(said_there.contains("closes: #4\n"), "{said_there}");
         assert!(said_there.contains("Closes #5, not `."), "{said_there}");
         assert!(!said_there.contains("#6") && !said_there.contains("#7"));
+        assert_eq!(said("- a\n  - b\n    c"), "\n\na\n\nb\nc\n\n\n\n");
         let task = "Add it (closes #1)\n\n- `closes #2`\n- fixes #3\n\n> closes #4\n\n```\ncloses #5\n```\n<!-- closes #6 -->\n";
         let stated = said(task);
         for (words, stands) in [
