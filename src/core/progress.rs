@@ -1,8 +1,9 @@
 //! What our comment at the issue of a spec says, and when it is due.
 
 use super::absorb::pr_word;
-use super::decide::{is_built_out, is_over};
-use super::lane::Lane;
+use super::decide::{closed_part, is_built_out, is_over};
+use super::lane::{Lane, Stage};
+use super::parts::{waiting_words, waits_for_people};
 use crate::model::progress::{ProgressInput, ProgressPr, ProgressTask};
 use crate::model::report::{BodyLink, Spent, StoppedChunk};
 use std::fmt::Write as _;
@@ -17,7 +18,7 @@ pub fn due(lane: &Lane) -> Option<u64> {
 
 /// What the comment depends on, as a comparable text; None before there is anything to say.
 pub fn key(lane: &Lane) -> Option<String> {
-    let is_at_rest = lane.halt.is_some() || is_built_out(lane);
+    let is_at_rest = is_at_rest(lane);
     let mut key = String::new();
     for pr in lane.ledger.prs.iter().filter(|p| p.number.is_some()) {
         let number = pr.number.unwrap_or_default();
@@ -36,6 +37,14 @@ pub fn key(lane: &Lane) -> Option<String> {
     let why = halted(lane).unwrap_or_default();
     let _ = write!(key, "{why}");
     Some(key)
+}
+
+/// True when nothing is built before somebody does something, or at all.
+fn is_at_rest(lane: &Lane) -> bool {
+    // A chunk that is being built is carried to its end.
+    let is_between = matches!(lane.stage, Stage::Idle | Stage::Unprepared);
+    let waits = is_between && (waits_for_people(lane) || closed_part(lane).is_some());
+    lane.halt.is_some() || is_built_out(lane) || waits
 }
 
 /// The facts of the comment.
@@ -91,6 +100,13 @@ fn pr(lane: &Lane, pr: &crate::model::PrRecord) -> Option<ProgressPr> {
 fn halted(lane: &Lane) -> Option<String> {
     let halt = lane.halt.as_ref().map(|h| h.why.clone());
     halt.or_else(|| lane.plan.not_built.clone())
+        .or_else(|| waiting_words(lane))
+        .or_else(|| {
+            let part = closed_part(lane)?.part;
+            Some(format!(
+                "the pull request of part {part} was closed without being merged"
+            ))
+        })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use super::*;
 use crate::core::lane::Halt;
 use crate::core::testkit::{chunk, lane, oid};
-use crate::model::{ExitCode, IssueRecord, PrRecord, PrState};
+use crate::model::{ChunkState, ExitCode, IssueRecord, PrRecord, PrState};
 
 /// A lane of an issue with two open chunks.
 fn of_issue() -> Lane {
@@ -88,6 +88,47 @@ fn it_is_due_when_there_is_something_new_to_say() {
     ] {
         assert_eq!(due(&lane), wanted, "{what}");
     }
+}
+
+/// The first chunk is committed in part 1, and what follows waits.
+fn with_work(mut lane: Lane) -> Lane {
+    let record = lane.record_mut(&"a".into());
+    record.state = ChunkState::Committed { commit: oid(3) };
+    record.part = Some(1);
+    lane
+}
+
+#[test]
+fn waiting_for_people_is_said() {
+    let mut lane = told(with_work(with_pr(of_issue(), Some(8), PrState::Draft)));
+    assert_eq!(due(&lane), None);
+    lane.policy.pr.max_open = Some(1);
+    lane.policy.max_commits = 1;
+    assert_eq!(due(&lane), Some(7));
+    let why = input(&lane).halted.unwrap_or_default();
+    assert!(
+        why.contains("until people caught up") && why.contains("#8"),
+        "{why}"
+    );
+    assert_eq!(due(&told(lane.clone())), None);
+    lane.stage = crate::core::lane::Stage::Baseline;
+    assert_eq!(key(&lane).as_deref(), Some("1:8:draft "), "it goes on");
+}
+
+#[test]
+fn a_closed_pull_request_is_said() {
+    let lane = told(with_work(with_pr(of_issue(), Some(8), PrState::Draft)));
+    let lane = with_pr(lane, Some(8), PrState::Closed);
+    assert_eq!(due(&lane), Some(7));
+    assert!(
+        key(&lane).unwrap().contains("a:done b:pending"),
+        "{:?}",
+        key(&lane)
+    );
+    assert_eq!(
+        input(&lane).halted.as_deref(),
+        Some("the pull request of part 1 was closed without being merged")
+    );
 }
 
 #[test]
