@@ -60,6 +60,7 @@ fn finding(
 fn identity(identity: &Identity) -> Finding {
     match identity {
         Identity::Known { name, email } => ok("identity", format!("{name} <{email}>")),
+        Identity::NotAsked => note("identity", "not asked", ""),
         Identity::Missing(keys) => {
             let value = |key: &&str| match *key {
                 "user.email" => "git config --global user.email you@example.com".to_owned(),
@@ -163,6 +164,8 @@ fn base(base: &BaseFacts, remote: &str) -> Finding {
     }
 }
 
+/// Signs a commit that nothing names.
+const SIGN: &str = "git commit-tree -S -m x HEAD^{tree}";
 const WITHOUT_SIGNING: &str = "; to build all the same: --skip-credential-probe";
 
 fn signing(signing: &Signing) -> Finding {
@@ -224,9 +227,16 @@ fn signing(signing: &Signing) -> Finding {
             "the key has a passphrase, and gpg-agent does not know it now".to_owned(),
             "echo | gpg --clearsign >/dev/null asks for it once; default-cache-ttl in gpg-agent.conf says how long it is kept".to_owned(),
         ),
+        SignState::Doubtful { program, words } => {
+            return note(
+                "signing",
+                format!("commits are to be signed ({with}) by `{program}`, which did not in a trial: {words}"),
+                format!("see that this works: {SIGN}"),
+            );
+        }
         SignState::Failed(words) => (
             words.clone(),
-            "mend it until this works: git commit-tree -S -m x HEAD^{tree}".to_owned(),
+            format!("mend it until this works: {SIGN}"),
         ),
     };
     problem(

@@ -251,6 +251,39 @@ fn every_state_of_a_signer() {
 }
 
 #[test]
+fn a_stopped_probe_is_no_answer() {
+    let mut facts = all_is_well();
+    let remote = facts.remote.as_mut().unwrap();
+    (remote.reach, remote.push) = (Answer::NotAsked, Answer::NotAsked);
+    facts.base.there = There::NotAsked;
+    (facts.identity, facts.signing) = (Identity::NotAsked, Signing::NotAsked);
+    assert!(!is_refused(&findings(&facts)), "{}", lines(&facts));
+}
+
+#[test]
+fn a_signer_of_somebodys_own_is_not_judged() {
+    let mut facts = all_is_well();
+    facts.signing = Signing::On {
+        format: SignFormat::OpenPgp,
+        key: None,
+        state: SignState::Doubtful {
+            program: "/bin/false".to_owned(),
+            words: "it ended with exit code 1 and said nothing".to_owned(),
+        },
+    };
+    assert!(!is_refused(&findings(&facts)));
+    let said = findings(&facts).pop().unwrap();
+    assert_eq!(
+        said.found,
+        "commits are to be signed (OpenPGP) by `/bin/false`, which did not in a trial: it ended with exit code 1 and said nothing"
+    );
+    assert_eq!(
+        said.remedy,
+        "see that this works: git commit-tree -S -m x HEAD^{tree}"
+    );
+}
+
+#[test]
 fn a_long_key_is_cut() {
     let mut facts = all_is_well();
     facts.signing = Signing::On {

@@ -10,9 +10,7 @@ use crate::model::Oid;
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::policy::SandboxPolicy;
-use crate::model::preflight::{
-    Answer, BaseFacts, Facts, Identity, RemoteFacts, SignState, Signing, There,
-};
+use crate::model::preflight::{Answer, BaseFacts, Facts, Identity, RemoteFacts, Signing, There};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Finished, Limits};
 use std::collections::BTreeMap;
@@ -41,7 +39,7 @@ struct Place<'a> {
     root: &'a Path,
     env: &'a [(String, String)],
     stop: StopSignal,
-    /// Git's whole configuration, names in small letters where git does not care.
+    /// Git's whole configuration, names in small letters where git does not care. Empty where it cannot be read.
     config: BTreeMap<String, String>,
 }
 
@@ -85,14 +83,18 @@ pub async fn probe(
 enum Said {
     Well(String),
     Badly(Finished),
-    /// The bound was reached, or the run stops.
+    /// The bound was reached.
     Silent(&'static str),
+    /// The run stops: no answer.
+    Stopped,
     NotThere(String),
 }
 
 impl Place<'_> {
     async fn read_config(&self) -> BTreeMap<String, String> {
-        let command = self.git().args(["config", "--list", "-z"]);
+        // As it is, without what is set for our own commands.
+        let command = unasked(git(self.root, self.env, SandboxPolicy::Trusted));
+        let command = command.args(["config", "--list", "-z"]);
         let Said::Well(text) = self.say(&command).await else {
             return BTreeMap::new();
         };
@@ -115,7 +117,8 @@ impl Place<'_> {
     }
 
     fn git(&self) -> Command {
-        unasked(git(self.root, self.env, SandboxPolicy::Trusted))
+        let git = unasked(git(self.root, self.env, SandboxPolicy::Trusted));
+        git.args(["-c", "core.askPass="])
     }
 
     /// Another program, which may ask nobody either.
@@ -139,7 +142,7 @@ impl Place<'_> {
             Ok(done) => match done.ended {
                 Ended::Itself => Said::Badly(done),
                 Ended::TimedOut | Ended::Stalled => Said::Silent("it did not answer in time"),
-                Ended::Stopped | Ended::ByCaller => Said::Silent("the run was stopped"),
+                Ended::Stopped | Ended::ByCaller => Said::Stopped,
             },
             Err(e) => Said::NotThere(e.to_string()),
         }
@@ -152,6 +155,7 @@ impl Place<'_> {
                 name: name.to_owned(),
                 email: email.to_owned(),
             },
+            _ if self.stop.is_raised() => Identity::NotAsked,
             _ => {
                 let is_missing = |key: &&str| self.config(key).is_none();
                 Identity::Missing(wanted.into_iter().filter(is_missing).collect())
@@ -187,7 +191,10 @@ impl Place<'_> {
                     there = self.compare(&text, &head, base).await;
                     facts.push = self.ask_to_push(name, base).await;
                 }
-                other => facts.reach = failed(other),
+                other => facts.reach = self.failed(other),
+            }
+            if self.stop.is_raised() {
+                there = There::NotAsked;
             }
         }
         let is_auth =
@@ -218,7 +225,19 @@ impl Place<'_> {
         ]);
         match self.say(&push).await {
             Said::Well(_) => Answer::Fine,
-            other => failed(other),
+            other => self.failed(other),
+        }
+    }
+
+    /// What did not work. Where git has a program to ask for credentials with, which may not ask now, that nobody was
+    /// let in says nothing.
+    fn failed(&self, said: Said) -> Answer {
+        let asks = self.var("GIT_ASKPASS").or(self.config("core.askpass"));
+        match failed(said) {
+            Answer::Failed(f) if f.kind == PushFailureKind::Auth && asks.is_some() => {
+                Answer::NotAsked
+            }
+            answer => answer,
         }
     }
 
@@ -253,6 +272,8 @@ impl Place<'_> {
 fn unasked(command: Command) -> Command {
     let set = [
         ("GIT_TERMINAL_PROMPT", "0"),
+        // Set and empty: git looks no further for a program to ask with.
+        ("GIT_ASKPASS", ""),
         ("SSH_ASKPASS", "false"),
         ("SSH_ASKPASS_REQUIRE", "force"),
     ];
@@ -282,23 +303,10 @@ fn failed(said: Said) -> Answer {
             (kind_of(None, &err), words)
         }
         Said::Silent(why) => (PushFailureKind::Transient, why.to_owned()),
+        Said::Stopped => return Answer::NotAsked,
         Said::NotThere(why) => (PushFailureKind::Other, why),
     };
     Answer::Failed(PushFailure { kind, message })
-}
-
-/// A trial that ended in a way that says nothing of keys.
-fn unclear(said: Said) -> SignState {
-    SignState::Failed(match said {
-        Said::Well(_) => return SignState::Works,
-        Said::Badly(done) => {
-            let err = done.stderr.text();
-            let words: Vec<&str> = err.split_whitespace().collect();
-            words.join(" ")
-        }
-        Said::Silent(why) => why.to_owned(),
-        Said::NotThere(why) => why,
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Environment;
-use crate::model::preflight::{Agent, SignFormat};
+use crate::model::preflight::{Agent, SignFormat, SignState};
 use std::path::PathBuf;
 
 /// A repository in a folder that is the home of everything that is started here.
@@ -227,6 +227,112 @@ fn gpg_keys_and_agents_are_told_apart() {
         panic!("it is on")
     };
     assert_eq!((format, state), (SignFormat::X509, SignState::NotTried));
+}
+
+#[test]
+fn a_signer_is_started_as_git_starts_it() {
+    let home = Home::new();
+    // What git gives it, beside what we give it, at every one of its calls.
+    home.sh(r#"printf '#!/bin/sh\n{ for a; do case $a in /*|*/text) a=FILE;; esac; echo "$a"; done; echo .; } >>"$HOME/said"\nfor last; do :; done\n[ -f "$last" ] && cp "$last" "$last.sig"\ncat >/dev/null\nprintf "\\n[GNUPG:] SIG_CREATED D\\n" >&2\n' > ../signer && chmod +x ../signer"#);
+    let said = |home: &Home| {
+        let said = home.sh("cat ../said");
+        home.sh("rm ../said");
+        let calls: Vec<String> = said
+            .split(".\n")
+            .map(|c| c.trim().trim_end_matches('.').trim().to_owned())
+            .collect();
+        calls
+    };
+    home.sh("touch ../key && git config commit.gpgsign true && git config gpg.program ~/signer && git config gpg.ssh.program ~/signer");
+    for (format, key) in [
+        ("openpgp", "ABCDEF"),
+        ("ssh", "~/key"),
+        ("ssh", "key::ssh-ed25519 AAAA"),
+    ] {
+        home.sh(&format!(
+            "git config gpg.format {format} && git config user.signingkey '{key}'"
+        ));
+        assert_eq!(home.signing(), SignState::Works, "{format} {key}");
+        let ours = said(&home);
+        home.sh("echo | git commit -q -S --allow-empty -m Signed");
+        assert_eq!(ours, said(&home), "{format} {key}");
+    }
+    // One that fails is not judged, and never fails without a word.
+    home.sh("git config gpg.program false && git config gpg.ssh.program false");
+    for format in ["openpgp", "ssh"] {
+        home.sh(&format!(
+            "git config gpg.format {format} && git config user.signingkey '~/key'"
+        ));
+        assert_eq!(
+            home.signing(),
+            SignState::Doubtful {
+                program: "false".to_owned(),
+                words: "it ended with exit code 1 and said nothing".to_owned(),
+            }
+        );
+    }
+}
+
+#[test]
+fn a_stopped_probe_is_told_apart() {
+    let home = Home::new();
+    home.sh("git init -q --bare ../origin.git && git remote add origin ../origin.git && git config commit.gpgsign true");
+    let base = SpecBase {
+        branch: "main".to_owned(),
+        commit: Oid::new(home.sh("git rev-parse HEAD")),
+    };
+    let options = Options {
+        remote: true,
+        signing: true,
+        may_prompt: false,
+    };
+    let (handle, stop) = StopSignal::new();
+    handle.raise();
+    let asked = probe(&home.root, Some("origin"), &base, &home.env, options, stop);
+    let facts = on_runtime(asked);
+    let findings = crate::core::preflight::findings(&facts);
+    assert!(
+        !crate::core::preflight::is_refused(&findings),
+        "{findings:?}"
+    );
+}
+
+/// A server that lets nobody in; its address. It goes on until the tests end.
+fn closed_door() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/o/r.git", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut bytes = [0; 4096];
+            let _ = stream.read(&mut bytes);
+            let _ = stream.write_all(
+                b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"r\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+        }
+    });
+    address
+}
+
+#[test]
+fn no_program_asks_for_credentials() {
+    let mut home = Home::new();
+    home.sh(&format!("git remote add origin {}", closed_door()));
+    let reach = |home: &Home| home.facts(false).remote.unwrap().reach;
+    let Answer::Failed(failure) = reach(&home) else {
+        panic!("nobody is let in")
+    };
+    assert_eq!(failure.kind, PushFailureKind::Auth, "{}", failure.message);
+    home.sh("printf '#!/bin/sh\\ntouch \"$HOME/asked\"; echo x\\n' > ../ask && chmod +x ../ask");
+    let ask = home.dir.path().canonicalize().unwrap().join("ask");
+    let ask = ask.display().to_string();
+    home.sh(&format!("git config core.askPass {ask}"));
+    assert_eq!(reach(&home), Answer::NotAsked, "it may know the answer");
+    home.sh("git config --unset core.askPass");
+    home.set("GIT_ASKPASS", &ask);
+    assert_eq!(reach(&home), Answer::NotAsked);
+    home.sh("test ! -e ../asked");
 }
 
 #[test]

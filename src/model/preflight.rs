@@ -51,7 +51,8 @@ pub struct RemoteFacts {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Left out, by a flag or because an earlier answer decides.
+    /// Left out: by a flag, because an earlier answer decides, because the run stopped, or because git would have had
+    /// to ask somebody.
     NotAsked,
     Fine,
     Failed(PushFailure),
@@ -88,6 +89,8 @@ pub enum Identity {
     },
     /// The keys of git's configuration that are missing.
     Missing(Vec<&'static str>),
+    /// The run stopped before git answered.
+    NotAsked,
 }
 
 /// Whether commits can be signed, where git's configuration wants them to be.
@@ -132,6 +135,11 @@ pub enum SignState {
     NoSecretKey,
     /// OpenPGP: the agent would have to ask for the passphrase.
     Cold,
+    /// A program of somebody's own did not sign in the trial; what it does when git starts it is not known.
+    Doubtful {
+        program: String,
+        words: String,
+    },
     /// The signer's own words.
     Failed(String),
 }

@@ -20,7 +20,9 @@ impl Place<'_> {
                 }
             }
             Said::Badly(done) if done.code == 1 => Agent::Empty,
-            Said::Badly(_) | Said::Silent(_) | Said::NotThere(_) => Agent::Dead(socket.to_owned()),
+            Said::Badly(_) | Said::Silent(_) | Said::Stopped | Said::NotThere(_) => {
+                Agent::Dead(socket.to_owned())
+            }
         }
     }
 }

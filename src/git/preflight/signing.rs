@@ -1,15 +1,27 @@
 //! A trial signature, made as git makes it, and why it failed.
 
-use super::{BOUND, Place, Said, unclear};
+use super::{BOUND, Place, Said};
 use crate::model::policy::SandboxPolicy;
 use crate::model::preflight::{Agent, SignFormat, SignState, Signing};
-use crate::proc::{self, Command};
+use crate::proc::{self, Command, Ended, Finished};
 use std::path::{Path, PathBuf};
 
 /// What is signed, and thrown away.
 const TEXT: &[u8] = b"codelicious asks whether commits can be signed\n";
-const SIGN_WITH_LITERAL: &str = "f=$(mktemp) && printf '%s\\n' \"$1\" >\"$f\" || exit 98
-\"$2\" -Y sign -n git -U -f \"$f\"; c=$?; rm -f \"$f\"; exit $c";
+/// `ssh-keygen -Y sign` as git starts it: over a file, with the signature expected beside it. A key that stands in the
+/// configuration has to stand in a file as well, and its other half in an agent.
+const SIGN_BY_SSH: &str = r#"d=$(mktemp -d) || exit 98
+trap 'rm -rf "$d"' EXIT
+trap 'exit 143' TERM
+cat >"$d/text" || exit 98
+case $2 in
+literal) printf '%s\n' "$3" >"$d/key" || exit 98
+  "$1" -Y sign -n git -f "$d/key" -U "$d/text" ;;
+*) "$1" -Y sign -n git -f "$3" "$d/text" ;;
+esac
+c=$?
+[ "$c" -ne 0 ] || [ -s "$d/text.sig" ] || { echo 'no signature was made' >&2; c=97; }
+exit "$c""#;
 /// gpg's error numbers, in the lower half of what it reports (libgpg-error, err-codes.h).
 const NO_SECRET_KEY: u32 = 17;
 const NO_PINENTRY: u32 = 85;
@@ -31,6 +43,9 @@ impl Place<'_> {
         if may_prompt && self.ask_once(&state, key).await {
             state = self.try_to_sign(format, key).await;
         }
+        if self.stop.is_raised() {
+            return Signing::NotAsked;
+        }
         Signing::On {
             format,
             key: key.map(str::to_owned),
@@ -47,38 +62,44 @@ impl Place<'_> {
         }
     }
 
-    /// `gpg` as git starts it, but for the pinentry, which may not appear.
+    /// `gpg` as git starts it, but for the pinentry, which may not appear. What is no gpg gets git's words alone.
     async fn try_gpg(&self, key: Option<&str>) -> SignState {
+        let (program, key) = self.gpg(key);
+        let quiet: &[&str] = match is_stock(&program, &["gpg", "gpg2"]) {
+            true => &["--batch", "--no-tty", "--pinentry-mode", "error"],
+            false => &[],
+        };
         let command = self
-            .gpg(key)
-            .args(["--batch", "--no-tty", "--pinentry-mode", "error"])
-            .args(["--status-fd=2", "-bsa"])
+            .program(&program)
+            .args(quiet.iter().copied())
+            .args(["--status-fd=2", "-bsau", &key])
             .stdin(TEXT);
-        match self.finished(&command).await {
-            Err(e) if e.is_not_found() => SignState::NoProgram(e.program),
-            Err(e) => unclear(Said::NotThere(e.to_string())),
-            Ok(done) => {
-                let err = done.stderr.text();
-                let status = |word: &str| status_line(&err, word).map(str::to_owned);
-                if done.success() && status("SIG_CREATED").is_some() {
-                    return SignState::Works;
-                }
-                let failure = status("FAILURE").and_then(|f| f.split(' ').nth(1)?.parse().ok());
-                match failure.map(|code: u32| code & 0xffff) {
-                    Some(NO_SECRET_KEY) => SignState::NoSecretKey,
-                    Some(NO_PINENTRY) => SignState::Cold,
-                    Some(code) if CANCELED.contains(&code) => SignState::Cold,
-                    _ => {
-                        let words = err.lines().filter(|l| !l.starts_with("[GNUPG:]"));
-                        SignState::Failed(words.collect::<Vec<_>>().join(" "))
-                    }
-                }
-            }
+        let done = match self.finished(&command).await {
+            Err(e) if e.is_not_found() => return SignState::NoProgram(e.program),
+            Err(e) => return SignState::Failed(e.to_string()),
+            Ok(done) => done,
+        };
+        let err = done.stderr.text();
+        let status = |word: &str| status_line(&err, word).map(str::to_owned);
+        if done.success() && status("SIG_CREATED").is_some() {
+            return SignState::Works;
+        }
+        let words = err.lines().filter(|l| !l.starts_with("[GNUPG:]"));
+        let words = why(&done, &words.collect::<Vec<_>>().join(" "));
+        if quiet.is_empty() {
+            return SignState::Doubtful { program, words };
+        }
+        let failure = status("FAILURE").and_then(|f| f.split(' ').nth(1)?.parse().ok());
+        match failure.map(|code: u32| code & 0xffff) {
+            Some(NO_SECRET_KEY) => SignState::NoSecretKey,
+            Some(NO_PINENTRY) => SignState::Cold,
+            Some(code) if CANCELED.contains(&code) => SignState::Cold,
+            _ => SignState::Failed(words),
         }
     }
 
-    /// The signer with the key that git would name: without one, who commits.
-    fn gpg(&self, key: Option<&str>) -> Command {
+    /// The signer and the key that git would name: without one, who commits.
+    fn gpg(&self, key: Option<&str>) -> (String, String) {
         let named = self
             .config("gpg.openpgp.program")
             .or_else(|| self.config("gpg.program"));
@@ -88,8 +109,7 @@ impl Place<'_> {
             format!("{name} <{email}>")
         };
         let key = key.map_or_else(committer, str::to_owned);
-        self.program(named.unwrap_or("gpg"))
-            .args(["-u".to_owned(), key])
+        (self.at_home_if_said(named.unwrap_or("gpg")), key)
     }
 
     /// `ssh-keygen -Y sign` as git starts it; where the key comes from a command, git itself is left to ask that.
@@ -106,30 +126,38 @@ impl Place<'_> {
             return SignState::NoFile(key.to_owned());
         }
         let program = self.config("gpg.ssh.program").unwrap_or("ssh-keygen");
-        let command = match literal {
-            // It has to stand in a file, and its other half in an agent.
-            Some(key) => self
-                .program("sh")
-                .args(["-c", SIGN_WITH_LITERAL, "sh", key, program]),
-            None => self
-                .program(program)
-                .args(["-Y", "sign", "-n", "git", "-f"])
-                .args([file.as_os_str()]),
+        let program = self.at_home_if_said(program);
+        let is_there = match program.contains('/') {
+            true => self.root.join(&program).exists(),
+            false => proc::find_program(&program, self.env).is_some(),
         };
-        let command = command.stdin(TEXT);
+        if !is_there {
+            return SignState::NoProgram(program);
+        }
+        let (kind, of) = match literal {
+            Some(key) => ("literal", key.to_owned()),
+            None => ("file", file.display().to_string()),
+        };
+        let command = self
+            .program("sh")
+            .args(["-c", SIGN_BY_SSH, "sh", &program, kind, &of])
+            .stdin(TEXT);
         let done = match self.finished(&command).await {
-            Err(e) if e.is_not_found() => return SignState::NoProgram(e.program),
-            Err(e) => return unclear(Said::NotThere(e.to_string())),
+            Err(e) => return SignState::Failed(e.to_string()),
             Ok(done) if done.success() => return SignState::Works,
             Ok(done) => done,
         };
         let err = done.stderr.text();
+        if !is_stock(&program, &["ssh-keygen"]) {
+            let words = why(&done, &err);
+            return SignState::Doubtful { program, words };
+        }
         // ssh-keygen has one exit code for everything.
         let is_about_keys = ["passphrase", "agent", "Load key", "private key"]
             .iter()
             .any(|w| err.contains(w));
         if !is_about_keys {
-            return unclear(Said::Badly(done));
+            return SignState::Failed(why(&done, &err));
         }
         let public = match literal {
             Some(text) => Some(text.to_owned()),
@@ -151,15 +179,10 @@ impl Place<'_> {
             } => self.asking("ssh-add").args([file]),
             // The agent that gpg starts is to outlive us, as a push does.
             SignState::Cold => {
-                let gpg = self.gpg(key);
-                let program = gpg.program.to_string_lossy().into_owned();
+                let (program, key) = self.gpg(key);
                 let mark = (proc::PUSH_MARK.to_owned(), proc::push_mark().to_owned());
-                self.asking(&program).env([mark]).args(gpg.args).args([
-                    "-bsa",
-                    "-o",
-                    "-",
-                    "/dev/null",
-                ])
+                let words = ["-u", &key, "-bsa", "-o", "-", "/dev/null"];
+                self.asking(&program).env([mark]).args(words)
             }
             SignState::Works
             | SignState::NotTried
@@ -168,6 +191,7 @@ impl Place<'_> {
             | SignState::NoFile(_)
             | SignState::Locked { .. }
             | SignState::NoSecretKey
+            | SignState::Doubtful { .. }
             | SignState::Failed(_) => return false,
         };
         proc::at_terminal(&command, BOUND, self.stop.clone())
@@ -185,6 +209,14 @@ impl Place<'_> {
         match (path.strip_prefix("~/"), self.var("HOME")) {
             (Some(rest), Some(home)) => Path::new(home).join(rest),
             _ => self.root.join(path),
+        }
+    }
+
+    /// A program as it is configured, whose path may begin at the user's home.
+    fn at_home_if_said(&self, program: &str) -> String {
+        match program.starts_with("~/") {
+            true => self.at_home(program).display().to_string(),
+            false => program.to_owned(),
         }
     }
 
@@ -210,8 +242,26 @@ impl Place<'_> {
         let command = self.program("ssh-keygen").args(["-y", "-P", "", "-f"]);
         match self.say(&command.args([file.as_os_str()])).await {
             Said::Well(text) => Some(text),
-            Said::Badly(_) | Said::Silent(_) | Said::NotThere(_) => None,
+            Said::Badly(_) | Said::Silent(_) | Said::Stopped | Said::NotThere(_) => None,
         }
+    }
+}
+
+/// True for the program that git takes where nothing is configured. Another one may do under git what it does not do
+/// here, and the other way round.
+fn is_stock(program: &str, names: &[&str]) -> bool {
+    let name = Path::new(program).file_name().and_then(|n| n.to_str());
+    name.is_some_and(|name| names.contains(&name))
+}
+
+/// Why a trial failed: the program's own words, or how it ended.
+fn why(done: &Finished, words: &str) -> String {
+    let words: Vec<&str> = words.split_whitespace().collect();
+    match (done.ended, words.is_empty()) {
+        (Ended::Itself, false) => words.join(" "),
+        (Ended::Itself, true) => format!("it ended with exit code {} and said nothing", done.code),
+        (Ended::TimedOut | Ended::Stalled, _) => "it did not answer in time".to_owned(),
+        (Ended::Stopped | Ended::ByCaller, _) => "the run was stopped".to_owned(),
     }
 }
 
