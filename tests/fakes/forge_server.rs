@@ -26,7 +26,7 @@
 //!
 //! `{"repo": {path, default_branch, protected, branches, archived, private, drafts, issues, pull_requests, permission}, "tokens": [{value, user, scopes,
 //! expired, read_only, kind, expires_at}], "users": [{id, login, may_review}], "teams", "labels": [{id, name}], "prs": [{number, id,
-//! head, fork, base, title, body, draft, state, author, labels, requested, requested_teams, reviews, head_sha, merge_commit}],
+//! head, fork, base, title, body, draft, state, author, labels, requested, requested_teams, asked, taken_off, reviews, head_sha, merge_commit}],
 //! "issues", "comments", "effects": {name: times}, "most_reviewers", "version", "last"}`; `state.rs` says what each is.
 //!
 //! In the beginning there are the users `robot` (whose token `dummy-token` is), `ada` and `grace`, the team
@@ -44,7 +44,8 @@
 //! | `merge` | `{number, how: merge\|squash\|rebase, delete_branch: bool}` | merges in the bare repository; 409 on a conflict or for a draft. Where the branch goes away, open pull requests into it are retargeted to where it was merged: all of them, on GitLab four |
 //! | `delete_branch` | `{branch}` | deletes it; GitHub and Gitea close what goes from it or into it |
 //! | `close`, `reopen` | `{number}` | a person closes or reopens a pull request |
-//! | `review` | `{number, user, state}` | a person reviews: no longer asked to |
+//! | `review` | `{number, user, state, team}` | a person reviews, for their team where one is named: no longer asked to |
+//! | `take_off` | `{number, name}` | a person takes somebody (`team:slug`) off the list of who is asked to review |
 //! | `edit` | `{number, title, body, base, draft}` | a person writes |
 //! | `issue` | `{title, body, labels, author, closed}` | opens an issue; answers `{number}` |
 //! | `comment` | `{issue, body, author}` | comments on it; answers `{id}` |

@@ -7,6 +7,7 @@ mod faults;
 pub mod fields;
 mod git;
 pub mod github;
+mod reviewers;
 pub mod server;
 
 use crate::forge_contract::{self as contract, Bench, now, request};

@@ -1,8 +1,9 @@
 //! The look before a run: token, repository, rights, and who and what is named.
 
 use super::wire::{BaseBranch, Repository, Team, User};
-use super::{Gitea, LIMIT, Reviewer, Route};
+use super::{Gitea, Route};
 use crate::forge::asked::{problem, said};
+use crate::forge::said::Reviewer;
 use crate::forge::web::Failure;
 use crate::ports::{ForgeCheck, Wanted};
 use serde::de::IgnoredAny;
@@ -165,7 +166,8 @@ impl Gitea {
 
     /// Teams are of organisations; what a user owns has none.
     async fn look_at_team(&self, check: &mut ForgeCheck, team: &str) -> Result<(), Failure> {
-        let route = self.route(["teams"]).query("limit", LIMIT);
+        // All of them come at once.
+        let route = self.route(["teams"]);
         let teams = said(self.web.get::<Vec<Team>>(route).await)?.unwrap_or_default();
         if !teams.iter().any(|t| t.name.eq_ignore_ascii_case(team)) {
             check.problems.push(problem(

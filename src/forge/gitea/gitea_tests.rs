@@ -1,3 +1,5 @@
+use super::reviewers::not_asked;
+use super::wire::{Entry, Review};
 use super::*;
 use serde_json::json;
 
@@ -85,6 +87,16 @@ fn nobody_is_asked_twice() {
         .map(str::to_owned)
         .to_vec();
     let now = pull(&json!({}));
-    let names = not_asked(&now, &wanted, &reviews);
+    let names = not_asked(&now, &wanted, &reviews, &[]);
     assert_eq!(names, ["alan", "team:core"]);
+    // Once asked, whoever reviewed or was taken off since.
+    let entries: Vec<Entry> = serde_json::from_value(json!([
+        {"type": "comment", "assignee": {"login": "alan"}},
+        {"type": "review_request", "assignee": null, "assignee_team": {"name": "Core"}},
+        {"type": "review_request", "removed_assignee": true, "assignee": {"login": "Alan"}},
+    ]))
+    .unwrap();
+    assert_eq!(not_asked(&now, &wanted, &reviews, &entries[..1]).len(), 2);
+    assert_eq!(not_asked(&now, &wanted, &reviews, &entries[..2]), ["alan"]);
+    assert!(not_asked(&now, &wanted, &reviews, &entries).is_empty());
 }

@@ -2,18 +2,21 @@
 //! <https://forgejo.org/docs/latest/user/api-usage/>; the two share what is used here).
 //!
 //! What is of their own kind: nothing finds a pull request by its head, so lists are walked; a draft is a word in the
-//! title; labels are named by id; who was asked to review stays asked until they review.
+//! title; labels are named by id; who was asked to review stays asked until they, or somebody of their team, review: only the
+//! timeline tells who was asked before.
 //!
 //! - [`wire`]: what is sent and read
+//! - [`reviewers`]: who is asked to review, once
 //! - [`check`]: the look before a run
 
 mod check;
+mod reviewers;
 mod wire;
 
 use super::Hosted;
 use super::body::splice;
-use super::said::{DraftWords, Reviewer, comment_text, is_comment, is_over, is_same, missing};
-use super::web::{Auth, Dialect, Failure, Method, Route, Web};
+use super::said::{DraftWords, comment_text, is_comment, is_over, is_same, missing};
+use super::web::{Auth, Dialect, Failure, Method, Paging, Route, Web};
 use crate::ports::{
     Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
     PrRequest, PutPr, Rng, Wanted,
@@ -22,9 +25,7 @@ use serde::de::IgnoredAny;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use wire::{
-    Change, Comment, Issue, Label, NewComment, NewLabels, NewPull, NewReviewers, Pull, Review, User,
-};
+use wire::{Change, Comment, Issue, Label, NewComment, NewLabels, NewPull, Pull, User};
 
 /// The prefixes of a server that was not told otherwise (`WORK_IN_PROGRESS_PREFIXES`).
 const DRAFT: DraftWords = DraftWords {
@@ -36,6 +37,7 @@ const DIALECT: Dialect = Dialect {
     name: "Gitea",
     auth: Auth::Token,
     headers: &[("accept", "application/json")],
+    paging: Paging::Numbered,
 };
 
 /// Entries of a page; servers that were not told otherwise give no more (`MAX_RESPONSE_ITEMS`).
@@ -221,51 +223,6 @@ impl Gitea {
         Ok(())
     }
 
-    /// Asks who was not asked yet and has not reviewed yet.
-    /// <https://docs.gitea.com/api/1.22/#tag/repository/operation/repoCreatePullReviewRequests>
-    async fn ask_reviewers(
-        &self,
-        now: &Pull,
-        request: &PrRequest,
-        notes: &mut Vec<String>,
-    ) -> Result<(), Failure> {
-        if not_asked(now, &request.reviewers, &[]).is_empty() {
-            return Ok(());
-        }
-        let number = now.number.to_string();
-        let reviews = self
-            .route(["pulls", &number, "reviews"])
-            .query("limit", LIMIT);
-        let reviews: Vec<Review> = self.web.list(reviews).await?;
-        // One at a time: of several the server refuses all when it refuses one.
-        for name in not_asked(now, &request.reviewers, &reviews) {
-            let (mut reviewers, mut team_reviewers) = (Vec::new(), Vec::new());
-            match Reviewer::of(name) {
-                Reviewer::User(user) => reviewers.push(user),
-                Reviewer::Team(team) => team_reviewers.push(team),
-            }
-            let new = NewReviewers {
-                reviewers,
-                team_reviewers,
-            };
-            let route = self.route(["pulls", &number, "requested_reviewers"]);
-            let look = async || {
-                let now = self.pull(now.number).await?;
-                let is_asked = not_asked(&now, std::slice::from_ref(name), &[]).is_empty();
-                Ok(is_asked.then_some(IgnoredAny))
-            };
-            match self.web.create_once(route, &new, look).await {
-                Ok(IgnoredAny) => {}
-                Err(failure) if matches!(failure.status, Some(404 | 422)) => {
-                    let words = &failure.words;
-                    notes.push(format!("`{name}` was not asked to review: {words}"));
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(())
-    }
-
     /// Name of the token's user; empty where the token may not tell.
     async fn own_name(&self) -> Result<String, Failure> {
         if let Some(own) = self.own.borrow().clone() {
@@ -287,7 +244,7 @@ impl Gitea {
         let own = self.own_name().await?;
         let issue = request.issue.to_string();
         let route = self.route(["issues", &issue, "comments"]);
-        let comments: Vec<Comment> = self.web.list(route).await?;
+        let comments: Vec<Comment> = self.web.get(route).await?;
         Ok(comments.into_iter().find(|comment| {
             let author = comment.user.as_ref().map(|u| u.login.as_str());
             let is_ours = own.is_empty() || author == Some(own.as_str());
@@ -329,28 +286,6 @@ fn change(found: &Pull, request: &PrRequest) -> Change {
         body: (!is_same(&old, &new)).then_some(new),
         base: (found.base.name != request.base).then(|| request.base.clone()),
     }
-}
-
-/// Who of `wanted` is neither asked nor the author, and is not among those who reviewed.
-fn not_asked<'w>(now: &Pull, wanted: &'w [String], reviews: &[Review]) -> Vec<&'w String> {
-    let is_user = |user: &Option<User>, name: &str| {
-        let login = user.as_ref().map(|u| &u.login);
-        login.is_some_and(|login| login.eq_ignore_ascii_case(name))
-    };
-    let asked = now.requested_reviewers.as_deref().unwrap_or_default();
-    let teams = now.requested_reviewers_teams.as_deref();
-    let is_left = |name: &&String| match Reviewer::of(name) {
-        Reviewer::User(user) => {
-            !is_user(&now.user, user)
-                && !asked.iter().any(|u| u.login.eq_ignore_ascii_case(user))
-                && !reviews.iter().any(|r| is_user(&r.user, user))
-        }
-        Reviewer::Team(team) => {
-            let mut teams = teams.unwrap_or_default().iter();
-            !teams.any(|t| t.name.eq_ignore_ascii_case(team))
-        }
-    };
-    missing(wanted, &[]).into_iter().filter(is_left).collect()
 }
 
 impl Forge for Gitea {

@@ -97,6 +97,16 @@ pub(super) struct Review {
     pub user: Option<User>,
 }
 
+/// `TimelineComment`
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Entry {
+    /// `review_request` where somebody was asked to review, or taken off again.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    pub assignee: Option<User>,
+    pub assignee_team: Option<Team>,
+}
+
 /// `CreatePullRequestOption`
 #[derive(Debug, Serialize)]
 pub(super) struct NewPull<'a> {

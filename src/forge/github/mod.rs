@@ -15,7 +15,7 @@ mod pulls;
 mod wire;
 
 use super::Hosted;
-use super::web::{Auth, Dialect, Route, Web};
+use super::web::{Auth, Dialect, Paging, Route, Web};
 use crate::ports::{
     Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
     PrRequest, PutPr, Rng, Wanted,
@@ -30,6 +30,7 @@ const DIALECT: Dialect = Dialect {
         ("accept", "application/vnd.github+json"),
         ("x-github-api-version", "2022-11-28"),
     ],
+    paging: Paging::Told,
 };
 
 /// Entries of a page; GitHub gives no more.

@@ -13,7 +13,7 @@ mod wire;
 use super::Hosted;
 use super::body::splice;
 use super::said::{DraftWords, Reviewer, comment_text, is_comment, is_over, is_same, missing};
-use super::web::{Auth, Dialect, Failure, Method, Route, Web};
+use super::web::{Auth, Dialect, Failure, Method, Paging, Route, Web};
 use crate::ports::{
     Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
     PrRequest, PutPr, Rng, Wanted,
@@ -35,6 +35,7 @@ const DIALECT: Dialect = Dialect {
     name: "GitLab",
     auth: Auth::Bearer,
     headers: &[("accept", "application/json")],
+    paging: Paging::Told,
 };
 
 /// Entries of a page; GitLab gives no more (<https://docs.gitlab.com/api/rest/#pagination>).

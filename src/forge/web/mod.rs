@@ -33,7 +33,6 @@ use crate::net::{Answer, Client, Header, Headers, NetError, Target};
 use crate::ports::{Clock, ForgeError, ForgeErrorKind, Rng};
 use cache::{Cache, Kept};
 use judge::Meaning;
-use pages::Next;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +63,16 @@ impl Auth {
     }
 }
 
+/// How the pages of a list follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paging {
+    /// Headers tell where the next one is.
+    Told,
+    /// By number, until `x-total-count` entries are there or a page is empty: not every list tells more, and whoever
+    /// is told wrongly where it lives (`ROOT_URL`) tells a wrong address.
+    Numbered,
+}
+
 /// What a forge's HTTP has of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
@@ -72,6 +81,7 @@ pub(super) struct Dialect {
     pub auth: Auth,
     /// Headers of every request.
     pub headers: &'static [(&'static str, &'static str)],
+    pub paging: Paging,
 }
 
 /// An answer with what stood above it.
@@ -187,29 +197,6 @@ impl Web {
             Err(failure) if failure.error.kind == ForgeErrorKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
-    }
-
-    /// Reads a whole list, page by page.
-    pub async fn list<T: DeserializeOwned>(&self, route: Route) -> Result<Vec<T>, Failure> {
-        let mut found = Vec::new();
-        let mut ask = self.ask(Method::Get, &route, None)?;
-        for _ in 0..MAX_PAGES {
-            let raw = self.exchange(&ask).await?;
-            let next = pages::next(&raw.headers, &self.api);
-            found.extend(self.read::<Vec<T>>(&ask, raw)?.value);
-            match next {
-                Next::None => return Ok(found),
-                Next::Page(n) => {
-                    ask = self.ask(Method::Get, &route.clone().query("page", n), None)?;
-                }
-                Next::Url(url) => ask.url = url,
-                Next::Foreign(url) => {
-                    let why = format!("its next page is at another host: {}", self.shown(&url));
-                    return Err(self.protocol(&ask, &why));
-                }
-            }
-        }
-        Err(self.protocol(&ask, &format!("the list has more than {MAX_PAGES} pages")))
     }
 
     /// Writes what may be written any number of times: PUT, PATCH, DELETE, or a POST that adds what is there already.

@@ -1,7 +1,69 @@
-//! Where the next page of a list is: pure.
+//! Lists: page after page, and where the next one is.
 
+use super::{Ask, Failure, MAX_PAGES, Method, Paging, Route, Web};
 use crate::config::Endpoint;
 use crate::net::Headers;
+use serde::de::DeserializeOwned;
+
+impl Web {
+    /// Reads a whole list, page by page.
+    pub async fn list<T: DeserializeOwned>(&self, route: Route) -> Result<Vec<T>, Failure> {
+        match self.dialect.paging {
+            Paging::Told => self.list_as_told(route).await,
+            Paging::Numbered => self.list_by_number(route, true).await,
+        }
+    }
+
+    /// Reads a whole list by the number of its pages; `has_total` is false where `x-total-count` counts the page only.
+    /// What stands for an empty page may be null.
+    pub async fn list_by_number<T: DeserializeOwned>(
+        &self,
+        route: Route,
+        has_total: bool,
+    ) -> Result<Vec<T>, Failure> {
+        let mut found: Vec<T> = Vec::new();
+        for page in 1..=MAX_PAGES {
+            let route = route.clone().query("page", page);
+            let got = self.get_with_headers::<Option<Vec<T>>>(route).await?;
+            let entries = got.value.unwrap_or_default();
+            let is_empty = entries.is_empty();
+            found.extend(entries);
+            let total = got.headers.get("x-total-count").filter(|_| has_total);
+            let total: Option<usize> = total.and_then(|n| n.parse().ok());
+            if is_empty || total.is_some_and(|total| found.len() >= total) {
+                return Ok(found);
+            }
+        }
+        let ask = self.ask(Method::Get, &route, None)?;
+        Err(self.endless(&ask))
+    }
+
+    async fn list_as_told<T: DeserializeOwned>(&self, route: Route) -> Result<Vec<T>, Failure> {
+        let mut found = Vec::new();
+        let mut ask = self.ask(Method::Get, &route, None)?;
+        for _ in 0..MAX_PAGES {
+            let raw = self.exchange(&ask).await?;
+            let next = next(&raw.headers, &self.api);
+            found.extend(self.read::<Vec<T>>(&ask, raw)?.value);
+            match next {
+                Next::None => return Ok(found),
+                Next::Page(n) => {
+                    ask = self.ask(Method::Get, &route.clone().query("page", n), None)?;
+                }
+                Next::Url(url) => ask.url = url,
+                Next::Foreign(url) => {
+                    let why = format!("its next page is at another host: {}", self.shown(&url));
+                    return Err(self.protocol(&ask, &why));
+                }
+            }
+        }
+        Err(self.endless(&ask))
+    }
+
+    fn endless(&self, ask: &Ask<'_>) -> Failure {
+        self.protocol(ask, &format!("the list has more than {MAX_PAGES} pages"))
+    }
+}
 
 /// The next page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

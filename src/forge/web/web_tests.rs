@@ -103,6 +103,7 @@ const DIALECT: Dialect = Dialect {
     name: "GitHub",
     auth: Auth::Bearer,
     headers: &[("accept", "application/vnd.github+json")],
+    paging: Paging::Told,
 };
 
 fn web(address: &str) -> Web {
@@ -412,6 +413,68 @@ fn lists_are_read_to_their_end_and_at_the_same_host() {
         "{failure:?}"
     );
     assert_eq!(server.requests().len(), MAX_PAGES);
+}
+
+#[test]
+fn lists_are_read_by_number_where_links_are_not_to_be_relied_on() {
+    let page = |headers: &str, body: &str| answer("200 OK", headers, body);
+    let linked = "link: <http://127.0.0.2/x>; rel=\"next\"\r\n";
+    let counted = "x-total-count: 3\r\n";
+    // What is answered, and whether the count is of the whole list.
+    for (answers, has_total, n) in [
+        (
+            vec![
+                page(&format!("{linked}{counted}"), r#"[{"n":1},{"n":2}]"#),
+                page(counted, r#"[{"n":3}]"#),
+            ],
+            true,
+            3,
+        ),
+        (
+            vec![
+                page("", r#"[{"n":1}]"#),
+                page("", r#"[{"n":2}]"#),
+                page("", "[]"),
+            ],
+            true,
+            2,
+        ),
+        (vec![page(counted, "[]")], true, 0),
+        (
+            vec![
+                page("x-total-count: 1\r\n", r#"[{"n":1}]"#),
+                page("x-total-count: 0\r\n", "null"),
+            ],
+            false,
+            1,
+        ),
+    ] {
+        let times = answers.len();
+        let server = Server::new(|_| answers);
+        let dialect = Dialect {
+            paging: Paging::Numbered,
+            ..DIALECT
+        };
+        let web = Web::new(
+            &hosted(&server.address),
+            dialect,
+            Rc::new(Fixed),
+            Rc::new(Fixed),
+        )
+        .unwrap();
+        let found: Vec<Thing> = block_on(async {
+            match has_total {
+                true => web.list(Route::new(["x"])).await,
+                false => web.list_by_number(Route::new(["x"]), false).await,
+            }
+        })
+        .unwrap();
+        assert_eq!(found.len(), n);
+        let requests = server.requests();
+        assert_eq!(requests.len(), times);
+        let last = format!("GET /api/x?page={times} HTTP/1.1");
+        assert_eq!(first_lines(&requests).pop(), Some(last.as_str()));
+    }
 }
 
 #[test]

@@ -36,6 +36,17 @@ struct Reviewed {
     number: u64,
     user: String,
     state: String,
+    /// The team whose request this answers: it is asked no more.
+    #[serde(default)]
+    team: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TakenOff {
+    number: u64,
+    /// `team:slug` for a team.
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -114,11 +125,23 @@ fn act(forge: &mut Forge, dialect: Dialect, what: &str, body: &Value) -> Told {
                 number,
                 user,
                 state,
+                team,
             } = read(body)?;
             known(forge, number)?;
             forge.edit_pr(number, "person_reviewed", |pr| {
                 pr.requested.retain(|u| *u != user);
+                pr.requested_teams.retain(|t| *t != team);
                 pr.reviews.push(Review { user, state });
+            });
+        }
+        "take_off" => {
+            let TakenOff { number, name } = read(body)?;
+            known(forge, number)?;
+            forge.edit_pr(number, "person_took_off", |pr| {
+                pr.requested.retain(|u| *u != name);
+                let team = name.strip_prefix("team:").unwrap_or_default();
+                pr.requested_teams.retain(|t| t != team);
+                pr.taken_off.push(name);
             });
         }
         "edit" => {

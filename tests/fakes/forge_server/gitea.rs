@@ -94,10 +94,24 @@ fn missing_scope(token: &Token, method: &str, rest: &[&str]) -> Option<String> {
     }
 }
 
+/// A list that tells how long it is and no more: labels, reviews.
+fn counted(forge: &Forge, call: &Call, all: Vec<Value>) -> Reply {
+    let page = Page::of(all, call.page("limit", 30, forge.page_size));
+    let total = page.total.to_string();
+    Reply::json(200, Value::Array(page.items)).header("x-total-count", &total)
+}
+
+/// A list with links as well. Their addresses are made of `ROOT_URL`, which few set right behind a proxy.
 fn listed(forge: &Forge, call: &Call, all: Vec<Value>) -> Reply {
     let page = Page::of(all, call.page("limit", 30, forge.page_size));
-    let total = page.total;
-    page.reply(call).header("x-total-count", &total.to_string())
+    let total = page.total.to_string();
+    let mut reply = page.reply(call);
+    for (name, value) in &mut reply.headers {
+        if name == "link" {
+            *value = value.replace(&call.base, "http://root-url.invalid:3000");
+        }
+    }
+    reply.header("x-total-count", &total)
 }
 
 fn user(forge: &Forge, login: &str) -> Value {
@@ -146,7 +160,7 @@ fn repo(forge: &mut Forge, call: &Call, token: &Token, method: &str, rest: &[&st
         }
         ("GET", ["labels"]) => {
             let all = forge.world.labels.iter().map(label).collect();
-            listed(forge, call, all)
+            counted(forge, call, all)
         }
         ("GET", ["reviewers"]) => {
             let may = forge.world.users.iter().filter(|u| u.may_review);
@@ -296,7 +310,7 @@ fn one(forge: &mut Forge, call: &Call, method: &str, number: u64, rest: &[&str])
             let review = |r: &crate::state::Review| json!({"user": user(forge, &r.user), "state": r.state.to_uppercase()});
             let reviews = forge.pr(number).map(|p| p.reviews.as_slice());
             let all = reviews.unwrap_or_default().iter().map(review).collect();
-            listed(forge, call, all)
+            counted(forge, call, all)
         }
         ("POST", ["requested_reviewers"]) => {
             let users = call.texts("reviewers").unwrap_or_default();
@@ -460,6 +474,10 @@ fn issue_of(
                 .collect();
             Reply::json(200, Value::Array(all))
         }
+        ("GET", ["timeline"]) => match forge.pr(number) {
+            Some(pr) => timeline(forge, call, pr),
+            None => Reply::json(200, Value::Null),
+        },
         ("POST", ["comments"]) => {
             let Some(body) = call.text("body").filter(|b| !b.is_empty()) else {
                 return message(call, 422, "[Body]: Required");
@@ -469,6 +487,26 @@ fn issue_of(
         }
         _ => not_found(call),
     }
+}
+
+/// What happened at a pull request. The count above it is that of the page, and a page of nothing is null.
+fn timeline(forge: &Forge, call: &Call, pr: &Pr) -> Reply {
+    let entry = |name: &String, removed: bool| {
+        let team = name.strip_prefix("team:");
+        json!({"type": "review_request", "removed_assignee": removed,
+               "assignee": team.is_none().then(|| user(forge, name)),
+               "assignee_team": team.map(|name| json!({"id": 1, "name": name}))})
+    };
+    let mut all = vec![json!({"type": "pull_push", "assignee": null, "assignee_team": null})];
+    all.extend(pr.asked.iter().map(|name| entry(name, false)));
+    all.extend(pr.taken_off.iter().map(|name| entry(name, true)));
+    let page = Page::of(all, call.page("limit", 30, forge.page_size));
+    let count = page.items.len().to_string();
+    let items = match page.items.is_empty() {
+        true => Value::Null,
+        false => Value::Array(page.items),
+    };
+    Reply::json(200, items).header("x-total-count", &count)
 }
 
 fn comment(forge: &Forge, comment: &Comment) -> Value {

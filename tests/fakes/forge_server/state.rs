@@ -108,6 +108,8 @@ pub struct Pr {
     pub requested_teams: Vec<String>,
     /// Whoever was ever asked, `team:slug` for a team, in order: what GitHub's events tell.
     pub asked: Vec<String>,
+    /// Whom a person took off the list of who is asked, in the same words.
+    pub taken_off: Vec<String>,
     pub reviews: Vec<Review>,
     /// Tip of the head when it was last looked at.
     pub head_sha: String,

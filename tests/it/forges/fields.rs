@@ -218,6 +218,13 @@ const GITEA: &[Row] = &[
         "https://docs.gitea.com/api/1.22/#tag/repository/operation/repoCreatePullReviewRequests",
     ),
     (
+        "GET",
+        "/repos/*/*/issues/*/timeline",
+        &["limit"],
+        &[],
+        "https://docs.gitea.com/api/1.22/#tag/issue/operation/issueGetCommentsAndTimeline",
+    ),
+    (
         "POST",
         "/repos/*/*/issues/*/labels",
         &[],
