@@ -25,6 +25,22 @@ pub(in crate::forge) struct Failure {
     pub(super) until: Option<DateTime<Utc>>,
 }
 
+impl Failure {
+    /// True for an answer about what was asked, and not about when.
+    pub fn is_said(&self) -> bool {
+        match self.error.kind {
+            ForgeErrorKind::Auth
+            | ForgeErrorKind::Forbidden
+            | ForgeErrorKind::NotFound
+            | ForgeErrorKind::Refused => true,
+            ForgeErrorKind::Limited { .. }
+            | ForgeErrorKind::Transient
+            | ForgeErrorKind::Protocol
+            | ForgeErrorKind::Unsupported => false,
+        }
+    }
+}
+
 impl From<Failure> for ForgeError {
     fn from(failure: Failure) -> Self {
         failure.error

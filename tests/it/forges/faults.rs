@@ -140,6 +140,35 @@ fn a_lost_answer_makes_no_second_comment() {
 }
 
 #[test]
+fn whoever_cannot_tell_their_own_comment_writes_no_second() {
+    for answer in [
+        json!({"status": 503}),
+        json!({"status": 403, "headers": {"retry-after": "3600"}, "body": {"message": "secondary rate limit"}}),
+    ] {
+        let hub = Hub::new("github");
+        // The token's user is nothing to the repository.
+        hub.server.control(
+            "set",
+            &json!({"users": [{"id": 1, "login": "robot", "may_review": false}]}),
+        );
+        let number = hub.server.control("issue", &json!({"title": "I"}))["number"].clone();
+        let asked = CommentRequest {
+            issue: number.as_u64().unwrap(),
+            key: "k".into(),
+            body: "hello".into(),
+        };
+        now(hub.forge.comment(&asked)).unwrap();
+        hub.server.rules(&json!([rule("GET", "/user", &answer, 9)]));
+        now(hub.forge.comment(&asked)).unwrap_err();
+        assert_eq!(comments(&hub).len(), 1, "{answer}");
+        hub.server.rules(&json!([]));
+        let other = forge("github", &hosted("github", &hub.server, "acme/tool"));
+        now(other.comment(&asked)).unwrap();
+        assert_eq!(comments(&hub).len(), 1, "{answer}");
+    }
+}
+
+#[test]
 fn a_limit_that_is_far_away_is_told_and_nothing_more_is_asked() {
     for dialect in DIALECTS {
         for headers in [
