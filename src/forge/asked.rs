@@ -10,6 +10,14 @@ pub(super) fn problem(message: &str, remedy: &str) -> ForgeProblem {
     }
 }
 
+/// A repository that is elsewhere now: reading follows it there, writing is refused or finds nothing.
+pub(super) fn moved(from: &str, to: &str) -> ForgeProblem {
+    problem(
+        &format!("{from} is now {to}, and only reading follows it there"),
+        "set the remote's address anew: `git remote set-url` with the name of the remote and its address there",
+    )
+}
+
 /// Tells an answer that is a problem of the user's from a forge that could not be asked.
 ///
 /// # Errors

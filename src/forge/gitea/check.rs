@@ -2,7 +2,7 @@
 
 use super::wire::{BaseBranch, Repository, Team, User};
 use super::{Gitea, Route};
-use crate::forge::asked::{problem, said};
+use crate::forge::asked::{moved, problem, said};
 use crate::forge::said::Reviewer;
 use crate::forge::web::Failure;
 use crate::ports::{ForgeCheck, Wanted};
@@ -50,9 +50,7 @@ impl Gitea {
     fn look_at_repository(&self, check: &mut ForgeCheck, repository: &Repository) {
         let path = &repository.full_name;
         if !path.eq_ignore_ascii_case(&self.hosted.repository) {
-            check.notes.push(format!(
-                "the repository is now at {path}: set the remote to that"
-            ));
+            check.problems.push(moved(&self.hosted.repository, path));
         }
         if repository.archived {
             check.problems.push(problem(

@@ -2,7 +2,7 @@
 
 use super::Github;
 use super::wire::{Branch, Repository, User};
-use crate::forge::asked::{problem, said};
+use crate::forge::asked::{moved, problem, said};
 use crate::forge::said::Reviewer;
 use crate::forge::web::{Failure, Got, Route};
 use crate::net::Headers;
@@ -107,10 +107,7 @@ impl Github {
     fn look_at_repository(&self, check: &mut ForgeCheck, repository: &Repository) {
         let named = &self.hosted.repository;
         if !repository.full_name.eq_ignore_ascii_case(named) {
-            check.notes.push(format!(
-                "{named} is now called {}: set the remote's address anew",
-                repository.full_name
-            ));
+            check.problems.push(moved(named, &repository.full_name));
         }
         if repository.archived {
             check.problems.push(problem(

@@ -2,7 +2,7 @@
 
 use super::wire::{Branch, Label, OwnToken, Project, User};
 use super::{Gitlab, PER_PAGE, Reviewer, Route};
-use crate::forge::asked::{problem, said};
+use crate::forge::asked::{moved, problem, said};
 use crate::forge::web::Failure;
 use crate::ports::{ForgeCheck, Wanted};
 use serde::de::IgnoredAny;
@@ -84,10 +84,8 @@ impl Gitlab {
 
     fn look_at_project(&self, check: &mut ForgeCheck, project: &Project) {
         let path = &project.path_with_namespace;
-        if *path != self.hosted.repository {
-            check.notes.push(format!(
-                "the project is now at {path}: set the remote to that"
-            ));
+        if !path.eq_ignore_ascii_case(&self.hosted.repository) {
+            check.problems.push(moved(&self.hosted.repository, path));
         }
         if project.archived {
             check.problems.push(problem(

@@ -354,7 +354,7 @@ impl Web {
                     }
                     None => return Err(self.refused(ask, &raw)),
                 },
-                301 | 302 | 307 | 308 => match self.target_of(ask, &raw) {
+                301 | 302 | 307 | 308 => match self.target_of(ask, &url, &raw) {
                     Some(target) => url = target,
                     None => return Err(self.refused(ask, &raw)),
                 },
@@ -365,10 +365,11 @@ impl Web {
     }
 
     /// Where a redirect leads, if the same request may be sent there.
-    fn target_of(&self, ask: &Ask<'_>, raw: &Raw) -> Option<String> {
+    fn target_of(&self, ask: &Ask<'_>, from: &str, raw: &Raw) -> Option<String> {
         let keeps_method = ask.method == Method::Get || matches!(raw.status, 307 | 308);
         let location = raw.headers.get("location").filter(|_| keeps_method)?;
-        pages::is_at(location, &self.api).then(|| location.to_owned())
+        let target = pages::resolved(location, from)?;
+        pages::is_at(&target, &self.api).then_some(target)
     }
 
     async fn send(&self, ask: &Ask<'_>, url: &str, kept: Option<&Kept>) -> Result<Raw, Failure> {

@@ -113,6 +113,20 @@ fn rel_next(header: &str) -> Option<&str> {
     None
 }
 
+/// Where a redirect leads: a whole address, or a path at the host that said it.
+pub(super) fn resolved(location: &str, from: &str) -> Option<String> {
+    match location.as_bytes() {
+        // Another host, or what some readers take for one.
+        [b'/', b'/' | b'\\', ..] => None,
+        [b'/', ..] => {
+            let (scheme, rest) = from.split_once("://")?;
+            let host = rest.split('/').next()?;
+            Some(format!("{scheme}://{host}{location}"))
+        }
+        _ => Some(location.to_owned()),
+    }
+}
+
 /// True where an address is at the host, port and scheme of the API.
 pub(super) fn is_at(url: &str, api: &Endpoint) -> bool {
     let is_plain = url
@@ -188,6 +202,18 @@ mod tests {
             "https://api.github.com/a b",
         ] {
             assert!(!is_at(foreign, &api), "{foreign}");
+        }
+        let from = "https://api.github.com:444/repos/o/r?x=/y";
+        for (location, want) in [
+            ("/a?b=//c", Some("https://api.github.com:444/a?b=//c")),
+            ("/", Some("https://api.github.com:444/")),
+            ("https://evil.example/a", Some("https://evil.example/a")),
+            ("a", Some("a")),
+            ("", Some("")),
+            ("//evil.example/a", None),
+            ("/\\evil.example/a", None),
+        ] {
+            assert_eq!(resolved(location, from).as_deref(), want, "{location}");
         }
         assert!(is_at(
             "https://API.github.com:443/repositories/1/x?p=2",

@@ -515,6 +515,19 @@ fn redirects_are_followed_at_the_same_host_only() {
         "GET /repositories/1 HTTP/1.1"
     );
 
+    let server = Server::new(|_| vec![moved("/api/repositories/1?q=x"), thing(1)]);
+    let got: Thing = block_on(web(&server.address).get(Route::new(["repos"]))).unwrap();
+    assert_eq!(got, Thing { n: 1 });
+    assert_eq!(
+        first_lines(&server.requests())[1],
+        "GET /api/repositories/1?q=x HTTP/1.1"
+    );
+
+    let server = Server::new(|_| vec![moved("//evil.example/x")]);
+    let failure = block_on(web(&server.address).get::<Thing>(Route::new(["repos"]))).unwrap_err();
+    assert_eq!(failure.error.kind, ForgeErrorKind::Protocol);
+    drop(server.requests());
+
     let server = Server::new(|_| vec![moved("https://evil.example/x")]);
     let failure = block_on(web(&server.address).get::<Thing>(Route::new(["repos"]))).unwrap_err();
     assert_eq!(failure.error.kind, ForgeErrorKind::Protocol);

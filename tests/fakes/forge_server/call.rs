@@ -162,6 +162,19 @@ impl Call {
         (number("page").unwrap_or(1).max(1), size.min(most).max(1))
     }
 
+    /// The query as it may stand in an address, with its question mark; empty where there is none.
+    pub fn query_text(&self) -> String {
+        let pairs: Vec<String> = self
+            .query
+            .iter()
+            .map(|(k, v)| format!("{}={}", encode(k), encode(v)))
+            .collect();
+        match pairs.is_empty() {
+            true => String::new(),
+            false => format!("?{}", pairs.join("&")),
+        }
+    }
+
     /// This address with another page.
     fn page_url(&self, page: usize) -> String {
         let mut pairs: Vec<String> = self

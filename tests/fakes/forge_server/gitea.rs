@@ -39,6 +39,13 @@ pub fn answer(forge: &mut Forge, call: &Call) -> Reply {
             None => not_found(call),
         },
         (_, ["repos", owner, name, rest @ ..]) => {
+            let old = format!("{owner}/{name}");
+            if forge.world.repo.was_at(&old) {
+                // A path, whatever the method.
+                let path = call.raw_path.replacen(&old, &forge.world.repo.path, 1);
+                let to = format!("{path}{}", call.query_text());
+                return Reply::empty(301).header("location", &to);
+            }
             let own = format!("{owner}/{name}").eq_ignore_ascii_case(&forge.world.repo.path);
             if !own || !token.may_read(&forge.world.repo) {
                 return not_found(call);

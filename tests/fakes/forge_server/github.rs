@@ -61,6 +61,19 @@ pub fn answer(forge: &mut Forge, call: &Call) -> Reply {
                 _ => not_found(),
             }
         }
+        // <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects>
+        (_, ["repos", owner, name, ..]) if forge.world.repo.was_at(&format!("{owner}/{name}")) => {
+            let old = format!("repos/{owner}/{name}");
+            let path = call.raw_path.replacen(&old, "repositories/7", 1);
+            let host: Vec<&str> = call.base.splitn(4, '/').take(3).collect();
+            let to = format!("{}{path}{}", host.join("/"), call.query_text());
+            let status = if method == "GET" { 301 } else { 307 };
+            Reply::json(status, json!({"message": "Moved Permanently", "url": to}))
+                .header("location", &to)
+        }
+        (_, ["repositories", id, rest @ ..]) if *id == REPO.to_string() => {
+            of_repo(forge, call, token.as_ref(), method, rest)
+        }
         (_, ["repos", owner, name, rest @ ..]) => {
             let own = format!("{owner}/{name}").eq_ignore_ascii_case(&forge.world.repo.path);
             match own {

@@ -34,6 +34,9 @@ pub fn answer(forge: &mut Forge, call: &Call) -> Reply {
             Page::of(found.into_iter().collect(), page(forge, call)).reply(call)
         }
         (_, ["projects", id, rest @ ..]) => {
+            if forge.world.repo.was_at(id) {
+                return elsewhere(call, method, id);
+            }
             let known = **id == forge.world.repo.path || **id == PROJECT.to_string();
             if !known || !token.may_read(&forge.world.repo) {
                 return message(404, "404 Project Not Found");
@@ -45,6 +48,19 @@ pub fn answer(forge: &mut Forge, call: &Call) -> Reply {
         }
         _ => message(404, "404 Not Found"),
     }
+}
+
+/// Reading is led to the project by its id, and nothing else is
+/// (<https://docs.gitlab.com/api/rest/#redirects>).
+fn elsewhere(call: &Call, method: &str, id: &str) -> Reply {
+    if method != "GET" {
+        let text = "405 Method Not Allowed - Non GET methods are not allowed for moved projects";
+        return message(405, text);
+    }
+    let whole = format!("{}{}", call.raw_path, call.query_text());
+    let path = whole.replacen(&crate::call::encode(id), &PROJECT.to_string(), 1);
+    let host: Vec<&str> = call.base.splitn(4, '/').take(3).collect();
+    Reply::empty(302).header("location", &format!("{}{path}", host.join("/")))
 }
 
 fn message(status: u16, text: &str) -> Reply {

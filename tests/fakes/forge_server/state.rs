@@ -43,6 +43,8 @@ pub struct Last {
 pub struct Repo {
     /// `owner/name`, on GitLab with groups.
     pub path: String,
+    /// Where it was before; empty: always here.
+    pub moved_from: String,
     pub default_branch: String,
     /// Branches that nobody may push to directly.
     pub protected: Vec<String>,
@@ -174,6 +176,7 @@ impl Default for Repo {
     fn default() -> Self {
         Self {
             path: "acme/tool".to_owned(),
+            moved_from: String::new(),
             default_branch: "main".to_owned(),
             protected: Vec::new(),
             branches: None,
@@ -245,6 +248,11 @@ impl Default for World {
 impl Repo {
     pub fn owner(&self) -> &str {
         self.path.rsplit_once('/').map_or("", |(owner, _)| owner)
+    }
+
+    /// True where it was once at this path.
+    pub fn was_at(&self, path: &str) -> bool {
+        !self.moved_from.is_empty() && self.moved_from.eq_ignore_ascii_case(path)
     }
 
     pub fn name(&self) -> &str {

@@ -88,6 +88,12 @@ fn each_thing_that_stops_a_run_is_named_with_what_to_do() {
             "404",
             &DIALECTS,
         ),
+        (
+            json!({"repo": {"path": "new/place", "moved_from": "acme/tool"}}),
+            plain,
+            "acme/tool is now new/place",
+            &DIALECTS,
+        ),
         (json!({"tokens": []}), plain, "401", &DIALECTS),
         (
             json!({"tokens": [{"value": "dummy-token", "expired": true}]}),
