@@ -9,6 +9,10 @@ use chrono::{DateTime, Utc};
 /// Bytes of a foreign text in a message.
 const MAX_SHOWN: usize = 400;
 
+/// What to do about a host that nothing is sent to.
+pub(super) const OWN_NETWORK: &str = "where its certificate is of an authority of your own, name that one's file in `SSL_CERT_FILE`; where its address \
+     is a private one, name its host in `[network] private_hosts`";
+
 /// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::forge) struct Failure {
@@ -50,7 +54,7 @@ impl From<Failure> for ForgeError {
 impl Web {
     pub(super) fn unanswered(&self, ask: &Ask<'_>, error: &NetError) -> Failure {
         let (kind, is_passing) = match error {
-            NetError::NotStarted { .. } => (ForgeErrorKind::Refused, false),
+            NetError::NotStarted { .. } => (ForgeErrorKind::Protocol, false),
             NetError::Token { .. } => (ForgeErrorKind::Auth, false),
             NetError::TooLong { .. } => (ForgeErrorKind::Protocol, false),
             NetError::NoConnection { .. }
@@ -66,7 +70,11 @@ impl Web {
             perhaps_done: ask.method != Method::Get && !error.is_unsent(),
         };
         let message = format!("{}: {error}", self.asked(ask));
-        self.failure(meaning, None, message, String::new())
+        let mut failure = self.failure(meaning, None, message, String::new());
+        if let NetError::NotStarted { .. } = error {
+            failure.error.remedy = OWN_NETWORK.to_owned();
+        }
+        failure
     }
 
     pub(super) fn refused(&self, ask: &Ask<'_>, raw: &Raw) -> Failure {
@@ -116,7 +124,7 @@ impl Web {
         }
     }
 
-    fn remedy(&self, kind: ForgeErrorKind) -> String {
+    pub(super) fn remedy(&self, kind: ForgeErrorKind) -> String {
         let (name, repository) = (self.dialect.name, &self.repository);
         match kind {
             ForgeErrorKind::Auth if self.token.is_none() => {

@@ -43,7 +43,13 @@ impl Web {
             };
             let text = |key| error.get(key).and_then(Value::as_str).unwrap_or_default();
             let words = self.shown(text("message"));
-            let meaning = judge_graphql(text("type"), &headers, &words, self.clock.now());
+            // Mistakes in a document have a code and no type; what has neither went wrong at GitHub.
+            let code = error.pointer("/extensions/code").and_then(Value::as_str);
+            let kind = match text("type") {
+                "" => code.unwrap_or_default(),
+                kind => kind,
+            };
+            let meaning = judge_graphql(kind, &headers, &words, self.clock.now());
             let message = format!("{} refused {}: {words}", self.dialect.name, ask.what);
             let failure = self.failure(meaning, Some(200), message, words);
             failures += 1;

@@ -185,10 +185,11 @@ pub(super) fn judge_graphql(
         "NOT_FOUND" => ForgeErrorKind::NotFound,
         "FORBIDDEN" | "INSUFFICIENT_SCOPES" => ForgeErrorKind::Forbidden,
         "UNAUTHENTICATED" => ForgeErrorKind::Auth,
-        "INTERNAL" | "SERVICE_UNAVAILABLE" => {
+        _ if says_secondary(words) => return limited(headers, words, now),
+        // "Something went wrong while executing your query" comes without a type.
+        "INTERNAL" | "SERVICE_UNAVAILABLE" | "" => {
             return judge(503, headers, words, now);
         }
-        _ if says_secondary(words) => return limited(headers, words, now),
         _ => ForgeErrorKind::Refused,
     };
     Meaning::of(kind)

@@ -187,7 +187,8 @@ fn what_graphql_errors_mean() {
         ("INSUFFICIENT_SCOPES", "", Forbidden),
         ("RATE_LIMITED", "", Limited { until: None }),
         ("UNPROCESSABLE", "", Refused),
-        ("", "", Refused),
+        ("", "", Transient),
+        ("undefinedField", "", Refused),
         ("SERVICE_UNAVAILABLE", "", Transient),
         (
             "",

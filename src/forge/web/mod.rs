@@ -32,10 +32,12 @@ pub(super) use crate::net::Method;
 use crate::net::{Answer, Client, Header, Headers, NetError, Target};
 use crate::ports::{Clock, ForgeError, ForgeErrorKind, Rng};
 use cache::{Cache, Kept};
+use chrono::{DateTime, Utc};
 use judge::Meaning;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -106,6 +108,8 @@ pub(super) struct Web {
     clock: Rc<dyn Clock>,
     rng: Rc<dyn Rng>,
     cache: Cache,
+    /// Nothing is sent before: a limit that is too far away to be waited for was told.
+    limited: Cell<Option<DateTime<Utc>>>,
 }
 
 /// A request that can be sent any number of times.
@@ -149,7 +153,10 @@ impl Web {
             .map_err(|e| ForgeError {
                 kind: ForgeErrorKind::Refused,
                 message: format!("{} cannot be asked: {e}", dialect.name),
-                remedy: "look at the address of its API, `[forge] api`".to_owned(),
+                remedy: format!(
+                    "look at the address of its API, `[forge] api`; {}",
+                    failure::OWN_NETWORK
+                ),
             })
         };
         let graphql = match &hosted.graphql {
@@ -169,6 +176,7 @@ impl Web {
             clock,
             rng,
             cache: Cache::default(),
+            limited: Cell::default(),
         })
     }
 
@@ -239,13 +247,12 @@ impl Web {
             };
             failures += 1;
             let pause = self.pause_after(failures, &failure);
-            // What was cut off may still be under way, so the look comes after the pause.
-            tokio::time::sleep(pause.unwrap_or_default()).await;
+            tokio::time::sleep(self.before_look(pause)).await;
             match look().await {
                 Ok(Some(found)) => return Ok(found),
                 // Whoever cannot look must not ask again.
-                Err(_) => return Err(failure),
-                Ok(None) if pause.is_none() => return Err(failure),
+                Err(_) => return Err(self.given_up(failures, failure)),
+                Ok(None) if pause.is_none() => return Err(self.given_up(failures, failure)),
                 Ok(None) => {}
             }
         }
@@ -281,6 +288,9 @@ impl Web {
 
     /// Sends until there is an answer, or no use in asking.
     async fn exchange(&self, ask: &Ask<'_>) -> Result<Raw, Failure> {
+        if let Some(failure) = self.held_back(ask) {
+            return Err(failure);
+        }
         let mut failures = 0;
         loop {
             let failure = match self.once(ask).await {
@@ -310,12 +320,34 @@ impl Web {
         }
     }
 
+    /// How long what was cut off is given to come about before it is looked for: a pause of chance may be none at all.
+    fn before_look(&self, pause: Option<Duration>) -> Duration {
+        pause.unwrap_or_default().max(self.retry.base)
+    }
+
+    /// Why nothing is sent now, if that is so.
+    fn held_back(&self, ask: &Ask<'_>) -> Option<Failure> {
+        let now = self.clock.now();
+        let until = self.limited.get().filter(|until| *until > now)?;
+        let kind = ForgeErrorKind::Limited { until: Some(until) };
+        let mut failure = self.protocol(ask, "it was not asked, as its limit is used up");
+        failure.error.kind = kind;
+        failure.error.remedy = self.remedy(kind);
+        failure.until = Some(until);
+        Some(failure)
+    }
+
     /// A failure that is told: a time that was asked for and is too far away to be waited for makes it a limit.
     fn given_up(&self, failures: u32, mut failure: Failure) -> Failure {
-        if failure.is_passing && failure.until.is_some_and(|t| t > self.clock.now()) {
-            failure.error.kind = ForgeErrorKind::Limited {
-                until: failure.until,
-            };
+        let now = self.clock.now();
+        if let Some(until) = failure.until.filter(|t| failure.is_passing && *t > now) {
+            failure.error.kind = ForgeErrorKind::Limited { until: Some(until) };
+            if (until - now)
+                .to_std()
+                .is_ok_and(|d| d > self.retry.max_wait)
+            {
+                self.limited.set(Some(until));
+            }
         }
         if failures > 1 {
             failure.error.message += &format!(" (asked {failures} times)");

@@ -346,6 +346,62 @@ fn what_must_come_to_be_once_is_looked_for_before_it_is_asked_for_again() {
 }
 
 #[test]
+fn what_was_cut_off_is_given_time_before_it_is_looked_for() {
+    let web = web("http://127.0.0.1:9");
+    let ms = Duration::from_millis;
+    for (pause, want) in [(None, 1), (Some(0), 1), (Some(1), 1), (Some(7), 7)] {
+        assert_eq!(web.before_look(pause.map(ms)), ms(want), "{pause:?}");
+    }
+}
+
+#[test]
+fn a_limit_is_told_of_what_must_come_to_be_once_and_holds_for_all() {
+    let until = Some(Fixed.now() + TimeDelta::seconds(600));
+    let limited = ForgeErrorKind::Limited { until };
+    let busy = answer("503 Service Unavailable", "retry-after: 600\r\n", "{}");
+    for can_look in [true, false] {
+        let server = Server::new(|_| vec![busy.clone()]);
+        let web = web(&server.address);
+        let route = || Route::new(["x"]);
+        block_on(async {
+            let look = async || match can_look {
+                true => Ok(None),
+                false => Err(web.protocol(&web.ask(Method::Get, &route(), None)?, "no")),
+            };
+            let made = web.create_once::<Thing>(route(), &json!({}), look).await;
+            assert_eq!(made.unwrap_err().error.kind, limited);
+            // Nothing more is sent, wherever it would go.
+            let read = web.get::<Thing>(route()).await.unwrap_err();
+            let written = web.write::<Thing>(Method::Put, route(), &json!({})).await;
+            let asked = web.graphql::<Thing>("query { n }", json!({})).await;
+            for failure in [read, written.unwrap_err(), asked.unwrap_err()] {
+                assert_eq!(failure.error.kind, limited);
+                assert!(!failure.perhaps_done, "{failure:?}");
+            }
+        });
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_host_that_nothing_is_sent_to_is_said_with_what_to_do() {
+    let mut hosted = hosted("http://127.0.0.1:9");
+    hosted.api = Endpoint::parse("https://10.0.0.1/api").unwrap();
+    let error = Web::new(&hosted, DIALECT, Rc::new(Fixed), Rc::new(Fixed)).map(drop);
+    let remedy = error.unwrap_err().remedy;
+    assert!(remedy.contains("private_hosts"), "{remedy}");
+    let web = web("http://127.0.0.1:9");
+    let ask = web.ask(Method::Get, &Route::new(["x"]), None).unwrap();
+    let message = "the certificate is not trusted".to_owned();
+    let failure = web.unanswered(&ask, &NetError::NotStarted { message });
+    assert_eq!(failure.error.kind, ForgeErrorKind::Protocol);
+    assert!(
+        failure.error.remedy.contains("SSL_CERT_FILE"),
+        "{failure:?}"
+    );
+}
+
+#[test]
 fn lists_are_read_to_their_end_and_at_the_same_host() {
     let page = |headers: &str, n: &[u64]| {
         let items: Vec<Value> = n.iter().map(|n| json!({ "n": n })).collect();
@@ -596,7 +652,17 @@ fn graphql_and_its_errors() {
         vec![
             answer("502 Bad Gateway", "", ""),
             answer("200 OK", "", limited),
+            answer(
+                "200 OK",
+                "",
+                r#"{"errors":[{"message":"Something went wrong while executing your query."}]}"#,
+            ),
             answer("200 OK", "", r#"{"data":{"n":3}}"#),
+            answer(
+                "200 OK",
+                "",
+                r#"{"errors":[{"message":"Field 'x' doesn't exist","extensions":{"code":"undefinedField"}}]}"#,
+            ),
             answer(
                 "200 OK",
                 "",
@@ -611,11 +677,13 @@ fn graphql_and_its_errors() {
             .await
             .unwrap();
         assert_eq!(got, Thing { n: 3 });
-        let failure = web
-            .graphql::<Thing>("query { n }", json!({}))
-            .await
-            .unwrap_err();
-        assert_eq!(failure.error.kind, ForgeErrorKind::NotFound);
+        for kind in [ForgeErrorKind::Refused, ForgeErrorKind::NotFound] {
+            let failure = web
+                .graphql::<Thing>("query { n }", json!({}))
+                .await
+                .unwrap_err();
+            assert_eq!(failure.error.kind, kind);
+        }
     });
     let requests = server.requests();
     assert_eq!(first_lines(&requests)[0], "POST /graphql HTTP/1.1");

@@ -179,12 +179,25 @@ fn a_limit_that_is_far_away_is_told_and_nothing_more_is_asked() {
             hub.server.rules(
                 &json!([{"status": 429, "headers": headers, "body": {"message": "Retry later"}}]),
             );
-            let error = hub.try_put(&request("codelicious/a")).unwrap_err();
-            let ForgeErrorKind::Limited { until: Some(until) } = error.kind else {
-                panic!("{dialect}: {error:?}");
+            // Every part of a series is asked for, and then a word at an issue.
+            let comment = CommentRequest {
+                issue: 1,
+                key: "k".into(),
+                body: "hello".into(),
             };
-            let wait = until - chrono::Utc::now();
-            assert!(wait.num_minutes() >= 50, "{dialect}: {wait}");
+            let parts = ["codelicious/a", "codelicious/b", "codelicious/c"];
+            let mut errors: Vec<_> = parts
+                .iter()
+                .map(|head| hub.try_put(&request(head)).unwrap_err())
+                .collect();
+            errors.push(now(hub.forge.comment(&comment)).unwrap_err());
+            for error in errors {
+                let ForgeErrorKind::Limited { until: Some(until) } = error.kind else {
+                    panic!("{dialect}: {error:?}");
+                };
+                let wait = until - chrono::Utc::now();
+                assert!(wait.num_minutes() >= 50, "{dialect}: {wait}");
+            }
             assert_eq!(
                 hub.server.log().len(),
                 1,
