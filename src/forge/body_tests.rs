@@ -282,6 +282,7 @@ fn what_is_unproven_comes_first() {
     let mut input = input();
     input.unsandboxed = true;
     input.unverified = vec!["T001".to_owned()];
+    input.chunks[0].verdict = Some("unverified".to_owned());
     input.unknown = (2..10).map(|n| format!("T{n:03}")).collect();
     input.failed_before = vec!["cargo test".to_owned()];
     input.oversized = vec![Oversized {
@@ -294,6 +295,9 @@ fn what_is_unproven_comes_first() {
     input.intro = Vec::new();
     input.millis = None;
     insta::assert_snapshot!("unverified", text(&input));
+    // A trailer says that the checks passed, and not which they were.
+    input.chunks[0].verdict = Some("passed".to_owned());
+    assert!(text(&input).contains("- The checks passed; which they were stands in"));
 }
 
 #[test]

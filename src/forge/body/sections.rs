@@ -93,8 +93,8 @@ pub(super) fn what(out: &mut String, input: &BodyInput) {
         input.held, input.total, input.part
     );
     let paragraphs = input.intro.iter().map(|p| inline(p, 600));
-    let paragraphs = paragraphs.filter(|p| !p.is_empty());
-    let quoted = paragraphs.enumerate().map(|(i, p)| match i {
+    let paragraphs: Vec<String> = paragraphs.filter(|p| !p.is_empty()).collect();
+    let quoted = paragraphs.into_iter().enumerate().map(|(i, p)| match i {
         0 => format!("\n> {p}\n"),
         _ => format!(">\n> {p}\n"),
     });
@@ -449,22 +449,19 @@ fn quoted(word: &str) -> String {
 /// Adds items while they fit into `share` characters, and says how many did not.
 fn bounded(
     out: &mut String,
-    items: impl Iterator<Item = String>,
+    mut items: impl ExactSizeIterator<Item = String>,
     share: usize,
     more: impl Fn(usize) -> String,
 ) {
     let mut left = share;
-    let mut dropped = 0;
-    for item in items {
+    while let Some(item) = items.next() {
         let size = item.chars().count();
-        if dropped == 0 && size <= left {
-            left -= size;
-            out.push_str(&item);
-        } else {
-            dropped += 1;
+        if size > left {
+            // The others are counted and not rendered.
+            out.push_str(&more(items.len() + 1));
+            return;
         }
-    }
-    if dropped > 0 {
-        out.push_str(&more(dropped));
+        left -= size;
+        out.push_str(&item);
     }
 }
