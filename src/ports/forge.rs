@@ -39,7 +39,10 @@ pub trait Forge {
         label: &'a str,
     ) -> LocalBoxFuture<'a, Result<Vec<ForgeIssue>, ForgeError>>;
 
-    /// Makes our one comment at an issue say what `request` says, creating it when there is none.
+    /// Makes our one comment at an issue say what `request` says, creating it when there is none. On GitHub ours is
+    /// whatever bears our mark and was written by somebody who may write to the repository; GitLab and Gitea do not tell
+    /// that of a comment's author, so that there it is what the token's own user wrote: with another user's token a
+    /// second comment comes to be.
     fn comment<'a>(
         &'a self,
         request: &'a CommentRequest,
