@@ -1,7 +1,10 @@
-//! Texts as forges keep them: titles of one line, drafts that are words in a title, our comments among others'.
+//! Texts as forges keep them: titles of one line, drafts that are words in a title, our comments among others'; and
+//! which refusals are a note.
 //! Pure.
 
+use super::web::Failure;
 use crate::model::PrState;
+use crate::ports::ForgeErrorKind;
 
 /// Most characters of a title; GitLab and Gitea take 255.
 const MAX_TITLE: usize = 255;
@@ -126,6 +129,18 @@ pub(super) fn missing<'w>(wanted: &'w [String], there: &[String]) -> Vec<&'w Str
     found
 }
 
+/// True where a label of the scope of `name` is among those that are `there`, of which there can be one: what stands
+/// before the last `mark`.
+pub(super) fn has_scope<'l>(
+    name: &str,
+    mark: &str,
+    there: impl IntoIterator<Item = &'l str>,
+) -> bool {
+    let scope = |label: &str| label.rsplit_once(mark).map(|(scope, _)| scope.to_owned());
+    let own = scope(name).filter(|s| !s.is_empty());
+    own.is_some() && there.into_iter().any(|label| scope(label) == own)
+}
+
 /// A reviewer as requests name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reviewer<'a> {
@@ -139,6 +154,33 @@ impl<'a> Reviewer<'a> {
             Some(team) => Self::Team(team),
             None => Self::User(name.strip_prefix('@').unwrap_or(name)),
         }
+    }
+}
+
+/// True for a refusal that asking again does not change.
+pub(super) fn is_final(failure: &Failure) -> bool {
+    match failure.error.kind {
+        ForgeErrorKind::Forbidden | ForgeErrorKind::NotFound | ForgeErrorKind::Refused => true,
+        ForgeErrorKind::Auth
+        | ForgeErrorKind::Limited { .. }
+        | ForgeErrorKind::Transient
+        | ForgeErrorKind::Protocol
+        | ForgeErrorKind::Unsupported => false,
+    }
+}
+
+/// A pull request without its labels or reviewers is delivered all the same: what is refused for good becomes a note.
+pub(super) fn noted(
+    done: Result<(), Failure>,
+    what: &str,
+    notes: &mut Vec<String>,
+) -> Result<(), Failure> {
+    match done {
+        Err(failure) if is_final(&failure) => {
+            notes.push(format!("{what}: {}", failure.error.message));
+            Ok(())
+        }
+        done => done,
     }
 }
 
@@ -171,6 +213,22 @@ mod tests {
         ] {
             let found = DRAFT.change(existing, wanted, "codelicious/todo", draft);
             assert_eq!(found.as_deref(), want, "{existing:?} {wanted:?} {draft}");
+        }
+    }
+
+    #[test]
+    fn scopes_of_labels() {
+        for (name, mark, there, want) in [
+            ("state::ready", "::", "state::draft", true),
+            ("state::ready", "::", "bug", false),
+            ("a::b::c", "::", "a::b::d", true),
+            ("a::b::c", "::", "a::d", false),
+            ("bug", "::", "feature", false),
+            ("::x", "::", "::y", false),
+            ("kind/bug", "/", "kind/docs", true),
+            ("kind/bug", "/", "kinds/docs", false),
+        ] {
+            assert_eq!(has_scope(name, mark, [there]), want, "{name} {there}");
         }
     }
 

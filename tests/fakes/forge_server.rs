@@ -24,8 +24,8 @@
 //!
 //! # The world
 //!
-//! `{"repo": {path, default_branch, protected, branches, archived, private, drafts, issues, pull_requests, permission}, "tokens": [{value, user, scopes,
-//! expired, read_only, kind, expires_at}], "users": [{id, login, may_review}], "teams", "labels": [{id, name}], "prs": [{number, id,
+//! `{"repo": {path, moved_from, default_branch, protected, branches, archived, private, drafts, issues, pull_requests, permission}, "tokens": [{value, user, scopes,
+//! expired, read_only, kind, expires_at}], "users": [{id, login, may_review}], "teams", "labels": [{id, name, exclusive}], "prs": [{number, id,
 //! head, fork, base, title, body, draft, state, author, labels, requested, requested_teams, asked, taken_off, reviews, head_sha, merge_commit}],
 //! "issues", "comments", "effects": {name: times}, "most_reviewers", "version", "last"}`; `state.rs` says what each is.
 //!

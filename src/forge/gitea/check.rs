@@ -5,7 +5,7 @@ use super::{Gitea, Route};
 use crate::forge::asked::{moved, problem, said};
 use crate::forge::said::Reviewer;
 use crate::forge::web::Failure;
-use crate::ports::{ForgeCheck, Wanted};
+use crate::ports::{ForgeCheck, ForgeErrorKind, Wanted};
 use serde::de::IgnoredAny;
 
 impl Gitea {
@@ -18,13 +18,12 @@ impl Gitea {
         if self.hosted.token.is_none() {
             check.problems.push(problem(
                 "there is no token for Gitea, and pull requests cannot be opened without one",
-                "make a token with the scopes `write:repository` and `write:issue`, and give it to codelicious",
+                "make a token with the scopes `write:repository`, `write:issue` and `read:user`, and give it to codelicious",
             ));
             return Ok(check);
         }
         match said(self.own_name().await)? {
-            // A token without the scope `read:user` does not tell.
-            Ok(own) => check.user = (!own.is_empty()).then_some(own),
+            Ok(own) => check.user = own,
             Err(error) => {
                 check.problems.push(error);
                 return Ok(check);
@@ -37,8 +36,15 @@ impl Gitea {
                 return Ok(check);
             }
         };
-        let note =
-            "Gitea does not tell a token's scopes: `write:repository` and `write:issue` are needed";
+        let note = match check.user {
+            Some(_) => {
+                "Gitea does not tell a token's scopes: `write:repository` and `write:issue` are needed"
+            }
+            None => {
+                "the token lacks the scope `read:user`: without it comments at issues are not written; of its other \
+                 scopes, which Gitea does not tell, `write:repository` and `write:issue` are needed"
+            }
+        };
         check.notes.push(note.to_owned());
         self.look_at_repository(&mut check, &repository);
         self.look_at_base(&mut check, wanted).await?;
@@ -95,7 +101,7 @@ impl Gitea {
         if wanted.labels.is_empty() {
             return Ok(());
         }
-        let known = match said(self.label_ids().await)? {
+        let known = match said(self.known_labels().await)? {
             Ok(known) => known,
             Err(error) => {
                 check.problems.push(error);
@@ -146,7 +152,21 @@ impl Gitea {
             return Ok(());
         }
         let route = Route::new(["users", user]);
-        match self.web.get_if_there::<IgnoredAny>(route).await? {
+        let found = match self.web.get_if_there::<IgnoredAny>(route).await {
+            // Without `read:user` nobody is told, and whoever may be asked is on the list.
+            Err(failure) if failure.error.kind == ForgeErrorKind::Forbidden => match may {
+                Some(_) => {
+                    check.problems.push(problem(
+                        &format!("Gitea knows no user `{user}` here who can be asked to review"),
+                        "correct the name in the reviewers, or give them the right to read the repository",
+                    ));
+                    return Ok(());
+                }
+                None => Some(IgnoredAny),
+            },
+            found => found?,
+        };
+        match found {
             None => check.problems.push(problem(
                 &format!("Gitea knows no user `{user}`, who is to review"),
                 "correct the name in the reviewers",

@@ -6,26 +6,28 @@
 //! timeline tells who was asked before.
 //!
 //! - [`wire`]: what is sent and read
+//! - [`labels`]: added by their ids
 //! - [`reviewers`]: who is asked to review, once
 //! - [`check`]: the look before a run
 
 mod check;
+mod labels;
 mod reviewers;
 mod wire;
 
 use super::Hosted;
 use super::body::splice;
-use super::said::{DraftWords, comment_text, is_comment, is_over, is_same, missing};
+use super::said::{DraftWords, comment_text, is_comment, is_over, is_same};
 use super::web::{Auth, Dialect, Failure, Method, Paging, Route, Web};
 use crate::ports::{
-    Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
-    PrRequest, PutPr, Rng, Wanted,
+    Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeErrorKind, ForgeIssue, ForgePr,
+    LocalBoxFuture, PrRequest, PutPr, Rng, Wanted,
 };
 use serde::de::IgnoredAny;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use wire::{Change, Comment, Issue, Label, NewComment, NewLabels, NewPull, Pull, User};
+use wire::{Change, Comment, Issue, Label, NewComment, NewPull, Pull, User};
 
 /// The prefixes of a server that was not told otherwise (`WORK_IN_PROGRESS_PREFIXES`).
 const DRAFT: DraftWords = DraftWords {
@@ -53,10 +55,10 @@ const CLOSED_PAGES: usize = 20;
 pub struct Gitea {
     web: Web,
     hosted: Hosted,
-    /// Ids of the labels of repository and organisation, by name, once they were read.
-    labels: RefCell<Option<BTreeMap<String, u64>>>,
-    /// Who the token belongs to, once it was asked.
-    own: RefCell<Option<String>>,
+    /// The labels of repository and organisation, by name, once they were read.
+    labels: RefCell<Option<BTreeMap<String, Label>>>,
+    /// Who the token belongs to, once it was asked; none where it may not tell.
+    own: RefCell<Option<Option<String>>>,
 }
 
 impl Gitea {
@@ -170,68 +172,15 @@ impl Gitea {
         Ok(made)
     }
 
-    /// Ids of labels, by name. <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueListLabels>
-    async fn label_ids(&self) -> Result<BTreeMap<String, u64>, Failure> {
-        if let Some(known) = self.labels.borrow().clone() {
-            return Ok(known);
-        }
-        let mut ids = BTreeMap::new();
-        let owner = self.hosted.repository.split('/').next().unwrap_or_default();
-        let of_org = Route::new(["orgs", owner, "labels"]).query("limit", LIMIT);
-        let found = match self.web.list::<Label>(of_org).await {
-            Ok(found) => found,
-            // The owner is a user, or the token may not see its organisation.
-            Err(failure) if matches!(failure.status, Some(403 | 404)) => Vec::new(),
-            Err(failure) => return Err(failure),
-        };
-        ids.extend(found.into_iter().map(|l| (l.name, l.id)));
-        let own = self.route(["labels"]).query("limit", LIMIT);
-        let found: Vec<Label> = self.web.list(own).await?;
-        ids.extend(found.into_iter().map(|l| (l.name, l.id)));
-        *self.labels.borrow_mut() = Some(ids.clone());
-        Ok(ids)
-    }
-
-    /// <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueAddLabel>
-    async fn add_labels(
-        &self,
-        now: &Pull,
-        request: &PrRequest,
-        notes: &mut Vec<String>,
-    ) -> Result<(), Failure> {
-        let there = now.labels.as_deref().unwrap_or_default();
-        let there: Vec<String> = there.iter().map(|l| l.name.clone()).collect();
-        let names = missing(&request.labels, &there);
-        if names.is_empty() {
-            return Ok(());
-        }
-        let known = self.label_ids().await?;
-        let mut labels = Vec::new();
-        for name in names {
-            match known.get(name) {
-                Some(id) => labels.push(*id),
-                None => notes.push(format!("there is no label `{name}`: it was left out")),
-            }
-        }
-        if !labels.is_empty() {
-            let number = now.number.to_string();
-            let route = self.route(["issues", &number, "labels"]);
-            // Adding a label that is there changes nothing, so this may be sent again.
-            let new = NewLabels { labels };
-            let _: IgnoredAny = self.web.write(Method::Post, route, &new).await?;
-        }
-        Ok(())
-    }
-
-    /// Name of the token's user; empty where the token may not tell.
-    async fn own_name(&self) -> Result<String, Failure> {
+    /// Name of the token's user; none where the token may not tell.
+    async fn own_name(&self) -> Result<Option<String>, Failure> {
         if let Some(own) = self.own.borrow().clone() {
             return Ok(own);
         }
         let name = match self.web.get::<User>(Route::new(["user"])).await {
-            Ok(user) => user.login,
-            // The scope `read:user` is not needed for anything else.
-            Err(failure) if failure.status == Some(403) => String::new(),
+            Ok(user) => Some(user.login),
+            // The scope `read:user` is missing, which pull requests do without.
+            Err(failure) if failure.error.kind == ForgeErrorKind::Forbidden => None,
             Err(failure) => return Err(failure),
         };
         *self.own.borrow_mut() = Some(name.clone());
@@ -241,14 +190,18 @@ impl Gitea {
     /// Our comment at an issue: of several the oldest. All comments of an issue come at once.
     /// <https://docs.gitea.com/api/1.22/#tag/issue/operation/issueGetComments>
     async fn our_comment(&self, request: &CommentRequest) -> Result<Option<Comment>, Failure> {
-        let own = self.own_name().await?;
+        let Some(own) = self.own_name().await? else {
+            return Err(self.web.forbidden(
+                "it does not tell whose token this is, so that a comment of ours is not to be told from others'",
+                "give the token the scope `read:user` as well",
+            ));
+        };
         let issue = request.issue.to_string();
         let route = self.route(["issues", &issue, "comments"]);
         let comments: Vec<Comment> = self.web.get(route).await?;
         Ok(comments.into_iter().find(|comment| {
             let author = comment.user.as_ref().map(|u| u.login.as_str());
-            let is_ours = own.is_empty() || author == Some(own.as_str());
-            is_ours && is_comment(&comment.body, &request.key)
+            author == Some(own.as_str()) && is_comment(&comment.body, &request.key)
         }))
     }
 

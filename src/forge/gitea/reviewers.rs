@@ -2,7 +2,7 @@
 
 use super::wire::{Entry, NewReviewers, Pull, Review, Team, User};
 use super::{Gitea, LIMIT};
-use crate::forge::said::{Reviewer, missing};
+use crate::forge::said::{Reviewer, missing, noted};
 use crate::forge::web::Failure;
 use crate::ports::{ForgeErrorKind, PrRequest};
 use serde::de::IgnoredAny;
@@ -46,14 +46,9 @@ impl Gitea {
                 let is_asked = not_asked(&now, std::slice::from_ref(name), &[], &[]).is_empty();
                 Ok(is_asked.then_some(IgnoredAny))
             };
-            match self.web.create_once(route, &new, look).await {
-                Ok(IgnoredAny) => {}
-                Err(failure) if matches!(failure.status, Some(404 | 422)) => {
-                    let words = &failure.words;
-                    notes.push(format!("`{name}` was not asked to review: {words}"));
-                }
-                Err(failure) => return Err(failure),
-            }
+            let asked = self.web.create_once::<IgnoredAny>(route, &new, look).await;
+            let what = format!("`{name}` was not asked to review");
+            noted(asked.map(drop), &what, notes)?;
         }
         Ok(())
     }

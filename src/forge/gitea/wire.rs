@@ -88,6 +88,9 @@ pub(super) struct Team {
 pub(super) struct Label {
     pub id: u64,
     pub name: String,
+    /// Of what stands before its last slash there is one label at a time.
+    #[serde(default)]
+    pub exclusive: bool,
 }
 
 /// `PullReview`

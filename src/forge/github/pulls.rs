@@ -4,7 +4,7 @@ use super::wire::{Asked, Change, Event, Label, NewLabels, NewPull, Pull, Review}
 use super::{Github, PER_PAGE};
 use crate::crash::{self, Point};
 use crate::forge::body::splice;
-use crate::forge::said::{Reviewer, is_over, is_same, missing, one_line};
+use crate::forge::said::{Reviewer, is_final, is_over, is_same, missing, noted, one_line};
 use crate::forge::web::{Failure, Method};
 use crate::ports::{ForgeError, ForgeErrorKind, PrRequest, PutPr};
 use serde::Deserialize;
@@ -324,29 +324,6 @@ fn one_by_one(asked: &Asked) -> Vec<Asked> {
     };
     let users = asked.reviewers.iter().map(user);
     users.chain(asked.team_reviewers.iter().map(team)).collect()
-}
-
-/// True for a refusal that asking again does not change.
-fn is_final(failure: &Failure) -> bool {
-    match failure.error.kind {
-        ForgeErrorKind::Forbidden | ForgeErrorKind::NotFound | ForgeErrorKind::Refused => true,
-        ForgeErrorKind::Auth
-        | ForgeErrorKind::Limited { .. }
-        | ForgeErrorKind::Transient
-        | ForgeErrorKind::Protocol
-        | ForgeErrorKind::Unsupported => false,
-    }
-}
-
-/// A pull request without its labels or reviewers is delivered all the same: what is refused for good becomes a note.
-fn noted(done: Result<(), Failure>, what: &str, notes: &mut Vec<String>) -> Result<(), Failure> {
-    match done {
-        Err(failure) if is_final(&failure) => {
-            notes.push(format!("{what}: {}", failure.error.message));
-            Ok(())
-        }
-        done => done,
-    }
 }
 
 #[cfg(test)]

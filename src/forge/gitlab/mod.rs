@@ -12,7 +12,9 @@ mod wire;
 
 use super::Hosted;
 use super::body::splice;
-use super::said::{DraftWords, Reviewer, comment_text, is_comment, is_over, is_same, missing};
+use super::said::{
+    DraftWords, Reviewer, comment_text, has_scope, is_comment, is_over, is_same, missing,
+};
 use super::web::{Auth, Dialect, Failure, Method, Paging, Route, Web};
 use crate::ports::{
     Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
@@ -146,7 +148,9 @@ impl Gitlab {
         let draft = found.is_draft() && !request.ready;
         let old = found.description.clone().unwrap_or_default();
         let new = splice(&old, &quiet(&request.body));
-        let labels = missing(&request.labels, &found.labels);
+        let mut labels = missing(&request.labels, &found.labels);
+        // <https://docs.gitlab.com/user/project/labels/#scoped-labels>: a person chose another of the scope.
+        labels.retain(|name| !has_scope(name, "::", found.labels.iter().map(String::as_str)));
         Ok(Change {
             title: DRAFT.change(&found.title, &request.title, &request.head, draft),
             description: (!is_same(&old, &new)).then_some(new),

@@ -96,6 +96,15 @@ impl Web {
         self.failure(meaning, None, message, String::new())
     }
 
+    /// What the token may not do, found out without asking.
+    pub(in crate::forge) fn forbidden(&self, why: &str, remedy: &str) -> Failure {
+        let meaning = Meaning::of(ForgeErrorKind::Forbidden);
+        let message = format!("{}: {why}", self.dialect.name);
+        let mut failure = self.failure(meaning, None, message, String::new());
+        failure.error.remedy = remedy.to_owned();
+        failure
+    }
+
     /// `GitHub, GET /repos/o/r`
     fn asked(&self, ask: &Ask<'_>) -> String {
         let (name, method) = (self.dialect.name, ask.method.word());

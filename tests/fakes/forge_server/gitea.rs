@@ -32,6 +32,16 @@ pub fn answer(forge: &mut Forge, call: &Call) -> Reply {
             return message(call, 401, "invalid username, password or token");
         }
     };
+    if let ["user" | "users", ..] = path
+        && !token.scopes.is_empty()
+        && !token
+            .scopes
+            .iter()
+            .any(|s| s == "all" || s.ends_with(":user"))
+    {
+        let text = "token does not have at least one of required scope(s): [read:user]";
+        return message(call, 403, text);
+    }
     match (method, path) {
         ("GET", ["user"]) => Reply::json(200, user(forge, &token.user)),
         ("GET", ["users", login]) => match forge.user(login) {
@@ -127,7 +137,7 @@ fn user(forge: &Forge, login: &str) -> Value {
 }
 
 fn label(label: &Label) -> Value {
-    json!({"id": label.id, "name": label.name, "color": "00aabb"})
+    json!({"id": label.id, "name": label.name, "color": "00aabb", "exclusive": label.exclusive})
 }
 
 fn labels(forge: &Forge, names: &[String]) -> Vec<Value> {
@@ -469,6 +479,10 @@ fn issue_of(
         ("POST", ["labels"]) => {
             let ids = call.numbers("labels").unwrap_or_default();
             let names = label_names(forge, &ids);
+            let exclusive = |l: &&Label| l.exclusive;
+            let scoped = forge.world.labels.iter().filter(exclusive);
+            let scoped: Vec<String> = scoped.map(|l| l.name.clone()).collect();
+            forge.make_room(number, &names, "/", |name| scoped.iter().any(|s| s == name));
             forge.add_labels(number, &names);
             let all = forge.pr(number).map(|p| labels(forge, &p.labels));
             Reply::json(200, Value::Array(all.unwrap_or_default()))

@@ -481,6 +481,8 @@ fn change(forge: &mut Forge, call: &Call, number: u64) {
         for name in &names {
             forge.make_label(name);
         }
+        // <https://docs.gitlab.com/user/project/labels/#scoped-labels>
+        forge.make_room(number, &names, "::", |_| true);
         forge.add_labels(number, &names);
     }
     if let Some(mut ids) = call.numbers("reviewer_ids") {

@@ -87,6 +87,8 @@ pub struct User {
 pub struct Label {
     pub id: u64,
     pub name: String,
+    /// Gitea: what it is added to has no other of its scope.
+    pub exclusive: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -224,6 +226,7 @@ impl Default for World {
         let label = |id, name: &str| Label {
             id,
             name: name.to_owned(),
+            exclusive: false,
         };
         Self {
             repo: Repo::default(),
@@ -384,7 +387,11 @@ impl Forge {
         if self.label(name).is_none() {
             let id = self.id();
             let name = name.to_owned();
-            self.world.labels.push(Label { id, name });
+            self.world.labels.push(Label {
+                id,
+                name,
+                exclusive: false,
+            });
             self.effect("label_created");
         }
     }
@@ -450,6 +457,26 @@ impl Forge {
         if let Some(pr) = self.pr_mut(number) {
             pr.updated = now;
         }
+    }
+
+    /// Takes off the labels that share a scope, which ends at the last `mark`, with one of `names`.
+    pub fn make_room(
+        &mut self,
+        number: u64,
+        names: &[String],
+        mark: &str,
+        is_scoped: impl Fn(&str) -> bool,
+    ) {
+        let scope = |name: &String| {
+            let found = name.rsplit_once(mark).map(|(scope, _)| scope.to_owned());
+            found.filter(|_| is_scoped(name))
+        };
+        let scopes: Vec<String> = names.iter().filter_map(scope).collect();
+        self.edit_pr(number, "labels_displaced", |pr| {
+            let stays =
+                |l: &String| names.contains(l) || scope(l).is_none_or(|s| !scopes.contains(&s));
+            pr.labels.retain(stays);
+        });
     }
 
     /// Adds labels to a pull request (or, where numbers are shared, an issue).

@@ -1,8 +1,8 @@
 //! The look before a run.
 
 use super::{DIALECTS, Hub, forge, hosted};
-use crate::forge_contract::now;
-use codelicious::ports::{ForgeCheck, Wanted};
+use crate::forge_contract::{now, request};
+use codelicious::ports::{CommentRequest, ForgeCheck, ForgeErrorKind, Wanted};
 use serde_json::{Value, json};
 
 fn wanted() -> Wanted {
@@ -111,6 +111,12 @@ fn each_thing_that_stops_a_run_is_named_with_what_to_do() {
             json!({"tokens": [{"value": "dummy-token", "scopes": ["read:issue"]}]}),
             plain,
             "403",
+            &["gitea"],
+        ),
+        (
+            json!({"tokens": [{"value": "dummy-token", "scopes": ["write:repository", "write:issue"]}]}),
+            |w| w.reviewers = vec!["nobody".into()],
+            "no user `nobody`",
             &["gitea"],
         ),
         (
@@ -277,6 +283,35 @@ fn what_stops_nothing_is_a_note() {
         let notes = check.notes.join("\n");
         assert!(notes.contains(said), "{dialect}, {set}, {said}: {notes}");
     }
+}
+
+#[test]
+fn nobodys_comment_is_ours_without_a_name() {
+    let hub = Hub::new("gitea");
+    let asked = CommentRequest {
+        issue: hub.server.control("issue", &json!({"title": "I"}))["number"]
+            .as_u64()
+            .unwrap(),
+        key: "k".into(),
+        body: "hello".into(),
+    };
+    now(hub.forge.comment(&asked)).unwrap();
+    // Somebody else's token, which does not tell whose it is.
+    let scopes = ["write:repository", "write:issue"];
+    let token = json!([{"value": "dummy-token", "user": "grace", "scopes": scopes}]);
+    hub.server.control("set", &json!({ "tokens": token }));
+    let other = forge("gitea", &hosted("gitea", &hub.server, "acme/tool"));
+    hub.writes_nothing(|| {
+        let error = now(other.comment(&asked)).unwrap_err();
+        assert_eq!(error.kind, ForgeErrorKind::Forbidden, "{error:?}");
+        assert!(error.remedy.contains("read:user"), "{error:?}");
+        let check = now(other.check(&wanted())).unwrap();
+        assert_eq!(check.problems, []);
+        let notes = check.notes.join("\n");
+        assert!(notes.contains("lacks the scope `read:user`"), "{notes}");
+    });
+    // Pull requests do without.
+    now(other.put(&request("codelicious/a"))).unwrap();
 }
 
 #[test]

@@ -72,3 +72,49 @@ fn labels_are_found_on_every_page() {
     assert_eq!(put.notes, [""; 0]);
     assert_eq!(hub.pr(put.pr.number)["labels"], json!(["l5"]));
 }
+
+#[test]
+fn what_is_refused_for_good_is_a_note() {
+    for (status, path_end) in [
+        (403, "/labels"),
+        (422, "/labels"),
+        (403, "/requested_reviewers"),
+        (422, "/requested_reviewers"),
+    ] {
+        for dialect in ["github", "gitea"] {
+            let hub = Hub::new(dialect);
+            let rule = json!({"method": "POST", "path_end": path_end, "status": status, "body": {"message": "not you"}});
+            hub.server.rules(&json!([rule]));
+            let mut asked = asked(&["ada"]);
+            asked.labels = vec!["bug".into()];
+            let put = hub.try_put(&asked).unwrap();
+            assert_eq!(put.notes.len(), 1, "{dialect}: {:?}", put.notes);
+            assert!(put.notes[0].contains("not you"), "{:?}", put.notes);
+        }
+    }
+}
+
+#[test]
+fn a_label_of_the_same_scope_is_a_persons_choice() {
+    for (dialect, ours, theirs) in [
+        ("gitlab", "state::draft", "state::ready"),
+        ("gitea", "state/draft", "state/ready"),
+    ] {
+        let hub = Hub::new(dialect);
+        let label = |id: u64, name: &str| json!({"id": id, "name": name, "exclusive": true});
+        let labels = json!([label(1, ours), label(2, theirs), {"id": 3, "name": "bug"}]);
+        hub.server.control("set", &json!({ "labels": labels }));
+        let mut asked = asked(&[]);
+        asked.labels = vec![ours.into()];
+        let made = hub.put(&asked);
+        assert_eq!(hub.pr(made.number)["labels"], json!([ours]), "{dialect}");
+        let mut prs = hub.server.state()["prs"].clone();
+        prs[0]["labels"] = json!([theirs]);
+        hub.server.control("set", &json!({ "prs": prs }));
+        writes_nothing_anew(&hub, &asked);
+        asked.labels.push("bug".into());
+        hub.put(&asked);
+        let now = hub.pr(made.number)["labels"].clone();
+        assert_eq!(now, json!([theirs, "bug"]), "{dialect}");
+    }
+}
