@@ -12,6 +12,7 @@ use crate::core::template::Slot;
 pub use crate::core::template::{Template, TemplateError};
 use crate::markdown::{code, plain};
 use crate::model::report::BodyInput;
+use std::ops::Range;
 
 /// First line of what is ours in a body.
 pub const BEGIN: &str = "<!-- codelicious:begin -->";
@@ -100,13 +101,7 @@ fn title(input: &BodyInput) -> String {
 /// ends.
 pub fn splice(existing: &str, body: &str) -> String {
     let ours = marked(body);
-    // Ours is the last start that has an end, up to the first end after it: what we wrote holds no marker
-    // inside, and a person may quote one anywhere.
-    let block = existing.rmatch_indices(BEGIN).find_map(|(begin, _)| {
-        let end = begin + existing[begin..].find(END)? + END.len();
-        Some(begin..end)
-    });
-    match block {
+    match ours_in(existing) {
         Some(block) => format!(
             "{}{ours}{}",
             &existing[..block.start],
@@ -115,6 +110,15 @@ pub fn splice(existing: &str, body: &str) -> String {
         None if existing.trim().is_empty() => format!("{ours}\n"),
         None => format!("{}\n\n{ours}\n", existing.trim_end()),
     }
+}
+
+/// Where ours stands in a body, markers included: the last start that has an end, up to the first end after it. What we
+/// wrote holds no marker inside, and a person may quote one anywhere.
+pub(super) fn ours_in(existing: &str) -> Option<Range<usize>> {
+    existing.rmatch_indices(BEGIN).find_map(|(begin, _)| {
+        let end = begin + existing[begin..].find(END)? + END.len();
+        Some(begin..end)
+    })
 }
 
 /// The body between its markers.

@@ -26,7 +26,8 @@ pub trait Forge {
 
     /// Makes the pull request for `request.head` say what `request` says, creating it when there is none. Writes
     /// nothing where nothing differs. What is over (merged, closed) is left as it is; ready is never taken back;
-    /// labels and reviewers are added and none is taken away; of the body only what stands between our markers is
+    /// labels and reviewers are added and none is taken away; nobody is asked to review twice, whether they have reviewed
+    /// or a person took them off; of the body only what stands between our markers is
     /// written.
     fn put<'a>(&'a self, request: &'a PrRequest) -> LocalBoxFuture<'a, Result<PutPr, ForgeError>>;
 

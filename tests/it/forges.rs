@@ -348,6 +348,9 @@ fn the_free_plan_keeps_one_reviewer_and_it_is_said() {
     );
     assert_eq!(hub.pr(put.pr.number)["requested"], json!(["ada"]));
     hub.writes_nothing(|| assert_eq!(hub.put(&asked), put.pr));
+    // Nor does another process.
+    let other = forge("gitlab", &hosted("gitlab", &hub.server, "acme/tool"));
+    hub.writes_nothing(|| drop(now(other.put(&asked)).unwrap()));
 }
 
 #[test]

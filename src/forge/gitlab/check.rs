@@ -1,8 +1,9 @@
 //! The look before a run: token, project, rights, and who and what is named.
 
 use super::wire::{Branch, Label, OwnToken, Project, User};
-use super::{Gitlab, PER_PAGE, Reviewer, Route};
+use super::{Gitlab, PER_PAGE, Route};
 use crate::forge::asked::{moved, problem, said};
+use crate::forge::said::Reviewer;
 use crate::forge::web::Failure;
 use crate::ports::{ForgeCheck, Wanted};
 use serde::de::IgnoredAny;

@@ -5,23 +5,23 @@
 //! is replaced whole; lines that begin with a slash are commands.
 //!
 //! - [`wire`]: what is sent and read
+//! - [`reviewers`]: who is asked to review, once
 //! - [`check`]: the look before a run
 
 mod check;
+mod reviewers;
 mod wire;
 
 use super::Hosted;
 use super::body::splice;
-use super::said::{
-    DraftWords, Reviewer, comment_text, has_scope, is_comment, is_over, is_same, missing,
-};
+use super::said::{DraftWords, comment_text, has_scope, is_comment, is_over, is_same, missing};
 use super::web::{Auth, Dialect, Failure, Method, Paging, Route, Web};
 use crate::ports::{
     Clock, CommentRequest, Forge, ForgeCheck, ForgeError, ForgeIssue, ForgePr, LocalBoxFuture,
     PrRequest, PutPr, Rng, Wanted,
 };
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use wire::{Change, Issue, MergeRequest, NewMergeRequest, NewNote, Note, User};
 
@@ -49,8 +49,6 @@ pub struct Gitlab {
     hosted: Hosted,
     /// Ids of users that were asked for, by name; None: there is no such user.
     users: RefCell<BTreeMap<String, Option<u64>>>,
-    /// Reviewers that were asked for and not kept, by merge request: they are not asked for again.
-    not_kept: RefCell<BTreeSet<(u64, u64)>>,
     /// Who the token belongs to, once it was asked.
     own: RefCell<Option<String>>,
 }
@@ -63,7 +61,6 @@ impl Gitlab {
             web: Web::new(&hosted, DIALECT, clock, rng)?,
             hosted,
             users: RefCell::default(),
-            not_kept: RefCell::default(),
             own: RefCell::default(),
         })
     }
@@ -147,7 +144,8 @@ impl Gitlab {
     ) -> Result<Change, Failure> {
         let draft = found.is_draft() && !request.ready;
         let old = found.description.clone().unwrap_or_default();
-        let new = splice(&old, &quiet(&request.body));
+        let (reviewer_ids, asked) = self.reviewers(found, request, notes).await?;
+        let new = splice(&old, &reviewers::with_asked(&quiet(&request.body), &asked));
         let mut labels = missing(&request.labels, &found.labels);
         // <https://docs.gitlab.com/user/project/labels/#scoped-labels>: a person chose another of the scope.
         labels.retain(|name| !has_scope(name, "::", found.labels.iter().map(String::as_str)));
@@ -159,59 +157,8 @@ impl Gitlab {
                 let names: Vec<&str> = labels.iter().map(|l| l.as_str()).collect();
                 names.join(",")
             }),
-            reviewer_ids: self.reviewers(found, request, notes).await?,
+            reviewer_ids,
         })
-    }
-
-    /// Everybody who is to review, if somebody new is among them.
-    async fn reviewers(
-        &self,
-        found: &MergeRequest,
-        request: &PrRequest,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<Vec<u64>>, Failure> {
-        let mut ids: Vec<u64> = found.reviewers.iter().map(|u| u.id).collect();
-        let before = ids.len();
-        for name in &request.reviewers {
-            let Reviewer::User(user) = Reviewer::of(name) else {
-                notes.push(format!(
-                    "`{name}` was not asked to review: GitLab asks users only"
-                ));
-                continue;
-            };
-            let there = |u: &User| u.username.eq_ignore_ascii_case(user);
-            if found.reviewers.iter().any(there) {
-                continue;
-            }
-            match self.user_id(user).await? {
-                None => notes.push(format!(
-                    "`{user}` was not asked to review: GitLab knows no such user"
-                )),
-                Some(id) if self.not_kept.borrow().contains(&(found.iid, id)) => {}
-                Some(id) if ids.contains(&id) => {}
-                Some(id) => ids.push(id),
-            }
-        }
-        Ok((ids.len() > before).then_some(ids))
-    }
-
-    /// GitLab leaves out, without a word, whom it does not take.
-    fn look_at_reviewers(&self, change: &Change, now: &MergeRequest, notes: &mut Vec<String>) {
-        let wanted = change.reviewer_ids.as_deref().unwrap_or_default();
-        let is_kept = |id: &u64| now.reviewers.iter().any(|u| u.id == *id);
-        let lost: Vec<u64> = wanted.iter().copied().filter(|id| !is_kept(id)).collect();
-        if lost.is_empty() {
-            return;
-        }
-        notes.push(format!(
-            "GitLab kept {} of {} reviewers of !{}: its free plan has one for each merge request, and who cannot \
-             see the project is left out",
-            now.reviewers.len(),
-            wanted.len(),
-            now.iid
-        ));
-        let lost = lost.into_iter().map(|id| (now.iid, id));
-        self.not_kept.borrow_mut().extend(lost);
     }
 
     /// <https://docs.gitlab.com/api/users/#list-users>
