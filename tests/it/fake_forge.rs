@@ -1,13 +1,11 @@
 //! Starting the program that plays a forge, in front of a repository's origin.
 
-use crate::support::{Ended, Repo, program};
+use crate::forges::server::ForgeServer;
+use crate::support::{Ended, Repo};
 use crate::{forges, github_traffic};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::Path;
 
 /// The path of the repository there; GitLab's with a group below a group.
 pub fn repository(dialect: &str) -> &'static str {
@@ -19,11 +17,8 @@ pub fn repository(dialect: &str) -> &'static str {
 
 /// A running forge; it ends with this value. What it knows outlives it, beside the repository.
 pub struct FakeForge {
-    child: Child,
-    /// Open for as long as the server is to live.
-    stdin: Option<ChildStdin>,
+    server: ForgeServer,
     dialect: &'static str,
-    dir: PathBuf,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
 }
@@ -31,40 +26,30 @@ pub struct FakeForge {
 impl FakeForge {
     /// A forge of this dialect, with the branches of the repository's origin.
     pub fn start(repo: &Repo, dialect: &'static str) -> Self {
-        let fake = program()
-            .parent()
-            .expect("the program is in a folder")
-            .join("examples/fake-forge");
-        assert!(fake.exists(), "{} is not built", fake.display());
         let dir = repo.base().join("forge");
         fs::create_dir_all(&dir).expect("made");
-        let mut child = Command::new(fake)
-            .args(["--dialect", dialect, "--repo", repository(dialect)])
-            .arg("--git-dir")
-            .arg(&repo.origin)
-            .arg("--state")
-            .arg(dir.join("state.json"))
-            .arg("--log")
-            .arg(dir.join("log.jsonl"))
-            .args(["--page-size", "2"])
-            .env_clear()
-            .env("PATH", std::env::var("PATH").unwrap_or_default())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let stdin = child.stdin.take();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("piped"))
-            .read_line(&mut line)
-            .expect("read");
-        assert!(line.starts_with("http://"), "{line:?}");
-        Self {
-            child,
-            stdin,
+        let state = dir.join("state.json");
+        let text = |path: &Path| path.to_str().expect("text").to_owned();
+        let (origin, state) = (text(&repo.origin), text(&state));
+        let server = ForgeServer::start_in(
+            &dir,
             dialect,
-            dir,
-            url: line.trim().to_owned(),
+            &[
+                "--repo",
+                repository(dialect),
+                "--git-dir",
+                &origin,
+                "--state",
+                &state,
+                "--page-size",
+                "2",
+            ],
+        );
+        let url = server.url.clone();
+        Self {
+            server,
+            dialect,
+            url,
         }
     }
 
@@ -106,23 +91,7 @@ impl FakeForge {
     /// Has a person, or the test, do something there; see "Control" in the head of `tests/fakes/forge_server.rs`.
     #[track_caller]
     pub fn control(&self, what: &str, with: &Value) -> Value {
-        let address = self.url.strip_prefix("http://").expect("it begins so");
-        let mut stream = TcpStream::connect(address).expect("connected");
-        let body = with.to_string();
-        write!(
-            stream,
-            "POST /_control/{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("sent");
-        stream
-            .shutdown(std::net::Shutdown::Write)
-            .expect("half closed");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("read");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        assert!(head.starts_with("HTTP/1.1 2"), "{what}: {answer}");
-        serde_json::from_str(body).unwrap_or(Value::Null)
+        self.server.control(what, with)
     }
 
     /// From now on this goes wrong.
@@ -161,16 +130,6 @@ impl FakeForge {
 
     /// Every line of its log.
     pub fn log(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.dir.join("log.jsonl")).unwrap_or_default();
-        text.lines()
-            .map(|l| serde_json::from_str(l).expect("a JSON line"))
-            .collect()
-    }
-}
-
-impl Drop for FakeForge {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
+        self.server.log()
     }
 }

@@ -136,7 +136,7 @@ fn a_rule_is_due_when_it_says_so() {
 }
 
 #[test]
-fn pages_are_walked_by_their_links() {
+fn pages_are_walked_by_their_numbers() {
     let server = ForgeServer::start("gitea", &["--page-size", "2"]);
     for head in ["a", "b", "c"] {
         make(&server, head);

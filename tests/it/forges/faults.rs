@@ -56,9 +56,8 @@ fn a_lost_answer_makes_no_second_pull_request() {
                 hub.server
                     .rules(&json!([rule("POST", pulls, &loss, times)]));
                 let asked = request("codelicious/a");
-                // A first try may fail where the forge acted and the answer was not to be read; the next run finds it.
-                let made = hub.try_put(&asked).or_else(|_| hub.try_put(&asked));
-                let made = made
+                let made = hub
+                    .try_put(&asked)
                     .unwrap_or_else(|e| panic!("{dialect}, {what}: {e:?}"))
                     .pr;
                 assert_eq!(hub.server.effects("pr_created"), 1, "{dialect}, {what}");
@@ -100,7 +99,12 @@ fn a_lost_answer_asks_nobody_twice() {
             let mut asked = request("codelicious/a");
             asked.reviewers = vec!["ada".into(), "grace".into()];
             asked.labels = vec!["bug".into()];
-            let made = hub.try_put(&asked).or_else(|_| hub.try_put(&asked));
+            let mut made = hub.try_put(&asked);
+            // What is answered but not to be read is not asked for again at once: the next run looks.
+            if what == "acts, garbles" {
+                assert_eq!(made.unwrap_err().kind, ForgeErrorKind::Protocol);
+                made = hub.try_put(&asked);
+            }
             let made = made
                 .unwrap_or_else(|e| panic!("{dialect}, {what}: {e:?}"))
                 .pr;
@@ -132,8 +136,7 @@ fn a_lost_answer_makes_no_second_comment() {
                 key: "k".into(),
                 body: "hello".into(),
             };
-            let said = now(hub.forge.comment(&asked)).or_else(|_| now(hub.forge.comment(&asked)));
-            said.unwrap_or_else(|e| panic!("{dialect}, {what}: {e:?}"));
+            now(hub.forge.comment(&asked)).unwrap_or_else(|e| panic!("{dialect}, {what}: {e:?}"));
             assert_eq!(comments(&hub).len(), 1, "{dialect}, {what}");
         }
     }

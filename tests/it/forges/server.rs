@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use tempfile::TempDir;
 
@@ -14,7 +14,10 @@ pub struct ForgeServer {
     child: Child,
     /// Open for as long as the server is to live.
     stdin: Option<ChildStdin>,
-    dir: TempDir,
+    /// Where its log is.
+    dir: PathBuf,
+    /// The same, where it goes with this value.
+    _own: Option<TempDir>,
     /// `http://127.0.0.1:PORT`, with the prefix.
     pub url: String,
 }
@@ -37,11 +40,18 @@ pub fn fake_forge() -> PathBuf {
 impl ForgeServer {
     /// A server with more arguments; see the head of `tests/fakes/forge_server.rs`.
     pub fn start(dialect: &str, more: &[&str]) -> Self {
-        let dir = TempDir::new().expect("a temporary folder");
+        let own = TempDir::new().expect("a temporary folder");
+        let mut server = Self::start_in(own.path(), dialect, more);
+        server._own = Some(own);
+        server
+    }
+
+    /// The same with its log in a folder that outlives it.
+    pub fn start_in(dir: &Path, dialect: &str, more: &[&str]) -> Self {
         let mut command = Command::new(fake_forge());
         command
             .args(["--dialect", dialect, "--log"])
-            .arg(dir.path().join("log.jsonl"))
+            .arg(dir.join("log.jsonl"))
             .args(more)
             .env_clear();
         // It starts git, which it is to find.
@@ -63,7 +73,8 @@ impl ForgeServer {
         Self {
             child,
             stdin,
-            dir,
+            dir: dir.to_path_buf(),
+            _own: None,
             url,
         }
     }
@@ -96,7 +107,7 @@ impl ForgeServer {
 
     /// Every line of its log.
     pub fn log(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.dir.path().join("log.jsonl")).unwrap_or_default();
+        let text = fs::read_to_string(self.dir.join("log.jsonl")).unwrap_or_default();
         text.lines()
             .map(|l| serde_json::from_str(l).expect("a JSON line"))
             .collect()
