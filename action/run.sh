@@ -53,12 +53,16 @@ fi
 # A runner that cancels a step signals this shell alone. The program is told, and ends resumably.
 codelicious "${arguments[@]}" &
 child=$!
-trap 'kill -TERM "$child" 2>/dev/null || true' HUP INT TERM
+told=no
+trap 'told=yes; kill -TERM "$child" 2>/dev/null || true' HUP INT TERM
 code=0
 wait "$child" || code=$?
-while kill -0 "$child" 2>/dev/null; do
-    code=0
-    wait "$child" || code=$?
+# A signal ends the wait, not the program: how that ended is asked again. 127 is a program that was waited for already.
+while [ "$told" = yes ]; do
+    told=no
+    again=0
+    wait "$child" || again=$?
+    [ "$again" = 127 ] || code=$again
 done
 case $allowed in
     *" $code "*)
