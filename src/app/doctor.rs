@@ -4,14 +4,14 @@ use super::engine;
 use super::error::AppError;
 use super::forge::{self, Opened};
 use super::preflight::{ask_forge, of_check, of_error};
-use super::world::{World, ui_options};
+use super::world::{SystemClock, World, ui_options};
 use crate::config::{DoctorRequest, EngineKind, Environment, Format};
 use crate::core::preflight;
 use crate::engines::claude_code;
 use crate::git::preflight::{Options, probe};
 use crate::git::{Repo, files_of_tree, identity, remote_url, resolve_base};
 use crate::model::{self, ExitCode};
-use crate::ports::StopSignal;
+use crate::ports::{Clock as _, StopSignal};
 use crate::proc;
 use crate::verify::FileView;
 use serde::Serialize;
@@ -192,7 +192,7 @@ fn delivery(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
     let (facts, checked) = runtime.block_on(asked);
     let token_from = opened.map(|o| o.token_from).unwrap_or_default();
     let of_forge = match checked {
-        Some(Ok(check)) => of_check(check),
+        Some(Ok(check)) => of_check(check, &base.branch, SystemClock.now()),
         Some(Err(e)) => vec![of_error(&e, &token_from)],
         None => Vec::new(),
     };

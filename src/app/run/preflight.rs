@@ -50,7 +50,8 @@ impl Session<'_> {
             let (forge, settings) = (self.shells.forge.as_ref(), &self.world.settings);
             match ask_forge(forge, settings, &found.base).await {
                 Ok(check) => {
-                    let mut said = of_check(check);
+                    let now = self.shells.clock.now();
+                    let mut said = of_check(check, &found.base.branch, now);
                     let first = said.iter_mut().find(|f| f.verdict == Verdict::Problem);
                     if let Some(first) = first.filter(|_| !self.token_from.is_empty()) {
                         first.remedy += &format!("; the token in use is from {}", self.token_from);
