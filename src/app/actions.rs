@@ -89,11 +89,16 @@ impl Actions {
         self.told.borrow_mut().annotations.extend(redacted);
     }
 
-    /// Tells it. `error` is what ended the program, where something did.
+    /// Tells it. `error` is what ended the program, where something did, without the secrets of the environment.
     pub fn finish(self, error: Option<&AppError>, exit: ExitCode) {
         let mut told = self.told.into_inner();
+        // What a run learned to be secret is more than the environment tells.
+        let redacted = |text: &str| match &told.run {
+            Some((_, redactor)) => redactor.redact(text).into_owned(),
+            None => text.to_owned(),
+        };
         // First, so that it is among those that are shown.
-        let ended = error.map(|e| github::ended(&e.message, &e.hint));
+        let ended = error.map(|e| github::ended(&redacted(&e.message), &redacted(&e.hint)));
         told.annotations.splice(0..0, ended);
         let text = github::commands(&told.annotations);
         // A closed stderr leaves nobody to tell.

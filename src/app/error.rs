@@ -2,6 +2,7 @@
 
 use super::bug;
 use crate::config::ConfigError;
+use crate::core::redact::Redactor;
 use crate::driver::DriverError;
 use crate::fsx::FsError;
 use crate::fsx::lock::LockError;
@@ -27,6 +28,16 @@ impl AppError {
             message: message.into(),
             hint: hint.into(),
             exit: ExitCode::Setup,
+        }
+    }
+
+    /// The same without secrets.
+    #[must_use]
+    pub fn redacted(self, redactor: &Redactor) -> Self {
+        Self {
+            message: redactor.redact(&self.message).into_owned(),
+            hint: redactor.redact(&self.hint).into_owned(),
+            exit: self.exit,
         }
     }
 }

@@ -27,10 +27,13 @@ use actions::Actions;
 pub use error::AppError;
 pub use world::{SystemClock, SystemRng};
 
-use crate::config::{Environment, Request, Shell};
+use crate::config::{Environment, Flags, Request, Shell};
+use crate::core::redact::Redactor;
 use crate::model::ExitCode;
 use crate::ui;
 use std::io::Write;
+use std::path::PathBuf;
+use world::World;
 
 /// Carries out one request, says what there is to say, and returns how the process ends, after a panic too.
 /// `completions` makes the script for a shell: only the command line knows its own words.
@@ -41,6 +44,7 @@ pub fn run(
 ) -> ExitCode {
     bug::listen();
     let actions = Actions::of(env, &request);
+    let place = place(&request);
     let told = actions.as_ref();
     let done = bug::caught(|| match request {
         Request::Build(request) => build::run(&request, env, told),
@@ -61,7 +65,7 @@ pub fn run(
         Ok(exit) => (None, exit),
         Err(error) => {
             let exit = error.exit;
-            (Some(error), exit)
+            (Some(error.redacted(&redactor(place, env))), exit)
         }
     };
     if let Some(error) = &error {
@@ -75,4 +79,27 @@ pub fn run(
         actions.finish(error.as_ref(), exit);
     }
     exit
+}
+
+/// Where settings are to be found, and those that were typed; None for what needs no repository.
+fn place(request: &Request) -> Option<(PathBuf, Flags)> {
+    let (path, flags) = match request {
+        Request::Build(r) => (&r.path, r.flags.clone()),
+        Request::Plan(r) => (&r.path, r.flags.clone()),
+        Request::Doctor(r) => (&r.path, r.flags.clone()),
+        Request::Status(r) => (&r.path, Flags::default()),
+        Request::Events(r) => (&r.path, Flags::default()),
+        Request::Move(r) => (&r.path, Flags::default()),
+        Request::Init(r) => (&r.path, Flags::default()),
+        Request::Gc(r) => (&r.path, Flags::default()),
+        Request::Demo(_) | Request::Completions(_) => return None,
+    };
+    Some((path.clone(), flags))
+}
+
+/// What keeps secrets out of the last word. Where the settings cannot be read, those that the environment names.
+fn redactor(place: Option<(PathBuf, Flags)>, env: &Environment) -> Redactor {
+    let world = place.and_then(|(path, flags)| World::open(&path, flags, env).ok());
+    let settings = world.map(|w| w.settings).unwrap_or_default();
+    Redactor::new(env.secrets(&settings))
 }

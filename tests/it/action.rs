@@ -672,6 +672,30 @@ fn a_runner_is_told_no_secret() {
 }
 
 #[test]
+fn a_runner_is_told_no_secret_of_what_kept_a_run_from_beginning() {
+    let repo = Repo::new();
+    repo.write("specs/a.md", "# A\n\n- [ ] T001 Ask\n");
+    let secret = "hunter22hunter22";
+    let summary = repo.base().join("summary");
+    let envs = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+        ("MY_TOKEN", secret),
+    ];
+    let base = format!("--base={secret}");
+    for args in [
+        &["--platform=local", base.as_str()][..],
+        &["plan", base.as_str()],
+    ] {
+        let ended = repo.run_with(args, &envs).expect(2);
+        assert!(ended.stderr.contains("[redacted]"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("hunter22"), "{}", ended.stderr);
+    }
+    let summary = fs::read_to_string(&summary).unwrap();
+    assert!(!summary.contains("hunter22"), "{summary}");
+}
+
+#[test]
 fn only_runs_in_a_step_tell_outputs_and_a_summary() {
     let repo = Repo::new();
     repo.write("specs/bad.md", b"# Bad\n\n- [ ] \xff\n");
