@@ -128,9 +128,7 @@ fn scan_html<'s>(
             }
             cuts.push(start..span.start + at);
         }
-        let Some((begin, starts, ends)) = next_hiding(&small, at) else {
-            return None;
-        };
+        let (begin, starts, ends) = next_hiding(&small, at)?;
         open = Some((span.start + begin, ends));
         // `<!-->` is a whole comment.
         at = begin + starts.len().min(2);
