@@ -321,7 +321,7 @@ fn nothing_is_paid_for_what_cannot_be_delivered() {
         is_refused(
             &repo,
             forge.run_with(&repo, RUN, &wrong),
-            &["it answered 401", "make a new one"],
+            &["it answered 401", "make a new one", "THE_TOKEN"],
         );
         forge.control("set", &json!({"repo": {"archived": true}}));
         is_refused(
