@@ -273,7 +273,11 @@ fn a_repository_that_is_gone() {
 
 #[test]
 fn somebody_elses_commits() {
-    let remote = Remote::new(&accounts(), PASSWORD);
+    overtaken(&Remote::new(&accounts(), PASSWORD));
+}
+
+/// Whatever carries them, commits of somebody else's are not overwritten.
+fn overtaken<S>(remote: &Remote<S>) {
     // They come between the look and the push.
     let theirs = remote
         .repo
@@ -295,11 +299,14 @@ fn somebody_elses_commits() {
             remote.repo.origin.display()
         ),
     );
-    insta::assert_snapshot!(remote.fails(), @r"
+    let told = remote.fails();
+    insta::allow_duplicates! {
+    insta::assert_snapshot!(told, @r"
     not pushed codelicious/specs-work [rejected] (non-fast-forward)
     to mend it: somebody else pushed to the branch, and nothing of theirs is overwritten: run again, which fetches it and builds upon it, or delete the branch on the remote
     type git push origin <oid>:refs/heads/codelicious/specs-work
     ");
+    }
     // At first it is a race, which may cure itself; the second look tells.
     let (race, conflict) = ("transient".to_owned(), "conflict".to_owned());
     assert_eq!(remote.failures(), [(race, false), (conflict, true)]);
@@ -482,6 +489,45 @@ fn a_key_that_the_server_does_not_know() {
     assert_eq!(remote.failures(), [("auth".to_owned(), true)]);
     remote.server.know_key();
     remote.delivers();
+}
+
+#[test]
+fn over_ssh_somebody_elses_commits() {
+    if let Some(remote) = Remote::over_ssh() {
+        overtaken(&remote);
+    }
+}
+
+#[test]
+fn a_key_that_has_expired() {
+    let Some(remote) = Remote::over_ssh() else {
+        return;
+    };
+    remote.server.key_is_over();
+    let told = remote.fails();
+    assert!(told.contains("Permission denied (publickey)"), "{told}");
+    assert_eq!(remote.failures(), [("auth".to_owned(), true)]);
+    remote.server.know_key();
+    remote.delivers();
+}
+
+#[test]
+fn a_connection_over_ssh_that_drops_while_commits_are_sent() {
+    let Some(remote) = Remote::over_ssh() else {
+        return;
+    };
+    // The server's side of it is gone in the middle, once.
+    let once = remote.repo.base().join("dropped");
+    remote.hook(
+        "pre-receive",
+        &format!(
+            "[ -e '{0}' ] || {{ touch '{0}'; kill -9 $PPID; }}; exit 0",
+            once.display()
+        ),
+    );
+    remote.delivers();
+    assert!(once.exists());
+    assert_eq!(remote.failures(), [("transient".to_owned(), false)]);
 }
 
 #[test]

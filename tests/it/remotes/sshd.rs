@@ -90,6 +90,13 @@ impl Sshd {
         fs::write(self.dir.join("authorized"), key).expect("written");
     }
 
+    /// The server let the test's key in once, and does no more (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
+    pub fn key_is_over(&self) {
+        let key = fs::read_to_string(self.dir.join("key.pub")).expect("read");
+        let line = format!("expiry-time=\"20200101\" {key}");
+        fs::write(self.dir.join("authorized"), line).expect("written");
+    }
+
     pub fn forget_key(&self) {
         fs::write(self.dir.join("authorized"), "").expect("written");
     }
