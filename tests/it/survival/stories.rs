@@ -193,6 +193,8 @@ fn prose() -> Story {
                 "replay:../tape.jsonl",
                 "--spec",
                 "notes/shop.md",
+                "--skip-auth-check",
+                "--skip-credential-probe",
             ],
             exit: 0,
             again: &[],
