@@ -7,12 +7,12 @@ use super::parts::{choose_part, oversize_words, waiting_words};
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::effect::{EffectResult, PushFailure, Verified};
 use crate::model::event::EventKind;
-use crate::model::ledger::Baseline;
 use crate::model::{
     AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, ExitCode, Intent, Oid, PrRecord,
     PrState, SkippedBy,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
 
 /// Times in one attempt that a hook may change the work before it is given up.
 const MAX_RESEALS: u32 = 2;
@@ -171,10 +171,7 @@ pub fn absorb(
                 }
                 _ => {
                     if let Some(base) = lane.ledger.base.as_ref() {
-                        lane.ledger.baseline = Some(Baseline {
-                            commit: base.commit.clone(),
-                            evidence,
-                        });
+                        lane.baseline = Some((base.commit.clone(), Arc::new(evidence)));
                     }
                     lane.stage = Stage::Idle;
                 }
@@ -240,8 +237,8 @@ pub fn absorb(
                     command: "git commit".to_owned(),
                     dir: String::new(),
                     outcome: CheckOutcome::Failed { exit: 1 },
-                    millis: 0,
                     output,
+                    ..crate::model::CheckResult::default()
                 });
             }
             fix_or_fail(

@@ -21,9 +21,9 @@ fn check(outcome: CheckOutcome) -> Evidence {
             outcome,
             millis: 1,
             output: String::new(),
+            ..CheckResult::default()
         }],
-        unverified: false,
-        tree: None,
+        ..Evidence::default()
     }
 }
 

@@ -45,9 +45,9 @@ fn passed() -> Evidence {
             outcome: CheckOutcome::Passed,
             millis: 1,
             output: String::new(),
+            ..CheckResult::default()
         }],
-        unverified: false,
-        tree: None,
+        ..Evidence::default()
     }
 }
 

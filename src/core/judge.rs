@@ -72,7 +72,9 @@ pub(super) fn failing(verified: &Verified) -> Vec<&str> {
         CheckOutcome::Failed { .. }
         | CheckOutcome::TimedOut { .. }
         | CheckOutcome::NotAvailable { .. } => true,
-        CheckOutcome::Passed | CheckOutcome::FailedBefore { .. } => false,
+        CheckOutcome::Passed | CheckOutcome::FailedBefore { .. } | CheckOutcome::Flaky { .. } => {
+            false
+        }
     };
     let checks = verified.evidence.checks.iter();
     checks.filter(is_failing).map(|c| c.name.as_str()).collect()

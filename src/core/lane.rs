@@ -8,9 +8,9 @@ use super::roster::{Patience, Roster};
 use super::template::Template;
 use super::transition::{ChunkInput, IllegalTransition, transition};
 use crate::model::effect::Verified;
-use crate::model::ledger::Baseline;
 use crate::model::{
-    Chunk, ChunkId, ChunkRecord, ChunkState, ExitCode, Ledger, Oid, PrMode, RunId, SpecPlan,
+    Chunk, ChunkId, ChunkRecord, ChunkState, Evidence, ExitCode, Ledger, Oid, PrMode, RunId,
+    SpecPlan,
 };
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +145,8 @@ pub struct Lane {
     pub stage: Stage,
     pub tip: Option<Oid>,
     pub start: LaneStart,
+    /// How the checks ended on the base, and the base's commit: looked up or run once in every run.
+    pub baseline: Option<(Oid, Arc<Evidence>)>,
     /// Work as last verified, until it is sealed or set aside.
     pub verified: Option<Verified>,
     /// The engine gave no typed ending in this attempt.
@@ -195,6 +197,7 @@ impl Lane {
             stage: Stage::Unprepared,
             tip: None,
             start: LaneStart::default(),
+            baseline: None,
             verified: None,
             undeclared: false,
             reseals: 0,
@@ -316,13 +319,13 @@ impl Lane {
         part_branch(&self.ledger.branch, part)
     }
 
-    /// Baseline evidence that belongs to the lane's base.
-    pub fn baseline(&self) -> Option<&Baseline> {
+    /// How the checks end on the lane's base.
+    pub fn baseline(&self) -> Option<&Evidence> {
         let base = self.ledger.base.as_ref()?;
-        self.ledger
-            .baseline
-            .as_ref()
-            .filter(|b| b.commit == base.commit)
+        let known = self.baseline.as_ref();
+        known
+            .filter(|(commit, _)| *commit == base.commit)
+            .map(|(_, evidence)| evidence.as_ref())
     }
 
     /// Committed chunks of a part, in plan order, with their commits.

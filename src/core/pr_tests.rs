@@ -134,6 +134,7 @@ fn what_is_unproven_is_named() {
         outcome: CheckOutcome::FailedBefore { exit: 1 },
         millis: 1,
         output: String::new(),
+        ..CheckResult::default()
     };
     lane.record_mut(&ChunkId::from("T1")).evidence = Some(passed(true));
     lane.record_mut(&ChunkId::from("T2")).evidence = None;

@@ -300,9 +300,9 @@ fn evidence(outcome: CheckOutcome) -> Evidence {
             outcome,
             millis: 1,
             output: String::new(),
+            ..CheckResult::default()
         }],
-        unverified: false,
-        tree: None,
+        ..Evidence::default()
     }
 }
 

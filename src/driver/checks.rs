@@ -65,7 +65,7 @@ pub(super) async fn verify(
     );
     let none = Evidence::default();
     let evidence = if findings.is_empty() {
-        let base = lane.baseline().map_or(&none, |b| &b.evidence);
+        let base = lane.baseline().unwrap_or(&none);
         let on_check =
             |progress: CheckProgress<'_>| report_check(shells, lane, Some(id), &progress);
         shells

@@ -30,10 +30,7 @@ pub(super) async fn run_engine(
     let answers = answers.as_deref().map(|a| shells.redactor.redact(a));
     let session = session(lane, id, attempt, fixes);
     let prompt = if fixes == 0 {
-        let checks = lane
-            .baseline()
-            .map(|b| check_list(&b.evidence))
-            .unwrap_or_default();
+        let checks = lane.baseline().map(check_list).unwrap_or_default();
         prompt::build(
             &engine.system_prompt,
             &lane.plan,

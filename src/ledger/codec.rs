@@ -52,7 +52,7 @@ pub fn decode(bytes: &[u8]) -> Result<Ledger, CodecError> {
             .map_err(corrupt)?
             .migrated_from_1()
             .try_into(),
-        2..=4 => serde_json::from_slice::<LedgerWire>(bytes)
+        2..=5 => serde_json::from_slice::<LedgerWire>(bytes)
             .map_err(corrupt)?
             .try_into(),
         0 => Err(CodecError::Inconsistent {

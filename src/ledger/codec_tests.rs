@@ -1,10 +1,11 @@
 use super::*;
 use crate::model::effect::{PushFailure, PushFailureKind};
-use crate::model::ledger::{Baseline, SpecBase};
+use crate::model::ledger::SpecBase;
 use crate::model::{
     Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
-    Completion, Cost, Evidence, Intent, MoveKind, MoveRecord, Oid, PrRecord, PrState, SkippedBy,
-    Usage,
+    Completion, Cost, Coverage, Covered, Evidence, Finding, FindingSeverity, Intent, MoveKind,
+    MoveRecord, Oid, PrRecord, PrState, Proof, Remark, RemarkSeverity, Rerun, SkippedBy,
+    TestCounts, Usage,
 };
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -36,6 +37,20 @@ fn fixture() -> Ledger {
         outcome,
         millis: 1200,
         output: "ok\n".into(),
+        narrowed: Some("packages b and c".into()),
+        tests: None,
+        counts: Some(TestCounts {
+            passed: 3,
+            failed: 1,
+            skipped: 2,
+        }),
+        failing: vec!["a::b".into()],
+        rerun: Some(Rerun {
+            command: "cargo test a::b".into(),
+            exit: 0,
+            millis: 7,
+            output: "ok\n".into(),
+        }),
     };
     let evidence = Evidence {
         checks: vec![
@@ -46,9 +61,40 @@ fn fixture() -> Ledger {
             }),
             check(CheckOutcome::TimedOut { seconds: 600 }),
             check(CheckOutcome::FailedBefore { exit: -1 }),
+            check(CheckOutcome::Flaky { exit: 1 }),
         ],
         unverified: false,
         tree: Some("7ree".into()),
+        proof: Proof {
+            proving: vec!["a::new".into()],
+            idle: vec!["a::idle".into()],
+        },
+        coverage: Some(Coverage {
+            before: None,
+            after: Covered {
+                covered: 3,
+                total: 4,
+            },
+            changed: Covered {
+                covered: 1,
+                total: 1,
+            },
+        }),
+        findings: vec![Finding {
+            rule: "suppression".into(),
+            severity: FindingSeverity::Note,
+            path: "src/a.rs".into(),
+            line: Some(3),
+            what: "a new `allow`".into(),
+            asked_for: Some("allow dead code".into()),
+        }],
+        remarks: Some(vec![Remark {
+            path: "src/a.rs".into(),
+            line: None,
+            severity: RemarkSeverity::High,
+            claim: "it loops".into(),
+            suggestion: String::new(),
+        }]),
     };
     let attempt = |n, end| Attempt {
         n,
@@ -176,10 +222,6 @@ fn fixture() -> Ledger {
     ledger.undelivered = Some(PushFailure {
         kind: PushFailureKind::HookDeclined,
         message: "no".into(),
-    });
-    ledger.baseline = Some(Baseline {
-        commit: "b0".into(),
-        evidence: Evidence::default(),
     });
     ledger
 }
@@ -461,6 +503,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             outcome,
             millis,
             output,
+            ..CheckResult::default()
         },
     );
     (
@@ -472,6 +515,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
             checks,
             unverified,
             tree,
+            ..Evidence::default()
         })
 }
 
@@ -608,7 +652,6 @@ proptest! {
         path in text(),
         chunks in collection::btree_map(text().prop_map(|t| t.as_str().into()), record(), 0..4),
         pushed in collection::btree_map(text(), oid(), 0..3),
-        baseline in option::of((oid(), evidence())),
         user_copy: bool,
     ) {
         let mut ledger = fixture();
@@ -617,7 +660,6 @@ proptest! {
         ledger.chunks = chunks;
         ledger.pushed = pushed;
         ledger.user_copy = user_copy;
-        ledger.baseline = baseline.map(|(commit, evidence)| Baseline { commit, evidence });
         prop_assert_eq!(decode(&encode(&ledger)).unwrap(), ledger);
     }
 

@@ -11,6 +11,7 @@ pub mod mailbox;
 pub mod store;
 mod wire;
 mod wire_delivery;
+mod wire_evidence;
 mod wire_moves;
 
 pub use codec::{CodecError, decode, encode};

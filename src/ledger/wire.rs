@@ -1,16 +1,17 @@
-//! The ledger's layout on disk, schema 4, and its conversions.
+//! The ledger's layout on disk, schema 5, and its conversions.
 //!
 //! Flat where people and scripts read it: a status is a word with its facts beside it. Reading is strict, so
 //! that nothing a person or a newer version wrote is dropped in silence.
 
 use super::codec::CodecError;
 use super::wire_delivery::{FailureWire, IssueWire, PrWire};
+use super::wire_evidence::EvidenceWire;
 use super::wire_moves::RecordWire;
 
-use crate::model::ledger::{Baseline, LEDGER_SCHEMA, SpecBase};
+use crate::model::ledger::{LEDGER_SCHEMA, SpecBase};
 use crate::model::{
-    Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
-    Completion, Cost, Evidence, Intent, Ledger, Oid, RunId, SkippedBy, SpecId, Usage,
+    Allowance, Attempt, AttemptEnd, ChunkId, ChunkRecord, ChunkState, Completion, Cost, Intent,
+    Ledger, Oid, RunId, SkippedBy, SpecId, Usage,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,10 @@ pub(super) struct LedgerWire {
     intents: Vec<IntentWire>,
     pushed: BTreeMap<String, Oid>,
     undelivered: Option<FailureWire>,
-    baseline: Option<BaselineWire>,
+    /// Up to schema 4: it is a cache, and stands in a file of its own.
+    #[serde(default, skip_serializing)]
+    #[allow(dead_code, reason = "read so that older ledgers are, and dropped")]
+    baseline: Option<serde::de::IgnoredAny>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     user_copy: bool,
     /// Since schema 4.
@@ -43,13 +47,6 @@ pub(super) struct LedgerWire {
 struct BaseWire {
     branch: String,
     commit: Oid,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BaselineWire {
-    commit: Oid,
-    evidence: EvidenceWire,
 }
 
 /// `attempt`, `fixes`, `commit`, `reason`, `needs` and `by` are the status's own facts; which of them stand depends
@@ -165,41 +162,6 @@ struct CompletionWire {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EvidenceWire {
-    checks: Vec<CheckWire>,
-    unverified: bool,
-    tree: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CheckWire {
-    name: String,
-    command: String,
-    dir: String,
-    result: CheckWord,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<u64>,
-    millis: u64,
-    output: String,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum CheckWord {
-    Passed,
-    Failed,
-    NotAvailable,
-    TimedOut,
-    FailedBefore,
-}
-
-#[derive(Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "snake_case", deny_unknown_fields)]
 enum IntentWire {
     Engine {
@@ -244,7 +206,6 @@ impl From<&Ledger> for LedgerWire {
             intents,
             pushed,
             undelivered,
-            baseline,
             user_copy,
             issue,
         } = ledger;
@@ -266,12 +227,7 @@ impl From<&Ledger> for LedgerWire {
             intents: intents.iter().cloned().map(Into::into).collect(),
             pushed: pushed.clone(),
             undelivered: undelivered.as_ref().map(Into::into),
-            baseline: baseline
-                .as_ref()
-                .map(|Baseline { commit, evidence }| BaselineWire {
-                    commit: commit.clone(),
-                    evidence: evidence.into(),
-                }),
+            baseline: None,
             user_copy: *user_copy,
             issue: issue.clone().map(Into::into),
         }
@@ -429,56 +385,6 @@ impl From<&Completion> for CompletionWire {
     }
 }
 
-impl From<&Evidence> for EvidenceWire {
-    fn from(evidence: &Evidence) -> Self {
-        let Evidence {
-            checks,
-            unverified,
-            tree,
-        } = evidence;
-        Self {
-            checks: checks.iter().map(Into::into).collect(),
-            unverified: *unverified,
-            tree: tree.clone(),
-        }
-    }
-}
-
-impl From<&CheckResult> for CheckWire {
-    fn from(check: &CheckResult) -> Self {
-        let CheckResult {
-            name,
-            command,
-            dir,
-            outcome,
-            millis,
-            output,
-        } = check;
-        let (result, exit, why, seconds) = match outcome {
-            CheckOutcome::Passed => (CheckWord::Passed, None, None, None),
-            CheckOutcome::Failed { exit } => (CheckWord::Failed, Some(*exit), None, None),
-            CheckOutcome::NotAvailable { why } => {
-                (CheckWord::NotAvailable, None, Some(why.clone()), None)
-            }
-            CheckOutcome::TimedOut { seconds } => (CheckWord::TimedOut, None, None, Some(*seconds)),
-            CheckOutcome::FailedBefore { exit } => {
-                (CheckWord::FailedBefore, Some(*exit), None, None)
-            }
-        };
-        Self {
-            name: name.clone(),
-            command: command.clone(),
-            dir: dir.clone(),
-            result,
-            exit,
-            why,
-            seconds,
-            millis: *millis,
-            output: output.clone(),
-        }
-    }
-}
-
 impl From<Intent> for IntentWire {
     fn from(intent: Intent) -> Self {
         match intent {
@@ -543,19 +449,6 @@ impl TryFrom<LedgerWire> for Ledger {
                 })?;
             Ok((id, record))
         });
-        let baseline = wire.baseline.map(|b| {
-            let evidence = b
-                .evidence
-                .try_into()
-                .map_err(|message| CodecError::Inconsistent {
-                    place: "baseline".to_owned(),
-                    message,
-                })?;
-            Ok(Baseline {
-                commit: b.commit,
-                evidence,
-            })
-        });
         Ok(Self {
             schema: LEDGER_SCHEMA,
             version: wire.version,
@@ -571,7 +464,6 @@ impl TryFrom<LedgerWire> for Ledger {
             intents: wire.intents.into_iter().map(Into::into).collect(),
             pushed: wire.pushed,
             undelivered: wire.undelivered.map(Into::into),
-            baseline: baseline.transpose()?,
             user_copy: wire.user_copy,
             issue: wire.issue.map(Into::into),
         })
@@ -693,52 +585,6 @@ impl TryFrom<AttemptWire> for Attempt {
             },
             lost: w.lost,
             end,
-        })
-    }
-}
-
-impl TryFrom<EvidenceWire> for Evidence {
-    type Error = String;
-
-    fn try_from(w: EvidenceWire) -> Result<Self, String> {
-        Ok(Self {
-            checks: w
-                .checks
-                .into_iter()
-                .map(TryInto::try_into)
-                .collect::<Result<_, String>>()?,
-            unverified: w.unverified,
-            tree: w.tree,
-        })
-    }
-}
-
-impl TryFrom<CheckWire> for CheckResult {
-    type Error = String;
-
-    fn try_from(w: CheckWire) -> Result<Self, String> {
-        let outcome = match (w.result, w.exit, w.why, w.seconds) {
-            (CheckWord::Passed, None, None, None) => CheckOutcome::Passed,
-            (CheckWord::Failed, Some(exit), None, None) => CheckOutcome::Failed { exit },
-            (CheckWord::NotAvailable, None, Some(why), None) => CheckOutcome::NotAvailable { why },
-            (CheckWord::TimedOut, None, None, Some(seconds)) => CheckOutcome::TimedOut { seconds },
-            (CheckWord::FailedBefore, Some(exit), None, None) => {
-                CheckOutcome::FailedBefore { exit }
-            }
-            (result, ..) => {
-                return Err(format!(
-                    "check {}: the result {result:?} does not go with the exit, why and seconds beside it",
-                    w.name
-                ));
-            }
-        };
-        Ok(Self {
-            name: w.name,
-            command: w.command,
-            dir: w.dir,
-            outcome,
-            millis: w.millis,
-            output: w.output,
         })
     }
 }

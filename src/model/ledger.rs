@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Schema number written by this version.
-pub const LEDGER_SCHEMA: u32 = 4;
+pub const LEDGER_SCHEMA: u32 = 5;
 
 /// `.codelicious/state/<spec>.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,8 +38,6 @@ pub struct Ledger {
     pub pushed: BTreeMap<String, Oid>,
     /// The last failure to deliver, until a delivery succeeds.
     pub undelivered: Option<PushFailure>,
-    /// Checks on the base, by base commit.
-    pub baseline: Option<Baseline>,
     /// The spec was among the user's files here: when it is gone, a person took it away.
     pub user_copy: bool,
     /// The issue of the forge that the spec was made of.
@@ -61,13 +59,6 @@ pub struct SpecBase {
     /// Branch name that pull requests target.
     pub branch: String,
     pub commit: Oid,
-}
-
-/// Checks as they ended on the base.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Baseline {
-    pub commit: Oid,
-    pub evidence: Evidence,
 }
 
 /// One chunk in the ledger.
@@ -208,7 +199,6 @@ impl Ledger {
             intents: Vec::new(),
             pushed: BTreeMap::new(),
             undelivered: None,
-            baseline: None,
             user_copy: false,
             issue: None,
         }

@@ -43,4 +43,7 @@ pub use pr::{LineCount, PrMode};
 pub use prompt::Prompt;
 pub use spec::{ChunkMark, Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
 pub use usage::{Allowance, Cost, Price, Usage};
-pub use verify::{CheckOutcome, CheckResult, Evidence};
+pub use verify::{
+    CheckOutcome, CheckResult, Coverage, Covered, Evidence, Finding, FindingSeverity, Proof,
+    Remark, RemarkSeverity, Rerun, TestCounts, TestStatus, Tests, Verdict,
+};

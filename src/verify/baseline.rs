@@ -33,7 +33,7 @@ pub fn conclude(checks: Vec<CheckResult>, allow_unverified: bool) -> Evidence {
     Evidence {
         unverified: checks.is_empty() || (allow_unverified && missing),
         checks,
-        tree: None,
+        ..Evidence::default()
     }
 }
 

@@ -9,6 +9,7 @@ fn evidence(outcome: CheckOutcome, output: &str) -> Evidence {
         outcome,
         millis: 0,
         output: output.to_owned(),
+        ..CheckResult::default()
     };
     Evidence {
         checks: vec![check],

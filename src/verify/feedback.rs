@@ -46,7 +46,9 @@ pub fn feedback(evidence: &Evidence) -> String {
 
 fn verdict(check: &CheckResult, unverified: bool) -> Option<String> {
     match &check.outcome {
-        CheckOutcome::Passed | CheckOutcome::FailedBefore { .. } => None,
+        CheckOutcome::Passed | CheckOutcome::FailedBefore { .. } | CheckOutcome::Flaky { .. } => {
+            None
+        }
         CheckOutcome::NotAvailable { .. } if unverified => None,
         CheckOutcome::Failed { exit } => Some(format!("failed with exit code {exit}")),
         CheckOutcome::TimedOut { seconds } => {
@@ -93,6 +95,7 @@ mod tests {
             outcome,
             millis: 1,
             output: output.to_owned(),
+            ..CheckResult::default()
         }
     }
 

@@ -123,5 +123,6 @@ fn result(check: &Check, outcome: CheckOutcome, started: Instant, output: String
         outcome,
         millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         output,
+        ..CheckResult::default()
     }
 }

@@ -68,6 +68,7 @@ fn base_with(checks: &[(&str, &str)]) -> Evidence {
         outcome: CheckOutcome::Passed,
         millis: 0,
         output: String::new(),
+        ..CheckResult::default()
     };
     Evidence {
         checks: checks.iter().map(result).collect(),
