@@ -5,7 +5,7 @@ use crate::model::{
     Allowance, Attempt, AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkRecord, ChunkState,
     Completion, Cost, Coverage, Covered, Evidence, Finding, FindingSeverity, Intent, MoveKind,
     MoveRecord, Oid, PrRecord, PrState, Proof, Remark, RemarkSeverity, Rerun, SkippedBy,
-    TestCounts, Usage,
+    TestCounts, TestStatus, Usage,
 };
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -18,6 +18,7 @@ const SCHEMA_1: &str = include_str!("fixtures/schema-1.json");
 const SCHEMA_2: &str = include_str!("fixtures/schema-2.json");
 const SCHEMA_3: &str = include_str!("fixtures/schema-3.json");
 const SCHEMA_4: &str = include_str!("fixtures/schema-4.json");
+const SCHEMA_5: &str = include_str!("fixtures/schema-5.json");
 
 fn fixture() -> Ledger {
     let mut ledger = Ledger::new(
@@ -37,20 +38,7 @@ fn fixture() -> Ledger {
         outcome,
         millis: 1200,
         output: "ok\n".into(),
-        narrowed: Some("packages b and c".into()),
-        tests: None,
-        counts: Some(TestCounts {
-            passed: 3,
-            failed: 1,
-            skipped: 2,
-        }),
-        failing: vec!["a::b".into()],
-        rerun: Some(Rerun {
-            command: "cargo test a::b".into(),
-            exit: 0,
-            millis: 7,
-            output: "ok\n".into(),
-        }),
+        ..CheckResult::default()
     };
     let evidence = Evidence {
         checks: vec![
@@ -61,40 +49,10 @@ fn fixture() -> Ledger {
             }),
             check(CheckOutcome::TimedOut { seconds: 600 }),
             check(CheckOutcome::FailedBefore { exit: -1 }),
-            check(CheckOutcome::Flaky { exit: 1 }),
         ],
         unverified: false,
         tree: Some("7ree".into()),
-        proof: Proof {
-            proving: vec!["a::new".into()],
-            idle: vec!["a::idle".into()],
-        },
-        coverage: Some(Coverage {
-            before: None,
-            after: Covered {
-                covered: 3,
-                total: 4,
-            },
-            changed: Covered {
-                covered: 1,
-                total: 1,
-            },
-        }),
-        findings: vec![Finding {
-            rule: "suppression".into(),
-            severity: FindingSeverity::Note,
-            path: "src/a.rs".into(),
-            line: Some(3),
-            what: "a new `allow`".into(),
-            asked_for: Some("allow dead code".into()),
-        }],
-        remarks: Some(vec![Remark {
-            path: "src/a.rs".into(),
-            line: None,
-            severity: RemarkSeverity::High,
-            claim: "it loops".into(),
-            suggestion: String::new(),
-        }]),
+        ..Evidence::default()
     };
     let attempt = |n, end| Attempt {
         n,
@@ -312,8 +270,7 @@ fn fixture_4() -> Ledger {
 }
 
 #[test]
-fn schema_4_is_read_and_written() {
-    assert_eq!(String::from_utf8(encode(&fixture_4())).unwrap(), SCHEMA_4);
+fn schema_4_is_read() {
     assert_eq!(decode(SCHEMA_4.as_bytes()).unwrap(), fixture_4());
     for kind in PushFailureKind::ALL {
         let mut ledger = fixture_4();
@@ -327,6 +284,84 @@ fn schema_4_is_read_and_written() {
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(&format!("\"kind\": {word}")), "{word}");
     }
+}
+
+/// The same with what schema 5 added.
+fn fixture_5() -> Ledger {
+    let mut ledger = fixture_4();
+    let check = CheckResult {
+        name: "pytest".into(),
+        command: "pytest".into(),
+        outcome: CheckOutcome::Flaky { exit: 1 },
+        narrowed: Some("packages b and c".into()),
+        tests: None,
+        counts: Some(TestCounts {
+            passed: 3,
+            failed: 1,
+            skipped: 2,
+        }),
+        failing: vec!["a::b".into()],
+        rerun: Some(Rerun {
+            command: "cargo test a::b".into(),
+            exit: 0,
+            millis: 7,
+            output: "ok\n".into(),
+        }),
+        ..CheckResult::default()
+    };
+    let evidence = Evidence {
+        checks: vec![check],
+        proof: Proof {
+            proving: vec!["a::new".into()],
+            idle: vec!["a::idle".into()],
+        },
+        coverage: Some(Coverage {
+            before: None,
+            after: Covered {
+                covered: 3,
+                total: 4,
+            },
+            changed: Covered {
+                covered: 1,
+                total: 1,
+            },
+        }),
+        findings: vec![Finding {
+            rule: "suppression".into(),
+            severity: FindingSeverity::Note,
+            path: "src/a.rs".into(),
+            line: Some(3),
+            what: "a new `allow`".into(),
+            asked_for: Some("allow dead code".into()),
+        }],
+        remarks: Some(vec![Remark {
+            path: "src/a.rs".into(),
+            line: None,
+            severity: RemarkSeverity::High,
+            claim: "it loops".into(),
+            suggestion: String::new(),
+        }]),
+        ..Evidence::default()
+    };
+    let record = ledger.chunks.get_mut(&ChunkId::from("T000")).unwrap();
+    record.evidence = Some(evidence);
+    ledger
+}
+
+#[test]
+fn schema_5_is_read_and_written() {
+    assert_eq!(String::from_utf8(encode(&fixture_5())).unwrap(), SCHEMA_5);
+    assert_eq!(decode(SCHEMA_5.as_bytes()).unwrap(), fixture_5());
+}
+
+/// The names of all tests are for the cache of baselines.
+#[test]
+fn a_ledger_counts_tests_and_names_those_that_failed() {
+    let mut ledger = fixture_5();
+    let record = ledger.chunks.get_mut(&ChunkId::from("T000")).unwrap();
+    let check = &mut record.evidence.as_mut().unwrap().checks[0];
+    check.tests = Some([("a::c".to_owned(), TestStatus::Passed)].into());
+    assert_eq!(decode(&encode(&ledger)).unwrap(), fixture_5());
 }
 
 #[test]
@@ -359,8 +394,8 @@ fn what_schema_2_added_is_not_guessed_at() {
         ),
         (
             "\"schema\": 2",
-            "\"schema\": 5",
-            "schema 5, this one knows 4); upgrade codelicious",
+            "\"schema\": 6",
+            "schema 6, this one knows 5); upgrade codelicious",
         ),
     ] {
         assert!(SCHEMA_2.contains(from), "{from}");
@@ -386,8 +421,8 @@ fn refusals_say_where_and_what() {
     };
     for (bytes, says) in [
         (
-            edit("\"schema\": 1", "\"schema\": 5"),
-            "newer codelicious (schema 5, this one knows 4); upgrade codelicious",
+            edit("\"schema\": 1", "\"schema\": 6"),
+            "newer codelicious (schema 6, this one knows 5); upgrade codelicious",
         ),
         (
             r#"{"schema": 99, "all": "else is new"}"#.to_owned(),

@@ -135,10 +135,10 @@ fn a_newer_ledger_is_left_alone() {
     let store = Store::open(&dir);
     store.save(&mut ledger("a")).unwrap();
     let path = dir.join("state/a.json");
-    atomic::write(&path, br#"{"schema": 5}"#).unwrap();
+    atomic::write(&path, br#"{"schema": 6}"#).unwrap();
     let error = store.load(&"a".into(), time()).unwrap_err().to_string();
     assert!(error.ends_with("upgrade codelicious"), "{error}");
-    assert_eq!(fs::read(&path).unwrap(), br#"{"schema": 5}"#);
+    assert_eq!(fs::read(&path).unwrap(), br#"{"schema": 6}"#);
 }
 
 #[test]
