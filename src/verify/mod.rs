@@ -6,6 +6,7 @@
 //!
 //! Not for: deciding what becomes of a chunk (`core`), or looking for weakened tests in a diff.
 
+pub mod audit;
 pub mod baseline;
 pub mod check;
 pub mod classify;
