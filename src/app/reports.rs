@@ -18,8 +18,8 @@ use crate::model::report::{
     StatusReport, StatusSpec, StoppedChunk, SummarySpec, Undelivered,
 };
 use crate::model::{
-    Allowance, ChunkId, ChunkRecord, ChunkState, ExitCode, IssueRecord, Ledger, PlanWarning, RunId,
-    SpecId, SpecPlan,
+    Allowance, ChunkId, ChunkRecord, ChunkState, ExitCode, IssueRecord, Ledger, PlanWarning, Prove,
+    RunId, SpecId, SpecPlan,
 };
 use crate::ui;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,8 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
         max_commits: *settings.pr.max_commits,
         max_lines: *settings.pr.max_lines,
         allow_unverified: *settings.verify.allow_unverified,
+        require_proof: *settings.verify.require_proof,
+        tests_first: *settings.verify.prove == Prove::TestsFirst,
         remote: remote.map(str::to_owned),
         max_pushes: 4,
         pr: PrPolicy {

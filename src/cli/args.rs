@@ -245,6 +245,9 @@ struct VerificationArgs {
     /// Build although a check cannot start; the work is then unverified
     #[arg(long)]
     allow_unverified: bool,
+    /// Commit only work that a test proves: red or absent without the change, green with it
+    #[arg(long)]
+    require_proof: bool,
 }
 
 #[derive(Debug, Args)]
@@ -443,6 +446,7 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
             skip_auth_check: cli.run.skip.skip_auth_check,
             skip_credential_probe: cli.run.skip.skip_credential_probe,
             allow_unverified: on(cli.verification.allow_unverified),
+            require_proof: cli.verification.require_proof,
         },
     }))
 }

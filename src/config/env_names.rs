@@ -120,6 +120,10 @@ pub const VERIFY_DETECT: &str = "CODELICIOUS_VERIFY_DETECT";
 pub const VERIFY_TIMEOUT_S: &str = "CODELICIOUS_VERIFY_TIMEOUT_S";
 /// Whether chunks may be committed without any check.
 pub const VERIFY_ALLOW_UNVERIFIED: &str = "CODELICIOUS_VERIFY_ALLOW_UNVERIFIED";
+/// What a chunk needs to be committed: `passing` or `proven`.
+pub const VERIFY_REQUIRE: &str = "CODELICIOUS_VERIFY_REQUIRE";
+/// How it is shown that tests need the work: `after`, `tests-first` or `off`.
+pub const VERIFY_PROVE: &str = "CODELICIOUS_VERIFY_PROVE";
 /// Text of commit messages.
 pub const COMMIT_TEMPLATE: &str = "CODELICIOUS_COMMIT_TEMPLATE";
 /// Further variables whose values are secrets, separated by commas.

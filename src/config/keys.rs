@@ -440,6 +440,13 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("verify.allow_unverified", Kind::Bool, "false", env::VERIFY_ALLOW_UNVERIFIED,
         "Build although a check cannot start; what it did not look at is said to be unverified.")
         .flag("--allow-unverified"),
+    KeyDoc::new("verify.require", Kind::OneOf(&["passing", "proven"]), "\"passing\"", env::VERIFY_REQUIRE,
+        "What a chunk needs to be committed: that nothing broke, or that a test proves it, which is red or absent without \
+         the change and green with it.")
+        .flag("--require-proof"),
+    KeyDoc::new("verify.prove", Kind::OneOf(&["after", "tests-first", "off"]), "\"after\"", env::VERIFY_PROVE,
+        "How tests are shown to need the work: they are run once more without it, or the engine writes them first and they \
+         are seen to be red."),
     KeyDoc::new("commit.template", Kind::Template, "", env::COMMIT_TEMPLATE,
         "Text of commit messages, trailers excepted, with {spec}, {id}, {title} and {body}.")
         .example("\"{title}\\n\\n{body}\""),

@@ -320,6 +320,7 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
         chunk_max_cost_usd,
         chunk_max_tokens,
         allow_unverified,
+        require_proof,
         // No settings: they are about this run alone.
         skip_auth_check: _,
         skip_credential_probe: _,
@@ -352,6 +353,10 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
         ),
         ("budget.chunk_max_tokens", chunk_max_tokens.map(tokens)),
         ("verify.allow_unverified", allow_unverified.map(Raw::Bool)),
+        (
+            "verify.require",
+            require_proof.then(|| Raw::Text("proven".to_owned())),
+        ),
     ];
     let keys = given.into_iter().filter_map(|(key, raw)| {
         let raw = raw?;

@@ -257,6 +257,8 @@ pub struct Flags {
     pub chunk_max_cost_usd: Option<f64>,
     pub chunk_max_tokens: Option<u64>,
     pub allow_unverified: Option<bool>,
+    /// Only work that a test proves is committed.
+    pub require_proof: bool,
     /// Begin without having asked engines, remote and forge whether they can be used.
     pub skip_auth_check: bool,
     /// Begin without having asked whether commits can be signed and ssh keys be used without a person.
@@ -289,6 +291,7 @@ impl Flags {
             chunk_max_cost_usd,
             chunk_max_tokens,
             allow_unverified,
+            require_proof,
             skip_auth_check,
             skip_credential_probe,
         } = self;
@@ -318,6 +321,7 @@ impl Flags {
         ];
         let plain = [
             ("--allow-unverified", *allow_unverified == Some(true)),
+            ("--require-proof", *require_proof),
             ("--continuous", *continuous == Some(true)),
             ("--wait-for-reset", *wait_for_reset == Some(true)),
             (NO_WAIT_FOR_RESET, *wait_for_reset == Some(false)),

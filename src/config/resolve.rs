@@ -18,7 +18,7 @@ use super::settings::{
     WorktreeSettings,
 };
 use super::value::{Origin, Value};
-use crate::model::{ForgeKind, PrMode};
+use crate::model::{ForgeKind, PrMode, Prove};
 use std::path::{Component, Path, PathBuf};
 
 /// Resolves settings from layers, lowest first. Every value of every layer is checked, also one that
@@ -116,6 +116,12 @@ pub(super) fn resolve(
             detect: r.get("verify.detect", decode::boolean),
             timeout: r.get("verify.timeout_s", decode::seconds),
             allow_unverified: r.get("verify.allow_unverified", decode::boolean),
+            require_proof: r
+                .get("verify.require", decode::one_of)
+                .map(|word| word == "proven"),
+            prove: r
+                .get("verify.prove", decode::one_of)
+                .map(|word| prove_of(&word)),
         },
         commit: CommitSettings {
             template: r.optional("commit.template", decode::template),
@@ -353,6 +359,14 @@ fn platform_of(word: &str) -> Platform {
         Some(kind) => Platform::Forge(kind),
         None if word == "local" => Platform::Local,
         None => Platform::Auto,
+    }
+}
+
+fn prove_of(word: &str) -> Prove {
+    match word {
+        "tests-first" => Prove::TestsFirst,
+        "off" => Prove::No,
+        _ => Prove::After,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::endpoint::Endpoint;
 use super::engine::{EngineChoice, EngineRef, EngineSettings, TokenSource};
 use super::value::{Origin, Value};
-use crate::model::{ForgeKind, PrMode, Price};
+use crate::model::{ForgeKind, PrMode, Price, Prove};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -272,6 +272,9 @@ pub struct VerifySettings {
     /// Bound on one check that has none of its own.
     pub timeout: Value<Duration>,
     pub allow_unverified: Value<bool>,
+    /// Only work that a test proves is committed.
+    pub require_proof: Value<bool>,
+    pub prove: Value<Prove>,
 }
 
 /// A check that the configuration asks for.

@@ -209,6 +209,7 @@ fn every_flag_reaches_its_setting() {
         chunk_max_cost_usd: Some(0.75),
         chunk_max_tokens: Some(7_001),
         allow_unverified: Some(true),
+        require_proof: true,
         skip_auth_check: true,
         skip_credential_probe: true,
     };

@@ -1,15 +1,17 @@
 //! How a lane changes: when an effect is about to happen ([`begin`]) and when its result is in ([`absorb`]).
 
 use super::engine_run;
-use super::judge::{Judgement, failing, judge};
+use super::first;
+use super::fixing::fix_or_give_up;
+use super::judge::{Judgement, Refusal, judge};
 use super::lane::{Halt, Lane, Stage};
 use super::parts::{choose_part, oversize_words, waiting_words};
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::effect::{EffectResult, PushFailure, Verified};
 use crate::model::event::EventKind;
 use crate::model::{
-    AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, ExitCode, Intent, Oid, PrRecord,
-    PrState, SkippedBy,
+    AttemptEnd, CheckOutcome, ChunkId, ChunkState, Cost, Effect, ExitCode, FindingSeverity, Intent,
+    Oid, PrRecord, PrState, SkippedBy,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
@@ -35,9 +37,11 @@ pub fn begin(
         Effect::PrepareLane
         | Effect::Restack { .. }
         | Effect::Verify { .. }
+        | Effect::SeeRed { .. }
         | Effect::Seal { .. }
         | Effect::SetAside { .. }
         | Effect::Comment { .. } => {}
+        Effect::Suite { part } => events.push((None, EventKind::SuiteStarted { part: *part })),
         Effect::Baseline => events.push((None, EventKind::BaselineStarted {})),
         Effect::RunEngine {
             chunk,
@@ -206,6 +210,19 @@ pub fn absorb(
         EffectResult::Verified { chunk, verified } => {
             was_verified(lane, &chunk, *verified, now, &mut events)?
         }
+        EffectResult::RedSeen { chunk, seen } => {
+            first::seen(lane, &chunk, seen, now, &mut events)?;
+        }
+        EffectResult::SuiteDone { part, suite } => {
+            let verdict = match suite.failing.as_slice() {
+                [] => "passed".to_owned(),
+                failing => format!("failed: {}", failing.join(", ")),
+            };
+            events.push((None, EventKind::SuiteFinished { part, verdict }));
+            if let Some(pr) = lane.ledger.prs.iter_mut().find(|p| p.part == part) {
+                pr.suite = Some(suite);
+            }
+        }
         EffectResult::Sealed {
             chunk,
             part,
@@ -241,13 +258,11 @@ pub fn absorb(
                     ..crate::model::CheckResult::default()
                 });
             }
-            fix_or_fail(
-                lane,
-                &chunk,
-                "a commit hook refused the work",
-                now,
-                &mut events,
-            )?;
+            let refusal = Refusal {
+                why: "a commit hook refused the work".to_owned(),
+                is_doubt: false,
+            };
+            fix_or_give_up(lane, &chunk, refusal, now, &mut events)?;
         }
         EffectResult::Landed {
             chunk,
@@ -318,7 +333,8 @@ pub fn absorb(
             if let Some(slot) = lane.ledger.prs.iter_mut().find(|p| p.part == part) {
                 // The tip may have moved while the forge was asked.
                 let tip = slot.tip.clone();
-                *slot = PrRecord { tip, ..*pr };
+                let suite = slot.suite.take();
+                *slot = PrRecord { tip, suite, ..*pr };
             }
             for record in lane
                 .ledger
@@ -449,10 +465,17 @@ fn root_cause(lane: &Lane, id: &ChunkId) -> String {
 fn was_verified(
     lane: &mut Lane,
     chunk: &ChunkId,
-    verified: Verified,
+    mut verified: Verified,
     now: DateTime<Utc>,
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
+    if let Some(who) = lane.record(chunk).and_then(|r| r.accepted()) {
+        // What a person let through is listed, and refuses nothing.
+        for finding in &mut verified.evidence.findings {
+            finding.severity = FindingSeverity::Note;
+            finding.asked_for = Some(format!("accepted by {}", who.who));
+        }
+    }
     let judged = judge(lane, chunk, &verified);
     lane.record_mut(chunk).evidence = Some(verified.evidence.clone());
     let lines = verified.lines;
@@ -465,7 +488,7 @@ fn was_verified(
                 part,
             };
         }
-        Judgement::Fix(why) => fix_or_fail(lane, chunk, &why, now, events)?,
+        Judgement::Fix(refusal) => fix_or_give_up(lane, chunk, refusal, now, events)?,
         Judgement::Review(why) => {
             let end = AttemptEnd::NeedsReview { why: why.clone() };
             stop(
@@ -479,48 +502,6 @@ fn was_verified(
         }
     }
     Ok(())
-}
-
-pub(super) fn fix_or_fail(
-    lane: &mut Lane,
-    chunk: &ChunkId,
-    why: &str,
-    now: DateTime<Utc>,
-    events: &mut Vec<LaneEvent>,
-) -> Result<(), IllegalTransition> {
-    let &ChunkState::Verifying { attempt, fixes } = lane.state(chunk) else {
-        return lane.step(chunk, ChunkInput::FixNeeded);
-    };
-    // No engine works at what a person accepted.
-    if lane.is_accepted(chunk) {
-        return fail(lane, chunk, why.to_owned(), now, events);
-    }
-    if fixes < lane.policy.max_fixes {
-        lane.step(chunk, ChunkInput::FixNeeded)?;
-        if let Some(a) = lane.record_mut(chunk).attempts.last_mut() {
-            a.fixes = fixes + 1;
-        }
-        lane.stage = Stage::Engine {
-            chunk: chunk.clone(),
-            attempt,
-            fixes: fixes + 1,
-        };
-        return Ok(());
-    }
-    let failing: Vec<&str> = lane.verified.iter().flat_map(failing).collect();
-    let which = if failing.is_empty() {
-        why.to_owned()
-    } else {
-        format!("{why}: {}", failing.join(", "))
-    };
-    let turns = if fixes == 1 { "turn" } else { "turns" };
-    fail(
-        lane,
-        chunk,
-        format!("{which}, after {fixes} fix {turns}"),
-        now,
-        events,
-    )
 }
 
 /// Gives the attempt up; what a person accepted goes back to a person.
@@ -679,6 +660,7 @@ pub fn note_part(lane: &mut Lane, part: u32, tip: &Oid) {
         url: None,
         state: PrState::Draft,
         content: None,
+        suite: None,
     });
     lane.ledger.prs.sort_by_key(|p| p.part);
 }
@@ -710,7 +692,7 @@ fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), Il
             forget_engine(lane, chunk);
             give_back(lane, chunk, AttemptEnd::Interrupted, now)?;
         }
-        Effect::Verify { chunk } | Effect::Seal { chunk, .. } => {
+        Effect::Verify { chunk } | Effect::SeeRed { chunk } | Effect::Seal { chunk, .. } => {
             give_back(lane, chunk, AttemptEnd::Interrupted, now)?;
         }
         // Whether it happened is read from git by the next run.
@@ -718,6 +700,7 @@ fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), Il
         Effect::PrepareLane
         | Effect::Restack { .. }
         | Effect::Baseline
+        | Effect::Suite { .. }
         | Effect::TakeUp { .. }
         | Effect::SetAside { .. } => lane.stage = Stage::Finished,
         Effect::Push { .. } => lane.push_gave_up = true,

@@ -98,9 +98,9 @@ pub(super) fn both(before: (Usage, Cost), more: Usage) -> Usage {
     }
 }
 
-/// What the `fixes`-th engine run of an attempt may spend of what the attempt may.
-pub fn for_run(attempt: &Attempt, fixes: u32) -> Allowance {
-    if fixes == 0 {
+/// What an engine run of an attempt may spend of what the attempt may.
+pub fn for_run(attempt: &Attempt, is_first: bool) -> Allowance {
+    if is_first {
         return attempt.allowed;
     }
     let spent = charge(attempt);

@@ -167,8 +167,8 @@ fn whose_cap_ended_a_run() {
 fn a_fix_turn_gets_what_its_attempt_has_left() {
     let some = allowance(Some(2.0), Some(500));
     let attempt = attempt("run", Cost::Usd(0.5), Some(100), some);
-    assert_eq!(for_run(&attempt, 0), some);
-    assert_eq!(for_run(&attempt, 1), allowance(Some(1.5), Some(400)));
+    assert_eq!(for_run(&attempt, true), some);
+    assert_eq!(for_run(&attempt, false), allowance(Some(1.5), Some(400)));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! the last paragraph and are read from there only. (Trailers as in `git-interpret-trailers(1)`.)
 
 use super::prompt::one_line;
-use crate::model::{ChunkId, Evidence, SpecId};
+use crate::model::{ChunkId, SpecId, Verdict};
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -35,36 +35,6 @@ pub struct MessageInput<'a> {
     pub template: Option<&'a str>,
 }
 
-/// What verification came to, as a trailer says it: only work that passed is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Passed,
-    /// No check looked at it, or not every one that should have.
-    Unverified,
-}
-
-impl Verdict {
-    pub fn of(evidence: &Evidence) -> Self {
-        if evidence.unverified {
-            Self::Unverified
-        } else {
-            Self::Passed
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Unverified => "unverified",
-        }
-    }
-
-    fn read(word: &str) -> Option<Self> {
-        let known = [Self::Passed, Self::Unverified];
-        known.into_iter().find(|v| v.word() == word)
-    }
-}
-
 /// What [`parse_trailers`] found. All None for a commit that is not ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trailers {
@@ -79,17 +49,17 @@ pub struct Trailers {
 /// The message of a chunk's commit.
 ///
 /// ```
-/// use codelicious::core::commit_message::{MessageInput, Verdict, message};
-/// use codelicious::model::{ChunkId, SpecId};
+/// use codelicious::core::commit_message::{MessageInput, message};
+/// use codelicious::model::{ChunkId, SpecId, Verdict};
 /// let (spec, chunk) = (SpecId::from("login"), ChunkId::from("T007"));
 /// let input = MessageInput {
 ///     spec: &spec, chunk: &chunk, label: Some("T007"), title: "Add the form", summary: "Adds it.", part: 1,
-///     accepted_by: None, verdict: Some(Verdict::Passed), template: None,
+///     accepted_by: None, verdict: Some(Verdict::Proven), template: None,
 /// };
 /// assert_eq!(
 ///     message(&input),
 ///     "[login] T007 Add the form\n\nAdds it.\n\n\
-///      Codelicious-Spec: login\nCodelicious-Chunk: T007\nCodelicious-Part: 1\nCodelicious-Verdict: passed\n"
+///      Codelicious-Spec: login\nCodelicious-Chunk: T007\nCodelicious-Part: 1\nCodelicious-Verdict: proven\n"
 /// );
 /// ```
 pub fn message(input: &MessageInput<'_>) -> String {
@@ -192,7 +162,10 @@ fn trailers_of(paragraph: &[&str]) -> Trailers {
             "codelicious-chunk" => found.chunk = found.chunk.or_else(|| Some(ChunkId::from(value))),
             "codelicious-part" => found.part = found.part.or_else(|| value.parse().ok()),
             "codelicious-verdict" => {
-                found.verdict = found.verdict.or_else(|| Verdict::read(value));
+                found.verdict = found.verdict.or_else(|| {
+                    // What failed is not committed.
+                    Verdict::read(value).filter(|v| *v != Verdict::Failed)
+                });
             }
             "codelicious-sync" => found.sync = found.sync.or_else(|| Some(SpecId::from(value))),
             _ => {}

@@ -156,6 +156,7 @@ mod tests {
             url: None,
             state: PrState::Ready,
             content: None,
+            suite: None,
         });
         lane
     }

@@ -3,6 +3,7 @@
 use super::lane::{Hold, Lane, PrPolicy, Stage};
 pub use super::parts::choose_part;
 use super::parts::{is_full, unknown, waits_for_people};
+use super::suite;
 use crate::model::effect::EffectKey;
 use crate::model::{
     Chunk, ChunkRecord, ChunkState, Effect, ExitCode, PrRecord, PrState, SkippedBy,
@@ -97,7 +98,8 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
             }
         });
     }
-    if !is_closed && undelivered(lane) {
+    let is_held_back = |pr: &PrRecord| !is_over(lane, pr) && !suite::failing(pr).is_empty();
+    if !is_closed && (undelivered(lane) || lane.ledger.prs.iter().any(is_held_back)) {
         exit = exit.max(ExitCode::Incomplete);
     }
     lane.halt.as_ref().map_or(exit, |h| exit.max(h.exit))
@@ -129,9 +131,12 @@ pub fn pr_base(lane: &Lane, part: u32) -> String {
 
 /// True when a part should be reviewed: a later part exists, nothing is left that a rerun would build, or nothing
 /// is built until people looked at it. Never while it is not known how one of its commits was verified, or which
-/// tasks the spec has.
+/// tasks the spec has, or where the whole suite did not pass.
 pub fn is_ready(lane: &Lane, part: u32) -> bool {
-    is_complete(lane, part) && unknown(lane, part).is_empty() && !is_without_plan(lane, part)
+    is_complete(lane, part)
+        && unknown(lane, part).is_empty()
+        && !is_without_plan(lane, part)
+        && suite::is_passed(lane, part)
 }
 
 /// True for a part whose commits no task of the plan accounts for: the spec is gone or cannot be read.
@@ -170,13 +175,17 @@ pub fn pr_key(lane: &Lane, part: u32) -> String {
         .map(|c| format!("{}:{}", c.id, lane.state(&c.id).word()))
         .collect();
     format!(
-        "{}|{}|{held}|previous={}|next={}|{}{}",
+        "{}|{}|{held}|previous={}|next={}|{}{}{}",
         if ready { "ready" } else { "draft" },
         pr_base(lane, part),
         neighbour(lane, lane.ledger.prs.iter().rfind(|p| p.part < part)),
         neighbour(lane, lane.ledger.prs.iter().find(|p| p.part > part)),
         open.join(","),
-        configured(&lane.policy.pr)
+        configured(&lane.policy.pr),
+        match tip.map_or(&[][..], suite::failing) {
+            [] => String::new(),
+            failing => format!("|suite={}", failing.join(",")),
+        }
     )
 }
 
@@ -232,17 +241,20 @@ fn next_work(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
         Stage::Unprepared => {
             let is_due = next_to_build(lane).is_some()
                 || lane.next_accepted().is_some()
-                || lane.resume_landing.is_some();
+                || lane.resume_landing.is_some()
+                || suite::due(lane).is_some();
             is_due.then_some(Effect::PrepareLane)
         }
         Stage::Baseline => Some(Effect::Baseline),
         // What is built already comes first: what else there is may depend on it.
-        Stage::Idle => match lane.next_accepted() {
-            Some((chunk, attempt)) => Some(Effect::TakeUp {
+        Stage::Idle => match (lane.next_accepted(), suite::due(lane)) {
+            (Some((chunk, attempt)), _) => Some(Effect::TakeUp {
                 chunk: chunk.id.clone(),
                 attempt,
             }),
-            None => {
+            // While its authors wait anyway, and before more is built upon it.
+            (None, Some(part)) => Some(Effect::Suite { part }),
+            (None, None) => {
                 let chunk = next_to_build(lane)?;
                 Some(Effect::RunEngine {
                     chunk: chunk.id.clone(),
@@ -271,6 +283,9 @@ fn next_work(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
                 .map(|a| a.engine.clone())?,
         }),
         Stage::Verify { chunk } => Some(Effect::Verify {
+            chunk: chunk.clone(),
+        }),
+        Stage::SeeRed { chunk } => Some(Effect::SeeRed {
             chunk: chunk.clone(),
         }),
         Stage::Seal { chunk, part } => Some(Effect::Seal {
@@ -355,6 +370,8 @@ fn next_pr(lane: &Lane) -> Option<Effect> {
         .prs
         .iter()
         .filter(|p| !is_over(lane, p) && is_there(p))
+        // Said once, when it is known whether it can be reviewed.
+        .filter(|p| lane.halt.is_some() || suite::due(lane) != Some(p.part))
         .find(|p| p.content.as_deref() != Some(&pr_key(lane, p.part)))
         .map(|p| Effect::PutPr {
             part: p.part,

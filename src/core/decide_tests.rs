@@ -5,12 +5,19 @@ use super::super::lane::Stage;
 use super::super::moves::{Carrier, carry_out};
 use super::super::testkit::{at, base, chunk, lane, oid};
 use super::*;
+use crate::core::first::First;
 use crate::model::EventKind;
+use crate::model::effect::RedTests;
 use crate::model::effect::{EffectResult, PushFailure, PushFailureKind, Verified};
+use crate::model::ledger::Suite;
 use crate::model::{
     BlockRequest, CheckOutcome, CheckResult, ChunkId, Completion, Cost, EngineError, EngineOutcome,
-    EngineReport, Evidence, Move, MoveKind, Oid, Seen, SkippedBy, Usage,
+    EngineReport, Evidence, Finding, FindingSeverity, Move, MoveKind, Oid, Proof, Seen, SkippedBy,
+    Usage,
 };
+
+#[path = "proving_tests.rs"]
+mod proving;
 
 fn check(outcome: CheckOutcome) -> Evidence {
     Evidence {
@@ -53,6 +60,7 @@ fn work(files: &[&str], lines: u32, evidence: Evidence) -> Box<Verified> {
         files: files.iter().map(|f| (*f).to_owned()).collect(),
         lines,
         findings: Vec::new(),
+        ..Verified::default()
     })
 }
 
@@ -185,6 +193,7 @@ fn a_chunk_from_plan_to_review() {
         number: Some(1),
         state: PrState::Ready,
         content: Some(key),
+        suite: None,
         ..lane.ledger.prs[0].clone()
     };
     give(
@@ -344,49 +353,76 @@ fn what_an_ending_leads_to() {
     }
 }
 
-#[test]
-fn the_fix_budget_is_spent_and_the_rest_goes_on() {
-    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &["a"]), chunk("c", &[])]);
-    prepared(&mut lane);
-    let (id, red) = (ChunkId::from("a"), || {
-        work(&["a"], 1, check(CheckOutcome::Failed { exit: 1 }))
-    });
-    assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, 0)]);
-    for fixes in 1..=2 {
-        give(
-            &mut lane,
-            EffectResult::EngineEnded {
-                chunk: id.clone(),
-                report: report(completion(0.9, None)),
-                undone: Vec::new(),
-            },
-        );
-        turn(&mut lane, &[]);
-        give(
-            &mut lane,
-            EffectResult::Verified {
-                chunk: id.clone(),
-                verified: red(),
-            },
-        );
-        assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, fixes)]);
-    }
+/// An engine turn whose work fails a check: a tree, and what fails in it.
+fn refuse(lane: &mut Lane, id: &ChunkId, tree: Oid, signature: &str) {
     give(
-        &mut lane,
+        lane,
         EffectResult::EngineEnded {
             chunk: id.clone(),
             report: report(completion(0.9, None)),
             undone: Vec::new(),
         },
     );
-    turn(&mut lane, &[]);
+    turn(lane, &[]);
+    let red = Verified {
+        tree: Some(tree),
+        signature: signature.to_owned(),
+        ..*work(&["a"], 1, check(CheckOutcome::Failed { exit: 1 }))
+    };
     give(
-        &mut lane,
+        lane,
         EffectResult::Verified {
             chunk: id.clone(),
-            verified: red(),
+            verified: Box::new(red),
         },
     );
+}
+
+/// Two turns that fail alike cost as much as three that do not, and work that was refused is not tried again.
+#[test]
+fn a_fix_that_helps_nothing_costs_double_and_one_that_goes_back_ends_it() {
+    let id = ChunkId::from("a");
+    for (turns, why) in [
+        (
+            &[(21, "x"), (22, "x")][..],
+            "checks fail: test, after 1 fix turn, the last of which changed nothing about it",
+        ),
+        (
+            &[(21, "x"), (21, "y")],
+            "checks fail: test, after 1 fix turn, the last of which brought back work that was refused before",
+        ),
+        (
+            &[(21, "x"), (22, "y"), (21, "z")],
+            "checks fail: test, after 2 fix turns, the last of which brought back work that was refused before",
+        ),
+    ] {
+        let mut lane = lane(vec![chunk("a", &[])]);
+        prepared(&mut lane);
+        for (fixes, (tree, signature)) in turns.iter().enumerate() {
+            let fixes = u32::try_from(fixes).unwrap();
+            assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, fixes)]);
+            refuse(&mut lane, &id, oid(*tree), signature);
+        }
+        assert_eq!(
+            *lane.state(&id),
+            ChunkState::Failed {
+                why: why.to_owned()
+            }
+        );
+    }
+}
+
+#[test]
+fn the_fix_budget_is_spent_and_the_rest_goes_on() {
+    let mut lane = lane(vec![chunk("a", &[]), chunk("b", &["a"]), chunk("c", &[])]);
+    prepared(&mut lane);
+    let id = ChunkId::from("a");
+    assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, 0)]);
+    for fixes in 1..=2 {
+        refuse(&mut lane, &id, oid(20 + fixes), &format!("failure {fixes}"));
+        assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, fixes)]);
+    }
+    refuse(&mut lane, &id, oid(23), "failure 3");
     assert_eq!(
         *lane.state(&id),
         ChunkState::Failed {

@@ -2,6 +2,8 @@
 
 use super::absorb::{LaneEvent, fail, give_back, stop};
 use super::budget::{Reached, binding, both, charge, left};
+use super::first::First;
+use super::fixing::Refused;
 use super::lane::{Halt, Hold, Lane, Stage};
 use super::parts::waits_for_people;
 use super::roster::{Turn, Verdict, jitter};
@@ -9,8 +11,8 @@ use super::session::session_id;
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::event::EventKind;
 use crate::model::{
-    Allowance, Attempt, AttemptEnd, ChunkId, Cost, EngineError, EngineOutcome, EngineReport,
-    ExitCode, Intent, Usage,
+    Allowance, Attempt, AttemptEnd, ChunkId, ChunkState, Cost, EngineError, EngineOutcome,
+    EngineReport, ExitCode, Intent, Usage,
 };
 use chrono::{DateTime, Utc};
 
@@ -24,7 +26,9 @@ pub(super) fn begin(
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
     lane.hold = None;
-    if fixes == 0 {
+    let is_new = fixes == 0 && *lane.state(chunk) == ChunkState::Pending;
+    if is_new {
+        lane.first = lane.policy.tests_first.then(First::begun);
         lane.step(chunk, ChunkInput::Started { attempt })?;
         let attempt = Attempt {
             session: session(lane, chunk, attempt, engine),
@@ -39,6 +43,7 @@ pub(super) fn begin(
         events.push((Some(chunk.clone()), started));
         lane.undeclared = false;
         lane.reseals = 0;
+        lane.refused = Refused::default();
         lane.stage = Stage::Engine {
             chunk: chunk.clone(),
             attempt: n,
@@ -51,9 +56,9 @@ pub(super) fn begin(
         tokens: Some(0),
     });
     if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
-        let so_far = match fixes {
-            0 => super::budget::Charge::default(),
-            _ => charge(attempt),
+        let so_far = match is_new {
+            true => super::budget::Charge::default(),
+            false => charge(attempt),
         };
         attempt.allowed = Allowance {
             usd: more.usd.map(|usd| so_far.usd + usd),
@@ -153,18 +158,12 @@ pub(super) fn ended(
             served(lane, &engine);
             lane.record_mut(chunk).completion = Some(completion);
             lane.undeclared = false;
-            lane.step(chunk, ChunkInput::EngineDone)?;
-            lane.stage = Stage::Verify {
-                chunk: chunk.clone(),
-            };
+            over_to_checks(lane, chunk)?;
         }
         EngineOutcome::Undeclared { .. } => {
             served(lane, &engine);
             lane.undeclared = lane.record(chunk).is_none_or(|r| r.completion.is_none());
-            lane.step(chunk, ChunkInput::EngineDone)?;
-            lane.stage = Stage::Verify {
-                chunk: chunk.clone(),
-            };
+            over_to_checks(lane, chunk)?;
         }
         EngineOutcome::Blocked(request) => {
             served(lane, &engine);
@@ -176,6 +175,18 @@ pub(super) fn ended(
         EngineOutcome::Interrupted => give_back(lane, chunk, AttemptEnd::Interrupted, now)?,
         EngineOutcome::Failed(error) => failed(lane, chunk, &engine, &error, now, events)?,
     }
+    Ok(())
+}
+
+/// An engine's turn is over: what it did is looked at.
+fn over_to_checks(lane: &mut Lane, chunk: &ChunkId) -> Result<(), IllegalTransition> {
+    let chunk = chunk.clone();
+    if matches!(lane.first, Some(First::Writing { .. })) {
+        lane.stage = Stage::SeeRed { chunk };
+        return Ok(());
+    }
+    lane.step(&chunk, ChunkInput::EngineDone)?;
+    lane.stage = Stage::Verify { chunk };
     Ok(())
 }
 
@@ -306,7 +317,7 @@ fn over_budget(
     events: &mut Vec<LaneEvent>,
 ) -> Result<(), IllegalTransition> {
     let (Reached::Run(why) | Reached::Chunk(why)) = &reached;
-    if lane.state(chunk) != &crate::model::ChunkState::Pending {
+    if lane.state(chunk) != &ChunkState::Pending {
         let end = AttemptEnd::OverBudget { why: why.clone() };
         give_back(lane, chunk, end, now)?;
     }

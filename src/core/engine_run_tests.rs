@@ -151,6 +151,7 @@ fn commits(lane: &mut Lane, id: &str, second: i64) {
         files: vec![id.to_owned()],
         lines: 1,
         findings: Vec::new(),
+        ..Verified::default()
     });
     let verified = EffectResult::Verified {
         chunk: chunk.clone(),
@@ -412,6 +413,7 @@ fn what_is_left_for_a_fix_turn_is_asked_before_it() {
         files: vec!["x".to_owned()],
         lines: 1,
         findings: Vec::new(),
+        ..Verified::default()
     });
     let verified = EffectResult::Verified {
         chunk: ChunkId::from("x"),

@@ -1,6 +1,8 @@
 //! One lane's state in memory: the ledger, the plan, and what the worktree is being used for.
 
 use super::budget::{Caps, Charge};
+use super::first::First;
+use super::fixing::Refused;
 use super::restack::RestackPlan;
 use super::restack::is_on_base;
 use super::retry::RetryPolicy;
@@ -38,6 +40,10 @@ pub struct Policy {
     pub max_lines: u32,
     /// Build although a check cannot run.
     pub allow_unverified: bool,
+    /// Only work that a test proves is committed.
+    pub require_proof: bool,
+    /// The tests of a chunk are written before its code, in an engine turn of their own.
+    pub tests_first: bool,
     /// The remote, where one is configured: work is delivered when it is pushed.
     pub remote: Option<String>,
     /// Tries of one push before the work counts as undelivered.
@@ -80,6 +86,10 @@ pub enum Stage {
         attempt: u32,
     },
     Verify {
+        chunk: ChunkId,
+    },
+    /// The tests that were written first are run without any work.
+    SeeRed {
         chunk: ChunkId,
     },
     Seal {
@@ -149,6 +159,10 @@ pub struct Lane {
     pub baseline: Option<(Oid, Arc<Evidence>)>,
     /// Work as last verified, until it is sealed or set aside.
     pub verified: Option<Verified>,
+    /// Where tests come before code: how far that is.
+    pub first: Option<First>,
+    /// What was refused in this attempt.
+    pub refused: Refused,
     /// The engine gave no typed ending in this attempt.
     pub undeclared: bool,
     /// Times a hook changed the work of this attempt.
@@ -199,6 +213,8 @@ impl Lane {
             start: LaneStart::default(),
             baseline: None,
             verified: None,
+            first: None,
+            refused: Refused::default(),
             undeclared: false,
             reseals: 0,
             halt: None,
@@ -312,6 +328,16 @@ impl Lane {
     /// True when the chunk is verified because a person accepted its work.
     pub fn is_accepted(&self, id: &ChunkId) -> bool {
         self.record(id).is_some_and(|r| r.accepted().is_some())
+    }
+
+    /// True when an engine run is the first of its attempt: a fix turn is none, nor is the turn for the code where
+    /// one for the tests came before it.
+    pub fn is_first_turn(&self, fixes: u32) -> bool {
+        fixes == 0
+            && match &self.first {
+                None | Some(First::Writing { tries: 0, .. }) => true,
+                Some(First::Writing { .. } | First::Red(_)) => false,
+            }
     }
 
     /// The branch that holds part `part` of the series.

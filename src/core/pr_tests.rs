@@ -155,7 +155,7 @@ fn what_is_unproven_is_named() {
     assert_eq!((two.oversized[0].lines, two.oversized[0].most), (101, 100));
     assert_eq!(
         two.chunks[0].verdict.as_deref(),
-        Some("passed, but 2 failed before as well")
+        Some("regression only, but 2 failed before as well")
     );
     lane.policy.pr.mode = PrMode::Spec;
     assert!(body_input(&lane, 2, &facts()).oversized.is_empty());

@@ -24,6 +24,7 @@ fn with_pr(mut lane: Lane, number: Option<u64>, state: PrState) -> Lane {
         url: None,
         state,
         content: None,
+        suite: None,
     }];
     lane
 }

@@ -4,6 +4,7 @@
 //! the system prompt says that what is fenced is data. The three lines `Spec:`, `Chunk:` and `Task:` stand
 //! outside, once, before all fences, so that a program can tell which assignment a prompt is.
 
+use super::first::First;
 use super::tokens::cut;
 use crate::model::{Chunk, Prompt, SpecPlan};
 use std::fmt::Write as _;
@@ -82,6 +83,8 @@ pub struct Before<'a> {
     pub answer: Option<&'a str>,
     /// The turn goes on in a conversation that was cut off.
     pub was_cut_off: bool,
+    /// Where tests come before code, whose turn it is.
+    pub first: Option<&'a First>,
 }
 
 /// The prompt of a chunk's first turn.
@@ -95,7 +98,13 @@ pub fn build(
     verification: &str,
     before: Before<'_>,
 ) -> Prompt {
-    let mut user = String::from("Build this task of a spec.\n\n");
+    let mut user = String::from(match before.first {
+        None => "Build this task of a spec.\n\n",
+        Some(First::Writing { .. }) => {
+            "Write the tests for this task of a spec, and nothing else yet.\n\n"
+        }
+        Some(First::Red(_)) => "Build this task of a spec, whose tests are written.\n\n",
+    });
     identify(&mut user, spec, chunk);
     if before.was_cut_off {
         user.push_str(
@@ -137,7 +146,28 @@ pub fn build(
         );
     }
     checks(&mut user, verification);
-    user.push_str("Build the task now, then end as the rules say.\n");
+    match before.first {
+        None => user.push_str("Build the task now, then end as the rules say.\n"),
+        Some(First::Writing { why, .. }) => {
+            if let Some(why) = why {
+                block(&mut user, "The tests of your last turn will not do:", why);
+            }
+            user.push_str(
+                "Write tests that fail now and will pass once the task is built: by an assertion, or because what they \
+                 use is not there yet. They must be found and run by the checks, and be free of syntax errors. Whatever \
+                 you change beside tests is dropped. The code is written in the next turn. End as the rules say.\n",
+            );
+        }
+        Some(First::Red(red)) => {
+            let files: Vec<String> = red.files.iter().map(|f| one_line(f)).collect();
+            block(
+                &mut user,
+                "The tests were seen to fail. They stand in these files, and changing them now refuses the work:",
+                &files.join("\n"),
+            );
+            user.push_str("Write the code that makes them pass, then end as the rules say.\n");
+        }
+    }
     Prompt {
         system: system.to_owned(),
         user,

@@ -2,11 +2,11 @@
 //!
 //! The series: `a` and `b` in part 1, `c` and `d` in part 2, all sent, both pull requests ready.
 
-use super::super::commit_message::Verdict;
 use super::super::decide::{decide, pr_base, pr_key};
 use super::super::forge_facts::PrFact;
 use super::super::testkit::{at, chunk, ledger, policy, spec_plan};
 use super::*;
+use crate::model::Verdict;
 use crate::model::{Attempt, AttemptEnd, Chunk, ChunkRecord, Cost, Effect, RunId, Usage};
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ fn commit(n: u32, id: &str, part: u32) -> LaneCommit {
         chunk: Some(ChunkId::from(id)),
         part: Some(part),
         lines: 7,
-        verdict: Some(Verdict::Passed),
+        verdict: Some(Verdict::Proven),
         sync: false,
         other: None,
     }

@@ -1,13 +1,13 @@
 //! Recovery: what was remembered, held against what git says. Git wins, and every repair has a reason.
 
 use super::absorb::{note_part, settle};
-use super::commit_message::Verdict;
 use super::decide::is_over;
 use super::forge_facts::{self, ForgeFacts};
 use super::lane::{Lane, Policy};
 use super::parts::{unknown_words, waiting_words};
 use super::restack::{Decision, restack};
 use super::transition::{ChunkInput, IllegalTransition, transition};
+use crate::model::Verdict;
 use crate::model::ledger::SpecBase;
 use crate::model::{
     AttemptEnd, ChunkId, ChunkState, Cost, Evidence, Intent, Ledger, Oid, PrRecord, PrState,
@@ -260,6 +260,7 @@ fn repair_chunk(
             if record.evidence.is_none() {
                 record.evidence = c.verdict.map(|v| Evidence {
                     unverified: v == Verdict::Unverified,
+                    told: Some(v),
                     ..Evidence::default()
                 });
             }

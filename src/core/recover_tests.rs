@@ -1,7 +1,7 @@
-use super::super::commit_message::Verdict;
 use super::super::decide::decide;
 use super::super::testkit::{at, base, chunk, ledger, oid, policy, spec_plan};
 use super::*;
+use crate::model::Verdict;
 use crate::model::{
     Attempt, Chunk, ChunkRecord, Cost, Effect, MoveKind, MoveRecord, PrState, RunId, Usage,
 };
@@ -52,7 +52,7 @@ fn commit(n: u32, id: &str, part: u32) -> LaneCommit {
         chunk: Some(ChunkId::from(id)),
         part: Some(part),
         lines: 7,
-        verdict: Some(Verdict::Passed),
+        verdict: Some(Verdict::Proven),
         sync: false,
         other: None,
     }

@@ -150,6 +150,7 @@ fn due() -> Lane {
             url: None,
             state: PrState::Ready,
             content: None,
+            suite: None,
         });
     }
     lane.on_base.insert(ChunkId::from("a"));

@@ -33,6 +33,8 @@ pub(super) fn policy() -> Policy {
         max_commits: 8,
         max_lines: 250,
         allow_unverified: false,
+        require_proof: false,
+        tests_first: false,
         remote: Some("origin".to_owned()),
         max_pushes: 3,
         pr: PrPolicy::default(),

@@ -8,7 +8,7 @@ use crate::crash::{self, Point};
 use crate::git::{Capture, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
-use crate::verify::CheckProgress;
+use crate::verify::{CheckProgress, NoVerdict};
 
 pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
     let base = base_of(lane)?.commit;
@@ -39,7 +39,7 @@ pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResul
         )
         .await;
     shells.git.call(move |repo| repo.reset_lane(&tip)).await?;
-    let evidence = ran.map_err(|e| Failure::new(e.to_string(), "run again"))?;
+    let evidence = checked_until_stopped(ran)?;
     let evidence = redacted(shells, evidence);
     *shells.baseline.borrow_mut() = Some((base, evidence.clone()));
     Ok(EffectResult::BaselineDone(evidence))
@@ -68,7 +68,7 @@ pub(super) async fn verify(
         let base = lane.baseline().unwrap_or(&none);
         let on_check =
             |progress: CheckProgress<'_>| report_check(shells, lane, Some(id), &progress);
-        shells
+        let ran = shells
             .verifier
             .check(
                 &lane_dir(shells, lane),
@@ -78,8 +78,8 @@ pub(super) async fn verify(
                 &on_check,
                 shells.stop_engines.clone(),
             )
-            .await
-            .map_err(|e| Failure::new(e.to_string(), "run again"))?
+            .await;
+        checked_until_stopped(ran)?
     } else {
         // Nothing of it will be committed: no check has to run on it.
         Evidence {
@@ -101,6 +101,7 @@ pub(super) async fn verify(
         files,
         lines,
         findings,
+        ..Verified::default()
     };
     Ok(EffectResult::Verified {
         chunk: id.clone(),
@@ -108,7 +109,15 @@ pub(super) async fn verify(
     })
 }
 
-async fn capture(shells: &Shells, lane: &Lane) -> Result<(Capture, Vec<String>), Failure> {
+/// What was checked counts only when all of it was.
+pub(super) fn checked_until_stopped(ran: Result<Evidence, NoVerdict>) -> Result<Evidence, Failure> {
+    ran.map_err(|e| Failure::new(e.to_string(), "run again"))
+}
+
+pub(super) async fn capture(
+    shells: &Shells,
+    lane: &Lane,
+) -> Result<(Capture, Vec<String>), Failure> {
     let (tip, spec) = (tip_of(lane)?, lane.ledger.path.clone());
     let captured = shells
         .git
@@ -176,7 +185,7 @@ async fn are_tracked(shells: &Shells, lane: &Lane, paths: Vec<String>) -> Result
     Ok(all)
 }
 
-fn redacted(shells: &Shells, mut evidence: Evidence) -> Evidence {
+pub(super) fn redacted(shells: &Shells, mut evidence: Evidence) -> Evidence {
     for check in &mut evidence.checks {
         check.output = shells.redactor.redact(&check.output).into_owned();
         check.command = shells.redactor.redact(&check.command).into_owned();
@@ -184,7 +193,7 @@ fn redacted(shells: &Shells, mut evidence: Evidence) -> Evidence {
     evidence
 }
 
-fn report_check(
+pub(super) fn report_check(
     shells: &Shells,
     lane: &Lane,
     chunk: Option<&ChunkId>,

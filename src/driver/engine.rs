@@ -38,7 +38,8 @@ pub(super) async fn run_engine(
             &checks,
             Before {
                 answer: answers.as_deref(),
-                was_cut_off: matches!(session, Session::Continue(_)),
+                was_cut_off: matches!(session, Session::Continue(_)) && lane.is_first_turn(fixes),
+                first: lane.first.as_ref(),
             },
         )
     } else {
@@ -71,7 +72,7 @@ pub(super) async fn run_engine(
         stall: settings.stall_timeout,
         allowance: record
             .and_then(|r| r.attempts.last())
-            .map(|a| for_run(a, fixes))
+            .map(|a| for_run(a, lane.is_first_turn(fixes)))
             .unwrap_or_default(),
         env: engine.env.clone(),
         policy: crate::sandbox::untrusted(),
@@ -138,7 +139,7 @@ fn session(lane: &Lane, chunk: &ChunkId, attempt: u32, fixes: u32) -> Session {
     let own = session_id(&lane.policy.run, &lane.ledger.spec, chunk, attempt);
     let last = lane.record(chunk).and_then(|r| r.attempts.last());
     match last.and_then(|a| a.session.clone()) {
-        Some(id) if fixes > 0 || id != own => Session::Continue(id),
+        Some(id) if !lane.is_first_turn(fixes) || id != own => Session::Continue(id),
         _ => Session::Begin(own),
     }
 }

@@ -8,10 +8,12 @@ mod engine;
 mod moves;
 mod perform;
 mod prepare;
+mod red;
 mod restack;
 mod seal;
 mod shells;
 mod signals;
+mod suite;
 
 pub use prepare::{lanes_dir, remember_seen};
 pub use shells::{EngineSetup, LaneSettings, Shells};

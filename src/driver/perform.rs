@@ -4,9 +4,11 @@ use super::checks::{baseline, verify};
 use super::engine::run_engine;
 use super::moves::take_up;
 use super::prepare::prepare;
+use super::red::see_red;
 use super::restack::restack;
 use super::seal::{land, seal};
 use super::shells::Shells;
+use super::suite::suite;
 use crate::core::lane::Lane;
 use crate::core::pr::{self, PartFacts};
 use crate::core::progress;
@@ -85,6 +87,8 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
         }
         Effect::TakeUp { chunk, attempt } => take_up(shells, lane, chunk, *attempt).await,
         Effect::Verify { chunk } => verify(shells, lane, chunk).await,
+        Effect::SeeRed { chunk } => see_red(shells, lane, chunk).await,
+        Effect::Suite { part } => suite(shells, lane, *part).await,
         Effect::Seal { chunk, part } => seal(shells, lane, chunk, *part).await,
         Effect::Land {
             chunk,
@@ -221,6 +225,7 @@ async fn put_pr(shells: &Shells, lane: &Lane, part: u32, ready: bool) -> EffectR
                 url: Some(found.url),
                 state: found.state,
                 content: Some(key),
+                suite: None,
             };
             let mut told = shells.told.borrow_mut();
             let notes = notes.into_iter();

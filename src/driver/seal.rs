@@ -3,7 +3,7 @@
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
-use crate::core::commit_message::{MessageInput, Verdict, message};
+use crate::core::commit_message::{MessageInput, message};
 use crate::core::lane::Lane;
 use crate::git::{GitError, LANES, LaneDir, SealMethod, SealRequest, commit_with_command};
 use crate::model::{ChunkId, EffectResult, Oid, TaskMark};
@@ -35,7 +35,7 @@ pub(super) async fn seal(
         summary: summary.as_deref().unwrap_or_default(),
         part,
         accepted_by: accepted_by.as_deref(),
-        verdict: lane.verified.as_ref().map(|v| Verdict::of(&v.evidence)),
+        verdict: lane.verified.as_ref().map(|v| v.evidence.verdict()),
         template: shells.settings.commit_template.as_deref(),
     });
     let (tip, path, spec_id, prose) = (

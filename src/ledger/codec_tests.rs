@@ -151,6 +151,7 @@ fn fixture() -> Ledger {
         url: Some("https://example.org/34".into()),
         state,
         content: Some("h".into()),
+        suite: None,
     })
     .collect();
     ledger.intents = vec![

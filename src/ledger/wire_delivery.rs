@@ -1,6 +1,7 @@
 //! What was delivered, and what could not be, on disk: pull requests, the last failure, the issue of a spec.
 
 use crate::model::effect::{PushFailure, PushFailureKind};
+use crate::model::ledger::Suite;
 use crate::model::{IssueRecord, Oid, PrRecord, PrState};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,9 @@ pub(super) struct PrWire {
     url: Option<String>,
     state: PrWord,
     content: Option<String>,
+    /// Since schema 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suite: Option<Suite>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -68,6 +72,7 @@ impl From<&PrRecord> for PrWire {
             url,
             state,
             content,
+            suite,
         } = pr;
         Self {
             part: *part,
@@ -83,6 +88,7 @@ impl From<&PrRecord> for PrWire {
                 PrState::Closed => PrWord::Closed,
             },
             content: content.clone(),
+            suite: suite.clone(),
         }
     }
 }
@@ -120,6 +126,7 @@ impl From<PrWire> for PrRecord {
                 PrWord::Closed => PrState::Closed,
             },
             content: w.content,
+            suite: w.suite,
         }
     }
 }

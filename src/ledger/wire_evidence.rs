@@ -3,6 +3,7 @@
 
 use crate::model::{
     CheckOutcome, CheckResult, Coverage, Evidence, Finding, Proof, Remark, Rerun, TestCounts,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub(super) struct EvidenceWire {
     findings: Vec<Finding>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remarks: Option<Vec<Remark>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Verdict>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +77,7 @@ impl From<&Evidence> for EvidenceWire {
             coverage,
             findings,
             remarks,
+            told,
         } = evidence;
         Self {
             checks: checks.iter().map(Into::into).collect(),
@@ -83,6 +87,7 @@ impl From<&Evidence> for EvidenceWire {
             coverage: *coverage,
             findings: findings.clone(),
             remarks: remarks.clone(),
+            told: *told,
         }
     }
 }
@@ -148,6 +153,7 @@ impl TryFrom<EvidenceWire> for Evidence {
             coverage: w.coverage,
             findings: w.findings,
             remarks: w.remarks,
+            told: w.told,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Everything the driver may do to the world, as one closed set, and what comes back.
 
 use super::id::{ChunkId, Oid};
-use super::ledger::{PrRecord, SpecBase};
+use super::ledger::{PrRecord, SpecBase, Suite};
 use super::outcome::EngineReport;
 use super::verify::Evidence;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,10 @@ pub enum Effect {
     TakeUp { chunk: ChunkId, attempt: u32 },
     /// Capture the lane's changes as a tree and run the checks they call for.
     Verify { chunk: ChunkId },
+    /// Run the tests that the engine wrote before its code, and see that they are red.
+    SeeRed { chunk: ChunkId },
+    /// Run all checks on the last commit of a part.
+    Suite { part: u32 },
     /// Write the commit object: work, mark and trailers. Moves no ref.
     Seal { chunk: ChunkId, part: u32 },
     /// Move the lane's tip from `old` to `new`.
@@ -74,6 +78,8 @@ impl Effect {
             Self::RunEngine { .. } => "run_engine",
             Self::TakeUp { .. } => "take_up",
             Self::Verify { .. } => "verify",
+            Self::SeeRed { .. } => "see_red",
+            Self::Suite { .. } => "suite",
             Self::Seal { .. } => "seal",
             Self::Land { .. } => "land",
             Self::SetAside { .. } => "set_aside",
@@ -97,6 +103,8 @@ impl Effect {
             | Self::Restack { .. }
             | Self::Baseline
             | Self::Verify { .. }
+            | Self::SeeRed { .. }
+            | Self::Suite { .. }
             | Self::Seal { .. }
             | Self::SetAside { .. } => false,
             // Found again by the key that stands in it.
@@ -113,6 +121,8 @@ impl Effect {
             | Self::RunEngine { .. }
             | Self::TakeUp { .. }
             | Self::Verify { .. }
+            | Self::SeeRed { .. }
+            | Self::Suite { .. }
             | Self::Seal { .. }
             | Self::Land { .. }
             | Self::SetAside { .. } => EffectKey::Worktree,
@@ -157,6 +167,15 @@ pub enum EffectResult {
     Verified {
         chunk: ChunkId,
         verified: Box<Verified>,
+    },
+    /// The tests that were red, or why they are none to build upon.
+    RedSeen {
+        chunk: ChunkId,
+        seen: Result<RedTests, String>,
+    },
+    SuiteDone {
+        part: u32,
+        suite: Suite,
     },
     Sealed {
         chunk: ChunkId,
@@ -222,6 +241,17 @@ pub enum EffectResult {
     },
 }
 
+/// Tests that were written before the code, and were red.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedTests {
+    /// Their names, as their runner names them.
+    pub tests: Vec<String>,
+    /// The tree that holds them, and nothing else that is new.
+    pub tree: Option<Oid>,
+    /// The files that they stand in.
+    pub files: Vec<String>,
+}
+
 /// The lane's changes after verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
@@ -234,4 +264,8 @@ pub struct Verified {
     pub lines: u32,
     /// Why the diff may not be committed without a person (secrets, unsafe paths), masked.
     pub findings: Vec<String>,
+    /// What coverage lacks, in a sentence; None where it is as wanted, or where nothing is wanted.
+    pub shortfall: Option<String>,
+    /// What failed, without what changes by itself: two failures are the same when it is. Empty where nothing failed.
+    pub signature: String,
 }

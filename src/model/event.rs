@@ -159,6 +159,22 @@ pub enum EventKind {
     BaselineFinished {
         verdict: String,
     },
+    /// All checks run on a part before people read it.
+    SuiteStarted {
+        part: u32,
+    },
+    SuiteFinished {
+        part: u32,
+        /// `passed`, or the checks that failed.
+        verdict: String,
+    },
+    /// The tests that were written first fail without the work.
+    TestsSeenRed {
+        tests: usize,
+    },
+    TestsNotRed {
+        why: String,
+    },
     ChunkStarted {
         title: String,
         attempt: u32,
@@ -286,6 +302,10 @@ impl EventKind {
             Self::LaneAdopted { .. } => "lane_adopted",
             Self::BaselineStarted { .. } => "baseline_started",
             Self::BaselineFinished { .. } => "baseline_finished",
+            Self::SuiteStarted { .. } => "suite_started",
+            Self::SuiteFinished { .. } => "suite_finished",
+            Self::TestsSeenRed { .. } => "tests_seen_red",
+            Self::TestsNotRed { .. } => "tests_not_red",
             Self::ChunkStarted { .. } => "chunk_started",
             Self::EngineStarted { .. } => "engine_started",
             Self::EngineOut { .. } => "engine_out",
@@ -345,7 +365,10 @@ impl EventKind {
                 .chain(next_title)
                 .collect(),
             Self::LaneAdopted { branch, .. } => vec![branch],
-            Self::BaselineFinished { verdict } => vec![verdict],
+            Self::BaselineFinished { verdict } | Self::SuiteFinished { verdict, .. } => {
+                vec![verdict]
+            }
+            Self::TestsNotRed { why } => vec![why],
             Self::ChunkStarted { title, .. } | Self::ChunkCommitted { title, .. } => vec![title],
             Self::EngineStarted { engine, .. } => vec![engine],
             Self::EngineOut { engine, why, .. } => vec![engine, why],
@@ -379,6 +402,8 @@ impl EventKind {
             | Self::IssueCommented { .. }
             | Self::SpecSynced { .. }
             | Self::BaselineStarted { .. }
+            | Self::SuiteStarted { .. }
+            | Self::TestsSeenRed { .. }
             | Self::EngineUsage { .. }
             | Self::SpecFinished { .. }
             | Self::RunFinished { .. } => Vec::new(),
@@ -387,7 +412,7 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 34] = [
+pub const EVENT_KINDS: [&str; 38] = [
     "run_started",
     "planned",
     "planning_started",
@@ -399,6 +424,10 @@ pub const EVENT_KINDS: [&str; 34] = [
     "lane_adopted",
     "baseline_started",
     "baseline_finished",
+    "suite_started",
+    "suite_finished",
+    "tests_seen_red",
+    "tests_not_red",
     "chunk_started",
     "engine_started",
     "engine_out",
@@ -491,6 +520,13 @@ mod tests {
             EventKind::BaselineFinished {
                 verdict: "t".into(),
             },
+            EventKind::SuiteStarted { part: 1 },
+            EventKind::SuiteFinished {
+                part: 1,
+                verdict: "t".into(),
+            },
+            EventKind::TestsSeenRed { tests: 1 },
+            EventKind::TestsNotRed { why: "t".into() },
             EventKind::ChunkStarted {
                 title: "t".into(),
                 attempt: 1,

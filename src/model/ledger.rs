@@ -147,6 +147,18 @@ pub struct PrRecord {
     pub state: PrState,
     /// What the text last written depended on (`core::decide::pr_key`), so that nothing is written twice.
     pub content: Option<String>,
+    /// How the whole suite ended on a tip of the part; None where it was not run.
+    pub suite: Option<Suite>,
+}
+
+/// All checks, run once on a part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suite {
+    /// The commit they ran on.
+    pub tip: Oid,
+    /// Names of those that failed and do not fail on the base.
+    pub failing: Vec<String>,
+    pub millis: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

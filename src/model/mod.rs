@@ -44,6 +44,6 @@ pub use prompt::Prompt;
 pub use spec::{ChunkMark, Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
 pub use usage::{Allowance, Cost, Price, Usage};
 pub use verify::{
-    CheckOutcome, CheckResult, Coverage, Covered, Evidence, Finding, FindingSeverity, Proof,
+    CheckOutcome, CheckResult, Coverage, Covered, Evidence, Finding, FindingSeverity, Proof, Prove,
     Remark, RemarkSeverity, Rerun, TestCounts, TestStatus, Tests, Verdict,
 };

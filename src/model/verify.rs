@@ -246,6 +246,20 @@ pub struct Evidence {
     /// What a reviewer said; None where none was asked.
     #[serde(default)]
     pub remarks: Option<Vec<Remark>>,
+    /// The verdict as the commit's trailer says it, where nothing else is known of how it came about.
+    #[serde(default)]
+    pub told: Option<Verdict>,
+}
+
+/// Whether it is shown which tests need the work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prove {
+    /// The work's tests are run once more without the work.
+    #[default]
+    After,
+    /// The engine writes the tests first, and they are seen to be red.
+    TestsFirst,
+    No,
 }
 
 /// What the evidence of a chunk comes to.
@@ -271,6 +285,22 @@ impl Verdict {
             Self::RegressionOnly => "regression_only",
             Self::Proven => "proven",
         }
+    }
+
+    /// The verdict of such a word. `passed` is what versions before this one wrote.
+    pub fn read(word: &str) -> Option<Self> {
+        let all = [
+            Self::Failed,
+            Self::Unverified,
+            Self::RegressionOnly,
+            Self::Proven,
+        ];
+        let word = if word == "passed" {
+            "regression_only"
+        } else {
+            word
+        };
+        all.into_iter().find(|v| v.word() == word)
     }
 
     /// The same for people.
@@ -299,6 +329,9 @@ impl Evidence {
 
     /// What it comes to.
     pub fn verdict(&self) -> Verdict {
+        if let Some(told) = self.told {
+            return told;
+        }
         let refused = self
             .findings
             .iter()

@@ -120,6 +120,20 @@ impl Narrator {
             K::BaselineFinished { verdict } => {
                 plain(Normal, format!("checks on the base: {verdict}"))
             }
+            K::SuiteStarted { part } => plain(Detail, format!("all checks on part {part}")),
+            K::SuiteFinished { part, verdict } => {
+                plain(Normal, format!("all checks on part {part}: {verdict}"))
+            }
+            K::TestsSeenRed { tests } => plain(
+                Progress,
+                match tests {
+                    1 => "1 new test is red without the work".to_owned(),
+                    n => format!("{n} new tests are red without the work"),
+                },
+            ),
+            K::TestsNotRed { why } => {
+                plain(Progress, format!("the tests prove nothing yet: {why}"))
+            }
             K::ChunkStarted { title, attempt } => plain(
                 Progress,
                 match attempt {

@@ -174,6 +174,8 @@ impl Lane {
             EventKind::EngineUsage { usage, cost } => self.running = Some((*usage, *cost)),
             EventKind::BaselineStarted {} => self.step = "checks on the base".to_owned(),
             EventKind::BaselineFinished { .. } => self.step.clear(),
+            EventKind::SuiteStarted { part } => self.step = format!("all checks on part {part}"),
+            EventKind::SuiteFinished { .. } => self.step.clear(),
             EventKind::CheckStarted { name } => self.step = format!("checks: {}", one_line(name)),
             EventKind::ChunkCommitted { .. } => {
                 self.done += 1;

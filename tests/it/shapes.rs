@@ -118,6 +118,13 @@ fn payloads() -> Vec<(&'static str, Value)> {
         ("lane_adopted", json!({"branch": "string", "tip": "string"})),
         ("baseline_started", json!({})),
         ("baseline_finished", json!({"verdict": "string"})),
+        ("suite_started", json!({"part": "integer"})),
+        (
+            "suite_finished",
+            json!({"part": "integer", "verdict": "string"}),
+        ),
+        ("tests_seen_red", json!({"tests": "integer"})),
+        ("tests_not_red", json!({"why": "string"})),
         (
             "chunk_started",
             json!({"title": "string", "attempt": "integer"}),

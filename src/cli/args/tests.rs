@@ -99,6 +99,7 @@ fn every_flag_arrives_in_its_field() {
         "--reset-ledger",
         "--fresh",
         "--allow-unverified",
+        "--require-proof",
         "--max-fix-attempts",
         "0",
         "--sandbox",
@@ -151,6 +152,7 @@ fn every_flag_arrives_in_its_field() {
                 chunk_max_cost_usd: Some(0.1),
                 chunk_max_tokens: Some(1_000_000_000_000),
                 allow_unverified: Some(true),
+                require_proof: true,
                 skip_auth_check: true,
                 skip_credential_probe: true,
             },
@@ -560,7 +562,7 @@ fn help_and_settings_tell_the_same() {
             .unwrap_or_else(|| panic!("no flag {flag} for {}", doc.key));
         let help = arg.get_help().expect("help").to_string();
         let default = doc.default.trim_matches('"');
-        if doc.kind != Kind::Bool && !default.is_empty() {
+        if arg.get_action().takes_values() && !default.is_empty() {
             assert!(
                 help.contains(&format!("[default: {default}]")),
                 "{flag}: {help}"

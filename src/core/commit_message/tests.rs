@@ -11,12 +11,12 @@ fn with(label: Option<&str>, title: &str, summary: &str, template: Option<&str>)
         summary,
         part: 3,
         accepted_by: None,
-        verdict: Some(Verdict::Passed),
+        verdict: Some(Verdict::Proven),
         template,
     })
 }
 
-const TRAILERS: &str = "Codelicious-Spec: a-b\nCodelicious-Chunk: T1+2\nCodelicious-Part: 3\nCodelicious-Verdict: passed\n";
+const TRAILERS: &str = "Codelicious-Spec: a-b\nCodelicious-Chunk: T1+2\nCodelicious-Part: 3\nCodelicious-Verdict: proven\n";
 
 #[test]
 fn subject_body_trailers() {
@@ -183,7 +183,7 @@ proptest! {
             spec: Some(SpecId::from("a-b")),
             chunk: Some(ChunkId::from("T1+2")),
             part: Some(3),
-            verdict: Some(Verdict::Passed),
+            verdict: Some(Verdict::Proven),
             sync: None,
         };
         prop_assert_eq!(parse_trailers(&text), ours, "{}", &text);
@@ -201,9 +201,12 @@ proptest! {
 }
 
 #[test]
-fn a_verdict_is_one_of_two_words() {
+fn a_verdict_is_one_of_a_few_words() {
     for (word, verdict) in [
-        ("passed", Some(Verdict::Passed)),
+        ("proven", Some(Verdict::Proven)),
+        ("regression_only", Some(Verdict::RegressionOnly)),
+        // Of earlier versions.
+        ("passed", Some(Verdict::RegressionOnly)),
         ("unverified", Some(Verdict::Unverified)),
         ("failed", None),
         ("Passed!", None),

@@ -36,6 +36,7 @@ fn answered(answer: &str) -> Before<'_> {
     Before {
         answer: Some(answer),
         was_cut_off: false,
+        first: None,
     }
 }
 
