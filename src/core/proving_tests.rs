@@ -154,7 +154,7 @@ fn tests_come_first_where_that_is_wanted() {
     assert!(lane.is_first_turn(0));
     engine_done(&mut lane);
     let see = Effect::SeeRed { chunk: "a".into() };
-    assert_eq!(turn(&mut lane, &[]), [see.clone()]);
+    assert_eq!(turn(&mut lane, &[]), std::slice::from_ref(&see));
     give(&mut lane, red_seen(Err("they pass".to_owned())));
     // The same attempt, told what was wrong.
     assert_eq!(turn(&mut lane, &[]), [run_engine("a", 1, 0)]);
