@@ -11,6 +11,7 @@ pub mod baseline;
 pub mod check;
 pub mod classify;
 pub mod conditions;
+pub mod coverage;
 pub mod detect;
 pub mod failures;
 mod feedback;
