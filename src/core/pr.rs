@@ -9,8 +9,8 @@ use crate::model::report::{
     Spent, StoppedChunk,
 };
 use crate::model::{
-    AttemptEnd, CheckOutcome, Chunk, ChunkRecord, ChunkState, Evidence, LineCount, Oid, PrRecord,
-    PrState,
+    AttemptEnd, CheckOutcome, Chunk, ChunkRecord, ChunkState, Coverage, Covered, Evidence, Finding,
+    LineCount, Oid, PrRecord, PrState, Remark, TestCounts,
 };
 use crate::spec::{Intro, intro, said};
 use std::collections::BTreeMap;
@@ -41,6 +41,16 @@ pub fn body_input(lane: &Lane, part: u32, facts: &PartFacts) -> BodyInput {
             state: r.state.clone(),
             verdict: r.evidence.as_ref().map(verdict),
             lines: facts.lines.get(commit).copied(),
+            tests: r
+                .evidence
+                .as_ref()
+                .and_then(|e| e.test_counts())
+                .map(TestCounts::total),
+            proving: r
+                .evidence
+                .as_ref()
+                .map(|e| e.proof.proving.clone())
+                .unwrap_or_default(),
             accepted_by: r.accepted().map(|a| a.who.clone()),
             engine: built_by(r),
             ..row(c)
@@ -82,8 +92,10 @@ pub fn body_input(lane: &Lane, part: u32, facts: &PartFacts) -> BodyInput {
         base: pr_base(lane, part),
         remote: lane.policy.remote.clone(),
         checks: checks(lane, part),
-        coverage: None,
-        findings: None,
+        coverage: coverage(lane, part),
+        findings: findings(lane, part),
+        remarks: remarks(lane, part),
+        suite: suite(lane, part),
         depends_on: lane
             .plan
             .depends_on
@@ -117,6 +129,7 @@ fn row(chunk: &Chunk) -> BodyChunk {
         state: ChunkState::Pending,
         verdict: None,
         tests: None,
+        proving: Vec::new(),
         lines: None,
         accepted_by: None,
         engine: None,
@@ -222,6 +235,50 @@ fn checks(lane: &Lane, part: u32) -> Vec<BodyCheck> {
         }
     }
     by_name.into_values().collect()
+}
+
+fn evidence(lane: &Lane, part: u32) -> impl Iterator<Item = &Evidence> {
+    let held = lane.part_chunks(part).into_iter();
+    held.filter_map(|(_, record, _)| record.evidence.as_ref())
+}
+
+/// From before the part's first measured commit to after its last one, and of all lines that they changed.
+fn coverage(lane: &Lane, part: u32) -> Option<Coverage> {
+    let measured = evidence(lane, part).filter_map(|e| e.coverage);
+    measured.reduce(|first, next| Coverage {
+        before: first.before,
+        after: next.after,
+        changed: Covered {
+            covered: first.changed.covered + next.changed.covered,
+            total: first.changed.total + next.changed.total,
+        },
+    })
+}
+
+/// None where nothing of the part is known to have been audited: what a trailer tells has no findings.
+fn findings(lane: &Lane, part: u32) -> Option<Vec<Finding>> {
+    let audited = || evidence(lane, part).filter(|e| e.told.is_none() && e.tree.is_some());
+    audited().next()?;
+    let mut found: Vec<Finding> = audited().flat_map(|e| e.findings.clone()).collect();
+    found.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    Some(found)
+}
+
+fn remarks(lane: &Lane, part: u32) -> Option<Vec<Remark>> {
+    let mut said: Vec<Remark> = Vec::new();
+    let mut any = false;
+    for remarks in evidence(lane, part).filter_map(|e| e.remarks.as_ref()) {
+        any = true;
+        said.extend(remarks.iter().cloned());
+    }
+    said.sort_by_key(|r| std::cmp::Reverse(r.severity));
+    any.then_some(said)
+}
+
+fn suite(lane: &Lane, part: u32) -> Option<Vec<String>> {
+    let pr = lane.ledger.prs.iter().find(|p| p.part == part)?;
+    let ran = pr.suite.as_ref().filter(|s| s.tip == pr.tip)?;
+    Some(ran.failing.clone())
 }
 
 /// Names of checks that failed on some commit of the part, and before this work as well.

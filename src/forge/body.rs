@@ -4,8 +4,9 @@
 //! foreign text is neutralised and everything is bounded. Redaction is the caller's: whoever sends a
 //! body passes it through the redactor first.
 //!
-//! What it says stands in [`sections`]; a repository's own layout is a [`Template`].
+//! What it says stands in [`sections`] and [`evidence`]; a repository's own layout is a [`Template`].
 
+mod evidence;
 mod sections;
 
 use crate::core::template::Slot;
@@ -66,7 +67,7 @@ fn section(input: &BodyInput, slot: Slot) -> String {
         Slot::Series => sections::series(&mut out, input),
         Slot::Closes => sections::closes(&mut out, input),
         Slot::Tasks => sections::tasks(&mut out, input),
-        Slot::Verification => sections::verification(&mut out, input),
+        Slot::Verification => evidence::verification(&mut out, input),
         Slot::Questions => sections::questions(&mut out, input),
         Slot::Run => sections::run(&mut out, input),
         Slot::Reproduce => sections::reproduce(&mut out, input),

@@ -1,9 +1,12 @@
 use super::*;
 use crate::model::report::{
-    BodyCheck, BodyChunk, BodyLink, BodyNeighbour, Coverage, EngineSpent, Finding, IssueRef,
-    Oversized, Spent, StoppedChunk,
+    BodyCheck, BodyChunk, BodyLink, BodyNeighbour, EngineSpent, IssueRef, Oversized, Spent,
+    StoppedChunk,
 };
-use crate::model::{ChunkId, ChunkState, Cost, LineCount, Oid, PrState, SkippedBy, SpecId, Usage};
+use crate::model::{
+    ChunkId, ChunkState, Cost, Coverage, Covered, Finding, FindingSeverity, LineCount, Oid,
+    PrState, Remark, RemarkSeverity, SkippedBy, SpecId, Usage,
+};
 use proptest::prelude::*;
 
 fn input() -> BodyInput {
@@ -32,6 +35,8 @@ fn input() -> BodyInput {
         }],
         coverage: None,
         findings: None,
+        remarks: None,
+        suite: None,
         spent: Spent {
             attempts: 1,
             ..Spent::default()
@@ -59,8 +64,9 @@ fn chunk(id: &str, title: &str, state: ChunkState) -> BodyChunk {
         label: None,
         title: title.to_owned(),
         state,
-        verdict: Some("passed".to_owned()),
+        verdict: Some("proven".to_owned()),
         tests: None,
+        proving: Vec::new(),
         lines: Some(LineCount {
             added: 40,
             removed: 2,
@@ -139,8 +145,8 @@ fn tests_are_shown_where_somebody_counted_them() {
         text.contains("| verdict | tests | lines |\n|---|---|---|---|---:|---:|\n"),
         "{text}"
     );
-    assert!(text.contains("| passed | – | +40 −2 |\n"), "{text}");
-    assert!(text.contains("| passed | 7 | +40 −2 |\n"), "{text}");
+    assert!(text.contains("| proven | – | +40 −2 |\n"), "{text}");
+    assert!(text.contains("| proven | 7 | +40 −2 |\n"), "{text}");
 }
 
 #[test]
@@ -149,9 +155,11 @@ fn what_was_not_measured_is_not_shown() {
     for word in ["Coverage", "Audit", "Found", "Not counted"] {
         assert!(!text(&input).contains(word), "{word}");
     }
+    let covered = |covered, total| Covered { covered, total };
     input.coverage = Some(Coverage {
-        before: Some(81.25),
-        after: 83.0,
+        before: Some(covered(13, 16)),
+        after: covered(83, 100),
+        changed: covered(1, 2),
     });
     input.findings = Some(Vec::new());
     input.chunks[0].lines = Some(LineCount {
@@ -161,20 +169,75 @@ fn what_was_not_measured_is_not_shown() {
     });
     let full = text(&input);
     assert!(
-        full.contains("- Coverage: 83.0 %, before 81.2 %\n- Audit: nothing found\n"),
+        full.contains("- Coverage: 83.0 %, before 81.2 %, of the changed lines 50.0 %\n- Audit: nothing found\n"),
         "{full}"
     );
     assert!(
         full.contains("Not counted: 900 lines in lock files and generated files.\n"),
         "{full}"
     );
-    input.findings = Some(vec![Finding {
-        place: "src/a.rs:7".to_owned(),
-        what: "a weakened test".to_owned(),
-    }]);
+    input.findings = Some(vec![finding("src/a.rs", "a weakened test")]);
     let full = text(&input);
     assert!(
-        full.contains("- Found in `src/a.rs:7`: a weakened test\n"),
+        full.contains("- Noted in `src/a.rs:7`: a weakened test\n"),
+        "{full}"
+    );
+}
+
+fn finding(path: &str, what: &str) -> Finding {
+    Finding {
+        rule: "weakened_test".to_owned(),
+        severity: FindingSeverity::Note,
+        path: path.to_owned(),
+        line: Some(7),
+        what: what.to_owned(),
+        asked_for: None,
+    }
+}
+
+fn remark(text: &str) -> Remark {
+    Remark {
+        path: text.to_owned(),
+        line: Some(3),
+        severity: RemarkSeverity::Medium,
+        claim: text.to_owned(),
+        suggestion: text.to_owned(),
+    }
+}
+
+#[test]
+fn what_shows_the_work_is_told() {
+    let mut input = input();
+    input.chunks[0].proving = ["a::one", "a::two", "a::three", "a::four"]
+        .map(str::to_owned)
+        .into();
+    input.suite = Some(Vec::new());
+    input.findings = Some(vec![Finding {
+        asked_for: Some("remove the old parser".to_owned()),
+        ..finding("src/a.rs", "the test old is gone")
+    }]);
+    input.remarks = Some(vec![
+        remark("it loops"),
+        Remark {
+            path: String::new(),
+            suggestion: String::new(),
+            ..remark("slow")
+        },
+    ]);
+    let full = text(&input);
+    for line in [
+        "is proven by `a::one`, `a::two`, `a::three` and 1 more: red without it, green with it\n",
+        "- All checks ran once more on the whole part, and passed.\n",
+        "- Noted in `src/a.rs:7`: the test old is gone (asked for: remove the old parser)\n",
+        "- A second engine remarks on `it loops:3`, medium: it loops (it loops)\n",
+        "- A second engine remarks, medium: slow\n",
+    ] {
+        assert!(full.contains(line), "{line}\n{full}");
+    }
+    input.suite = Some(vec!["pytest".to_owned()]);
+    let full = text(&input);
+    assert!(
+        full.contains("- On the whole part these checks fail: pytest.\n"),
         "{full}"
     );
 }
@@ -296,7 +359,7 @@ fn what_is_unproven_comes_first() {
     input.millis = None;
     insta::assert_snapshot!("unverified", text(&input));
     // A trailer says that the checks passed, and not which they were.
-    input.chunks[0].verdict = Some("passed".to_owned());
+    input.chunks[0].verdict = Some("proven".to_owned());
     assert!(text(&input).contains("- The checks passed; which they were stands in"));
 }
 
@@ -325,7 +388,7 @@ fn a_repository_lays_out_its_own() {
     assert_eq!(
         body,
         format!(
-            "{BEGIN}\n# Todo list\n\nOur own words, {{really}}, about `specs/todo.md`.\n\n### Tasks\n\n| task | title | commit | verdict | lines |\n|---|---|---|---|---:|\n| `T001` | Add login | `1a2b3c4d5e` | passed | +40 −2 |\n{END}"
+            "{BEGIN}\n# Todo list\n\nOur own words, {{really}}, about `specs/todo.md`.\n\n### Tasks\n\n| task | title | commit | verdict | lines |\n|---|---|---|---|---:|\n| `T001` | Add login | `1a2b3c4d5e` | proven | +40 −2 |\n{END}"
         )
     );
     input.unsandboxed = true;
@@ -415,9 +478,12 @@ fn nasty() -> BodyInput {
         most: 0,
     }];
     input.findings = Some(vec![Finding {
-        place: NASTY.to_owned(),
-        what: NASTY.to_owned(),
+        asked_for: Some(NASTY.to_owned()),
+        ..finding(NASTY, NASTY)
     }]);
+    input.remarks = Some(vec![remark(NASTY)]);
+    input.suite = Some(vec![NASTY.to_owned()]);
+    input.chunks[0].proving = vec![NASTY.to_owned()];
     input.questions = vec![question(NASTY)];
     input
 }
@@ -569,11 +635,12 @@ fn size_is_bounded() {
         }
         input.unsandboxed = true;
         input.oversized = vec![input.oversized[0].clone(); 300];
-        let finding = Finding {
-            place: long.clone(),
-            what: long.clone(),
-        };
-        input.findings = Some(vec![finding; 300]);
+        input.findings = Some(vec![finding(&long, &long); 300]);
+        input.remarks = Some(vec![remark(&long); 300]);
+        input.suite = Some(vec![long.clone(); 300]);
+        for chunk in &mut input.chunks {
+            chunk.proving = vec![long.clone(); 5];
+        }
         let template = Template::parse("{tasks}{what}{tasks}{questions}{run}{tasks}").unwrap();
         for template in [None, Some(&template)] {
             let (title, body) = render(&input, template);

@@ -6,6 +6,7 @@ use super::ledger::PrState;
 use super::pr::LineCount;
 use super::report::StoppedChunk;
 use super::spent::{EngineSpent, Spent};
+use super::verify::{Coverage, Finding, Remark};
 
 /// Everything a pull request's title and body are made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,10 @@ pub struct BodyInput {
     pub coverage: Option<Coverage>,
     /// What audits found; None where none ran.
     pub findings: Option<Vec<Finding>>,
+    /// What a second engine said; None where none was asked.
+    pub remarks: Option<Vec<Remark>>,
+    /// Names of the checks that fail on the part as a whole; None where it was not run as a whole.
+    pub suite: Option<Vec<String>>,
     pub spent: Spent,
     /// Time that the attempts took, in milliseconds; None where it is not known of all.
     pub millis: Option<u64>,
@@ -69,6 +74,8 @@ pub struct BodyChunk {
     pub verdict: Option<String>,
     /// Tests that ran; None where nobody counted them.
     pub tests: Option<u32>,
+    /// Tests that are red without its work and green with it.
+    pub proving: Vec<String>,
     /// Changed lines of its commit; None where there is none, or they are not known.
     pub lines: Option<LineCount>,
     /// Who accepted the work, where a person had to.
@@ -104,22 +111,6 @@ pub struct BodyCheck {
     pub dir: String,
     /// `passed`, `failed`, `failed before as well`, …
     pub verdict: String,
-}
-
-/// How much of the code tests run, in percent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Coverage {
-    /// None where the base was not measured.
-    pub before: Option<f64>,
-    pub after: f64,
-}
-
-/// Something that an audit found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Where: path and line.
-    pub place: String,
-    pub what: String,
 }
 
 /// A task that alone is larger than a pull request is meant to be.

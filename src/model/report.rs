@@ -5,8 +5,7 @@
 //! expected redacted and are neutralised where they are rendered.
 
 pub use super::body::{
-    BodyCheck, BodyChunk, BodyInput, BodyLink, BodyNeighbour, Coverage, Finding, IssueRef,
-    Oversized,
+    BodyCheck, BodyChunk, BodyInput, BodyLink, BodyNeighbour, IssueRef, Oversized,
 };
 use super::chunk::{ChunkState, PlanWarning, SkippedBy};
 use super::effect::PushFailureKind;

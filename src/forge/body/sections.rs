@@ -11,9 +11,7 @@ use std::fmt::Write as _;
 const WARNINGS_SHARE: usize = 3_000;
 const WHAT_SHARE: usize = 5_000;
 const DEPENDENCIES_SHARE: usize = 2_000;
-const TABLE_SHARE: usize = 22_000;
-const CHECKS_SHARE: usize = 5_000;
-const FINDINGS_SHARE: usize = 4_000;
+const TABLE_SHARE: usize = 18_000;
 const QUESTIONS_SHARE: usize = 9_000;
 const ENGINES_SHARE: usize = 2_000;
 const COMMANDS_SHARE: usize = 3_000;
@@ -73,7 +71,7 @@ pub(super) fn warnings(out: &mut String, input: &BodyInput) {
     });
 }
 
-fn names(all: &[String]) -> String {
+pub(super) fn names(all: &[String]) -> String {
     let mut shown: Vec<String> = all.iter().take(MAX_NAMES).map(|n| code(n, 40)).collect();
     if all.len() > MAX_NAMES {
         shown.push(format!("{} more", all.len() - MAX_NAMES));
@@ -257,58 +255,6 @@ fn row(chunk: &BodyChunk, columns: &Columns) -> String {
     row + "\n"
 }
 
-pub(super) fn verification(out: &mut String, input: &BodyInput) {
-    out.push_str("### Verification\n\n");
-    if input.checks.is_empty() {
-        let is_proven = input
-            .chunks
-            .iter()
-            .any(|c| c.verdict.as_deref() == Some("passed"));
-        out.push_str(match is_proven {
-            true => "- The checks passed; which they were stands in the record of the run that built it.\n",
-            false => "- No check ran.\n",
-        });
-    }
-    let checks = input.checks.iter().map(|c| {
-        let place = match c.dir.as_str() {
-            "" | "." => String::new(),
-            dir => format!(" in {}", code(dir, 120)),
-        };
-        format!(
-            "- {}: {} ({}{place})\n",
-            inline(&c.name, 80),
-            inline(&c.verdict, 80),
-            code(&c.command, 200)
-        )
-    });
-    bounded(out, checks, CHECKS_SHARE, |n| format!("- … and {n} more\n"));
-    if let Some(coverage) = input.coverage {
-        let before = coverage.before.map(|b| format!(", before {b:.1} %"));
-        let _ = writeln!(
-            out,
-            "- Coverage: {:.1} %{}",
-            coverage.after,
-            before.unwrap_or_default()
-        );
-    }
-    let Some(findings) = &input.findings else {
-        return;
-    };
-    if findings.is_empty() {
-        out.push_str("- Audit: nothing found\n");
-    }
-    let findings = findings.iter().map(|f| {
-        format!(
-            "- Found in {}: {}\n",
-            code(&f.place, 200),
-            inline(&f.what, 400)
-        )
-    });
-    bounded(out, findings, FINDINGS_SHARE, |n| {
-        format!("- … and {n} more findings\n")
-    });
-}
-
 pub(super) fn questions(out: &mut String, input: &BodyInput) {
     if input.questions.is_empty() {
         return;
@@ -447,7 +393,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Adds items while they fit into `share` characters, and says how many did not.
-fn bounded(
+pub(super) fn bounded(
     out: &mut String,
     mut items: impl ExactSizeIterator<Item = String>,
     share: usize,
