@@ -237,7 +237,7 @@ fn what_shows_the_work_is_told() {
     input.suite = Some(vec!["pytest".to_owned()]);
     let full = text(&input);
     assert!(
-        full.contains("- On the whole part these checks fail: pytest.\n"),
+        full.contains("- On the whole part these checks fail: `pytest`.\n"),
         "{full}"
     );
 }
