@@ -4,7 +4,7 @@ use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid, to_oid};
 use crate::model::Oid;
 use git2::build::TreeUpdateBuilder;
-use git2::{Delta, DiffFindOptions, FileMode, ObjectType, Repository};
+use git2::{Delta, FileMode, ObjectType, Repository};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -46,8 +46,8 @@ pub struct Sides {
     pub before: Option<Side>,
     /// None for a deleted one.
     pub after: Option<Side>,
-    /// The path it had, where git takes it for the same file.
-    pub was: Option<String>,
+    /// As git writes it, of the file after the change, else before: `0o100644`.
+    pub mode: u32,
 }
 
 /// The changed files, as far as they are looked into.
@@ -59,7 +59,8 @@ pub struct Changed {
 }
 
 impl Repo {
-    /// What the files that differ between a commit and a tree say on both sides, by path.
+    /// What the files that differ between a commit and a tree say on both sides, by path. A file that
+    /// was moved is two.
     ///
     /// # Errors
     /// Objects that cannot be read, or no lane is open.
@@ -71,12 +72,9 @@ impl Repo {
             .and_then(|c| c.tree())
             .doing(what)?;
         let new = git.find_tree(from_oid(tree)?).doing(what)?;
-        let mut diff = git
+        let diff = git
             .diff_tree_to_tree(Some(&old), Some(&new), None)
             .doing(what)?;
-        let mut find = DiffFindOptions::new();
-        find.renames(true).rename_limit(400);
-        diff.find_similar(Some(&mut find)).doing(what)?;
         let count = diff.deltas().len();
         let mut files = Vec::new();
         for delta in diff.deltas().take(MAX_FILES) {
@@ -94,9 +92,13 @@ impl Repo {
                 Delta::Deleted => None,
                 _ => Some(side(delta.new_file())?),
             };
+            let mode = match delta.status() {
+                Delta::Deleted => delta.old_file().mode(),
+                _ => delta.new_file().mode(),
+            };
             files.push(Sides {
-                was: was.clone().filter(|w| now.as_ref() != Some(w)),
                 path: now.or(was).unwrap_or_default(),
+                mode: u32::from(mode),
                 before,
                 after,
             });
