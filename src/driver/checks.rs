@@ -8,7 +8,7 @@ use crate::crash::{self, Point};
 use crate::git::{Capture, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
-use crate::verify::{CheckProgress, NoVerdict};
+use crate::verify::{CheckProgress, NoVerdict, Work};
 
 pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
     let base = base_of(lane)?.commit;
@@ -72,9 +72,12 @@ pub(super) async fn verify(
             .verifier
             .check(
                 &lane_dir(shells, lane),
-                &tracked,
-                &capture.files,
-                base,
+                Work {
+                    tracked: &tracked,
+                    changed: &capture.files,
+                    base,
+                    task: lane.chunk(id).map_or("", |chunk| &chunk.text),
+                },
                 &on_check,
                 shells.stop_engines.clone(),
             )

@@ -9,8 +9,8 @@ use crate::core::lane::Lane;
 use crate::git::{Changed, Side};
 use crate::model::effect::RedTests;
 use crate::model::{ChunkId, EffectResult, Evidence, Oid, TestStatus};
-use crate::verify::CheckProgress;
 use crate::verify::audit::tests_only;
+use crate::verify::{CheckProgress, Work};
 
 /// The tip with the tests of a diff put on it, and nothing else of it.
 pub(super) struct Alone {
@@ -79,9 +79,12 @@ pub(super) async fn see_red(
         .verifier
         .check(
             &lane_dir(shells, lane),
-            &tracked,
-            &alone.files,
-            base,
+            Work {
+                tracked: &tracked,
+                changed: &alone.files,
+                base,
+                task: "",
+            },
             &on_check,
             shells.stop_engines.clone(),
         )

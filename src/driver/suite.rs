@@ -9,7 +9,7 @@ use crate::core::lane::Lane;
 use crate::git::files_of_tree;
 use crate::model::ledger::Suite;
 use crate::model::{EffectResult, Evidence};
-use crate::verify::CheckProgress;
+use crate::verify::{CheckProgress, Work};
 
 pub(super) async fn suite(
     shells: &Shells,
@@ -36,9 +36,12 @@ pub(super) async fn suite(
         .verifier
         .check(
             &lane_dir(shells, lane),
-            &files,
-            &[],
-            base,
+            Work {
+                tracked: &files,
+                changed: &[],
+                base,
+                task: "",
+            },
             &on_check,
             shells.stop_engines.clone(),
         )

@@ -1,5 +1,6 @@
 //! Which projects a repository holds, and the checks each has. Pure.
 
+use super::check::CheckKind;
 use super::check::{Check, Run};
 use super::conditions::Ground;
 use super::languages::{CheckRow, LANGUAGES, Language, is_sample};
@@ -13,6 +14,10 @@ pub struct Project {
     pub dir: String,
     /// What can be run here; a syntax check names all files that it could parse.
     pub checks: Vec<Check>,
+    /// Paths below the root, without those of nested projects.
+    pub sources: Vec<String>,
+    /// Those of the sources that hold tests.
+    pub tests: Vec<String>,
 }
 
 /// Folders in which a weak manifest says nothing.
@@ -23,10 +28,25 @@ const MAX_PARSED: usize = 3_000;
 
 /// Finds all projects, by language and then by folder.
 pub fn detect(view: &FileView<'_>) -> Vec<Project> {
-    LANGUAGES
-        .iter()
+    let (fallbacks, languages): (Vec<&Language>, Vec<&Language>) =
+        LANGUAGES.iter().partition(|language| language.fallback);
+    let mut projects: Vec<Project> = languages
+        .into_iter()
         .flat_map(|language| projects_of(language, view))
-        .collect()
+        .collect();
+    for language in fallbacks {
+        let more: Vec<Project> = projects_of(language, view)
+            .into_iter()
+            .filter(|more| {
+                let is_test = |c: &Check| c.kind == CheckKind::Test;
+                !projects
+                    .iter()
+                    .any(|p| p.dir == more.dir && p.checks.iter().any(is_test))
+            })
+            .collect();
+        projects.extend(more);
+    }
+    projects
 }
 
 /// The project of `language` that a path belongs to: the nearest one above it that `suits`.
@@ -116,26 +136,37 @@ fn project<'a>(
         tests,
     };
     let rows = language.checks.iter().filter_map(|row| check(row, &ground));
+    let checks = syntax(language, &ground, declared)
+        .into_iter()
+        .chain(rows)
+        .collect();
+    let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect();
     Project {
         language,
         dir: dir.to_owned(),
-        checks: syntax(language, &ground, declared)
-            .into_iter()
-            .chain(rows)
-            .collect(),
+        checks,
+        sources: owned(ground.sources),
+        tests: owned(ground.tests),
     }
 }
 
 fn check(row: &'static CheckRow, ground: &Ground<'_>) -> Option<Check> {
+    let plan = (row.plan)(ground)?;
+    let name = plan.name.or(row.names.first().copied())?;
+    let run = Run::Shell {
+        start: plan.start,
+        whole: plan.whole,
+    };
     Some(Check {
-        name: row.name.to_owned(),
-        dir: ground.dir.to_owned(),
-        kind: row.kind,
-        run: Run::Shell((row.command)(ground)?),
-        timeout: None,
         optional: row.optional,
         no_tests_exit: row.no_tests_exit.filter(|_| ground.tests.is_empty()),
+        none_found: row.no_tests_exit,
+        probe: plan.probe,
         env: row.env,
+        reads: plan.reads,
+        only: plan.only,
+        narrow: plan.narrow,
+        ..Check::new(name, ground.dir, row.kind, run)
     })
 }
 
@@ -152,15 +183,15 @@ fn syntax(language: &Language, ground: &Ground<'_>, declared: bool) -> Option<Ch
         .map(str::to_owned)
         .collect();
     (!files.is_empty()).then(|| Check {
-        name: parser.name.to_owned(),
-        dir: ground.dir.to_owned(),
-        kind: super::check::CheckKind::Syntax,
-        run: Run::Parse { parser, files },
-        timeout: None,
         // A stray script in a repository of another language does not make its interpreter a must.
         optional: !declared,
-        no_tests_exit: None,
-        env: &[],
+        probe: format!("{} --version", parser.program),
+        ..Check::new(
+            parser.name,
+            ground.dir,
+            CheckKind::Syntax,
+            Run::Parse { parser, files },
+        )
     })
 }
 

@@ -9,7 +9,12 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
     let checks = detect(&view).into_iter().flat_map(|p| p.checks);
     checks
         .map(|c| match &c.run {
-            Run::Shell(line) => format!("@{}: {line}{}", c.dir, if c.optional { " ?" } else { "" }),
+            Run::Shell { .. } => format!(
+                "@{}: {}{}",
+                c.dir,
+                c.command(),
+                if c.optional { " ?" } else { "" }
+            ),
             Run::Parse { parser, files } => format!(
                 "@{}: {} {}{}",
                 c.dir,
@@ -27,9 +32,8 @@ type Row = (
     &'static [&'static str],
 );
 
-const CARGO: &str = "cargo test --quiet --no-fail-fast";
-const PYTEST: &str =
-    "python3 -m pytest -q -rfE -p no:cacheprovider --continue-on-collection-errors --maxfail=0";
+const CARGO: &str = "cargo test --no-fail-fast";
+const PYTEST: &str = "python3 -m pytest -v -rfEpsxX -p no:cacheprovider --color=no --continue-on-collection-errors --maxfail=0";
 
 #[test]
 fn rust() {
@@ -104,20 +108,20 @@ fn python() {
         ),
         (
             &[("pyproject.toml", "[tool.ruff]\n")],
-            &["@: ruff check --no-cache --output-format concise ?"],
+            &["@: ruff check --no-cache --force-exclude --output-format concise ?"],
         ),
         (
             &[("tests/test_a.py", UNIT)],
             &[
                 "@: python3 tests/test_a.py ?",
-                "@: python3 -m unittest discover -s tests",
+                "@: python3 -m unittest discover -v -s tests",
             ],
         ),
         (
             &[("tests/__init__.py", ""), ("tests/test_a.py", UNIT)],
             &[
                 "@: python3 tests/__init__.py,tests/test_a.py ?",
-                "@: python3 -m unittest discover -s tests -t .",
+                "@: python3 -m unittest discover -v -s tests -t .",
             ],
         ),
         (
@@ -147,7 +151,9 @@ fn python() {
         ),
         (
             &[("setup.cfg", "[tool:pytest]\naddopts = --ff\n")],
-            &["@: python3 -m pytest -q -rfE --continue-on-collection-errors --maxfail=0"],
+            &[
+                "@: python3 -m pytest -v -rfEpsxX --color=no --continue-on-collection-errors --maxfail=0",
+            ],
         ),
         (
             &[("tests/fixtures/bad.py", "def"), ("{{name}}/x.py", "")],
@@ -224,7 +230,7 @@ fn node() {
 fn go() {
     assert_eq!(
         found(&[("svc/go.mod", ""), ("svc/main.go", "")]),
-        ["@svc: go vet ./...", "@svc: go test ./..."]
+        ["@svc: go vet ./...", "@svc: go test -json ./..."]
     );
     assert_eq!(found(&[("go.mod", "")]), Vec::<String>::new());
 }

@@ -8,78 +8,45 @@
 
 pub mod audit;
 pub mod baseline;
+pub mod cache;
 pub mod check;
 pub mod classify;
 pub mod conditions;
+mod configured;
 pub mod coverage;
 pub mod detect;
 pub mod failures;
 mod feedback;
 pub mod languages;
+pub mod names;
+mod narrow;
+mod only;
+mod reading;
+mod report_files;
 mod run;
 pub mod scope;
+mod session;
 mod transcript;
 mod view;
 
+pub use configured::{ConfiguredCheck, Scope, VerifyConfig, VerifyConfigError};
 pub use feedback::feedback;
+pub use reading::Format;
 pub use view::FileView;
 
-use crate::model::{CheckOutcome, CheckResult, Evidence};
+use crate::model::{CheckResult, Evidence};
 use crate::ports::StopSignal;
 use crate::proc;
-use check::{Check, CheckKind, Run};
+use baseline::Judging;
+use check::Check;
+use configured::Configured;
 use detect::Project;
-use ignore::gitignore::GitignoreBuilder;
-use scope::{Changes, Configured};
+use scope::Changes;
+use session::Session;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
-
-/// What the user says about verification.
-#[derive(Clone)]
-pub struct VerifyConfig {
-    /// Checks beside the detected ones; one with the name and folder of a detected check replaces it.
-    pub commands: Vec<ConfiguredCheck>,
-    /// Whether checks are detected at all.
-    pub detect: bool,
-    /// Bound on one check, unless it has its own.
-    pub timeout: Duration,
-    /// Go on where a check's tool is missing; said in the evidence.
-    pub allow_unverified: bool,
-    /// Environment of the checks, complete.
-    pub env: Vec<(String, String)>,
-}
-
-/// A check of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConfiguredCheck {
-    pub name: String,
-    /// A line for `sh -c`.
-    pub run: String,
-    /// Folder below the root; empty or `.` for the root.
-    pub dir: String,
-    /// Changes that call for it, as lines of a `.gitignore` file; empty for any change.
-    pub when: Vec<String>,
-    pub timeout: Option<Duration>,
-}
-
-/// The configuration cannot be used.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum VerifyConfigError {
-    #[error(
-        "check `{check}`: the pattern `{pattern}` in `when` cannot be read ({why}); write it as a line of .gitignore"
-    )]
-    Pattern {
-        check: String,
-        pattern: String,
-        why: String,
-    },
-    #[error(
-        "check `{check}`: `dir` is `{dir}`; name a folder below the repository's root, without `..`"
-    )]
-    Dir { check: String, dir: String },
-    #[error("two checks are called `{check}` in the same folder; give each a name of its own")]
-    Duplicate { check: String },
-}
 
 /// Not all checks were run: what was checked so far counts for nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,36 +71,53 @@ pub enum CheckProgress<'a> {
     Finished(&'a CheckResult),
 }
 
+/// What a chunk did, and what it is held against.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The lane's files that git does not ignore, relative to it, as they are now.
+    pub tracked: &'a [String],
+    /// New, edited and deleted files of the chunk; empty runs everything.
+    pub changed: &'a [String],
+    /// Evidence of the untouched base.
+    pub base: &'a Evidence,
+    /// The task's words: tests that they name are the work's business, also those that failed before.
+    pub task: &'a str,
+}
+
+/// Tests of one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTests {
+    /// Name and folder of the check, as in its [`CheckResult`].
+    pub check: String,
+    pub dir: String,
+    /// As in the check's report.
+    pub tests: Vec<String>,
+}
+
 /// Runs the checks of one configuration in any lane.
 pub struct Verifier {
     configured: Vec<Configured>,
     detect: bool,
+    disable: Vec<String>,
+    scope: Scope,
     timeout: Duration,
     allow_unverified: bool,
     env: Vec<(String, String)>,
     end_leftovers: fn() -> usize,
 }
 
+/// Goes up when detection finds, runs or reads something else than before in the same files.
+const DETECTION: u32 = 1;
+
 impl Verifier {
     /// # Errors
     /// A pattern that cannot be read, a folder outside the repository, two checks of one name.
     pub fn new(config: VerifyConfig) -> Result<Self, VerifyConfigError> {
-        let mut configured: Vec<Configured> = Vec::new();
-        for check in config.commands {
-            let compiled = compile(check)?;
-            if configured
-                .iter()
-                .any(|c| c.check.is(&compiled.check.name, &compiled.check.dir))
-            {
-                return Err(VerifyConfigError::Duplicate {
-                    check: compiled.check.name,
-                });
-            }
-            configured.push(compiled);
-        }
         Ok(Self {
-            configured,
+            configured: configured::compile_all(config.commands)?,
             detect: config.detect,
+            disable: config.disable,
+            scope: config.scope,
             timeout: config.timeout,
             allow_unverified: config.allow_unverified,
             env: config.env,
@@ -141,10 +125,36 @@ impl Verifier {
         })
     }
 
+    /// Every check that there is, whole: for people who want to know.
+    pub fn found(&self, root: &Path, tracked: &[String]) -> Vec<Check> {
+        self.with_view(root, tracked, |view| self.everything(view))
+    }
+
+    /// What the baseline of these files depends on beside the tree: the commands that would run, how they are
+    /// read and bounded, which of their programs are there, and the names of what they see of the environment.
+    /// For [`cache::key`].
+    pub fn fingerprint(&self, lane: &Path, tracked: &[String]) -> String {
+        let mut text = format!("{DETECTION} {:?}\n", self.timeout);
+        for check in self.found(lane, tracked) {
+            let program = check.probe.split(' ').next().unwrap_or_default();
+            let there = proc::find_program(program, &self.env).is_some();
+            let _ = writeln!(text, "{check:?} {there}");
+        }
+        let mut names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        text.push_str(&names.join(" "));
+        let digest = Sha256::digest(text.as_bytes());
+        digest.iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
     /// Runs every check once on the untouched base.
     ///
     /// `tracked` lists the lane's files that git does not ignore, relative to it. A check whose tool is missing is in the
-    /// evidence as [`CheckOutcome::NotAvailable`], to be refused or allowed before an engine is paid.
+    /// evidence as [`CheckOutcome::NotAvailable`](crate::model::CheckOutcome::NotAvailable), to be refused or allowed before
+    /// an engine is paid.
     ///
     /// # Errors
     /// [`NoVerdict`], when `stop` is raised meanwhile or the machine starts no process.
@@ -155,135 +165,136 @@ impl Verifier {
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
     ) -> Result<Evidence, NoVerdict> {
-        let read = |path: &str| read_small(lane, path);
-        let view = FileView::new(tracked.iter().map(String::as_str), &read);
-        let checks = scope::everything(&self.projects(&view), &self.configured);
-        let mut evidence = self
-            .run_all(&checks, lane, &Evidence::default(), on_check, stop)
-            .await?;
+        let checks = self.found(lane, tracked);
+        let session = self.session(lane, None, on_check, stop);
+        let results = session.run_all(&checks).await?;
+        let mut evidence = baseline::conclude(results, self.allow_unverified);
         evidence.unverified = evidence.checks.is_empty();
         Ok(evidence)
     }
 
-    /// Runs the checks that `changed` calls for and judges them against `baseline`.
-    ///
-    /// `changed` lists new, edited and deleted files of the chunk; empty runs everything. `tracked` is as for
-    /// [`baseline`](Self::baseline), of the lane as it is now.
+    /// Runs the checks that the work calls for, judges them against the baseline, and runs what it is to blame
+    /// for once more.
     ///
     /// # Errors
     /// [`NoVerdict`], when `stop` is raised meanwhile or the machine starts no process.
     pub async fn check(
         &self,
         lane: &Path,
-        tracked: &[String],
-        changed: &[String],
-        baseline: &Evidence,
+        work: Work<'_>,
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
     ) -> Result<Evidence, NoVerdict> {
-        let (present, deleted): (Vec<&str>, Vec<&str>) = changed
+        let (present, deleted): (Vec<&str>, Vec<&str>) = work
+            .changed
             .iter()
             .map(String::as_str)
             .partition(|path| lane.join(path).symlink_metadata().is_ok());
         let changes = Changes { present, deleted };
-        let read = |path: &str| read_small(lane, path);
-        let listed = tracked
+        let now: Vec<String> = work
+            .tracked
             .iter()
-            .map(String::as_str)
-            .filter(|path| !changes.deleted.contains(path));
-        let view = FileView::new(listed.chain(changes.present.iter().copied()), &read);
-        let checks = scope::scope(
-            &view,
-            &self.projects(&view),
-            &self.configured,
-            &changes,
-            baseline,
-        );
-        self.run_all(&checks, lane, baseline, on_check, stop).await
+            .filter(|path| !changes.deleted.contains(&path.as_str()))
+            .cloned()
+            .chain(changes.present.iter().map(|path| (*path).to_owned()))
+            .collect();
+        let checks = self.with_view(lane, &now, |view| {
+            let projects = self.projects(view);
+            let called = scope::scope(view, &projects, &self.configured, &changes, work.base);
+            match self.scope {
+                Scope::Changed => called,
+                Scope::All => called.iter().map(Check::widened).collect(),
+            }
+        });
+        let judged = session::Judged {
+            judging: Judging {
+                base: work.base,
+                task: work.task,
+            },
+            changed: &changes.present,
+        };
+        let session = self.session(lane, Some(judged), on_check, stop);
+        let results = session.run_all(&checks).await?;
+        Ok(baseline::conclude(results, self.allow_unverified))
     }
 
-    fn projects(&self, view: &FileView<'_>) -> Vec<Project> {
-        if self.detect {
-            detect::detect(view)
-        } else {
-            Vec::new()
-        }
-    }
-
-    async fn run_all(
+    /// Runs just these tests, as far as their checks can be told to, and judges nothing. A check that is not found
+    /// among `tracked` has no result.
+    ///
+    /// # Errors
+    /// [`NoVerdict`], when `stop` is raised meanwhile or the machine starts no process.
+    pub async fn run_tests(
         &self,
-        checks: &[Check],
         lane: &Path,
-        base: &Evidence,
+        tracked: &[String],
+        tests: &[NamedTests],
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
-    ) -> Result<Evidence, NoVerdict> {
-        let mut judged = Vec::new();
-        for check in checks {
-            on_check(CheckProgress::Started {
-                name: &check.name,
-                command: &check.command(),
-                dir: &check.dir,
-            });
-            let run = run::run_check(
-                check,
-                lane,
-                &self.env,
-                self.timeout,
-                self.end_leftovers,
-                stop.clone(),
-            );
-            let result = baseline::judge_one(base, &run.await?);
-            on_check(CheckProgress::Finished(&result));
-            let dropped =
-                check.optional && matches!(result.outcome, CheckOutcome::NotAvailable { .. });
-            if !dropped {
-                judged.push(result);
-            }
-        }
-        Ok(baseline::conclude(judged, self.allow_unverified))
+    ) -> Result<Vec<CheckResult>, NoVerdict> {
+        let found = self.found(lane, tracked);
+        let wanted: Vec<Check> = tests
+            .iter()
+            .filter_map(|named| {
+                let check = found.iter().find(|c| c.is(&named.check, &named.dir))?;
+                let names: Vec<&str> = named.tests.iter().map(String::as_str).collect();
+                Some(only::only(check, &names))
+            })
+            .collect();
+        self.session(lane, None, on_check, stop)
+            .run_all(&wanted)
+            .await
     }
-}
 
-fn compile(configured: ConfiguredCheck) -> Result<Configured, VerifyConfigError> {
-    let dir = configured
-        .dir
-        .trim_end_matches('/')
-        .trim_start_matches("./");
-    let dir = if dir == "." { "" } else { dir };
-    if dir.starts_with('/') || dir.split('/').any(|segment| segment == "..") {
-        return Err(VerifyConfigError::Dir {
-            check: configured.name,
-            dir: configured.dir,
-        });
+    fn session<'a>(
+        &'a self,
+        lane: &'a Path,
+        judged: Option<session::Judged<'a>>,
+        on_check: &'a dyn Fn(CheckProgress<'_>),
+        stop: StopSignal,
+    ) -> Session<'a> {
+        Session {
+            around: run::Surroundings {
+                lane,
+                env: &self.env,
+                timeout: self.timeout,
+                end_leftovers: self.end_leftovers,
+            },
+            judged,
+            on_check,
+            stop,
+        }
     }
-    let mut when = GitignoreBuilder::new("");
-    for pattern in &configured.when {
-        when.add_line(None, pattern)
-            .map_err(|error| VerifyConfigError::Pattern {
-                check: configured.name.clone(),
-                pattern: pattern.clone(),
-                why: error.to_string(),
-            })?;
+
+    fn with_view<T>(
+        &self,
+        lane: &Path,
+        files: &[String],
+        look: impl FnOnce(&FileView<'_>) -> T,
+    ) -> T {
+        let read = |path: &str| read_small(lane, path);
+        let has_tool = |program: &str| proc::find_program(program, &self.env).is_some();
+        let view = FileView::new(files.iter().map(String::as_str), &read).with_tools(&has_tool);
+        look(&view)
     }
-    let when = when.build().map_err(|error| VerifyConfigError::Pattern {
-        check: configured.name.clone(),
-        pattern: configured.when.join(", "),
-        why: error.to_string(),
-    })?;
-    Ok(Configured {
-        when: (!configured.when.is_empty()).then_some(when),
-        check: Check {
-            name: configured.name,
-            dir: dir.to_owned(),
-            kind: CheckKind::Configured,
-            run: Run::Shell(configured.run),
-            timeout: configured.timeout,
-            optional: false,
-            no_tests_exit: None,
-            env: &[],
-        },
-    })
+
+    fn everything(&self, view: &FileView<'_>) -> Vec<Check> {
+        scope::everything(&self.projects(view), &self.configured)
+    }
+
+    /// What is detected and not left out.
+    fn projects(&self, view: &FileView<'_>) -> Vec<Project> {
+        if !self.detect {
+            return Vec::new();
+        }
+        let mut projects = detect::detect(view);
+        for project in &mut projects {
+            project.checks.retain(|check| {
+                let at = format!("{}@{}", check.name, check.dir);
+                !self.disable.iter().any(|d| *d == check.name || *d == at)
+            });
+        }
+        projects
+    }
 }
 
 /// Reads a manifest or a test for detection; `None` for what is no plain, small file. Bytes that are not

@@ -1,19 +1,14 @@
 //! Which checks a chunk's changes call for. Pure.
 
-use super::check::{Check, CheckKind, Run};
+use super::check::{Check, CheckKind, Reads, Run};
+use super::configured::Configured;
 use super::detect::{Project, nearest};
 use super::languages::{DOCUMENTS, LANGUAGES, Language};
+use super::narrow::narrow;
+use super::reading::Format;
 use super::view::{FileView, ancestors, below, extension};
 use crate::model::Evidence;
-use ignore::gitignore::Gitignore;
 use std::path::Path;
-
-/// A check of the configuration with its compiled patterns.
-pub struct Configured {
-    pub check: Check,
-    /// Changes that call for it; `None` for any.
-    pub when: Option<Gitignore>,
-}
 
 /// The files a chunk changed, as paths below the root.
 #[derive(Clone, Debug, Default)]
@@ -62,19 +57,28 @@ pub fn scope(
         return everything(projects, configured);
     }
     let mut called: Vec<Check> = Vec::new();
+    let mut touched: Vec<&Project> = Vec::new();
     for path in changes.all() {
         for language in languages_of(projects, path) {
             for kind in [CheckKind::Lint, CheckKind::Test] {
                 let has_kind = |p: &Project| p.checks.iter().any(|c| c.kind == kind);
-                for check in nearest(projects, language, path, has_kind)
-                    .iter()
-                    .flat_map(|p| &p.checks)
-                {
-                    if check.kind == kind && !called.iter().any(|c| c.is(&check.name, &check.dir)) {
-                        called.push(check.clone());
+                let Some(project) = nearest(projects, language, path, has_kind) else {
+                    continue;
+                };
+                touched.push(project);
+                for check in project.checks.iter().filter(|c| c.kind == kind) {
+                    if !called.iter().any(|c| c.is(&check.name, &check.dir)) {
+                        called.push(narrow(view, projects, project, check, changes));
                     }
                 }
             }
+        }
+    }
+    for project in dependents(view, projects, &touched) {
+        let tests = project.checks.iter().filter(|c| c.kind == CheckKind::Test);
+        for check in tests {
+            called.retain(|c| !c.is(&check.name, &check.dir));
+            called.push(check.clone());
         }
     }
     called.extend(
@@ -83,13 +87,24 @@ pub fn scope(
             .flat_map(|p| &p.checks)
             .filter_map(|c| parse_changed(c, changes)),
     );
+    for project in projects.iter().filter(|p| p.language.fallback) {
+        let touched = |path: &str| {
+            below(&project.dir, path).is_some() && !DOCUMENTS.contains(&extension(path))
+        };
+        if changes.all().any(touched) {
+            called.extend(project.checks.iter().cloned());
+        }
+    }
     called.extend(vanished(view, projects, changes, base));
     for check in &mut called {
         let lost_tests = |path: &&str| {
             below(&check.dir, path).is_some()
-                && LANGUAGES
-                    .iter()
-                    .any(|l| l.checks.iter().any(|r| r.name == check.name) && (l.is_test)(path))
+                && LANGUAGES.iter().any(|l| {
+                    l.checks
+                        .iter()
+                        .any(|r| r.names.contains(&check.name.as_str()))
+                        && (l.is_test)(path)
+                })
         };
         if changes.deleted.iter().any(lost_tests) {
             // There were tests: finding none is no pass any more.
@@ -104,6 +119,45 @@ pub fn scope(
             .map(|c| c.check.clone()),
     );
     ordered(called)
+}
+
+/// Projects of the same repository that are built upon one of these, however far: packages of a workspace.
+fn dependents<'p>(
+    view: &FileView<'_>,
+    projects: &'p [Project],
+    touched: &[&'p Project],
+) -> Vec<&'p Project> {
+    let mut reached: Vec<(&str, &str)> = Vec::new();
+    let mut open: Vec<&Project> = touched.to_vec();
+    let mut found = Vec::new();
+    let id = |p: &'p Project| (p.language.name, p.dir.as_str());
+    let links: Vec<_> = match touched.is_empty() || projects.len() < 2 {
+        true => Vec::new(),
+        false => projects
+            .iter()
+            .map(|p| (p, (p.language.links)(view, &p.dir)))
+            .collect(),
+    };
+    while let Some(project) = open.pop() {
+        if reached.contains(&id(project)) {
+            continue;
+        }
+        reached.push(id(project));
+        let own = links.iter().find(|(p, _)| id(p) == id(project));
+        let Some(name) = own.and_then(|(_, l)| l.name.as_ref()) else {
+            continue;
+        };
+        for (user, theirs) in &links {
+            let uses = user.language.name == project.language.name && theirs.needs.contains(name);
+            if uses && !touched.iter().any(|t| id(t) == id(user)) {
+                found.push(*user);
+                open.push(*user);
+            } else if uses {
+                open.push(*user);
+            }
+        }
+    }
+    found
 }
 
 fn is_configured(configured: &[Configured], name: &str, dir: &str) -> bool {
@@ -128,7 +182,10 @@ fn wanted(configured: &Configured, changes: &Changes<'_>) -> bool {
 
 /// The languages whose checks a path calls for.
 fn languages_of(projects: &[Project], path: &str) -> Vec<&'static Language> {
-    let named: Vec<&Language> = LANGUAGES.iter().filter(|l| l.names_file(path)).collect();
+    let named = LANGUAGES
+        .iter()
+        .filter(|l| !l.fallback && l.names_file(path));
+    let named: Vec<&Language> = named.collect();
     if !named.is_empty() || DOCUMENTS.contains(&extension(path)) {
         return named;
     }
@@ -186,22 +243,21 @@ fn vanished(
         .iter()
         .filter(|b| !found(&b.name, &b.dir) && remains(&b.dir));
     let gone = missing.filter_map(|b| {
-        let (language, row) = LANGUAGES
-            .iter()
-            .find_map(|l| Some((l, l.checks.iter().find(|r| r.name == b.name)?)))?;
+        let (language, row) = LANGUAGES.iter().find_map(|l| {
+            let row = l.checks.iter().find(|r| r.names.contains(&b.name.as_str()));
+            Some((l, row?))
+        })?;
         let called = changes.all().any(|path| {
-            below(&b.dir, path)
-                .is_some_and(|rest| language.names_file(path) || language.counts_folder(rest))
+            below(&b.dir, path).is_some_and(|rest| {
+                language.fallback || language.names_file(path) || language.counts_folder(rest)
+            })
         });
         called.then(|| Check {
-            name: b.name.clone(),
-            dir: b.dir.clone(),
-            kind: row.kind,
-            run: Run::Shell(b.command.clone()),
-            timeout: None,
             optional: row.optional,
-            no_tests_exit: None,
             env: row.env,
+            // Its format stood in what is gone.
+            reads: b.tests.as_ref().map(|_| Reads::printed(Format::Auto)),
+            ..Check::new(&b.name, &b.dir, row.kind, Run::line(&b.command))
         })
     });
     gone.collect()

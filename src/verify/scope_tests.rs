@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{CheckOutcome, CheckResult};
+use crate::verify::configured::{ConfiguredCheck, compile};
 use crate::verify::detect::detect;
-use crate::verify::{ConfiguredCheck, compile};
 use std::collections::BTreeMap;
 
 const REPO: &[(&str, &str)] = &[
@@ -30,7 +30,7 @@ fn configured(name: &str, dir: &str, when: &[&str]) -> Configured {
         run: format!("run {name}"),
         dir: dir.to_owned(),
         when: when.iter().map(|w| (*w).to_owned()).collect(),
-        timeout: None,
+        ..ConfiguredCheck::default()
     })
     .unwrap()
 }

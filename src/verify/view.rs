@@ -7,6 +7,7 @@ pub struct FileView<'a> {
     paths: Vec<&'a str>,
     known: HashSet<&'a str>,
     read: &'a dyn Fn(&str) -> Option<String>,
+    has_tool: &'a dyn Fn(&str) -> bool,
 }
 
 impl<'a> FileView<'a> {
@@ -22,7 +23,19 @@ impl<'a> FileView<'a> {
             known: paths.iter().copied().collect(),
             paths,
             read,
+            has_tool: &|_| false,
         }
+    }
+
+    /// The same, on a machine that has the programs for which `has_tool` is true.
+    #[must_use]
+    pub fn with_tools(self, has_tool: &'a dyn Fn(&str) -> bool) -> Self {
+        Self { has_tool, ..self }
+    }
+
+    /// True when a program can be started. Where two tools would do, the one that is there is taken.
+    pub fn has_tool(&self, program: &str) -> bool {
+        (self.has_tool)(program)
     }
 
     /// Every path, sorted, each once.

@@ -17,7 +17,7 @@ use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
 use crate::ui::Reporter;
-use crate::verify::{ConfiguredCheck, Verifier, VerifyConfig};
+use crate::verify::{self, ConfiguredCheck, Verifier, VerifyConfig};
 use crate::{fsx, proc};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -281,19 +281,22 @@ fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSe
 }
 
 fn verifier(world: &World, env: &[(String, String)]) -> Result<Verifier, AppError> {
-    let verify = &world.settings.verify;
-    let commands = verify.commands.iter().map(|c| ConfiguredCheck {
+    let said = &world.settings.verify;
+    let commands = said.commands.iter().map(|c| ConfiguredCheck {
         name: c.name.clone(),
         run: c.run.clone(),
         dir: c.dir.clone(),
         when: c.when.clone(),
         timeout: c.timeout,
+        ..ConfiguredCheck::default()
     });
     Ok(Verifier::new(VerifyConfig {
         commands: commands.collect(),
-        detect: *verify.detect,
-        timeout: *verify.timeout,
-        allow_unverified: *verify.allow_unverified,
+        detect: *said.detect,
+        disable: Vec::new(),
+        scope: verify::Scope::default(),
+        timeout: *said.timeout,
+        allow_unverified: *said.allow_unverified,
         env: env.to_vec(),
     })?)
 }

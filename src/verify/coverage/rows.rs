@@ -6,7 +6,8 @@
 use super::ReportFormat;
 use super::paths::go_module;
 use crate::verify::check::{Check, CheckKind, Run};
-use crate::verify::conditions::{Ground, script};
+use crate::verify::conditions::Ground;
+use crate::verify::languages::script;
 use crate::verify::view::{FileView, base_name, parent};
 
 /// What a machine has that a row may need.
@@ -174,19 +175,17 @@ pub fn coverage_check(
     installed: Installed,
     out: &str,
 ) -> Option<Measuring> {
-    let Run::Shell(line) = &check.run else {
-        return None;
-    };
-    if check.kind != CheckKind::Test {
+    if check.kind != CheckKind::Test || !matches!(check.run, Run::Shell { .. }) {
         return None;
     }
+    let line = &check.command();
     let rows = ROWS.iter().filter(|row| row.language == language);
     let mut able = rows.filter(|row| (row.when)(ground, installed));
     able.find_map(|row| {
         let command = (row.command)(line, &quoted(out))?;
         Some(Measuring {
             check: Check {
-                run: Run::Shell(command),
+                run: Run::line(command),
                 ..check.clone()
             },
             reports: vec![ReportPlace::At(format!("{out}/{}", row.report))],
@@ -204,16 +203,10 @@ pub fn configured_check(
     if configured.reports.is_empty() {
         return None;
     }
-    let check = configured.command.as_ref().map(|line| Check {
-        name: CONFIGURED.to_owned(),
-        dir: String::new(),
-        kind: CheckKind::Configured,
-        run: Run::Shell(line.clone()),
-        timeout: None,
-        optional: false,
-        no_tests_exit: None,
-        env: &[],
-    });
+    let check = configured
+        .command
+        .as_ref()
+        .map(|line| Check::new(CONFIGURED, "", CheckKind::Configured, Run::line(line)));
     let reports = configured.reports.iter().cloned();
     Some((check, reports.map(ReportPlace::InLane).collect()))
 }

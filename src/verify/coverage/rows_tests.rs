@@ -17,14 +17,9 @@ fn measuring(
         tests: Vec::new(),
     };
     let check = Check {
-        name: "tests".to_owned(),
-        dir: String::new(),
-        kind: CheckKind::Test,
-        run: Run::Shell(line.to_owned()),
-        timeout: None,
-        optional: false,
         no_tests_exit: Some(5),
         env: &[("CI", "true")],
+        ..Check::new("tests", "", CheckKind::Test, Run::line(line))
     };
     let found = coverage_check(language, &check, &ground, installed, "/tmp/it's out")?;
     // It stands for the same check, so that it is judged against the same baseline.
