@@ -36,13 +36,13 @@ pub fn begin(
     match effect {
         Effect::PrepareLane
         | Effect::Restack { .. }
+        | Effect::Baseline
         | Effect::Verify { .. }
         | Effect::SeeRed { .. }
         | Effect::Seal { .. }
         | Effect::SetAside { .. }
         | Effect::Comment { .. } => {}
         Effect::Suite { part } => events.push((None, EventKind::SuiteStarted { part: *part })),
-        Effect::Baseline => events.push((None, EventKind::BaselineStarted {})),
         Effect::RunEngine {
             chunk,
             attempt,

@@ -2,14 +2,17 @@
 
 use super::perform::{Failure, base_of, tip_of};
 use super::prepare::lane_dir;
+use super::proof::proof;
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
+use crate::fsx::root::DIR_NAME;
 use crate::git::{Capture, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
-use crate::verify::{CheckProgress, NoVerdict, Work};
+use crate::verify::{CheckProgress, NoVerdict, Work, cache};
 
+/// How the checks end on the untouched base: known from this run, or from an earlier one on the same files, or seen now.
 pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
     let base = base_of(lane)?.commit;
     if let Some((commit, evidence)) = shells.baseline.borrow().as_ref()
@@ -18,29 +21,41 @@ pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResul
         return Ok(EffectResult::BaselineDone(evidence.clone()));
     }
     let tip = tip_of(lane)?;
-    let files = {
+    let (files, tree) = {
         let base = base.clone();
         shells
             .git
             .call(move |repo| {
                 repo.reset_lane(&base)?;
-                files_of_tree(repo, &base)
+                Ok((files_of_tree(repo, &base)?, repo.tree_of(&base)?))
             })
             .await?
     };
-    let on_check = |progress: CheckProgress<'_>| report_check(shells, lane, None, &progress);
-    let ran = shells
-        .verifier
-        .baseline(
-            &lane_dir(shells, lane),
-            &files,
-            &on_check,
-            shells.stop_engines.clone(),
-        )
-        .await;
+    let dir = lane_dir(shells, lane);
+    let cache_dir = shells.root.join(DIR_NAME);
+    let key = cache::key(tree.as_str(), &shells.verifier.fingerprint(&dir, &files));
+    let evidence = match cache::read(&cache_dir, &key) {
+        Some(evidence) => evidence,
+        None => {
+            shells.emit(
+                &lane.ledger.spec,
+                vec![(None, EventKind::BaselineStarted {})],
+            );
+            let on_check =
+                |progress: CheckProgress<'_>| report_check(shells, lane, None, &progress);
+            let stop = shells.stop_engines.clone();
+            let ran = shells
+                .verifier
+                .baseline(&dir, &files, &on_check, stop)
+                .await;
+            let evidence = redacted(shells, checked_until_stopped(ran)?);
+            if let Err(e) = cache::write(&cache_dir, &key, &evidence) {
+                tracing::warn!("the checks on the base were not kept: {e}");
+            }
+            evidence
+        }
+    };
     shells.git.call(move |repo| repo.reset_lane(&tip)).await?;
-    let evidence = checked_until_stopped(ran)?;
-    let evidence = redacted(shells, evidence);
     *shells.baseline.borrow_mut() = Some((base, evidence.clone()));
     Ok(EffectResult::BaselineDone(evidence))
 }
@@ -63,53 +78,92 @@ pub(super) async fn verify(
             .iter()
             .map(ToString::to_string),
     );
-    let none = Evidence::default();
-    let evidence = if findings.is_empty() {
-        let base = lane.baseline().unwrap_or(&none);
-        let on_check =
-            |progress: CheckProgress<'_>| report_check(shells, lane, Some(id), &progress);
-        let ran = shells
-            .verifier
-            .check(
-                &lane_dir(shells, lane),
-                Work {
-                    tracked: &tracked,
-                    changed: &capture.files,
-                    base,
-                    task: lane.chunk(id).map_or("", |chunk| &chunk.text),
-                },
-                &on_check,
-                shells.stop_engines.clone(),
-            )
-            .await;
-        checked_until_stopped(ran)?
-    } else {
-        // Nothing of it will be committed: no check has to run on it.
-        Evidence {
-            unverified: true,
-            ..Evidence::default()
-        }
+    let verified = |verified: Verified| EffectResult::Verified {
+        chunk: id.clone(),
+        verified: Box::new(verified),
     };
+    if !findings.is_empty() {
+        // Nothing of it will be committed: no check has to run on it.
+        crash::point(Point::ChecksRan)?;
+        return Ok(verified(Verified {
+            evidence: Evidence {
+                unverified: true,
+                tree: Some(capture.tree.to_string()),
+                ..Evidence::default()
+            },
+            tree: Some(capture.tree),
+            files: capture.files,
+            lines: capture.lines,
+            findings,
+            ..Verified::default()
+        }));
+    }
+    let evidence = check(shells, lane, id, (&capture.files, &tracked)).await?;
     crash::point(Point::ChecksRan)?;
-    let (tree, files, lines) = if evidence.checks.is_empty() {
-        (capture.tree, capture.files, capture.lines)
-    } else {
-        settle_tree(shells, lane, capture).await?
+    let (tree, files, lines) = match evidence.checks.is_empty() {
+        true => (capture.tree, capture.files, capture.lines),
+        false => settle_tree(shells, lane, capture).await?,
     };
     let mut evidence = redacted(shells, evidence);
+    let (tip, now) = (tip_of(lane)?, tree.clone());
+    let changed = shells.git.call(move |repo| repo.sides(&tip, &now)).await?;
+    evidence.proof = proof(shells, lane, id, (&tree, &changed), &evidence).await?;
+    // Running tests without the work moved the lane's files: they, and what is staged of them, are put back.
+    if !evidence.proof.is_empty() {
+        stand_at(shells, lane, &tree).await?;
+    }
     evidence.tree = Some(tree.to_string());
-    let verified = Verified {
+    Ok(verified(Verified {
         evidence,
         tree: Some(tree),
         files,
         lines,
         findings,
         ..Verified::default()
+    }))
+}
+
+/// Runs the checks that the work calls for.
+async fn check(
+    shells: &Shells,
+    lane: &Lane,
+    id: &ChunkId,
+    (files, tracked): (&[String], &[String]),
+) -> Result<Evidence, Failure> {
+    let none = Evidence::default();
+    let task = task_text(lane, id);
+    let work = Work {
+        tracked,
+        changed: files,
+        base: lane.baseline().unwrap_or(&none),
+        task: &task,
     };
-    Ok(EffectResult::Verified {
-        chunk: id.clone(),
-        verified: Box::new(verified),
-    })
+    let on_check = |progress: CheckProgress<'_>| report_check(shells, lane, Some(id), &progress);
+    let stop = shells.stop_engines.clone();
+    let ran = shells
+        .verifier
+        .check(&lane_dir(shells, lane), work, &on_check, stop)
+        .await;
+    checked_until_stopped(ran)
+}
+
+/// Title and text of a chunk's task.
+pub(super) fn task_text(lane: &Lane, id: &ChunkId) -> String {
+    let chunk = lane.chunk(id);
+    chunk.map_or_else(String::new, |c| format!("{}\n{}", c.title, c.text))
+}
+
+/// Puts the worktree and what is staged of it back to a captured tree.
+async fn stand_at(shells: &Shells, lane: &Lane, tree: &Oid) -> Result<(), Failure> {
+    let (tip, spec, tree) = (tip_of(lane)?, lane.ledger.path.clone(), tree.clone());
+    shells
+        .git
+        .call(move |repo| {
+            repo.hold_tree(&tree)?;
+            repo.capture(&tip, &spec)
+        })
+        .await?;
+    Ok(())
 }
 
 /// What was checked counts only when all of it was.
@@ -161,14 +215,7 @@ async fn settle_tree(
     if changed.iter().all(is_lock) && are_tracked(shells, lane, changed).await? {
         return Ok((after.tree, after.files, after.lines));
     }
-    let (tip, spec, tree) = (tip_of(lane)?, lane.ledger.path.clone(), before.tree.clone());
-    shells
-        .git
-        .call(move |repo| {
-            repo.hold_tree(&tree)?;
-            repo.capture(&tip, &spec)
-        })
-        .await?;
+    stand_at(shells, lane, &before.tree).await?;
     Ok((before.tree, before.files, before.lines))
 }
 
@@ -192,6 +239,10 @@ pub(super) fn redacted(shells: &Shells, mut evidence: Evidence) -> Evidence {
     for check in &mut evidence.checks {
         check.output = shells.redactor.redact(&check.output).into_owned();
         check.command = shells.redactor.redact(&check.command).into_owned();
+        if let Some(rerun) = &mut check.rerun {
+            rerun.output = shells.redactor.redact(&rerun.output).into_owned();
+            rerun.command = shells.redactor.redact(&rerun.command).into_owned();
+        }
     }
     evidence
 }

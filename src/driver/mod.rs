@@ -8,6 +8,7 @@ mod engine;
 mod moves;
 mod perform;
 mod prepare;
+mod proof;
 mod red;
 mod restack;
 mod seal;

@@ -1,6 +1,6 @@
 //! Tests without the work: which of them are red, and so need it.
 
-use super::checks::{capture, checked_until_stopped, redacted, report_check};
+use super::checks::{capture, checked_until_stopped, redacted, report_check, task_text};
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
@@ -83,7 +83,7 @@ pub(super) async fn see_red(
                 tracked: &tracked,
                 changed: &alone.files,
                 base,
-                task: "",
+                task: &task_text(lane, id),
             },
             &on_check,
             shells.stop_engines.clone(),

@@ -5,7 +5,7 @@ use crate::core::redact::Redactor;
 use crate::git::Worker;
 use crate::ledger::mailbox::Mailbox;
 use crate::ledger::store::{Store, StoreError};
-use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, SpecId};
+use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, Prove, SpecId};
 use crate::ports::{Clock, Engine, Forge, StopSignal};
 use crate::verify::Verifier;
 use chrono::{DateTime, Utc};
@@ -62,6 +62,8 @@ pub struct LaneSettings {
     pub stall_timeout: Duration,
     pub commit_template: Option<String>,
     pub max_fixes: u32,
+    /// Whether it is shown which tests need the work.
+    pub prove: Prove,
 }
 
 /// An engine with what its runs are given.

@@ -206,6 +206,13 @@ pub struct Proof {
     pub idle: Vec<String>,
 }
 
+impl Proof {
+    /// True where no test was looked at.
+    pub fn is_empty(&self) -> bool {
+        self.proving.is_empty() && self.idle.is_empty()
+    }
+}
+
 /// What a reviewer said of one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {

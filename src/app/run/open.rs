@@ -277,6 +277,7 @@ fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSe
             .as_ref()
             .map(|t| t.as_str().to_owned()),
         max_fixes: *settings.max_fix_attempts,
+        prove: *settings.verify.prove,
     })
 }
 
