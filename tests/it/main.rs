@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod chains;
 mod chat_engines;
+mod cheats;
 mod checkouts;
 mod choosing;
 mod encryption;

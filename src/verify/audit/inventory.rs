@@ -120,7 +120,11 @@ fn inside_skip(source: &Source<'_>, body: &Range<usize>) -> Option<String> {
 
 /// A line for a message, of bounded length.
 pub(super) fn shown(line: &str) -> String {
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let near = line
+        .char_indices()
+        .nth(400)
+        .map_or(line, |(cut, _)| &line[..cut]);
+    let line = near.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(100) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line,
@@ -231,6 +235,7 @@ fn calls(source: &Source<'_>, found: &mut Inventory) {
         let Some(name) = first_text(source, &args) else {
             continue;
         };
+        let named = source.code()[args.clone()].find(',').unwrap_or(0);
         let start = callee.start();
         let index = groups.partition_point(|(range, ..)| range.start <= start);
         let mut around: Vec<_> = groups[..index]
@@ -244,13 +249,13 @@ fn calls(source: &Source<'_>, found: &mut Inventory) {
             .or_else(|| around.iter().find_map(|(_, _, skip)| skip.clone()))
             .or_else(|| inside_skip(source, &args));
         let names: Vec<_> = around.iter().map(|(_, name, _)| name.as_str()).collect();
-        // A table in front of the name belongs to the test.
+        // A table in front of the name belongs to the test, and the name is no part of what it does.
         found.tests.push(Test {
             name,
             group: names.join(" > "),
             whole: start..args.end + 1,
             marks: start..callee.end(),
-            body: callee.end()..args.end,
+            body: args.start + named.min(args.len())..args.end,
             skip,
         });
     }

@@ -319,7 +319,7 @@ impl<'a> Reader<'a> {
         }
         let (mut at, mut in_class) = (self.at + 1, false);
         loop {
-            match self.text.get(at) {
+            match self.text.get(at).filter(|_| at < self.at + 1_000) {
                 None | Some(b'\n') => return false,
                 Some(b'\\') => at += 1,
                 Some(b'[') => in_class = true,

@@ -1,0 +1,185 @@
+//! The audit as a whole, on bytes of any kind.
+
+use super::*;
+use proptest::prelude::*;
+
+fn change<'a>(path: &'a str, before: Option<&'a str>, after: Option<&'a str>) -> FileChange<'a> {
+    FileChange {
+        path,
+        before: before.map(Text::Whole),
+        after: after.map(Text::Whole),
+        is_ignored: false,
+        mode: 0o100_644,
+    }
+}
+
+fn run(files: &[FileChange<'_>], task: &str) -> Vec<Finding> {
+    audit(&AuditInput {
+        files,
+        task,
+        tracked: &[],
+        read: &|_| None,
+        tests_before: None,
+        tests_now: None,
+        policy: &AuditPolicy::default(),
+    })
+}
+
+const PATHS: &[&str] = &[
+    "src/a.rs",
+    "tests/a.rs",
+    "a.py",
+    "tests/test_a.py",
+    "a.ts",
+    "a.test.js",
+    "a.go",
+    "a_test.go",
+    "A.java",
+    "ATest.java",
+    "a.c",
+    "Makefile",
+    "package.json",
+    "pyproject.toml",
+    ".gitignore",
+    "codecov.yml",
+    "conftest.py",
+    "Cargo.toml",
+    "codelicious.toml",
+    "a.snap",
+];
+
+/// Pieces of sources, so that texts are more than noise.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("#[test]\nfn a() { assert_eq!(f(2), 4); }\n".to_owned()),
+        Just("#[cfg(test)]\nmod tests {\n".to_owned()),
+        Just("def test_a():\n    assert f(3) == 9\n".to_owned()),
+        Just("class TestA(TestCase):\n    def test_b(self):\n        self.assertEqual(1, 2)\n".to_owned()),
+        Just("describe('x', () => { it('y', () => { expect(f(`a${b}c`)).toBe(3); }); });\n".to_owned()),
+        Just("func TestA(t *testing.T) {\n\tif got := F(2); got != 4 {\n\t\tt.Errorf(\"x\")\n\t}\n}\n".to_owned()),
+        Just("@Test\nvoid a() { assertEquals(1, f(2)); }\n".to_owned()),
+        Just("/* ".to_owned()),
+        Just("r#\"".to_owned()),
+        Just("'''".to_owned()),
+        Just("}\n".to_owned()),
+        Just("[tool.pytest]\naddopts = \"--ignore=x\"\n".to_owned()),
+        Just("fail_under = 80\n".to_owned()),
+        "[ -~\n]{0,40}",
+        "\\PC{0,20}",
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_text_is_read(path in prop::sample::select(PATHS), before in prop::option::of(text()), after in prop::option::of(text()), task in text()) {
+        run(&[change(path, before.as_deref(), after.as_deref())], &task);
+        tests_only(path, before.as_deref(), after.as_deref());
+        for text in [&before, &after].into_iter().flatten() {
+            let mut at = 0;
+            for region in test_regions(path, text) {
+                prop_assert!(region.start >= at && text.get(region.clone()).is_some());
+                at = region.end;
+            }
+        }
+    }
+
+    #[test]
+    fn what_did_not_change_is_no_finding(path in prop::sample::select(PATHS), text in text()) {
+        let found = run(&[change(path, Some(&text), Some(&text))], "Do it");
+        let found: Vec<_> = found.iter().filter(|f| f.rule != "verify_config" || path != "codelicious.toml").collect();
+        prop_assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn tests_that_are_added_take_nothing_away(count in 1usize..6) {
+        let old = "def test_a():\n    assert f(3) == 9\n";
+        let more: String = (0..count).map(|i| format!("\n\ndef test_n{i}():\n    assert f({i}) == {i} * {i} + 1\n")).collect();
+        let new = format!("{old}{more}");
+        let found = run(&[change("tests/test_a.py", Some(old), Some(&new))], "Do it");
+        prop_assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn the_findings_are_bounded_and_in_order() {
+    let old: String = (0..400)
+        .map(|i| format!("def test_{i}():\n    assert f({i}) == \"v{i}\"\n\n\n"))
+        .collect();
+    let found = run(
+        &[change("tests/test_a.py", Some(&old), Some("x = 1\n"))],
+        "Do it",
+    );
+    assert_eq!(found.len(), MOST_FINDINGS);
+    let last = &found[MOST_FINDINGS - 1];
+    assert!(last.what.starts_with("and 201 more"), "{last:?}");
+    assert_eq!(last.severity, FindingSeverity::Fail);
+    let again = run(
+        &[change("tests/test_a.py", Some(&old), Some("x = 1\n"))],
+        "Do it",
+    );
+    assert_eq!(found, again);
+}
+
+#[test]
+fn severities_of_the_configuration_count() {
+    let policy = AuditPolicy {
+        severities: [(Rule::DeletedTest, FindingSeverity::Note)].into(),
+        ..AuditPolicy::default()
+    };
+    let files = [change(
+        "tests/test_a.py",
+        Some("def test_a():\n    assert f(3) == 9\n"),
+        Some(""),
+    )];
+    let found = audit(&AuditInput {
+        files: &files,
+        task: "Do it",
+        tracked: &[],
+        read: &|_| None,
+        tests_before: None,
+        tests_now: None,
+        policy: &policy,
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].rule.as_str(), found[0].severity),
+        ("deleted_test", FindingSeverity::Note)
+    );
+    assert_eq!(found[0].line, Some(1));
+}
+
+#[test]
+fn large_files_take_no_longer_than_their_size() {
+    // A reader that is not linear does not come back from these.
+    let pieces = [
+        "fn a() {",
+        "def test_a():\n    ",
+        "`${",
+        "[(",
+        "assert x == 1 and (\n",
+        "/* /* ",
+        "describe('a', () => {",
+        "@a(",
+        "if x == 7 { return 49 } ",
+        "/[",
+        "// x = 1; # noqa\n",
+        "todo!() ",
+    ];
+    for (index, piece) in pieces.iter().enumerate() {
+        let paths = [
+            "src/a.rs",
+            "tests/test_a.py",
+            "a.test.ts",
+            "a_test.go",
+            "ATest.java",
+            "a.ts",
+            "a.py",
+        ];
+        let path = paths[index % paths.len()];
+        let text = piece.repeat(1_000_000 / piece.len());
+        run(&[change(path, Some("x\n"), Some(&text))], "Do it");
+    }
+}
