@@ -1,5 +1,6 @@
 //! Running the repository's checks on the base and on a chunk's work.
 
+use super::audit;
 use super::perform::{Failure, base_of, tip_of};
 use super::prepare::lane_dir;
 use super::proof::proof;
@@ -107,6 +108,7 @@ pub(super) async fn verify(
     let mut evidence = redacted(shells, evidence);
     let (tip, now) = (tip_of(lane)?, tree.clone());
     let changed = shells.git.call(move |repo| repo.sides(&tip, &now)).await?;
+    evidence.findings = audit::findings(shells, lane, id, (&tree, &changed), &evidence).await?;
     evidence.proof = proof(shells, lane, id, (&tree, &changed), &evidence).await?;
     // Running tests without the work moved the lane's files: they, and what is staged of them, are put back.
     if !evidence.proof.is_empty() {

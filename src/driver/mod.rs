@@ -3,6 +3,7 @@
 //! Nothing is decided here and nothing is done here: `core` decides, [`perform`] does, and the ledger is
 //! durable before every outside effect.
 
+mod audit;
 mod checks;
 mod engine;
 mod moves;

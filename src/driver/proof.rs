@@ -10,7 +10,7 @@ use crate::core::lane::Lane;
 use crate::git::Changed;
 use crate::model::{
     CheckOutcome, CheckResult, ChunkId, Evidence, Finding, FindingSeverity, Oid, Proof, Prove,
-    TestStatus, Tests,
+    TestStatus, Tests, Verdict,
 };
 use crate::verify::audit::test_regions;
 use crate::verify::{CheckProgress, NamedTests};
@@ -28,7 +28,7 @@ pub(super) async fn proof(
     (tree, changed): (&Oid, &Changed),
     evidence: &Evidence,
 ) -> Result<Proof, Failure> {
-    if shells.settings.prove == Prove::No || !evidence.passed() {
+    if shells.settings.prove == Prove::No || evidence.verdict() == Verdict::Failed {
         return Ok(Proof::default());
     }
     let candidates = candidates(lane, evidence);

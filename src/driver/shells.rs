@@ -8,6 +8,7 @@ use crate::ledger::store::{Store, StoreError};
 use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, Prove, SpecId};
 use crate::ports::{Clock, Engine, Forge, StopSignal};
 use crate::verify::Verifier;
+use crate::verify::audit::AuditPolicy;
 use chrono::{DateTime, Utc};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -64,6 +65,8 @@ pub struct LaneSettings {
     pub max_fixes: u32,
     /// Whether it is shown which tests need the work.
     pub prove: Prove,
+    /// How grave the audit takes what it finds.
+    pub audit: AuditPolicy,
 }
 
 /// An engine with what its runs are given.

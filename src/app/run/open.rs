@@ -17,6 +17,7 @@ use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
 use crate::ui::Reporter;
+use crate::verify::audit::AuditPolicy;
 use crate::verify::{self, ConfiguredCheck, Verifier, VerifyConfig};
 use crate::{fsx, proc};
 use std::cell::RefCell;
@@ -278,6 +279,7 @@ fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSe
             .map(|t| t.as_str().to_owned()),
         max_fixes: *settings.max_fix_attempts,
         prove: *settings.verify.prove,
+        audit: AuditPolicy::default(),
     })
 }
 
