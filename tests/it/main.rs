@@ -52,5 +52,6 @@ mod support;
 mod survival;
 mod ticks;
 mod users_files;
+mod verdicts;
 mod verification;
 mod yaml;
