@@ -412,7 +412,9 @@ fn go(module: &Module) -> Files {
     let of = |function: &str| format!("{}{}", capital(function), capital(module.name));
     let mut source = String::from("package small\n");
     for (name, code) in &module.functions {
-        let _ = writeln!(source, "\nfunc {}(n int) int {{", of(name));
+        // Inlined, another way to the same answers makes the same test program, and Go then takes from its cache what
+        // the tests said before.
+        let _ = writeln!(source, "\n//go:noinline\nfunc {}(n int) int {{", of(name));
         match code {
             Code::Expression(text) => {
                 let _ = writeln!(source, "\treturn {text}");
