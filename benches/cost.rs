@@ -1,6 +1,7 @@
 //! What codelicious costs beside engine and checks, measured side by side in one run.
 //!
-//! `cargo bench --bench cost` prints one table. Absolute numbers belong to the machine; the column beside
+//! `cargo bench --bench cost` prints one table; with names behind `--` (`start`, `plan`, `chunks`, `verification`) only those
+//! parts of it. Absolute numbers belong to the machine; the column beside
 //! them, measured in the same minute, is what they are compared with. Linux only: it reads `/proc`.
 
 #![allow(
@@ -8,6 +9,9 @@
     clippy::print_stdout,
     reason = "a benchmark starts programs and prints"
 )]
+
+#[path = "cost/verification.rs"]
+mod verification;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,16 +24,36 @@ const CHUNKS: usize = 100;
 /// Rounds; the median counts.
 const ROUNDS: usize = 5;
 
+/// A part of the table, and what measures it.
+type Part = (&'static str, fn(&World, &mut Table));
+
 fn main() {
     // `cargo test --benches` only wants to know that it builds and starts.
     if std::env::args().any(|a| a == "--test") {
         return;
     }
+    let parts: [Part; 4] = [
+        ("start", start_up),
+        ("plan", planning),
+        ("chunks", chunks),
+        ("verification", verification::measure),
+    ];
+    // Cargo adds flags of its own.
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let named: Vec<&String> = named.iter().filter(|a| !a.starts_with('-')).collect();
+    for name in &named {
+        assert!(
+            parts.iter().any(|(part, _)| part == name),
+            "there is no part {name}"
+        );
+    }
     let world = World::new();
     let mut table = Table::default();
-    start_up(&world, &mut table);
-    planning(&world, &mut table);
-    chunks(&world, &mut table);
+    for (name, measure) in parts {
+        if named.is_empty() || named.iter().any(|n| *n == name) {
+            measure(&world, &mut table);
+        }
+    }
     println!("{}", table.render());
 }
 
@@ -86,14 +110,14 @@ fn chunks(world: &World, table: &mut Table) {
         let local = world.spec_repo(&format!("local-{round}"), false);
         let (own, kib) =
             world.time_and_peak(&mut world.codelicious(&local, &["--engine", &world.tape()]));
-        world.expect_built(&local);
+        world.expect_built(&local, CHUNKS);
         peak = peak.max(kib);
         let remote = world.spec_repo(&format!("remote-{round}"), true);
         let pushed = world.time(&mut world.codelicious(&remote, &["--engine", &world.tape()]));
-        world.expect_built(&remote);
+        world.expect_built(&remote, CHUNKS);
         let agent = world.spec_repo(&format!("agent-{round}"), false);
         let with_agent = world.time(&mut world.codelicious(&agent, &["--engine", "claude"]));
-        world.expect_built(&agent);
+        world.expect_built(&agent, CHUNKS);
         let shell = world.spec_repo(&format!("shell-{round}"), false);
         let bare = world.time(
             Command::new("sh")
@@ -287,14 +311,14 @@ impl World {
         dir
     }
 
-    fn expect_built(&self, dir: &Path) {
+    fn expect_built(&self, dir: &Path, chunks: usize) {
         let out = Command::new("git")
             .args(["log", "--oneline", "--all", "--grep=Codelicious-Chunk"])
             .current_dir(dir)
             .output()
             .expect("git starts");
         let commits = String::from_utf8_lossy(&out.stdout).lines().count();
-        assert_eq!(commits, CHUNKS, "{}", dir.display());
+        assert_eq!(commits, chunks, "{}", dir.display());
     }
 
     fn time(&self, command: &mut Command) -> Duration {
