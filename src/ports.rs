@@ -12,7 +12,7 @@ pub use forge::{
 
 pub use crate::model::Prompt;
 use crate::model::policy::SandboxPolicy;
-use crate::model::{Allowance, ChunkId, Cost, EngineReport, Price, Session, SpecId, Usage};
+use crate::model::{Allowance, ChunkId, Cost, Ends, EngineReport, Price, Session, SpecId, Usage};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// A boxed future that stays on the driver's thread.
 pub type LocalBoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Builds one chunk in a lane.
+/// Builds one chunk in a lane, or reviews it in a copy.
 pub trait Engine {
     /// Short name for people and the ledger: `claude`, `replay`.
     fn name(&self) -> &str;
@@ -50,6 +50,8 @@ pub struct EngineJob {
     /// Path of the spec below the lane, read-only for the engine.
     pub spec_path: String,
     pub prompt: Prompt,
+    /// How the run may end: what the engine is asked to declare.
+    pub ends: Ends,
     /// Attempt number, from 1; `fixes` is 0 for the build turn.
     pub attempt: u32,
     pub fixes: u32,

@@ -25,8 +25,9 @@ pub fn run(
     }
     let world = World::open(&request.path, request.flags.clone(), env)?;
     let chain = engine::chain(&world.settings, env, request.flags.skip_auth_check)?;
+    let reviewer = engine::reviewer(&world.settings, env, request.flags.skip_auth_check);
     if let Some(session) = &request.resume {
-        can_resume(&chain, session)?;
+        can_resume(&chain.engines, session)?;
     }
     // Who knows tokens is asked before there is a runtime.
     let forge = forge::open(&world, env)?;
@@ -36,6 +37,7 @@ pub fn run(
         RunPlan {
             engines: chain.engines,
             left_out: chain.left_out,
+            reviewer,
             resume: request.resume.clone(),
             specs: request.specs.clone(),
             from_issues: forge.issue_numbers(&request.from_issues)?,
@@ -48,8 +50,8 @@ pub fn run(
 }
 
 /// Refuses a conversation that the first engine could not go on with.
-fn can_resume(chain: &engine::Chain, session: &str) -> Result<(), AppError> {
-    match chain.engines.first() {
+fn can_resume(chain: &[engine::Chosen], session: &str) -> Result<(), AppError> {
+    match chain.first() {
         Some(first) if !first.resumes => Err(AppError::setup(
             format!(
                 "--resume {session}: the engine {} keeps no conversations that a later run could go on with",

@@ -33,6 +33,7 @@ pub fn run(request: &DemoRequest, env: &Environment) -> Result<ExitCode, AppErro
             ..from_cassette(REPLAY, "demo", CASSETTE)?
         }],
         left_out: Vec::new(),
+        reviewer: None,
         resume: None,
         from_issues: Vec::new(),
         forge: Opened::local(&world.info.root),

@@ -58,6 +58,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.extend(delivery(&world, &repo, env));
     findings.extend(checks(&world, &repo));
     findings.extend(the_engines(&world, env));
+    findings.extend(the_reviewer(&world, env));
     findings.push(sandbox());
     findings.extend(settings(&world));
     findings.extend(env.unreadable().iter().map(|name| Finding {
@@ -334,6 +335,32 @@ fn the_engines(world: &World, env: &Environment) -> Vec<Finding> {
         },
     };
     found.into_iter().map(one).collect()
+}
+
+fn the_reviewer(world: &World, env: &Environment) -> Vec<Finding> {
+    let finding = |verdict, found: String, remedy: &str| Finding {
+        what: "reviewer",
+        verdict,
+        found,
+        remedy: remedy.to_owned(),
+    };
+    let chosen = match engine::reviewer(&world.settings, env, false) {
+        None => return Vec::new(),
+        Some(Ok(chosen)) => chosen,
+        // A run goes on without it.
+        Some(Err(out)) => return vec![finding(Verdict::Note, out.why, &out.remedy)],
+    };
+    let chain: Vec<_> = engine::look(&world.settings, env, false)
+        .into_iter()
+        .flatten()
+        .collect();
+    let model = chosen.model.as_ref().map(|m| format!(" with {m}"));
+    let found = format!("{}{}", chosen.label, model.unwrap_or_default());
+    let mut findings = vec![finding(Verdict::Ok, found, "")];
+    if let Some(why) = engine::reviews_its_own(&chosen, &chain) {
+        findings.push(finding(Verdict::Note, why, ""));
+    }
+    findings
 }
 
 fn version(world: &World, env: &Environment) -> Option<String> {

@@ -55,6 +55,7 @@ pub fn policy(world: &World, run: RunId, remote: Option<&str>) -> Policy {
             reviewers: settings.pr.reviewers.to_vec(),
             template: None,
         },
+        review: None,
     }
 }
 

@@ -51,6 +51,8 @@ pub struct RunPlan<'a> {
     pub engines: Vec<Chosen>,
     /// What the chain was asked to have and cannot be used.
     pub left_out: Vec<Unusable>,
+    /// Who reviews, where somebody is asked to, or why not.
+    pub reviewer: Option<Result<Chosen, Unusable>>,
     /// A conversation of the first engine that the first chunk goes on with.
     pub resume: Option<String>,
     pub specs: Vec<PathBuf>,
@@ -105,6 +107,8 @@ struct Session<'w> {
     engine_label: String,
     /// Which engines are of use; None until the ledgers of earlier runs were looked at.
     roster: Option<Roster>,
+    /// Whether the reviewer is of use.
+    reviewer_roster: Roster,
     /// What this run spent so far, by spec.
     charged: BTreeMap<SpecId, Charge>,
     resume: Option<String>,
@@ -464,6 +468,7 @@ impl<'w> Session<'w> {
         self.shells.git.call(close).await?;
         let lane = ran?;
         self.roster = Some(lane.roster.clone());
+        self.reviewer_roster.clone_from(&lane.reviews.roster);
         self.resume.clone_from(&lane.resume);
         let spent = of_run(&lane.ledger, &self.run);
         self.charged.insert(lane.ledger.spec.clone(), spent);

@@ -5,7 +5,7 @@ mod tables;
 pub(super) use tables::{checks, issues};
 
 use super::endpoint::Endpoint;
-use super::engine::EngineChoice;
+use super::engine::{EngineChoice, EngineRef};
 use super::keys::{Kind, Of};
 use super::raw::{Item, Raw};
 use super::request::parse_duration;
@@ -216,6 +216,20 @@ pub(super) fn engine(item: &Item, kind: Kind, form: Form) -> Decoded<EngineChoic
         line: item.line,
         what: What::Reason(why),
     })
+}
+
+/// One engine, or `none`.
+pub(super) fn one_engine(item: &Item, kind: Kind, form: Form) -> Decoded<Option<EngineRef>> {
+    let word = text(item, kind, form)?;
+    match word.trim() {
+        "none" => Ok(None),
+        // What is installed is not said by one name.
+        "auto" => bad_value(item),
+        word => word.parse().map(Some).map_err(|why| Fault {
+            line: item.line,
+            what: What::Reason(why),
+        }),
+    }
 }
 
 pub(super) fn template(item: &Item, kind: Kind, form: Form) -> Decoded<CommitTemplate> {

@@ -124,6 +124,14 @@ pub const VERIFY_ALLOW_UNVERIFIED: &str = "CODELICIOUS_VERIFY_ALLOW_UNVERIFIED";
 pub const VERIFY_REQUIRE: &str = "CODELICIOUS_VERIFY_REQUIRE";
 /// How it is shown that tests need the work: `after`, `tests-first` or `off`.
 pub const VERIFY_PROVE: &str = "CODELICIOUS_VERIFY_PROVE";
+/// The engine that reviews verified work, or `none`.
+pub const REVIEW_ENGINE: &str = "CODELICIOUS_REVIEW_ENGINE";
+/// Model the reviewer is asked to use.
+pub const REVIEW_MODEL: &str = "CODELICIOUS_REVIEW_MODEL";
+/// Fix turns that a review may start, per attempt.
+pub const REVIEW_MAX_ROUNDS: &str = "CODELICIOUS_REVIEW_MAX_ROUNDS";
+/// `every` or `unproven`: which chunks are reviewed.
+pub const REVIEW_ON: &str = "CODELICIOUS_REVIEW_ON";
 /// Text of commit messages.
 pub const COMMIT_TEMPLATE: &str = "CODELICIOUS_COMMIT_TEMPLATE";
 /// Further variables whose values are secrets, separated by commas.

@@ -25,6 +25,8 @@ pub enum Kind {
     Word,
     OneOf(&'static [&'static str]),
     Engine,
+    /// One engine, or none.
+    OneEngine,
     /// A path; relative ones start at the file's folder, or where the program was started.
     Path,
     /// A program's name or path.
@@ -89,6 +91,7 @@ impl Kind {
             Self::Engine => "auto, or engines in the order in which they are tried, each once: built-in names, \
                              names of `[engine.<name>]` tables, or replay:FILE"
                 .to_owned(),
+            Self::OneEngine => "none, or one engine: a built-in name, the name of an `[engine.<name>]` table, or replay:FILE".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Program => "the name or path of a program".to_owned(),
             Self::Template => {
@@ -230,7 +233,7 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 15] = [
+pub const SECTIONS: [(&str, &str); 16] = [
     ("pr", "How big pull requests get and where they go."),
     (
         "forge",
@@ -254,6 +257,10 @@ pub const SECTIONS: [(&str, &str); 15] = [
     ),
     ("env", "What engines and checks see of your environment."),
     ("verify", "How a chunk is proven."),
+    (
+        "review",
+        "A second engine that reads verified work. It decides nothing: its remarks are shown, and grave ones get the work one more fix turn.",
+    ),
     ("commit", "How commits look."),
     ("log", "What is kept out of every output."),
     (
@@ -447,6 +454,16 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("verify.prove", Kind::OneOf(&["after", "tests-first", "off"]), "\"after\"", env::VERIFY_PROVE,
         "How tests are shown to need the work: they are run once more without it, or the engine writes them first and they \
          are seen to be red."),
+    KeyDoc::new("review.engine", Kind::OneEngine, "\"none\"", env::REVIEW_ENGINE,
+        "Who reads each chunk's work once its checks pass, on a copy that is thrown away; it sees task, diff and evidence. What it uses is charged to the chunk.")
+        .example("\"codex\""),
+    KeyDoc::new("review.model", Kind::Word, "", env::REVIEW_MODEL,
+        "The model that it is asked to use; that of its own table, or its own choice, when not set.")
+        .example("\"opus\""),
+    KeyDoc::new("review.max_rounds", Kind::Int { min: 0, max: 5 }, "1", env::REVIEW_MAX_ROUNDS,
+        "Fix turns that its high remarks may start, per attempt, within `max_fix_attempts`; what was repaired is read once more. 0: remarks are only shown."),
+    KeyDoc::new("review.on", Kind::OneOf(&["every", "unproven"]), "\"every\"", env::REVIEW_ON,
+        "Which chunks it reads: every one, or those that no test proves (unproven)."),
     KeyDoc::new("commit.template", Kind::Template, "", env::COMMIT_TEMPLATE,
         "Text of commit messages, trailers excepted, with {spec}, {id}, {title} and {body}.")
         .example("\"{title}\\n\\n{body}\""),

@@ -14,11 +14,11 @@ use super::raw::{self, Item};
 use super::settings::{
     BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, ForgeSettings, GcSettings,
     LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings,
-    SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
+    ReviewSettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
     WorktreeSettings,
 };
 use super::value::{Origin, Value};
-use crate::model::{ForgeKind, PrMode, Prove};
+use crate::model::{ForgeKind, PrMode, Prove, ReviewOn};
 use std::path::{Component, Path, PathBuf};
 
 /// Resolves settings from layers, lowest first. Every value of every layer is checked, also one that
@@ -41,6 +41,7 @@ pub(super) fn resolve(
     let continuous = r.get("continuous", decode::boolean);
     let engines = r.engines();
     let engine = r.chain(&engines);
+    let reviewer = r.reviewer(&engines);
     let mut settings = Settings {
         engine,
         model: r.optional("model", decode::word),
@@ -122,6 +123,14 @@ pub(super) fn resolve(
             prove: r
                 .get("verify.prove", decode::one_of)
                 .map(|word| prove_of(&word)),
+        },
+        review: ReviewSettings {
+            engine: reviewer,
+            model: r.optional("review.model", decode::word),
+            max_rounds: r.get("review.max_rounds", decode::count),
+            on: r
+                .get("review.on", decode::one_of)
+                .map(|word| review_on(&word)),
         },
         commit: CommitSettings {
             template: r.optional("commit.template", decode::template),
@@ -375,6 +384,13 @@ fn mode_of(word: &str) -> PrMode {
         .into_iter()
         .find(|mode| mode.word() == word)
         .unwrap_or(PrMode::Part)
+}
+
+fn review_on(word: &str) -> ReviewOn {
+    match word == ReviewOn::Unproven.word() {
+        true => ReviewOn::Unproven,
+        false => ReviewOn::Every,
+    }
 }
 
 /// The path without `.` and, as far as the text alone tells, without `..`.

@@ -3,7 +3,7 @@
 use super::endpoint::Endpoint;
 use super::engine::{EngineChoice, EngineRef, EngineSettings, TokenSource};
 use super::value::{Origin, Value};
-use crate::model::{ForgeKind, PrMode, Price, Prove};
+use crate::model::{ForgeKind, PrMode, Price, Prove, ReviewOn};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,6 +51,7 @@ pub struct Settings {
     pub worktree: WorktreeSettings,
     pub env: EnvSettings,
     pub verify: VerifySettings,
+    pub review: ReviewSettings,
     pub commit: CommitSettings,
     pub log: LogSettings,
     pub gc: GcSettings,
@@ -275,6 +276,18 @@ pub struct VerifySettings {
     /// Only work that a test proves is committed.
     pub require_proof: Value<bool>,
     pub prove: Value<Prove>,
+}
+
+/// Who reads verified work.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReviewSettings {
+    /// One that is known; None: nobody.
+    pub engine: Value<Option<EngineRef>>,
+    /// Before that of the engine's own table.
+    pub model: Value<Option<String>>,
+    /// Fix turns per attempt.
+    pub max_rounds: Value<u32>,
+    pub on: Value<ReviewOn>,
 }
 
 /// A check that the configuration asks for.

@@ -5,7 +5,8 @@ use super::first;
 use super::fixing::fix_or_give_up;
 use super::judge::{Judgement, Refusal, judge};
 use super::lane::{Halt, Lane, Stage};
-use super::parts::{choose_part, oversize_words, waiting_words};
+use super::parts::{oversize_words, waiting_words};
+use super::review;
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::effect::{EffectResult, PushFailure, Verified};
 use crate::model::event::EventKind;
@@ -49,6 +50,7 @@ pub fn begin(
             fixes,
             engine,
         } => engine_run::begin(lane, chunk, (*attempt, *fixes), engine, now, &mut events)?,
+        Effect::Review { chunk, round } => review::begin(lane, chunk, *round, &mut events),
         Effect::TakeUp { chunk, attempt } => {
             lane.undeclared = false;
             lane.reseals = 0;
@@ -222,6 +224,19 @@ pub fn absorb(
             if let Some(pr) = lane.ledger.prs.iter_mut().find(|p| p.part == part) {
                 pr.suite = Some(suite);
             }
+        }
+        EffectResult::Reviewed {
+            chunk,
+            report,
+            undone,
+        } => {
+            events.extend(
+                undone
+                    .into_iter()
+                    .map(|what| (Some(chunk.clone()), EventKind::Repaired { what })),
+            );
+            forget_engine(lane, &chunk);
+            review::ended(lane, &chunk, *report, now, &mut events)?;
         }
         EffectResult::Sealed {
             chunk,
@@ -482,11 +497,7 @@ fn was_verified(
     lane.verified = Some(verified);
     match judged {
         Judgement::Commit => {
-            let part = choose_part(lane, lines);
-            lane.stage = Stage::Seal {
-                chunk: chunk.clone(),
-                part,
-            };
+            lane.stage = review::next_stage(lane, chunk, lines, now, events);
         }
         Judgement::Fix(refusal) => fix_or_give_up(lane, chunk, refusal, now, events)?,
         Judgement::Review(why) => {
@@ -684,7 +695,7 @@ fn broken(lane: &mut Lane, effect: &Effect, now: DateTime<Utc>) -> Result<(), Il
         Effect::Verify { chunk } | Effect::Seal { chunk, .. } if lane.is_accepted(chunk) => {
             lane.stage = Stage::Finished;
         }
-        Effect::RunEngine { chunk, .. } => {
+        Effect::RunEngine { chunk, .. } | Effect::Review { chunk, .. } => {
             // It may have run, and nobody will say what it used.
             if let Some(attempt) = lane.record_mut(chunk).attempts.last_mut() {
                 (attempt.lost, attempt.cost) = (true, Cost::Unknown);

@@ -100,9 +100,14 @@ pub(super) fn both(before: (Usage, Cost), more: Usage) -> Usage {
 
 /// What an engine run of an attempt may spend of what the attempt may.
 pub fn for_run(attempt: &Attempt, is_first: bool) -> Allowance {
-    if is_first {
-        return attempt.allowed;
+    match is_first {
+        true => attempt.allowed,
+        false => rest_of_attempt(attempt),
     }
+}
+
+/// What an attempt may still spend of what it was allowed.
+pub fn rest_of_attempt(attempt: &Attempt) -> Allowance {
     let spent = charge(attempt);
     Allowance {
         usd: attempt.allowed.usd.map(|usd| usd - spent.usd),

@@ -288,6 +288,10 @@ fn next_work(lane: &Lane, now: DateTime<Utc>) -> Option<Effect> {
         Stage::SeeRed { chunk } => Some(Effect::SeeRed {
             chunk: chunk.clone(),
         }),
+        Stage::Review { chunk, round } => Some(Effect::Review {
+            chunk: chunk.clone(),
+            round: *round,
+        }),
         Stage::Seal { chunk, part } => Some(Effect::Seal {
             chunk: chunk.clone(),
             part: *part,

@@ -1,9 +1,11 @@
-//! The typed endings of an engine run: what a model may ask for, and how its answer is read.
+//! The typed endings of an engine run: what a model may ask for, and how its answer is read. What a reviewer reports
+//! is read in [`super::review::answer`].
 //!
 //! Our own loop offers the two requests as tools. Agent CLIs answer through schema output with one flat
 //! object that has a `kind`, since providers refuse a top-level `oneOf`.
 
-use crate::model::{BlockRequest, Completion, EngineOutcome};
+use super::review::answer;
+use crate::model::{BlockRequest, Completion, Ends, EngineOutcome};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,6 +53,25 @@ pub fn flat_schema() -> Value {
             "needs": {"type": "string", "description": "With block_chunk: the question a person has to answer."}
         }
     })
+}
+
+/// JSON Schema of the one object by which an agent CLI ends a run of this kind.
+pub fn object_schema(ends: Ends) -> Value {
+    match ends {
+        Ends::Build => flat_schema(),
+        Ends::Review => answer::schema(),
+    }
+}
+
+/// Reads the object by which an agent CLI ended a run of this kind.
+///
+/// # Errors
+/// A sentence saying what is wrong; the run then counts as undeclared.
+pub fn read_object(ends: Ends, object: &Value) -> Result<EngineOutcome, String> {
+    match ends {
+        Ends::Build => read_flat(object),
+        Ends::Review => answer::read(object).map(EngineOutcome::Reviewed),
+    }
 }
 
 /// Reads the arguments of `complete_chunk`. `Err` is a sentence for the model.

@@ -44,6 +44,7 @@ pub(super) fn begin(
         lane.undeclared = false;
         lane.reseals = 0;
         lane.refused = Refused::default();
+        lane.reviews.begin_attempt();
         lane.stage = Stage::Engine {
             chunk: chunk.clone(),
             attempt: n,
@@ -160,7 +161,8 @@ pub(super) fn ended(
             lane.undeclared = false;
             over_to_checks(lane, chunk)?;
         }
-        EngineOutcome::Undeclared { .. } => {
+        // A review is no ending of a build.
+        EngineOutcome::Undeclared { .. } | EngineOutcome::Reviewed(_) => {
             served(lane, &engine);
             lane.undeclared = lane.record(chunk).is_none_or(|r| r.completion.is_none());
             over_to_checks(lane, chunk)?;
@@ -341,7 +343,7 @@ fn outcome_word(outcome: &EngineOutcome) -> String {
     match outcome {
         EngineOutcome::Completed(_) => "complete_chunk".to_owned(),
         EngineOutcome::Blocked(_) => "block_chunk".to_owned(),
-        EngineOutcome::Undeclared { .. } => "undeclared".to_owned(),
+        EngineOutcome::Undeclared { .. } | EngineOutcome::Reviewed(_) => "undeclared".to_owned(),
         EngineOutcome::Interrupted => "interrupted".to_owned(),
         EngineOutcome::Failed(error) => error.to_string(),
     }

@@ -61,6 +61,14 @@ impl Refused {
     }
 }
 
+/// True when the attempt has a turn left for its engine.
+pub(super) fn has_turns(lane: &Lane, chunk: &ChunkId) -> bool {
+    let ChunkState::Verifying { fixes, .. } = lane.state(chunk) else {
+        return false;
+    };
+    fixes.saturating_add(lane.refused.repeats) < lane.policy.max_fixes
+}
+
 /// Gives the work back to the engine, or the attempt up.
 pub(super) fn fix_or_give_up(
     lane: &mut Lane,

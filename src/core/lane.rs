@@ -6,6 +6,7 @@ use super::fixing::Refused;
 use super::restack::RestackPlan;
 use super::restack::is_on_base;
 use super::retry::RetryPolicy;
+use super::review::{ReviewPolicy, Reviews};
 use super::roster::{Patience, Roster};
 use super::template::Template;
 use super::transition::{ChunkInput, IllegalTransition, transition};
@@ -49,6 +50,8 @@ pub struct Policy {
     /// Tries of one push before the work counts as undelivered.
     pub max_pushes: u32,
     pub pr: PrPolicy,
+    /// Who looks at verified work; None: nobody.
+    pub review: Option<ReviewPolicy>,
 }
 
 /// How a spec's work becomes pull requests.
@@ -91,6 +94,11 @@ pub enum Stage {
     /// The tests that were written first are run without any work.
     SeeRed {
         chunk: ChunkId,
+    },
+    /// A review of work that deserves its commit is due.
+    Review {
+        chunk: ChunkId,
+        round: u32,
     },
     Seal {
         chunk: ChunkId,
@@ -167,6 +175,7 @@ pub struct Lane {
     pub undeclared: bool,
     /// Times a hook changed the work of this attempt.
     pub reseals: u32,
+    pub reviews: Reviews,
     pub halt: Option<Halt>,
     /// Which engines are of use.
     pub roster: Roster,
@@ -217,6 +226,7 @@ impl Lane {
             refused: Refused::default(),
             undeclared: false,
             reseals: 0,
+            reviews: Reviews::default(),
             halt: None,
             roster,
             hold: None,

@@ -30,6 +30,7 @@ pub mod remote_address;
 pub mod rename;
 pub mod restack;
 pub mod retry;
+pub mod review;
 pub mod roster;
 pub mod session;
 pub mod split;

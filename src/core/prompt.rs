@@ -174,7 +174,7 @@ pub fn build(
     }
 }
 
-/// The prompt of a fix turn: `feedback` is the output of the checks that refused the work, `fixes` counts
+/// The prompt of a fix turn: `feedback` is the output of the checks, or what a reviewer said, that refused the work, `fixes` counts
 /// fix turns from 1, `max` is how many there may be; `answer` as in [`build`], since a session may be lost.
 pub fn fix(
     system: &str,
@@ -184,14 +184,13 @@ pub fn fix(
     (fixes, max): (u32, u32),
     answer: Option<&str>,
 ) -> Prompt {
-    let mut user =
-        String::from("Repair your work on this task of a spec: the checks refused it.\n\n");
+    let mut user = String::from("Repair your work on this task of a spec: it was refused.\n\n");
     identify(&mut user, spec, chunk);
     let _ = write!(
         user,
         "Fix turn {fixes} of {max}. What you changed so far stands in the current folder.\n\n"
     );
-    block(&mut user, "What the checks said:", &middle_out(feedback));
+    block(&mut user, "What is wrong with it:", &middle_out(feedback));
     describe(&mut user, chunk);
     answered(&mut user, answer);
     user.push_str(
@@ -216,7 +215,7 @@ fn answered(out: &mut String, answer: Option<&str>) {
 }
 
 /// The three lines that say which assignment this is.
-fn identify(out: &mut String, spec: &SpecPlan, chunk: &Chunk) {
+pub(super) fn identify(out: &mut String, spec: &SpecPlan, chunk: &Chunk) {
     let _ = write!(
         out,
         "Spec: {}\nChunk: {}:{}\nTask: {}\n\n",
@@ -227,7 +226,7 @@ fn identify(out: &mut String, spec: &SpecPlan, chunk: &Chunk) {
     );
 }
 
-fn describe(out: &mut String, chunk: &Chunk) {
+pub(super) fn describe(out: &mut String, chunk: &Chunk) {
     if let Some(part) = &chunk.part {
         let _ = write!(
             out,
@@ -281,7 +280,7 @@ fn built_before(spec: &SpecPlan, chunk: &Chunk) -> String {
     lines.join("\n")
 }
 
-fn block(out: &mut String, title: &str, text: &str) {
+pub(super) fn block(out: &mut String, title: &str, text: &str) {
     let _ = write!(out, "{title}\n{}\n\n", fenced(text));
 }
 

@@ -8,6 +8,7 @@ use super::absorb::{absorb, begin};
 use super::decide::{decide, next_wake};
 use super::lane::Lane;
 use super::recover::{LaneCommit, LaneFacts, Resume, recover};
+use super::review::ReviewPolicy;
 use super::testkit::{at, base, chunk, ledger, oid, policy, spec_plan};
 use crate::model::Verdict;
 use crate::model::effect::{EffectKey, Verified};
@@ -15,7 +16,7 @@ use crate::model::ledger::Suite;
 use crate::model::{
     AttemptEnd, CheckOutcome, CheckResult, ChunkId, ChunkState, Completion, Cost, Effect,
     EffectResult, EngineError, EngineOutcome, EngineReport, Evidence, Ledger, Oid, PrRecord,
-    PrState, SpecPlan, Usage,
+    PrState, Remark, RemarkSeverity, ReviewOn, SpecPlan, Usage,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,24 @@ fn nature() -> impl Strategy<Value = Nature> {
         1 => Just(Nature::Blocks),
         1 => Just(Nature::Fails),
         1 => Just(Nature::ChangesNothing),
+    ]
+}
+
+/// What a reviewer says, every time that it is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reviewer {
+    /// Grave things, whatever was repaired.
+    Complains,
+    Praises,
+    Fails,
+}
+
+fn reviewer() -> impl Strategy<Value = Option<Reviewer>> {
+    prop_oneof![
+        2 => Just(None),
+        2 => Just(Some(Reviewer::Complains)),
+        1 => Just(Some(Reviewer::Praises)),
+        1 => Just(Some(Reviewer::Fails)),
     ]
 }
 
@@ -95,13 +114,15 @@ impl World {
 struct Story {
     plan: SpecPlan,
     natures: BTreeMap<ChunkId, Nature>,
+    reviewer: Option<Reviewer>,
     /// Which of the effects in flight ends next, as numbers to be taken modulo how many there are.
     order: Vec<usize>,
 }
 
 fn story() -> impl Strategy<Value = Story> {
     let chunks = proptest::collection::vec((nature(), any::<bool>()), 1..7);
-    (chunks, proptest::collection::vec(0usize..3, 1..12)).prop_map(|(chunks, order)| {
+    let order = proptest::collection::vec(0usize..3, 1..12);
+    (chunks, order, reviewer()).prop_map(|(chunks, order, reviewer)| {
         let name = |n: usize| format!("T{:03}", n + 1);
         let planned = chunks.iter().enumerate().map(|(n, (_, waits))| {
             let before = name(n.saturating_sub(1));
@@ -122,6 +143,7 @@ fn story() -> impl Strategy<Value = Story> {
         Story {
             plan,
             natures,
+            reviewer,
             order,
         }
     })
@@ -145,6 +167,11 @@ fn run(story: &Story, world: &mut World, mut moments: usize) -> Over {
     }
     let mut policy = policy();
     (policy.max_commits, policy.max_fixes) = (2, 1);
+    policy.review = story.reviewer.map(|_| ReviewPolicy {
+        engine: "reviewer".to_owned(),
+        max_rounds: 1,
+        on: ReviewOn::Every,
+    });
     let known = world.disk.clone().unwrap_or_else(ledger);
     let recovered = recover(policy, known, plan, &world.facts(), Resume::Remembered)
         .expect("every repair is legal");
@@ -226,6 +253,11 @@ fn perform(story: &Story, world: &mut World, lane: &Lane, effect: &Effect) -> Ef
                 },
             }
         }
+        Effect::Review { chunk, .. } => EffectResult::Reviewed {
+            chunk: chunk.clone(),
+            report: Box::new(review(story.reviewer)),
+            undone: Vec::new(),
+        },
         Effect::Seal { chunk, part } => {
             world.oids += 1;
             let commit = LaneCommit {
@@ -348,6 +380,26 @@ fn report(nature: Nature) -> EngineReport {
     }
 }
 
+fn review(reviewer: Option<Reviewer>) -> EngineReport {
+    let grave = Remark {
+        path: "a".to_owned(),
+        line: Some(1),
+        severity: RemarkSeverity::High,
+        claim: "it is wrong".to_owned(),
+        suggestion: String::new(),
+    };
+    EngineReport {
+        outcome: match reviewer.expect("somebody reviews") {
+            Reviewer::Complains => EngineOutcome::Reviewed(vec![grave]),
+            Reviewer::Praises => EngineOutcome::Reviewed(Vec::new()),
+            Reviewer::Fails => EngineOutcome::Failed(EngineError::Auth {
+                message: "no key".to_owned(),
+            }),
+        },
+        ..report(Nature::Blocks)
+    }
+}
+
 fn verified(nature: Nature, state: &ChunkState) -> Verified {
     let is_first = matches!(state, ChunkState::Verifying { fixes: 0, .. });
     let passes = match nature {
@@ -437,6 +489,16 @@ proptest! {
             world.engine_runs <= straight.engine_runs + 2 * died,
             "{} turns for {} and {} deaths", world.engine_runs, straight.engine_runs, died
         );
+    }
+
+    /// Whatever a reviewer says, what is committed, what stops and why is the same as without one.
+    #[test]
+    fn a_reviewer_decides_nothing(story in story()) {
+        let mut with = World::default();
+        let found = to_the_end(&story, &mut with);
+        let mut without = World::default();
+        let alone = Story { reviewer: None, ..story };
+        prop_assert_eq!(found, to_the_end(&alone, &mut without));
     }
 
     /// The ledger is a record that can be thrown away: without it the same work stands, and nothing is built twice.

@@ -38,6 +38,7 @@ pub(super) fn policy() -> Policy {
         remote: Some("origin".to_owned()),
         max_pushes: 3,
         pr: PrPolicy::default(),
+        review: None,
     }
 }
 

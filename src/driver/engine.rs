@@ -7,10 +7,10 @@ use crate::core::budget::for_run;
 use crate::core::lane::Lane;
 use crate::core::prompt::Before;
 use crate::core::session::session_id;
-use crate::core::{moves, prompt};
+use crate::core::{moves, prompt, review};
 use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
-use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Session, Usage};
+use crate::model::{ChunkId, EffectResult, Ends, EventKind, Evidence, Session, Usage};
 use crate::ports::{EngineJob, EngineProgress};
 use crate::verify::feedback;
 
@@ -46,7 +46,8 @@ pub(super) async fn run_engine(
         let output = lane
             .verified
             .as_ref()
-            .map(|v| feedback(&v.evidence))
+            .map(|v| [feedback(&v.evidence), review::feedback(&v.evidence)])
+            .map(|said| said.join("\n\n").trim().to_owned())
             .unwrap_or_default();
         prompt::fix(
             &engine.system_prompt,
@@ -64,6 +65,7 @@ pub(super) async fn run_engine(
         lane: lane_dir(shells, lane),
         spec_path: lane.ledger.path.clone(),
         prompt,
+        ends: Ends::Build,
         attempt,
         fixes,
         session,
@@ -161,10 +163,10 @@ fn check_list(evidence: &Evidence) -> String {
 }
 
 /// Turns an engine's reports into events and log lines.
-struct Progress<'a> {
-    shells: &'a Shells,
-    lane: &'a Lane,
-    chunk: &'a ChunkId,
+pub(super) struct Progress<'a> {
+    pub(super) shells: &'a Shells,
+    pub(super) lane: &'a Lane,
+    pub(super) chunk: &'a ChunkId,
 }
 
 impl EngineProgress for Progress<'_> {

@@ -12,6 +12,7 @@ mod prepare;
 mod proof;
 mod red;
 mod restack;
+mod review;
 mod seal;
 mod shells;
 mod signals;

@@ -6,6 +6,7 @@ use super::moves::take_up;
 use super::prepare::prepare;
 use super::red::see_red;
 use super::restack::restack;
+use super::review::review;
 use super::seal::{land, seal};
 use super::shells::Shells;
 use super::suite::suite;
@@ -89,6 +90,7 @@ async fn carry_out(shells: &Shells, lane: &Lane, effect: &Effect) -> Result<Effe
         Effect::Verify { chunk } => verify(shells, lane, chunk).await,
         Effect::SeeRed { chunk } => see_red(shells, lane, chunk).await,
         Effect::Suite { part } => suite(shells, lane, *part).await,
+        Effect::Review { chunk, round } => review(shells, lane, chunk, *round).await,
         Effect::Seal { chunk, part } => seal(shells, lane, chunk, *part).await,
         Effect::Land {
             chunk,

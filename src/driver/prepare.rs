@@ -23,6 +23,8 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
         None => base_of(lane)?.commit,
     };
     let mut notes = Vec::new();
+    // A killed run may have left it.
+    super::review::clear(&super::review::copy_dir(shells, lane));
 
     {
         let (lane_ref, tip, archive) = (lane_ref.clone(), tip.clone(), start.archive.clone());

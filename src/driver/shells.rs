@@ -27,6 +27,8 @@ pub struct Shells {
     pub mailbox: Mailbox,
     /// The chain, in the order in which its engines are tried.
     pub engines: Vec<EngineSetup>,
+    /// Who reviews, where somebody does.
+    pub reviewer: Option<EngineSetup>,
     pub forge: Box<dyn Forge>,
     pub verifier: Verifier,
     pub clock: Box<dyn Clock>,

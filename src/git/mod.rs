@@ -6,6 +6,7 @@
 
 mod address;
 mod command;
+mod copy;
 mod durable;
 mod error;
 mod facts;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use address::{push_url, remote_url, without_credentials};
 pub use command::CommandSettings;
+pub use copy::remove_copy;
 pub use error::GitError;
 pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
 pub use gc::{Beyond, LaneRecord, is_rest, remove_lane};

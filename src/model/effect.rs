@@ -35,6 +35,8 @@ pub enum Effect {
     SeeRed { chunk: ChunkId },
     /// Run all checks on the last commit of a part.
     Suite { part: u32 },
+    /// Have a second engine look at a copy of verified work.
+    Review { chunk: ChunkId, round: u32 },
     /// Write the commit object: work, mark and trailers. Moves no ref.
     Seal { chunk: ChunkId, part: u32 },
     /// Move the lane's tip from `old` to `new`.
@@ -80,6 +82,7 @@ impl Effect {
             Self::Verify { .. } => "verify",
             Self::SeeRed { .. } => "see_red",
             Self::Suite { .. } => "suite",
+            Self::Review { .. } => "review",
             Self::Seal { .. } => "seal",
             Self::Land { .. } => "land",
             Self::SetAside { .. } => "set_aside",
@@ -95,6 +98,7 @@ impl Effect {
         match self {
             Self::RunEngine { .. }
             | Self::TakeUp { .. }
+            | Self::Review { .. }
             | Self::Land { .. }
             | Self::Push { .. }
             | Self::PutPr { .. } => true,
@@ -123,6 +127,7 @@ impl Effect {
             | Self::Verify { .. }
             | Self::SeeRed { .. }
             | Self::Suite { .. }
+            | Self::Review { .. }
             | Self::Seal { .. }
             | Self::Land { .. }
             | Self::SetAside { .. } => EffectKey::Worktree,
@@ -176,6 +181,11 @@ pub enum EffectResult {
     SuiteDone {
         part: u32,
         suite: Suite,
+    },
+    Reviewed {
+        chunk: ChunkId,
+        report: Box<EngineReport>,
+        undone: Vec<String>,
     },
     Sealed {
         chunk: ChunkId,

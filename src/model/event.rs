@@ -201,6 +201,19 @@ pub enum EventKind {
         usage: Usage,
         cost: Cost,
     },
+    /// A second engine looks at work that was verified.
+    ReviewStarted {
+        engine: String,
+        round: u32,
+    },
+    /// What it found: `remarks` in all, or None where no review came about; `high` of them grave.
+    ReviewFinished {
+        engine: String,
+        remarks: Option<usize>,
+        high: usize,
+        usage: Usage,
+        cost: Cost,
+    },
     CheckStarted {
         name: String,
     },
@@ -312,6 +325,8 @@ impl EventKind {
             Self::EngineStep { .. } => "engine_step",
             Self::EngineUsage { .. } => "engine_usage",
             Self::EngineEnded { .. } => "engine_ended",
+            Self::ReviewStarted { .. } => "review_started",
+            Self::ReviewFinished { .. } => "review_finished",
             Self::CheckStarted { .. } => "check_started",
             Self::CheckFinished { .. } => "check_finished",
             Self::ChunkCommitted { .. } => "chunk_committed",
@@ -370,7 +385,9 @@ impl EventKind {
             }
             Self::TestsNotRed { why } => vec![why],
             Self::ChunkStarted { title, .. } | Self::ChunkCommitted { title, .. } => vec![title],
-            Self::EngineStarted { engine, .. } => vec![engine],
+            Self::EngineStarted { engine, .. }
+            | Self::ReviewStarted { engine, .. }
+            | Self::ReviewFinished { engine, .. } => vec![engine],
             Self::EngineOut { engine, why, .. } => vec![engine, why],
             Self::EngineStep { step } => vec![step],
             Self::EngineEnded { outcome, .. } => vec![outcome],
@@ -412,7 +429,7 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 38] = [
+pub const EVENT_KINDS: [&str; 40] = [
     "run_started",
     "planned",
     "planning_started",
@@ -434,6 +451,8 @@ pub const EVENT_KINDS: [&str; 38] = [
     "engine_step",
     "engine_usage",
     "engine_ended",
+    "review_started",
+    "review_finished",
     "check_started",
     "check_finished",
     "chunk_committed",
@@ -547,6 +566,17 @@ mod tests {
             },
             EventKind::EngineEnded {
                 outcome: "t".into(),
+                usage: Usage::default(),
+                cost: Cost::Usd(0.5),
+            },
+            EventKind::ReviewStarted {
+                engine: "t".into(),
+                round: 1,
+            },
+            EventKind::ReviewFinished {
+                engine: "t".into(),
+                remarks: Some(2),
+                high: 1,
                 usage: Usage::default(),
                 cost: Cost::Usd(0.5),
             },

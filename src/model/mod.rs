@@ -22,6 +22,7 @@ pub mod progress;
 pub mod prompt;
 pub mod push;
 pub mod report;
+pub mod review;
 pub mod spec;
 pub mod spent;
 pub mod usage;
@@ -37,10 +38,13 @@ pub use ledger::{
     Attempt, AttemptEnd, ChunkRecord, Intent, IssueRecord, Ledger, PrRecord, PrState,
 };
 pub use moves::{Move, MoveKind, MoveRecord, Refusal, Seen};
-pub use outcome::{BlockRequest, Completion, EngineError, EngineOutcome, EngineReport, Session};
+pub use outcome::{
+    BlockRequest, Completion, Ends, EngineError, EngineOutcome, EngineReport, Session,
+};
 pub use planned::{ChunkPlan, PlannedChunk, PlanningSpent};
 pub use pr::{LineCount, PrMode};
 pub use prompt::Prompt;
+pub use review::ReviewOn;
 pub use spec::{ChunkMark, Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
 pub use usage::{Allowance, Cost, Price, Usage};
 pub use verify::{

@@ -1,6 +1,7 @@
 //! How an engine run ended. Typed requests of the model, and typed failures of the machinery.
 
 use super::usage::{Cost, Usage};
+use super::verify::Remark;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -45,11 +46,23 @@ pub enum Session {
     Continue(String),
 }
 
+/// What an engine run is for, which says how it may end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// It builds or repairs, and completes or blocks the chunk.
+    #[default]
+    Build,
+    /// It reads work that was verified, and reports remarks.
+    Review,
+}
+
 /// How it ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EngineOutcome {
     Completed(Completion),
     Blocked(BlockRequest),
+    /// What a reviewer has to say of the work; nothing, where it found nothing.
+    Reviewed(Vec<Remark>),
     /// Ended well but without a typed ending; counts only with a diff and passing checks.
     Undeclared {
         last_words: String,
@@ -69,6 +82,10 @@ impl EngineOutcome {
                 texts
             }
             Self::Blocked(b) => vec![&mut b.reason, &mut b.needs],
+            Self::Reviewed(remarks) => remarks
+                .iter_mut()
+                .flat_map(|r| [&mut r.path, &mut r.claim, &mut r.suggestion])
+                .collect(),
             Self::Undeclared { last_words } => vec![last_words],
             Self::Failed(error) => match error {
                 EngineError::RateLimited { message, .. }

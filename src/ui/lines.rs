@@ -170,6 +170,30 @@ impl Narrator {
                     money(*cost)
                 ),
             ),
+            K::ReviewStarted { engine, round } => plain(
+                Detail,
+                match round {
+                    0 | 1 => format!("{engine} reviews the work"),
+                    n => format!("{engine} reviews the work, round {n}"),
+                },
+            ),
+            // A warning says why.
+            K::ReviewFinished { remarks: None, .. } => None,
+            K::ReviewFinished {
+                engine,
+                remarks: Some(remarks),
+                high,
+                usage,
+                cost,
+            } => {
+                let spent = format!("({}, {})", tokens(*usage), money(*cost));
+                let remarks = match (remarks, high) {
+                    (0, _) => "nothing to say".to_owned(),
+                    (n, 0) => plural(*n, "remark"),
+                    (n, high) => format!("{}, {high} of them high", plural(*n, "remark")),
+                };
+                plain(Progress, format!("{engine}: {remarks} {spent}"))
+            }
             K::CheckStarted { name } => plain(Step, format!("{name} started")),
             K::CheckFinished {
                 name,

@@ -115,6 +115,7 @@ impl Stage {
             title: "Add login".to_owned(),
             lane,
             spec_path: "specs/api.md".to_owned(),
+            ends: codelicious::model::Ends::Build,
             prompt: Prompt {
                 system: "The rules.".to_owned(),
                 user: "Build this.\n\nSpec: specs/api.md\nChunk: api:T001\nTask: Add login\n"

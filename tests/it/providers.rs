@@ -338,7 +338,9 @@ fn play(api: Api, case: &Case, want: &str) {
             let row = u32::try_from(failures).unwrap() + 1;
             decision(should_retry(row, error, &policy(), System.now(), 0.5))
         }
-        EngineOutcome::Blocked(_) | EngineOutcome::Interrupted => panic!("{name}: {report:?}"),
+        EngineOutcome::Blocked(_) | EngineOutcome::Reviewed(_) | EngineOutcome::Interrupted => {
+            panic!("{name}: {report:?}")
+        }
     };
     assert_eq!(got, want, "{name}: {report:?}\n{:?}", seen.steps);
     assert!(
@@ -671,6 +673,7 @@ impl Lane {
             title: "Add pay".into(),
             lane: self.path().to_owned(),
             spec_path: "specs/shop.md".into(),
+            ends: codelicious::model::Ends::Build,
             prompt: Prompt {
                 system: "You build.".into(),
                 user: "Build the thing.".into(),

@@ -140,6 +140,42 @@ pub fn look(
     }
 }
 
+/// Who reviews verified work, as it was found; None where nobody is asked to.
+pub fn reviewer(
+    settings: &Settings,
+    env: &Environment,
+    skip_probe: bool,
+) -> Option<Result<Chosen, Unusable>> {
+    let engine = settings.review.engine.as_ref()?;
+    let name = engine.name();
+    let mut settings = settings.clone();
+    // Before the model of its own table; that of the chain's first engine is not meant for it.
+    if let (Some(model), Some(own)) = (&*settings.review.model, settings.engines.get_mut(name)) {
+        own.model = settings.review.model.clone().map(|_| Some(model.clone()));
+    }
+    Some(one((&settings, env, skip_probe), engine, name, false))
+}
+
+/// What to say where a reviewer is of the same kind as one who builds: what one of them does not see, the other
+/// hardly will. None where they differ.
+pub fn reviews_its_own<'c>(
+    reviewer: &Chosen,
+    chain: impl IntoIterator<Item = &'c Chosen>,
+) -> Option<String> {
+    let is_same = |e: &&Chosen| e.label == reviewer.label && e.model == reviewer.model;
+    chain.into_iter().find(is_same).map(|builder| {
+        format!(
+            "{} reviews what {} builds: a reviewer of its own kind sees less; choose another engine or model below [review]",
+            reviewer.label, builder.label
+        )
+    })
+}
+
+/// The rules that every review by this engine starts with.
+pub fn review_prompt(ending: Ending) -> String {
+    crate::core::review::prompt::system(ending)
+}
+
 fn nothing_usable(settings: &Settings, left_out: Vec<Unusable>) -> AppError {
     match left_out.as_slice() {
         [] => AppError::setup(

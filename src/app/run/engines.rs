@@ -4,6 +4,7 @@ use super::Session;
 use crate::app::reports;
 use crate::core::budget::{Charge, of_run};
 use crate::core::lane::{Lane, Policy, PrPolicy};
+use crate::core::review::ReviewPolicy;
 use crate::core::roster::{Patience, Roster};
 use crate::forge::LocalForge;
 use crate::model::Ledger;
@@ -14,6 +15,7 @@ impl Session<'_> {
         if let Some(roster) = &self.roster {
             lane.roster.clone_from(roster);
         }
+        lane.reviews.roster.clone_from(&self.reviewer_roster);
         lane.resume.clone_from(&self.resume);
         // Files have no issues to comment on.
         lane.comment_gave_up = self.shells.forge.name() == LocalForge::NAME;
@@ -58,6 +60,11 @@ impl Session<'_> {
                 template: self.template.clone(),
                 ..policy.pr
             },
+            review: self.shells.reviewer.as_ref().map(|reviewer| ReviewPolicy {
+                engine: reviewer.engine.name().to_owned(),
+                max_rounds: *self.world.settings.review.max_rounds,
+                on: *self.world.settings.review.on,
+            }),
             ..policy
         }
     }

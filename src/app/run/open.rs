@@ -8,6 +8,7 @@ use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui
 use crate::config::{Environment, Format, Verbosity};
 use crate::core::budget::Charge;
 use crate::core::redact::Redactor;
+use crate::core::roster::Roster;
 use crate::crash::{self, Point};
 use crate::driver::{Control, EngineSetup, LaneSettings, Shells};
 use crate::fsx::lock::RunLock;
@@ -40,6 +41,8 @@ impl<'w> Session<'w> {
 
         let mut secrets = env.secrets(settings);
         secrets.extend(plan.engines.iter().filter_map(|e| e.secret.clone()));
+        let reviewer = plan.reviewer.iter().flatten();
+        secrets.extend(reviewer.filter_map(|e| e.secret.clone()));
         secrets.extend(plan.forge.token);
         let redactor = Arc::new(Redactor::new(secrets));
         let level = if plan.output.verbosity >= Verbosity::Debug {
@@ -89,6 +92,23 @@ impl<'w> Session<'w> {
             .map(|e| e.label.clone())
             .collect::<Vec<_>>()
             .join(", ");
+        let mut notes = plan.forge.notes;
+        let mut reviewed_by = String::new();
+        let reviewer = plan.reviewer.and_then(|found| {
+            // It never decides, so nothing stops without it either.
+            let chosen = found
+                .map_err(|out| {
+                    notes.push(format!("no work is reviewed: {}; {}", out.why, out.remedy))
+                })
+                .ok()?;
+            notes.extend(engine::reviews_its_own(&chosen, &plan.engines));
+            reviewed_by = format!(", reviewed by {}", chosen.label);
+            Some(EngineSetup {
+                system_prompt: engine::review_prompt(chosen.ending),
+                ..set_up(world, &run, chosen)
+            })
+        });
+        let label = label + &reviewed_by;
         let planner = plan.engines.iter().find_map(|e| {
             let model = e.planner.clone()?;
             Some((e.engine.name().to_owned(), model))
@@ -106,6 +126,7 @@ impl<'w> Session<'w> {
             store,
             mailbox: Mailbox::open(&dir),
             engines: chain.collect(),
+            reviewer,
             forge: plan.forge.forge,
             verifier: verifier(world, &lane_settings.env)?,
             clock: Box::new(SystemClock),
@@ -130,6 +151,7 @@ impl<'w> Session<'w> {
             run,
             engine_label: label,
             roster: None,
+            reviewer_roster: Roster::default(),
             charged: BTreeMap::new(),
             resume: plan.resume,
             left_out: plan.left_out,
@@ -145,7 +167,7 @@ impl<'w> Session<'w> {
             specs: plan.specs,
             from_issues: plan.from_issues,
             said: BTreeSet::new(),
-            forge_notes: plan.forge.notes,
+            forge_notes: notes,
             token_from: plan.forge.token_from,
             template: None,
             is_first_look: true,

@@ -217,6 +217,7 @@ mod tests {
         let plan = RunPlan {
             engines: vec![engine::from_cassette("replay", "tape", "{\"cassette\": 1}\n").unwrap()],
             left_out: Vec::new(),
+            reviewer: None,
             resume: None,
             from_issues: Vec::new(),
             forge: crate::app::forge::Opened::local(&root),

@@ -48,6 +48,29 @@ impl Resolver<'_> {
         }
     }
 
+    /// Who reviews: an engine that is known, as of a chain.
+    pub(super) fn reviewer(&mut self, engines: &Engines) -> Value<Option<EngineRef>> {
+        let given = self.get("review.engine", decode::one_engine);
+        let engine = given.value.map(|engine| match engine {
+            EngineRef::Replay(file) => EngineRef::Replay(self.absolute(&file, &given.origin)),
+            EngineRef::Named(name) => EngineRef::Named(name),
+        });
+        if let Some(engine) = &engine
+            && !engines.contains_key(engine.name())
+        {
+            let nearest = keys::nearest(engine.name(), engines.keys().map(String::as_str));
+            self.problems.push(Problem::UnknownEngine {
+                at: given.origin.clone(),
+                name: engine.name().to_owned(),
+                nearest: nearest.map(str::to_owned),
+            });
+        }
+        Value {
+            value: engine,
+            origin: given.origin,
+        }
+    }
+
     /// Puts the endpoint in the place of the first chat provider's own. Where the chain has none, it would have
     /// no effect, and is refused; unless the chain comes from a higher layer, which overrides it as a whole.
     pub(super) fn apply_endpoint(&mut self, settings: &mut Settings) {

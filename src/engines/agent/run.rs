@@ -3,12 +3,12 @@
 use super::budget::{Measured, Purse, Worst, frame, room, size};
 use super::history::{push_user, said, shorten};
 use super::lane::Lane;
-use super::tools::{self, Changed, Done, Output, Request, Site, Stopped, TOOLS};
+use super::tools::{self, Changed, Done, Output, Request, Site, Stopped};
 use super::turn::{CUT_CALL, Circle, Next, Turns};
 use super::{AgentEngine, Conversation};
 use crate::core::retry::{Decision, fraction, should_retry};
 use crate::engines::charge::{Watched, watched};
-use crate::model::{Cost, EngineError, EngineOutcome, Usage};
+use crate::model::{Cost, Ends, EngineError, EngineOutcome, Usage};
 use crate::ports::{
     ChatMessage, ChatReply, ChatRequest, EngineJob, EngineProgress, Finish, StopSignal, ToolCall,
 };
@@ -46,7 +46,7 @@ pub(super) async fn run(
         stop,
         // A timeout too long to add is none in practice.
         deadline: Instant::now() + job.timeout.min(Duration::from_secs(365 * 86_400)),
-        frame: frame(&job.prompt.system, TOOLS),
+        frame: frame(&job.prompt.system, tools::offered(job.ends)),
         request: ChatRequest {
             spec: job.spec.clone(),
             chunk: job.chunk.clone(),
@@ -56,7 +56,7 @@ pub(super) async fn run(
             turn: 0,
             system: job.prompt.system.clone(),
             messages: conversation.messages,
-            tools: TOOLS,
+            tools: tools::offered(job.ends),
             stall: job.stall,
         },
         measured: conversation.measured,
@@ -102,7 +102,7 @@ impl Talk<'_> {
             progress: self.progress,
             deadline: self.deadline,
         };
-        let mut turns = Turns::new(self.engine.bounds.turns);
+        let mut turns = Turns::new(self.engine.bounds.turns, self.job.ends);
         loop {
             self.request.turn = match turns.next() {
                 Ok(turn) => turn,
@@ -258,12 +258,21 @@ impl Talk<'_> {
             if end.is_none() {
                 match turns.noted(call, &output) {
                     Circle::No => {}
-                    Circle::PointOut(times) => output.text.push_str(&format!(
-                        "\n\n[You made this call {times} times with this same result. Do something else, or end with complete_chunk or block_chunk.]"
-                    )),
+                    Circle::PointOut(times) => {
+                        let ending = match self.job.ends {
+                            Ends::Build => "complete_chunk or block_chunk",
+                            Ends::Review => "report_review",
+                        };
+                        output.text.push_str(&format!(
+                            "\n\n[You made this call {times} times with this same result. Do something else, or end with {ending}.]"
+                        ));
+                    }
                     Circle::End => {
                         let text = said(&reply.text, true);
-                        let last_words = format!("{text}\n(ended: `{}` was repeated without effect)", call.name);
+                        let last_words = format!(
+                            "{text}\n(ended: `{}` was repeated without effect)",
+                            call.name
+                        );
                         end = Some(EngineOutcome::Undeclared {
                             last_words: last_words.trim().to_owned(),
                         });
@@ -290,7 +299,7 @@ impl Talk<'_> {
         if self.stop.is_raised() {
             return stopped();
         }
-        let request = match Request::read(call) {
+        let request = match Request::read(call, self.request.tools) {
             Ok(request) => request,
             Err(why) => return (Output::error(why), None),
         };
@@ -302,6 +311,7 @@ impl Talk<'_> {
                 (recorded(), Some(EngineOutcome::Completed(completion)))
             }
             Ok(Done::Block(block)) => (recorded(), Some(EngineOutcome::Blocked(block))),
+            Ok(Done::Report(remarks)) => (recorded(), Some(EngineOutcome::Reviewed(remarks))),
             Err(Stopped) => stopped(),
         }
     }

@@ -102,6 +102,7 @@ pub(super) fn job_in(lane: &Path) -> EngineJob {
         title: "Add pay".into(),
         lane: lane.to_owned(),
         spec_path: "specs/shop.md".into(),
+        ends: crate::model::Ends::Build,
         prompt: Prompt {
             system: "the system".into(),
             user: "build it".into(),
@@ -253,6 +254,54 @@ fn a_chunk_is_built() {
             "created a.txt: 1 lines, 3 bytes",
             "exit code 0\n--- stdout\nhi"
         ]
+    );
+}
+
+#[test]
+fn a_review_reads_and_reports_and_can_do_nothing_else() {
+    let write = r#"{"name": "write_file", "arguments": {"path": "a.txt", "content": "hi\n"}}"#;
+    let read = r#"{"name": "read_file", "arguments": {"path": "a.txt"}}"#;
+    let bad = r#"{"name": "report_review", "arguments": {"remarks": [{"path": "a.txt"}]}}"#;
+    let report = r#"{"name": "report_review", "arguments": {"remarks": [
+        {"path": "a.txt", "line": 1, "severity": "high", "claim": "wrong", "suggestion": ""}]}}"#
+        .replace('\n', " ");
+    let prose = "{\"chunk\": \"T1\", \"text\": \"Looks good.\"}\n";
+    let turns = [write, DONE, read, bad, report.as_str()];
+    let bench = Bench::new(&format!("{prose}{}", calls(&turns)));
+    crate::fsx::atomic::write(&bench.dir.path().join("a.txt"), b"as it was\n").unwrap();
+    let job = EngineJob {
+        ends: crate::model::Ends::Review,
+        ..bench.job()
+    };
+    let (_handle, stop) = StopSignal::new();
+    let ended = bench.run_job(&job, &Seen::default(), stop);
+    let EngineOutcome::Reviewed(remarks) = ended.outcome else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(remarks[0].claim, "wrong");
+    let kept = std::fs::read_to_string(bench.dir.path().join("a.txt")).unwrap();
+    assert_eq!(kept, "as it was\n");
+    let asked = bench.last_asked();
+    let answers = results(&asked);
+    assert!(
+        answers[0].starts_with("there is no tool `write_file`"),
+        "{answers:?}"
+    );
+    assert!(
+        answers[1].starts_with("there is no tool `complete_chunk`"),
+        "{answers:?}"
+    );
+    assert!(answers[2].contains("as it was"), "{answers:?}");
+    assert!(answers[3].contains("do not fit"), "{answers:?}");
+    assert!(format!("{asked:?}").contains("or end with `report_review`"));
+    let offered: Vec<&str> = bench.asked.borrow()[0]
+        .tools
+        .iter()
+        .map(|t| t.name)
+        .collect();
+    assert_eq!(
+        offered,
+        ["read_file", "list_dir", "search", "report_review"]
     );
 }
 

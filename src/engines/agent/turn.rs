@@ -2,7 +2,7 @@
 
 use super::history::said;
 use super::tools::Output;
-use crate::model::{EngineError, EngineOutcome};
+use crate::model::{Ends, EngineError, EngineOutcome};
 use crate::ports::{ChatReply, Finish, ToolCall};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,6 +10,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// Said to a model that answers in prose only.
 pub(super) const PROSE_NUDGE: &str = "You called no tool. Go on working with the tools. When the task is built, \
      call `complete_chunk`; when it cannot be built without a person, call `block_chunk`.";
+
+/// The same of a reviewer.
+const REVIEW_NUDGE: &str = "You called no tool. Go on reading with the tools, or end with `report_review`, with no \
+     remarks where you found nothing.";
 
 /// Said to a model whose answer was cut before it called anything.
 pub(super) const CUT_NUDGE: &str = "Your answer ran into the limit on one reply and was cut before you called a tool. Go on \
@@ -46,6 +50,7 @@ pub(super) enum Circle {
 #[derive(Debug)]
 pub(super) struct Turns {
     limit: u32,
+    ends: Ends,
     taken: u32,
     nudged: bool,
     /// Calls with their results, counted since something last changed.
@@ -60,9 +65,10 @@ struct Seen {
 }
 
 impl Turns {
-    pub(super) fn new(limit: u32) -> Self {
+    pub(super) fn new(limit: u32, ends: Ends) -> Self {
         Self {
             limit,
+            ends,
             taken: 0,
             nudged: false,
             seen: HashMap::new(),
@@ -93,9 +99,10 @@ impl Turns {
                 last_words: said(&reply.text, true),
             });
         }
-        Next::Nudge(match reply.finish {
-            Finish::Whole => PROSE_NUDGE,
-            Finish::Cut => CUT_NUDGE,
+        Next::Nudge(match (reply.finish, self.ends) {
+            (Finish::Whole, Ends::Build) => PROSE_NUDGE,
+            (Finish::Whole, Ends::Review) => REVIEW_NUDGE,
+            (Finish::Cut, _) => CUT_NUDGE,
         })
     }
 
@@ -163,7 +170,7 @@ mod tests {
 
     #[test]
     fn prose_is_nudged_once_in_a_row() {
-        let mut turns = Turns::new(9);
+        let mut turns = Turns::new(9, Ends::Build);
         let steps: Vec<Next> = [("a", 0), ("", 1), ("b", 0), ("c", 0)]
             .iter()
             .map(|(text, calls)| turns.step(&reply(text, *calls)))
@@ -184,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_cut_answer_is_told_so() {
-        let mut turns = Turns::new(9);
+        let mut turns = Turns::new(9, Ends::Build);
         let cut = ChatReply {
             finish: Finish::Cut,
             ..reply("a", 0)
@@ -195,7 +202,7 @@ mod tests {
 
     #[test]
     fn turns_are_counted() {
-        let mut turns = Turns::new(2);
+        let mut turns = Turns::new(2, Ends::Build);
         assert_eq!(turns.next(), Ok(0));
         turns.step(&reply("", 1));
         assert_eq!(turns.next(), Ok(1));
@@ -257,7 +264,7 @@ mod tests {
             ),
         ];
         for (name, calls, want) in cases {
-            let mut turns = Turns::new(99);
+            let mut turns = Turns::new(99, Ends::Build);
             let got: Vec<Circle> = calls
                 .iter()
                 .map(|(n, text, changed)| {
@@ -271,7 +278,7 @@ mod tests {
 
     #[test]
     fn twins_in_one_reply_end_nothing() {
-        let mut turns = Turns::new(9);
+        let mut turns = Turns::new(9, Ends::Build);
         turns.step(&reply("", 1));
         let got: Vec<Circle> = (0..6)
             .map(|_| turns.noted(&call("list_dir", 0), &said("x", Changed::No)))

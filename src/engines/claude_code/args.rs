@@ -3,7 +3,7 @@
 use super::ClaudeConfig;
 use super::meter::Bounds;
 use crate::core::ending;
-use crate::model::Session;
+use crate::model::{Ends, Session};
 use crate::ports::EngineJob;
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,6 +11,9 @@ use std::path::Path;
 /// The tools it is offered. A shorter list than its own sends a fraction of the definitions with every
 /// request, and leaves out what reaches beyond the lane: web access, scheduling, subagents.
 const TOOLS: &str = "Read,Edit,Write,Bash,Glob,Grep";
+
+/// What a reviewer is offered: nothing that changes or starts anything.
+const READING: [&str; 3] = ["Read", "Glob", "Grep"];
 
 /// No traffic but the model's, and no update of the program under a running build.
 const QUIET: [&str; 4] = [
@@ -29,17 +32,24 @@ pub(super) fn argv(config: &ClaudeConfig, job: &EngineJob, talk: Talk<'_>) -> Ve
         "stream-json",
         "--verbose",
         "--permission-mode",
-        "acceptEdits",
+        match job.ends {
+            Ends::Build => "acceptEdits",
+            Ends::Review => "default",
+        },
     ]
     .map(OsString::from)
     .into();
+    let (tools, rules) = match job.ends {
+        Ends::Build => (TOOLS.to_owned(), allowed(&job.lane)),
+        Ends::Review => (READING.join(","), READING.map(str::to_owned).into()),
+    };
     // The two options that take lists come before one that does not, so that nothing else is read as
     // their item.
-    args.extend(["--tools".into(), TOOLS.into(), "--allowedTools".into()]);
-    args.extend(allowed(&job.lane).into_iter().map(OsString::from));
+    args.extend(["--tools".into(), tools.into(), "--allowedTools".into()]);
+    args.extend(rules.into_iter().map(OsString::from));
     args.extend([
         "--json-schema".into(),
-        ending::flat_schema().to_string().into(),
+        ending::object_schema(job.ends).to_string().into(),
     ]);
     if let Some(model) = &job.model {
         args.extend(["--model".into(), model.into()]);

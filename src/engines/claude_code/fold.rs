@@ -9,7 +9,7 @@ use super::wire::{
     self, ApiErrorKind, ApiRetry, Block, Line, Message, RateLimitStatus, ResultLine, StreamEvent,
     Subtype, System,
 };
-use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Usage};
+use crate::model::{Cost, Ends, EngineError, EngineOutcome, EngineReport, Usage};
 use crate::proc::Ended;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -53,6 +53,7 @@ pub(super) struct End {
 #[derive(Debug, Default)]
 pub(super) struct Fold {
     lane: PathBuf,
+    ends: Ends,
     session: Option<String>,
     model: Option<String>,
     meter: Meter,
@@ -108,6 +109,13 @@ impl Fold {
             meter: Meter::new(bounds),
             ..Self::default()
         }
+    }
+
+    /// The same of a run that may end in this way.
+    #[must_use]
+    pub(super) fn ending(mut self, ends: Ends) -> Self {
+        self.ends = ends;
+        self
     }
 
     /// Takes one line of standard output, without its line end, that came at `now`.
@@ -300,6 +308,7 @@ impl Fold {
 
     fn outcome(&self, end: &End) -> EngineOutcome {
         let evidence = Evidence {
+            ends: self.ends,
             result: self.result.as_deref(),
             error: self.error,
             retry: self.retry.as_ref().map(|(retry, _)| retry),

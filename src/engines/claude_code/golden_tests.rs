@@ -51,6 +51,7 @@ fn word(outcome: &EngineOutcome) -> &'static str {
     match outcome {
         EngineOutcome::Completed(_) => "completed",
         EngineOutcome::Blocked(_) => "blocked",
+        EngineOutcome::Reviewed(_) => "reviewed",
         EngineOutcome::Undeclared { .. } => "undeclared",
         EngineOutcome::Interrupted => "interrupted",
         EngineOutcome::Failed(error) => match error {

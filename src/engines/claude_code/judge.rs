@@ -9,7 +9,7 @@ use super::fold::End;
 use super::limits::{end_in_words, epoch};
 use super::wire::{ApiErrorKind, ApiRetry, ResultLine, StopReason, Subtype, TerminalReason};
 use crate::core::ending;
-use crate::model::{EngineError, EngineOutcome};
+use crate::model::{Ends, EngineError, EngineOutcome};
 use crate::proc::Ended;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -20,6 +20,8 @@ const MESSAGE_CHARS: usize = 500;
 /// What the lines said.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Evidence<'a> {
+    /// How the run was asked to end.
+    pub ends: Ends,
     pub result: Option<&'a ResultLine>,
     pub error: Option<ApiErrorKind>,
     pub retry: Option<&'a ApiRetry>,
@@ -55,7 +57,7 @@ pub(super) fn outcome(evidence: &Evidence<'_>, end: &End) -> EngineOutcome {
             Ended::Itself if end.code != 0 => EngineOutcome::Failed(EngineError::Protocol {
                 message: format!("it reported success and then exited with code {}", end.code),
             }),
-            _ => success(result),
+            _ => success(result, evidence.ends),
         };
     }
     if result.subtype == Some(Subtype::ErrorMaxStructuredOutputRetries) {
@@ -67,7 +69,7 @@ pub(super) fn outcome(evidence: &Evidence<'_>, end: &End) -> EngineOutcome {
     // do, and is paid for.
     if result.subtype == Some(Subtype::ErrorMaxBudgetUsd)
         && let Some(declared) = evidence.declared
-        && let Ok(outcome) = ending::read_flat(declared)
+        && let Ok(outcome) = ending::read_object(evidence.ends, declared)
     {
         return outcome;
     }
@@ -92,13 +94,13 @@ fn is_failure(result: &ResultLine) -> bool {
         || (result.subtype.is_none() && result.is_error.is_none())
 }
 
-fn success(result: &ResultLine) -> EngineOutcome {
+fn success(result: &ResultLine, ends: Ends) -> EngineOutcome {
     let Some(declared) = &result.structured_output else {
         return EngineOutcome::Undeclared {
             last_words: words(result, ""),
         };
     };
-    ending::read_flat(declared).unwrap_or_else(|why| EngineOutcome::Undeclared {
+    ending::read_object(ends, declared).unwrap_or_else(|why| EngineOutcome::Undeclared {
         last_words: clip(&format!(
             "its declared ending was not valid ({why}): {declared}"
         )),

@@ -139,7 +139,7 @@ impl ClaudeCode {
             max_line: MAX_LINE,
             ..Limits::default()
         };
-        let mut fold = Fold::new(&job.lane, args::bounds(&self.config, job));
+        let mut fold = Fold::new(&job.lane, args::bounds(&self.config, job)).ending(job.ends);
         let finished = proc::run(&command, limits, stop, &mut |stream, line| {
             let update = match stream {
                 Stream::Err => fold::Update::default(),

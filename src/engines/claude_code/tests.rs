@@ -531,6 +531,7 @@ impl Stage {
             title: "Add login".to_owned(),
             lane,
             spec_path: "specs/api.md".to_owned(),
+            ends: crate::model::Ends::Build,
             prompt: Prompt {
                 system: "SYSTEM".to_owned(),
                 user: "Task: Add login".to_owned(),
@@ -590,6 +591,43 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// Shell text that prints a line of the protocol.
 fn prints(line: &Value) -> String {
     format!("cat <<'LINE'\n{line}\nLINE")
+}
+
+#[test]
+fn a_review_is_offered_nothing_that_changes_anything() {
+    let remark =
+        json!({"path": "a.rs", "line": 0, "severity": "high", "claim": "wrong", "suggestion": ""});
+    for (declared, is_review) in [
+        (json!({"remarks": [remark]}), true),
+        (json!({"remarks": []}), true),
+        (done(), false),
+        (json!({"remarks": [], "approve": true}), false),
+    ] {
+        let script = format!(
+            "cd .. || exit 9; for a; do printf '%s\\n' \"$a\"; done > argv; cat > prompt\n{}",
+            prints(&result(&json!({"structured_output": declared})))
+        );
+        let mut stage = Stage::new(&script);
+        stage.job.ends = crate::model::Ends::Review;
+        let (report, _) = stage.run();
+        match report.outcome {
+            EngineOutcome::Reviewed(_) => assert!(is_review, "{declared}"),
+            EngineOutcome::Undeclared { .. } => assert!(!is_review, "{declared}"),
+            other => panic!("{other:?}"),
+        }
+        let argv = stage.read("argv");
+        let args: Vec<&str> = argv.lines().collect();
+        for pair in [
+            ["--permission-mode", "default"],
+            ["--tools", "Read,Glob,Grep"],
+        ] {
+            assert!(args.windows(2).any(|w| w == pair), "{pair:?} in {args:?}");
+        }
+        assert!(!argv.contains("Edit") && !argv.contains("Bash"), "{argv}");
+        let at = args.iter().position(|a| *a == "--json-schema").unwrap();
+        let schema: Value = serde_json::from_str(args[at + 1]).unwrap();
+        assert_eq!(schema, crate::core::review::answer::schema());
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::events::{Meaning, Told};
 use super::failures::{Known, Signs};
 use super::judge::{self, Evidence};
 use super::table::Counts;
-use crate::model::{Allowance, Cost, EngineError, EngineOutcome, EngineReport, Usage};
+use crate::model::{Allowance, Cost, Ends, EngineError, EngineOutcome, EngineReport, Usage};
 use crate::ports::Clock;
 use crate::proc::Ended;
 use chrono::{DateTime, Utc};
@@ -67,6 +67,7 @@ pub(super) struct Trouble {
 pub(super) struct Fold<'a> {
     config: &'a CommandConfig,
     clock: &'a dyn Clock,
+    ends: Ends,
     lane: String,
     allowance: Allowance,
     /// What the session had cost before this run.
@@ -101,6 +102,7 @@ impl<'a> Fold<'a> {
         Self {
             config,
             clock,
+            ends: Ends::Build,
             lane: lane.to_owned(),
             allowance,
             before,
@@ -117,6 +119,13 @@ impl<'a> Fold<'a> {
             understood: 0,
             foreign: 0,
         }
+    }
+
+    /// The same of a run that may end in this way.
+    #[must_use]
+    pub(super) fn ending(mut self, ends: Ends) -> Self {
+        self.ends = ends;
+        self
     }
 
     /// Takes one line of standard output, without its line end.
@@ -292,6 +301,7 @@ impl<'a> Fold<'a> {
 
     fn signs<'b>(&'b self, end: &'b End) -> Evidence<'b> {
         Evidence {
+            ends: self.ends,
             trouble: self.trouble.as_ref(),
             done: self.done,
             is_at_rest: self.is_at_rest,

@@ -9,13 +9,16 @@ use super::fold::{End, Trouble};
 use super::table::FailureKind;
 use super::words;
 use crate::core::ending;
-use crate::model::{EngineError, EngineOutcome};
+use crate::core::review::answer;
+use crate::model::{Ends, EngineError, EngineOutcome};
 use crate::proc::Ended;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// What the lines said, and how it ended.
 pub(super) struct Evidence<'a> {
+    /// How the run was asked to end.
+    pub ends: Ends,
     /// The last failure that was told and not got over.
     pub trouble: Option<&'a Trouble>,
     pub done: bool,
@@ -86,6 +89,8 @@ fn success(
 ) -> EngineOutcome {
     let said = words::tail(evidence.words);
     let declared = match config.answer {
+        // Asked for in the prompt alone.
+        Answer::None if evidence.ends == Ends::Review => answer::object_in(evidence.words),
         Answer::None => return EngineOutcome::Undeclared { last_words: said },
         Answer::LastMessage => object(evidence.words),
         Answer::AnswerFile => answer.and_then(|bytes| object(&String::from_utf8_lossy(bytes))),
@@ -93,7 +98,7 @@ fn success(
     let Some(declared) = declared else {
         return EngineOutcome::Undeclared { last_words: said };
     };
-    ending::read_flat(&declared).unwrap_or_else(|why| EngineOutcome::Undeclared {
+    ending::read_object(evidence.ends, &declared).unwrap_or_else(|why| EngineOutcome::Undeclared {
         last_words: words::clip(&format!(
             "its declared ending was not valid ({why}): {declared}"
         )),

@@ -33,7 +33,7 @@ pub use table::{
 
 use crate::core::ending;
 use crate::model::policy::SandboxPolicy;
-use crate::model::{Cost, EngineError, EngineOutcome, EngineReport, Session, Usage};
+use crate::model::{Cost, Ends, EngineError, EngineOutcome, EngineReport, Session, Usage};
 use crate::ports::{Clock, Engine, EngineJob, EngineProgress, LocalBoxFuture, StopSignal};
 use crate::proc::{self, Command, Limits, Stream};
 use files::{Litter, Private};
@@ -205,7 +205,8 @@ impl CommandEngine {
         let litter = Litter::before(&job.lane, &config.litter);
         let lane = job.lane.to_string_lossy();
         let before = self.counted_before(talk);
-        let mut fold = Fold::new(config, self.clock.as_ref(), &lane, job.allowance, before);
+        let mut fold =
+            Fold::new(config, self.clock.as_ref(), &lane, job.allowance, before).ending(job.ends);
         let finished = proc::run(&command, limits, stop, &mut |stream, line| {
             progress.log(&String::from_utf8_lossy(line));
             match stream {
@@ -255,7 +256,7 @@ impl CommandEngine {
             private.write(PROMPT, prompt.as_bytes())?;
         }
         if self.config.declares() {
-            private.write(SCHEMA, schema().to_string().as_bytes())?;
+            private.write(SCHEMA, schema(job.ends).to_string().as_bytes())?;
         }
         Ok(private)
     }
@@ -335,8 +336,8 @@ fn prompt(job: &EngineJob) -> String {
 
 /// The schema of the typed ending, with every property required: strict providers refuse any other one, and what does
 /// not apply is an empty text.
-fn schema() -> serde_json::Value {
-    let mut schema = ending::flat_schema();
+fn schema(ends: Ends) -> serde_json::Value {
+    let mut schema = ending::object_schema(ends);
     let names = schema["properties"]
         .as_object()
         .map(|p| p.keys().cloned().collect::<Vec<_>>());

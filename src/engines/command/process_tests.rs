@@ -64,6 +64,7 @@ impl Stage {
             title: "Add login".to_owned(),
             lane,
             spec_path: "specs/api.md".to_owned(),
+            ends: crate::model::Ends::Build,
             prompt: Prompt {
                 system: "SYSTEM".to_owned(),
                 user: "Task: Add login".to_owned(),
@@ -130,6 +131,44 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .build()
         .unwrap()
         .block_on(future)
+}
+
+#[test]
+fn a_review_is_read_where_the_ending_of_a_build_is_or_in_the_last_words() {
+    let remarks = r#"{"remarks": [{"path": "a", "line": 1, "severity": "low", "claim": "c", "suggestion": ""}]}"#;
+    let fenced = format!("I looked.\n\n```json\n{remarks}\n```");
+    let build = r#"{"kind": "complete_chunk", "summary": "s", "confidence": 1, "rationale": "r"}"#;
+    for (table, words, is_review) in [
+        ("answer = \"none\"", remarks, true),
+        ("answer = \"none\"", fenced.as_str(), true),
+        ("answer = \"none\"", "All is well.", false),
+        ("answer = \"none\"", build, false),
+        (
+            "args = [\"{schema_file}\"]\nanswer = \"last-message\"",
+            remarks,
+            true,
+        ),
+        (
+            "args = [\"{schema_file}\"]\nanswer = \"last-message\"",
+            build,
+            false,
+        ),
+    ] {
+        let schema = "test -z \"$1\" || cp \"$1\" ../schema";
+        let script = format!("{schema}\ncat > ../stdin\ncat <<'END'\n{words}\nEND");
+        let mut stage = Stage::new(table, &script);
+        stage.job.ends = crate::model::Ends::Review;
+        let (report, _) = stage.run();
+        match &report.outcome {
+            EngineOutcome::Reviewed(r) => assert!(is_review && r.len() == 1, "{table} {words}"),
+            EngineOutcome::Undeclared { .. } => assert!(!is_review, "{table} {words}"),
+            other => panic!("{table} {words}: {other:?}"),
+        }
+        if table.contains("schema") {
+            let given: serde_json::Value = serde_json::from_str(&stage.read("schema")).unwrap();
+            assert_eq!(given, crate::core::review::answer::schema());
+        }
+    }
 }
 
 /// Keeps arguments, environment and standard input beside the lane.

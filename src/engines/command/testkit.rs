@@ -18,6 +18,7 @@ pub(super) fn word(outcome: &EngineOutcome) -> &'static str {
     match outcome {
         EngineOutcome::Completed(_) => "completed",
         EngineOutcome::Blocked(_) => "blocked",
+        EngineOutcome::Reviewed(_) => "reviewed",
         EngineOutcome::Undeclared { .. } => "undeclared",
         EngineOutcome::Interrupted => "interrupted",
         EngineOutcome::Failed(error) => match error {

@@ -266,6 +266,7 @@ fn the_loop_sends_what_it_sent_before_and_adds_to_it() {
             title: "Add pay".into(),
             lane: lane.path().to_owned(),
             spec_path: "specs/shop.md".into(),
+            ends: crate::model::Ends::Build,
             prompt: crate::ports::Prompt {
                 system: "You build.".into(),
                 user: "Build it.".into(),

@@ -10,11 +10,13 @@ mod schema;
 mod search;
 
 pub use schema::TOOLS;
+pub(super) use schema::offered;
 
 use super::lane::{Lane, PathError};
 use crate::core::ending;
-use crate::model::{BlockRequest, Completion};
-use crate::ports::{EngineJob, EngineProgress, StopSignal, ToolCall};
+use crate::core::review::answer;
+use crate::model::{BlockRequest, Completion, Remark};
+use crate::ports::{EngineJob, EngineProgress, StopSignal, ToolCall, ToolSpec};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,6 +33,7 @@ pub(super) enum Request {
     RunCommand(RunCommand),
     Complete(Completion),
     Block(BlockRequest),
+    Report(Vec<Remark>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -79,13 +82,24 @@ pub(super) struct RunCommand {
 }
 
 impl Request {
-    /// Reads a call.
+    /// Reads a call of one of the tools that were offered.
     ///
     /// # Errors
     /// A sentence for the model, with the schema that it missed.
-    pub(super) fn read(call: &ToolCall) -> Result<Self, String> {
+    pub(super) fn read(call: &ToolCall, offered: &[ToolSpec]) -> Result<Self, String> {
         let args = &call.arguments;
-        let read = match call.name.as_str() {
+        let tool = offered
+            .iter()
+            .find(|t| t.name == call.name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = offered.iter().map(|t| t.name).collect();
+                format!(
+                    "there is no tool `{}`; the tools are {}",
+                    call.name,
+                    names.join(", ")
+                )
+            })?;
+        let read = match tool.name {
             "read_file" => typed(args).map(Self::ReadFile),
             "write_file" => typed(args).map(Self::WriteFile),
             "edit_file" => typed(args).map(Self::EditFile),
@@ -96,23 +110,14 @@ impl Request {
                 .and_then(ending::read_completion)
                 .map(Self::Complete),
             schema::BLOCK => object(args).and_then(ending::read_block).map(Self::Block),
-            name => {
-                let names: Vec<&str> = TOOLS.iter().map(|t| t.name).collect();
-                return Err(format!(
-                    "there is no tool `{name}`; the tools are {}",
-                    names.join(", ")
-                ));
-            }
+            schema::REPORT => answer::read(args).map(Self::Report),
+            name => Err(format!("nobody carries `{name}` out")),
         };
         read.map_err(|e| {
-            let schema = TOOLS
-                .iter()
-                .find(|t| t.name == call.name)
-                .map(|t| (t.schema)());
-            let schema = schema.unwrap_or(Value::Null);
             format!(
-                "the arguments of `{}` do not fit: {e}. They must match this schema: {schema}",
-                call.name
+                "the arguments of `{}` do not fit: {e}. They must match this schema: {}",
+                tool.name,
+                (tool.schema)()
             )
         })
     }
@@ -128,6 +133,7 @@ impl Request {
             Self::RunCommand(r) => format!("runs {}", one_line(&r.command)),
             Self::Complete(_) => "asks to complete".to_owned(),
             Self::Block(_) => "asks to block".to_owned(),
+            Self::Report(_) => "reports its review".to_owned(),
         }
     }
 }
@@ -225,6 +231,7 @@ pub(super) enum Done {
     Answer(Output),
     Complete(Completion),
     Block(BlockRequest),
+    Report(Vec<Remark>),
 }
 
 /// Carries out one request.
@@ -246,6 +253,7 @@ pub(super) async fn perform(
         Request::RunCommand(r) => command::run(site, &r, stop).await?,
         Request::Complete(completion) => return Ok(Done::Complete(completion)),
         Request::Block(block) => return Ok(Done::Block(block)),
+        Request::Report(remarks) => return Ok(Done::Report(remarks)),
     };
     Ok(Done::Answer(output))
 }

@@ -1,19 +1,36 @@
 //! The tools as they are offered to a model.
 
 use crate::core::ending;
+use crate::core::review::answer;
+use crate::model::Ends;
 use crate::ports::ToolSpec;
 use serde_json::{Value, json};
 
 pub(super) const COMPLETE: &str = "complete_chunk";
 pub(super) const BLOCK: &str = "block_chunk";
+pub(super) const REPORT: &str = "report_review";
 
-/// Every tool of the loop, the two endings last.
+const READ_FILE: ToolSpec = ToolSpec {
+    name: "read_file",
+    description: "Reads a text file. Long files are cut, and the answer says where to read on.",
+    schema: read_file,
+};
+
+const LIST_DIR: ToolSpec = ToolSpec {
+    name: "list_dir",
+    description: "Lists a folder: folders end in `/`.",
+    schema: list_dir,
+};
+
+const SEARCH: ToolSpec = ToolSpec {
+    name: "search",
+    description: "Searches text files line by line with a regular expression. Files that git ignores are not searched.",
+    schema: search,
+};
+
+/// The tools of a run that builds, the two endings last.
 pub static TOOLS: &[ToolSpec] = &[
-    ToolSpec {
-        name: "read_file",
-        description: "Reads a text file. Long files are cut, and the answer says where to read on.",
-        schema: read_file,
-    },
+    READ_FILE,
     ToolSpec {
         name: "write_file",
         description: "Writes a whole file, new or old, and makes the folders above it. To change part of a file use edit_file.",
@@ -24,16 +41,8 @@ pub static TOOLS: &[ToolSpec] = &[
         description: "Replaces text in a file. `old` must stand in the file exactly, with its indentation, and only once unless `all` is true.",
         schema: edit_file,
     },
-    ToolSpec {
-        name: "list_dir",
-        description: "Lists a folder: folders end in `/`.",
-        schema: list_dir,
-    },
-    ToolSpec {
-        name: "search",
-        description: "Searches text files line by line with a regular expression. Files that git ignores are not searched.",
-        schema: search,
-    },
+    LIST_DIR,
+    SEARCH,
     ToolSpec {
         name: "run_command",
         description: "Runs a shell command in the project's root, without a terminal. Whatever it leaves running is ended. \
@@ -51,6 +60,26 @@ pub static TOOLS: &[ToolSpec] = &[
         schema: ending::block_schema,
     },
 ];
+
+/// The tools of a run that reviews: nothing that changes or starts anything, the ending last.
+static READING: &[ToolSpec] = &[
+    READ_FILE,
+    LIST_DIR,
+    SEARCH,
+    ToolSpec {
+        name: REPORT,
+        description: "Ends your review, with your remarks; with none where you found nothing.",
+        schema: answer::schema,
+    },
+];
+
+/// What a run is offered that may end so.
+pub(in crate::engines::agent) fn offered(ends: Ends) -> &'static [ToolSpec] {
+    match ends {
+        Ends::Build => TOOLS,
+        Ends::Review => READING,
+    }
+}
 
 fn object(required: &[&str], properties: Value) -> Value {
     json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})

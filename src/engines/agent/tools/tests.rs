@@ -23,6 +23,7 @@ fn job(lane: &Path) -> EngineJob {
         title: "Add pay".into(),
         lane: lane.to_owned(),
         spec_path: "specs/shop.md".into(),
+        ends: crate::model::Ends::Build,
         prompt: Prompt {
             system: String::new(),
             user: String::new(),
@@ -57,7 +58,7 @@ fn call(name: &str, arguments: Value) -> ToolCall {
 
 /// Carries out one call in `lane` as the loop does.
 fn tool(lane: &Path, name: &str, arguments: Value) -> Output {
-    let request = match Request::read(&call(name, arguments)) {
+    let request = match Request::read(&call(name, arguments), TOOLS) {
         Ok(request) => request,
         Err(why) => return Output::error(why),
     };
@@ -114,7 +115,7 @@ fn every_schema_fits_its_reader() {
         };
         let names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
         let full: Value = names.iter().map(|n| ((*n).clone(), value(n))).collect();
-        Request::read(&call(tool.name, full.clone())).unwrap();
+        Request::read(&call(tool.name, full.clone()), TOOLS).unwrap();
 
         let required: Vec<&str> = schema["required"]
             .as_array()
@@ -126,11 +127,11 @@ fn every_schema_fits_its_reader() {
             .iter()
             .map(|n| ((*n).to_owned(), value(n)))
             .collect();
-        Request::read(&call(tool.name, least.clone())).unwrap();
+        Request::read(&call(tool.name, least.clone()), TOOLS).unwrap();
         for missing in &required {
             let mut args = least.clone();
             args.as_object_mut().unwrap().remove(*missing);
-            let why = Request::read(&call(tool.name, args)).unwrap_err();
+            let why = Request::read(&call(tool.name, args), TOOLS).unwrap_err();
             assert!(
                 why.contains(missing) && why.contains("additionalProperties"),
                 "{why}"
@@ -139,19 +140,19 @@ fn every_schema_fits_its_reader() {
         let mut extra = full;
         extra["surprise"] = json!(1);
         assert!(
-            Request::read(&call(tool.name, extra))
+            Request::read(&call(tool.name, extra), TOOLS)
                 .unwrap_err()
                 .contains("surprise")
         );
         for odd in [json!(["x", "y", "z"]), json!("x"), json!(null)] {
             assert!(
-                Request::read(&call(tool.name, odd.clone())).is_err(),
+                Request::read(&call(tool.name, odd.clone()), TOOLS).is_err(),
                 "{} {odd}",
                 tool.name
             );
         }
     }
-    let why = Request::read(&call("rm", json!({}))).unwrap_err();
+    let why = Request::read(&call("rm", json!({})), TOOLS).unwrap_err();
     assert!(why.contains("`rm`") && why.contains("run_command"), "{why}");
 }
 
@@ -175,7 +176,10 @@ fn steps_are_short_and_plain() {
         ),
         ("list_dir", json!({"path": "."}), "lists ."),
     ] {
-        assert_eq!(Request::read(&call(name, arguments)).unwrap().step(), want);
+        assert_eq!(
+            Request::read(&call(name, arguments), TOOLS).unwrap().step(),
+            want
+        );
     }
 }
 
@@ -490,6 +494,6 @@ proptest::proptest! {
     #[test]
     fn any_arguments_are_survived(tool in 0..TOOLS.len(), key in "(path|old|command|pattern|summary|x)", value in "\\PC{0,10}", odd in 0..4) {
         let value = match odd { 0 => json!(value), 1 => json!(7), 2 => json!([value]), _ => json!({"a": null}) };
-        let _ = Request::read(&call(TOOLS[tool].name, json!({key: value})));
+        let _ = Request::read(&call(TOOLS[tool].name, json!({key: value})), TOOLS);
     }
 }
