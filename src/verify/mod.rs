@@ -23,6 +23,7 @@ mod narrow;
 mod only;
 mod reading;
 mod report_files;
+pub mod report;
 mod run;
 pub mod scope;
 mod session;
