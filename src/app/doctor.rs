@@ -1,5 +1,6 @@
 //! `doctor`: what is there, what is missing, what to type.
 
+use super::checks::Known;
 use super::engine;
 use super::error::AppError;
 use super::forge::{self, Opened};
@@ -9,11 +10,10 @@ use crate::config::{DoctorRequest, EngineKind, Environment, Format};
 use crate::core::preflight;
 use crate::engines::claude_code;
 use crate::git::preflight::{Options, probe};
-use crate::git::{Repo, files_of_tree, identity, remote_url, resolve_base};
+use crate::git::{Repo, identity, remote_url, resolve_base};
 use crate::model::{self, ExitCode};
 use crate::ports::{Clock as _, StopSignal};
 use crate::proc;
-use crate::verify::FileView;
 use serde::Serialize;
 
 /// Version of the JSON shape.
@@ -56,7 +56,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     }];
     findings.push(git(&world, env));
     findings.extend(delivery(&world, &repo, env));
-    findings.extend(checks(&world, &repo));
+    findings.extend(checks(&world, &repo, env));
     findings.extend(the_engines(&world, env));
     findings.extend(the_reviewer(&world, env));
     findings.push(sandbox());
@@ -262,21 +262,12 @@ impl From<model::preflight::Finding> for Finding {
     }
 }
 
-fn checks(world: &World, repo: &Repo) -> Vec<Finding> {
-    let settings = &world.settings.verify;
-    let mut found: Vec<String> = settings.commands.iter().map(|c| c.name.clone()).collect();
-    if *settings.detect {
-        let files = repo
-            .head_commit()
-            .and_then(|head| files_of_tree(repo, &head).ok())
-            .unwrap_or_default();
-        let root = world.info.root.clone();
-        let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
-        let view = FileView::new(files.iter().map(String::as_str), &read);
-        for project in crate::verify::detect::detect(&view) {
-            found.extend(project.checks.iter().map(|c| c.command()));
-        }
-    }
+fn checks(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
+    let root = &world.info.root;
+    let found = match super::checks::known(&world.settings, env, root, repo, true) {
+        Ok(found) => found,
+        Err(error) => return vec![missing("checks", error.message, error.hint)],
+    };
     if found.is_empty() {
         return vec![Finding {
             what: "checks",
@@ -285,11 +276,28 @@ fn checks(world: &World, repo: &Repo) -> Vec<Finding> {
             remedy: "name the repository's checks below `[verify]` in codelicious.toml".to_owned(),
         }];
     }
-    let one = |found| Finding {
-        what: "checks",
-        verdict: Verdict::Ok,
-        found,
-        remedy: String::new(),
+    let can_go_on = *world.settings.verify.allow_unverified;
+    let one = |check: Known| {
+        let Some(why) = &check.missing else {
+            return Finding {
+                what: "checks",
+                verdict: Verdict::Ok,
+                found: check.shown(),
+                remedy: String::new(),
+            };
+        };
+        Finding {
+            what: "checks",
+            verdict: match check.optional || can_go_on {
+                true => Verdict::Note,
+                false => Verdict::Missing,
+            },
+            found: format!("{}: not available: {why}", check.shown()),
+            remedy: format!(
+                "install it, or leave the check out: `disable = [\"{}\"]` below `[verify]` in codelicious.toml",
+                check.name
+            ),
+        }
     };
     found.into_iter().map(one).collect()
 }

@@ -1,8 +1,9 @@
 //! `init`: a commented `codelicious.toml` and a first spec.
 
+use super::checks;
 use super::error::AppError;
-use super::world::print;
-use crate::config::{self, Environment, InitRequest};
+use super::world::{World, print};
+use crate::config::{self, Environment, Flags, InitRequest};
 use crate::fsx::atomic;
 use crate::git::RepoInfo;
 use crate::model::ExitCode;
@@ -21,10 +22,34 @@ below a box belongs to it.
   - say how one sees that it works
 ";
 
+/// What is found here as comments: nothing has to be written down for it to run, and whoever wants to leave one
+/// out, or to run it in another way, sees its name.
+fn found_checks(request: &InitRequest, env: &Environment) -> String {
+    let looked = World::open(&request.path, Flags::default(), env).and_then(|world| {
+        let repo = world.repo(env)?;
+        checks::known(&world.settings, env, &world.info.root, &repo, false)
+    });
+    // A repository that cannot be looked through gets its file all the same; `doctor` says what is wrong.
+    let found = looked.unwrap_or_default();
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut text = "\n# Checks that were found when this file was written; `codelicious doctor` looks anew. Each runs\n\
+         # without being named here. `disable` leaves one out; a command with its name and folder replaces it.\n"
+        .to_owned();
+    for check in found {
+        text.push_str(&format!("#   {}: {}\n", check.name, check.shown()));
+    }
+    text
+}
+
 pub fn run(request: &InitRequest, env: &Environment) -> Result<ExitCode, AppError> {
     let info = RepoInfo::discover(&env.cwd().join(&request.path))?;
     let files = [
-        (info.root.join(config::REPO_FILE), config::template()),
+        (
+            info.root.join(config::REPO_FILE),
+            format!("{}{}", config::template(), found_checks(request, env)),
+        ),
         (info.root.join("specs/first.md"), FIRST_SPEC.to_owned()),
     ];
     let mut said = String::new();

@@ -3,6 +3,7 @@
 mod actions;
 mod bug;
 mod build;
+mod checks;
 mod demo;
 mod doctor;
 mod engine;

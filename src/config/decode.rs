@@ -321,7 +321,7 @@ fn list_item(item: &Item, of: Of) -> Decoded<String> {
         Of::Host => is_host(&value),
         Of::Label => is_label(&value),
         Of::Reviewer => is_reviewer(&value),
-        Of::Command | Of::Argument => true,
+        Of::Command | Of::Argument | Of::Check => true,
     };
     if fits { Ok(value) } else { bad_value(item) }
 }

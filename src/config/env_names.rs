@@ -116,6 +116,10 @@ pub const ENV_PASS: &str = "CODELICIOUS_ENV_PASS";
 pub const VERIFY_COMMANDS: &str = "CODELICIOUS_VERIFY_COMMANDS";
 /// Whether checks are found by looking at the repository.
 pub const VERIFY_DETECT: &str = "CODELICIOUS_VERIFY_DETECT";
+/// Detected checks that do not run, separated by commas.
+pub const VERIFY_DISABLE: &str = "CODELICIOUS_VERIFY_DISABLE";
+/// How much of a check runs.
+pub const VERIFY_SCOPE: &str = "CODELICIOUS_VERIFY_SCOPE";
 /// Bound on one check, in seconds or as a duration.
 pub const VERIFY_TIMEOUT_S: &str = "CODELICIOUS_VERIFY_TIMEOUT_S";
 /// Whether chunks may be committed without any check.

@@ -72,6 +72,8 @@ pub enum Of {
     /// Names or addresses of hosts.
     Host,
     Label,
+    /// Names of checks.
+    Check,
     /// Users, and teams behind `team:`.
     Reviewer,
 }
@@ -101,7 +103,7 @@ impl Kind {
             }
             Self::List(of) => format!("a list of {}", of.words()),
             Self::Checks => {
-                "a list of shell commands, or of tables with run and, where wanted, name, dir, when and timeout_s"
+                "a list of shell commands, or of tables with run and, where wanted, name, dir, when, timeout_s, reads, report and only"
                     .to_owned()
             }
             Self::Endpoint => {
@@ -135,6 +137,7 @@ impl Of {
             Self::Argument => "arguments",
             Self::Host => "names or addresses of hosts, without port",
             Self::Label => "labels, each of at most 255 characters and without commas",
+            Self::Check => "names of checks, which may end in @ and a folder",
             Self::Reviewer => "user names without @, or team:NAME for a team, at most 50 of them",
         }
     }
@@ -150,6 +153,7 @@ impl Of {
             | Self::Glob
             | Self::Command
             | Self::Argument
+            | Self::Check
             | Self::Host => super::decode::MAX_ITEMS,
         }
     }
@@ -162,6 +166,7 @@ impl Of {
             | Self::Inside
             | Self::Host
             | Self::Label
+            | Self::Check
             | Self::Reviewer => ',',
             Self::Glob | Self::Command | Self::Argument => '\n',
         }
@@ -438,10 +443,15 @@ pub const KEYS: &[KeyDoc] = &[
         "Variables that engines and checks may see beside the built-in list.")
         .example("[\"DATABASE_URL\"]").wall(),
     KeyDoc::new("verify.commands", Kind::Checks, "[]", env::VERIFY_COMMANDS,
-        "Shell commands that must pass, beside what is detected. A table says more: run, name, dir, when (globs), timeout_s.")
+        "Shell commands that must pass, beside what is detected. A table says more: run, name, dir, when (globs), timeout_s, reads (the format of its results), report (where it leaves them), only (a line with {tests}).")
         .example("[\"make check\", { run = \"npm test\", dir = \"web\", when = [\"web/**\"] }]"),
     KeyDoc::new("verify.detect", Kind::Bool, "true", env::VERIFY_DETECT,
         "Find the repository's own checks by looking at it."),
+    KeyDoc::new("verify.disable", Kind::List(Of::Check), "[]", env::VERIFY_DISABLE,
+        "Detected checks that do not run, by the names that doctor shows; `name@folder` for one folder's.")
+        .example("[\"ruff check\", \"npm test@web\"]"),
+    KeyDoc::new("verify.scope", Kind::OneOf(&["changed", "all"]), "\"changed\"", env::VERIFY_SCOPE,
+        "Whether a check that the changes call for runs narrowed to what they can reach, where its tool allows it, or whole."),
     KeyDoc::new("verify.timeout_s", Kind::Seconds { min: 1, max: 86_400 }, "900", env::VERIFY_TIMEOUT_S,
         "Bound on one check."),
     KeyDoc::new("verify.allow_unverified", Kind::Bool, "false", env::VERIFY_ALLOW_UNVERIFIED,

@@ -43,10 +43,11 @@ pub use request::{
     StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use settings::{
-    BudgetSettings, CheckCommand, ClaudeSettings, CommitSettings, CommitTemplate, EnvSettings,
-    ForgeSettings, GcSettings, IssueSource, LogSettings, NetworkSettings, PlanSettings,
-    PlanStrategy, Platform, PrSettings, PriceSetting, RetrySettings, SandboxMode, SetValue,
-    Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
+    BudgetSettings, CHECK_FORMATS, CheckCommand, CheckScope, ClaudeSettings, CommitSettings,
+    CommitTemplate, EnvSettings, ForgeSettings, GcSettings, IssueSource, LogSettings,
+    NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, PriceSetting, RetrySettings,
+    SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
+    WorktreeSettings,
 };
 pub use template::{reference, template};
 pub use token::{Token, TokenError};

@@ -12,10 +12,10 @@ use super::keys::{self, Kind};
 use super::layers::{Given, Layer};
 use super::raw::{self, Item};
 use super::settings::{
-    BudgetSettings, ClaudeSettings, CommitSettings, EnvSettings, ForgeSettings, GcSettings,
-    LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings,
-    ReviewSettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
-    WorktreeSettings,
+    BudgetSettings, CheckScope, ClaudeSettings, CommitSettings, EnvSettings, ForgeSettings,
+    GcSettings, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings,
+    RetrySettings, ReviewSettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings,
+    VerifySettings, WorktreeSettings,
 };
 use super::value::{Origin, Value};
 use crate::model::{ForgeKind, PrMode, Prove, ReviewOn};
@@ -115,6 +115,13 @@ pub(super) fn resolve(
         verify: VerifySettings {
             commands: r.get("verify.commands", decode::checks),
             detect: r.get("verify.detect", decode::boolean),
+            disable: r.get("verify.disable", decode::list),
+            scope: r
+                .get("verify.scope", decode::one_of)
+                .map(|word| match word.as_str() {
+                    "all" => CheckScope::All,
+                    _ => CheckScope::Changed,
+                }),
             timeout: r.get("verify.timeout_s", decode::seconds),
             allow_unverified: r.get("verify.allow_unverified", decode::boolean),
             require_proof: r

@@ -270,6 +270,9 @@ pub struct EnvSettings {
 pub struct VerifySettings {
     pub commands: Value<Vec<CheckCommand>>,
     pub detect: Value<bool>,
+    /// Names of detected checks that are left out, with `@folder` for one folder's.
+    pub disable: Value<Vec<String>>,
+    pub scope: Value<CheckScope>,
     /// Bound on one check that has none of its own.
     pub timeout: Value<Duration>,
     pub allow_unverified: Value<bool>,
@@ -290,6 +293,27 @@ pub struct ReviewSettings {
     pub on: Value<ReviewOn>,
 }
 
+/// How much of a check that changes call for runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckScope {
+    #[default]
+    Changed,
+    All,
+}
+
+/// How checks may say what each test did.
+pub const CHECK_FORMATS: &[&str] = &[
+    "auto",
+    "libtest",
+    "nextest",
+    "pytest",
+    "unittest",
+    "go-json",
+    "tap",
+    "junit",
+    "jest-json",
+];
+
 /// A check that the configuration asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckCommand {
@@ -302,6 +326,12 @@ pub struct CheckCommand {
     /// Globs as in `.gitignore` of changed files that call for it; empty for always.
     pub when: Vec<String>,
     pub timeout: Option<Duration>,
+    /// One of [`CHECK_FORMATS`].
+    pub reads: Option<String>,
+    /// Where it leaves a report, below its folder.
+    pub report: Option<String>,
+    /// For the shell: runs the tests that stand in place of `{tests}`.
+    pub only: Option<String>,
 }
 
 impl CheckCommand {

@@ -390,6 +390,14 @@ fn wrong_types_and_values_say_what_is_allowed() {
             "`verify.commands.dir` cannot be \"..\"",
         ),
         (
+            "verify.commands = [{ run = 'x', reads = 'xml' }]",
+            "`verify.commands.reads` cannot be \"xml\"",
+        ),
+        (
+            "verify.commands = [{ run = 'x', only = 'y' }]",
+            "`verify.commands.only` cannot be \"y\"",
+        ),
+        (
             "verify.commands = [{ run = 'x', timeout_s = 0 }]",
             "`verify.commands.timeout_s` cannot be 0",
         ),
@@ -625,13 +633,17 @@ fn relative_paths_start_where_they_were_written() {
 #[test]
 fn checks_are_commands_or_tables() {
     let text = "[verify]\ncommands = ['make check', { run = 'npm test', name = 'web', dir = 'web', \
-                when = ['web/**'], timeout_s = '2m' }]";
+                when = ['web/**'], timeout_s = '2m', reads = 'junit', report = 'out/report.xml', \
+                only = 'npm test -- {tests}' }]";
     let table = CheckCommand {
         name: "web".into(),
         run: "npm test".into(),
         dir: "web".into(),
         when: vec!["web/**".into()],
         timeout: Some(Duration::from_secs(120)),
+        reads: Some("junit".into()),
+        report: Some("out/report.xml".into()),
+        only: Some("npm test -- {tests}".into()),
     };
     assert_eq!(
         *repo(text).settings().verify.commands,

@@ -73,6 +73,12 @@ const RULES: &[Rule] = &[
         why: |tool| format!("`{tool}` was not found on PATH"),
     },
     Rule {
+        exits: &[1],
+        line: r#"npx canceled due to missing packages and no YES option: \["(?P<tool>@?[^"@]+)"#,
+        last: false,
+        why: |tool| format!("the package `{tool}` is not installed here"),
+    },
+    Rule {
         // make says 2 for every failure; the tool's 127 stands in the `Error 127` line after this one.
         exits: &[2],
         line: r"^make(?:\[\d+\])?: (?P<tool>[^:\s]+): No such file or directory$",
@@ -184,6 +190,11 @@ mod tests {
                 1,
                 "/usr/bin/python3: No module named pytest\n",
                 "pip install pytest",
+            ),
+            (
+                1,
+                "npm error npx canceled due to missing packages and no YES option: [\"eslint@9.1.0\"]\nnpm error A complete log",
+                "`eslint`",
             ),
             (
                 101,

@@ -244,3 +244,146 @@ fn a_big_listing_is_read_through_once() {
     let view = FileView::new(paths.iter().map(String::as_str), &read);
     assert!(detect(&view).is_empty());
 }
+
+#[test]
+fn other_managers_runners_and_builds() {
+    const REPORT: &str = "\"$CODELICIOUS_REPORT\"";
+    let jest = format!("--json --outputFile={REPORT}");
+    let vitest = format!("--reporter=default --reporter=json --outputFile.json={REPORT}");
+    let maven = "mvn --batch-mode --no-transfer-progress --fail-at-end test";
+    type Row<'a> = (&'a [(&'a str, &'a str)], Vec<String>);
+    let table: &[Row<'_>] = &[
+        (
+            &[("package.json", r#"{"scripts": {"test": "jest --ci"}}"#)],
+            vec![format!("@: npm test -- {jest}")],
+        ),
+        (
+            &[
+                (
+                    "package.json",
+                    r#"{"scripts": {"test": "vitest"}, "packageManager": "pnpm@9.1.0"}"#,
+                ),
+                ("yarn.lock", ""),
+            ],
+            vec![format!("@: pnpm test {vitest}")],
+        ),
+        (
+            &[
+                ("yarn.lock", ""),
+                (
+                    "web/package.json",
+                    r#"{"scripts": {"test": "jest && echo", "lint": "x"}}"#,
+                ),
+            ],
+            vec![
+                "@web: yarn run lint ?".to_owned(),
+                "@web: yarn test".to_owned(),
+            ],
+        ),
+        (
+            &[
+                (
+                    "package.json",
+                    r#"{"devDependencies": {"eslint": "9", "typescript": "5"}}"#,
+                ),
+                ("eslint.config.mjs", ""),
+                ("tsconfig.json", ""),
+            ],
+            vec![
+                "@: node eslint.config.mjs".to_owned(),
+                "@: npx --no-install eslint --no-warn-ignored . ?".to_owned(),
+                "@: npx --no-install tsc --noEmit --pretty false ?".to_owned(),
+            ],
+        ),
+        (
+            &[
+                ("pom.xml", "<modules><module>core</module></modules>"),
+                ("core/pom.xml", ""),
+                ("core/src/main/java/A.java", ""),
+            ],
+            vec![format!("@: {maven}")],
+        ),
+        (
+            &[
+                ("svc/settings.gradle", ""),
+                ("svc/app/build.gradle", ""),
+                ("svc/gradlew", ""),
+            ],
+            vec!["@svc: ./gradlew --no-daemon --console=plain --continue test".to_owned()],
+        ),
+        (
+            &[
+                ("Makefile", "CC := cc\ntest := 1\ncheck: a b\n\t./run\n"),
+                ("a.c", ""),
+            ],
+            vec!["@: make check ?".to_owned()],
+        ),
+        (
+            &[("Makefile", "all:\n"), ("justfile", "@test *ARGS:\n")],
+            vec![],
+        ),
+        (
+            &[("justfile", "@test:\n  ./run\n")],
+            vec!["@: just test ?".to_owned()],
+        ),
+        // The language has tests of its own there.
+        (
+            &[("Makefile", "test:\n"), ("go.mod", ""), ("a.go", "")],
+            vec![
+                "@: go vet ./...".to_owned(),
+                "@: go test -json ./...".to_owned(),
+            ],
+        ),
+        (
+            &[("mypy.ini", "[mypy]\nfiles = src\n"), ("setup.cfg", "")],
+            vec!["@: python3 -m mypy --no-color-output --cache-dir=/dev/null ?".to_owned()],
+        ),
+    ];
+    for (files, expected) in table {
+        assert_eq!(found(files), *expected, "{files:?}");
+    }
+}
+
+#[test]
+fn of_two_tools_the_one_that_is_there_is_taken() {
+    let commands = |files: &[(&str, &str)], tools: &[&str]| -> Vec<String> {
+        let files: BTreeMap<&str, &str> = files.iter().copied().collect();
+        let read = |path: &str| files.get(path).map(|text| (*text).to_owned());
+        let has_tool = |tool: &str| tools.contains(&tool);
+        let view = FileView::new(files.keys().copied(), &read).with_tools(&has_tool);
+        let checks = detect(&view).into_iter().flat_map(|p| p.checks);
+        checks.map(|c| c.command()).collect()
+    };
+    let rust = [
+        ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        (".config/nextest.toml", ""),
+    ];
+    assert_eq!(commands(&rust, &[]), [CARGO]);
+    assert_eq!(
+        commands(&rust, &["cargo-nextest"]),
+        ["cargo nextest run --no-fail-fast --status-level all"]
+    );
+    let ci = [
+        ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        (
+            ".github/workflows/ci.yml",
+            "run: cargo nextest run && cargo test --doc",
+        ),
+    ];
+    assert_eq!(
+        commands(&ci, &["cargo-nextest"]),
+        [
+            "cargo test --no-fail-fast --doc",
+            "cargo nextest run --no-fail-fast --status-level all"
+        ]
+    );
+    let python = [
+        ("pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("uv.lock", ""),
+    ];
+    assert_eq!(commands(&python, &[]), [PYTEST]);
+    assert_eq!(
+        commands(&python, &["uv"]),
+        [PYTEST.replace("python3", "uv run --frozen python")]
+    );
+}

@@ -22,8 +22,8 @@ pub mod names;
 mod narrow;
 mod only;
 mod reading;
-mod report_files;
 pub mod report;
+mod report_files;
 mod run;
 pub mod scope;
 mod session;
@@ -39,12 +39,13 @@ use crate::model::{CheckResult, Evidence};
 use crate::ports::StopSignal;
 use crate::proc;
 use baseline::Judging;
-use check::Check;
+use check::{Check, CheckKind};
 use configured::Configured;
 use detect::Project;
 use scope::Changes;
 use session::Session;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -107,6 +108,9 @@ pub struct Verifier {
     end_leftovers: fn() -> usize,
 }
 
+/// Bound on asking a tool for its version.
+const PROBE: Duration = Duration::from_secs(20);
+
 /// Goes up when detection finds, runs or reads something else than before in the same files.
 const DETECTION: u32 = 1;
 
@@ -129,6 +133,42 @@ impl Verifier {
     /// Every check that there is, whole: for people who want to know.
     pub fn found(&self, root: &Path, tracked: &[String]) -> Vec<Check> {
         self.with_view(root, tracked, |view| self.everything(view))
+    }
+
+    /// Why each of these could not run here, found by asking its tool for no more than its version.
+    pub async fn missing(
+        &self,
+        root: &Path,
+        checks: &[Check],
+        stop: StopSignal,
+    ) -> Vec<Option<String>> {
+        let around = run::Surroundings {
+            lane: root,
+            env: &self.env,
+            timeout: PROBE,
+            end_leftovers: self.end_leftovers,
+        };
+        // Several checks of one tool ask it once.
+        let mut asked: BTreeMap<(&str, &str), Option<String>> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for check in checks {
+            let key = (check.probe.as_str(), check.dir.as_str());
+            if !check.probe.is_empty() && !asked.contains_key(&key) {
+                let probe = Check::new(
+                    &check.name,
+                    &check.dir,
+                    CheckKind::Lint,
+                    check::Run::line(&check.probe),
+                );
+                let why = match run::run_check(&probe, around, stop.clone()).await {
+                    Ok(result) => session::not_there(&result.outcome, &check.probe),
+                    Err(error) => Some(error.to_string()),
+                };
+                asked.insert(key, why);
+            }
+            missing.push(asked.get(&key).cloned().flatten());
+        }
+        missing
     }
 
     /// What the baseline of these files depends on beside the tree: the commands that would run, how they are

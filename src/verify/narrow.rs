@@ -114,7 +114,7 @@ impl Look<'_> {
     }
 
     /// The path as a command in the project's folder takes it.
-    fn from_here(&self, path: &str) -> String {
+    fn word_for(&self, path: &str) -> String {
         let here = below(&self.project.dir, path).unwrap_or(path);
         match here.starts_with('-') {
             true => quoted(&format!("./{here}")),
@@ -134,7 +134,7 @@ fn files(look: &Look<'_>, extensions: &[&str]) -> Option<Picked> {
     if files.is_empty() || others.iter().any(|p| look.project.language.names_file(p)) {
         return None;
     }
-    let arguments: Vec<String> = files.iter().map(|path| look.from_here(path)).collect();
+    let arguments: Vec<String> = files.iter().map(|path| look.word_for(path)).collect();
     Some(Picked {
         words: count(files.len(), "changed file"),
         arguments: arguments.join(" "),

@@ -19,6 +19,22 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format that the configuration calls so.
+    pub fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "auto" => Self::Auto,
+            "libtest" => Self::Libtest,
+            "nextest" => Self::Nextest,
+            "pytest" => Self::Pytest,
+            "unittest" => Self::Unittest,
+            "go-json" => Self::GoJson,
+            "tap" => Self::Tap,
+            "junit" => Self::JUnit,
+            "jest-json" => Self::JestJson,
+            _ => return None,
+        })
+    }
+
     /// True for formats that are read from a file.
     pub fn is_file(self) -> bool {
         matches!(self, Self::JUnit | Self::JestJson)

@@ -21,6 +21,20 @@ pub(super) struct Session<'a> {
     pub stop: StopSignal,
 }
 
+/// Why a tool that was asked for its version is not there.
+pub(super) fn not_there(outcome: &CheckOutcome, asked: &str) -> Option<String> {
+    match outcome {
+        CheckOutcome::Passed => None,
+        CheckOutcome::NotAvailable { why } => Some(why.clone()),
+        CheckOutcome::Failed { exit }
+        | CheckOutcome::FailedBefore { exit }
+        | CheckOutcome::Flaky { exit } => Some(format!("`{asked}` ends with exit code {exit}")),
+        CheckOutcome::TimedOut { seconds } => {
+            Some(format!("`{asked}` says nothing within {seconds} s"))
+        }
+    }
+}
+
 impl Session<'_> {
     pub(super) async fn run_all(&self, checks: &[Check]) -> Result<Vec<CheckResult>, NoVerdict> {
         let mut results = Vec::new();

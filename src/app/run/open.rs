@@ -1,6 +1,7 @@
 //! Setting a run up: lock, records, shells.
 
 use super::{Recorder, RunPlan, Session};
+use crate::app::checks;
 use crate::app::engine::{self, Chosen};
 use crate::app::error::AppError;
 use crate::app::survey::Scope;
@@ -19,7 +20,6 @@ use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
 use crate::ui::Reporter;
 use crate::verify::audit::AuditPolicy;
-use crate::verify::{self, ConfiguredCheck, Verifier, VerifyConfig};
 use crate::{fsx, proc};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +128,7 @@ impl<'w> Session<'w> {
             engines: chain.collect(),
             reviewer,
             forge: plan.forge.forge,
-            verifier: verifier(world, &lane_settings.env)?,
+            verifier: checks::verifier(&world.settings, &lane_settings.env)?,
             clock: Box::new(SystemClock),
             redactor,
             settings: lane_settings,
@@ -303,25 +303,4 @@ fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSe
         prove: *settings.verify.prove,
         audit: AuditPolicy::default(),
     })
-}
-
-fn verifier(world: &World, env: &[(String, String)]) -> Result<Verifier, AppError> {
-    let said = &world.settings.verify;
-    let commands = said.commands.iter().map(|c| ConfiguredCheck {
-        name: c.name.clone(),
-        run: c.run.clone(),
-        dir: c.dir.clone(),
-        when: c.when.clone(),
-        timeout: c.timeout,
-        ..ConfiguredCheck::default()
-    });
-    Ok(Verifier::new(VerifyConfig {
-        commands: commands.collect(),
-        detect: *said.detect,
-        disable: Vec::new(),
-        scope: verify::Scope::default(),
-        timeout: *said.timeout,
-        allow_unverified: *said.allow_unverified,
-        env: env.to_vec(),
-    })?)
 }

@@ -5,20 +5,30 @@ use super::{
 };
 use crate::config::keys::{self, Kind, Of};
 use crate::config::raw::{Item, Raw};
-use crate::config::settings::{CheckCommand, IssueSource};
+use crate::config::settings::{CHECK_FORMATS, CheckCommand, IssueSource};
 
 pub(in crate::config) fn checks(item: &Item, _: Kind, form: Form) -> Decoded<Vec<CheckCommand>> {
     items(item, '\n', form)?.iter().map(check).collect()
 }
 
 fn check(item: &Item) -> Decoded<CheckCommand> {
-    const FIELDS: [&str; 5] = ["name", "run", "dir", "when", "timeout_s"];
+    const FIELDS: [&str; 8] = [
+        "name",
+        "run",
+        "dir",
+        "when",
+        "timeout_s",
+        "reads",
+        "report",
+        "only",
+    ];
     let fields = match &item.raw {
         Raw::Table(fields) => fields,
         _ => return Ok(CheckCommand::shell(text(item, Kind::Word, Form::Toml)?)),
     };
     let (mut name, mut run, mut dir, mut when, mut timeout) =
         (None, None, String::new(), Vec::new(), None);
+    let (mut reads, mut report, mut only) = (None, None, None);
     for (key, value) in fields {
         match key.as_str() {
             "name" => {
@@ -57,6 +67,32 @@ fn check(item: &Item) -> Decoded<CheckCommand> {
                     seconds(value, kind, Form::Toml),
                 )?);
             }
+            "reads" => {
+                let allowed = format!("one of {}", CHECK_FORMATS.join(", "));
+                let word = text(value, Kind::Word, Form::Toml).and_then(|word| match CHECK_FORMATS
+                    .contains(&word.as_str())
+                {
+                    true => Ok(word),
+                    false => super::bad_value(value),
+                });
+                reads = Some(field("reads", &allowed, word)?);
+            }
+            "report" => {
+                report = Some(field(
+                    "report",
+                    "a file or folder below the check's folder",
+                    list_item(value, Of::Inside),
+                )?)
+            }
+            "only" => {
+                let line = text(value, Kind::Word, Form::Toml).and_then(|line| {
+                    match line.contains("{tests}") {
+                        true => Ok(line),
+                        false => super::bad_value(value),
+                    }
+                });
+                only = Some(field("only", "a shell command with {tests} in it", line)?);
+            }
             other => {
                 let nearest = keys::nearest(other, FIELDS.into_iter());
                 return Err(Fault {
@@ -87,6 +123,9 @@ fn check(item: &Item) -> Decoded<CheckCommand> {
         dir,
         when,
         timeout,
+        reads,
+        report,
+        only,
     })
 }
 

@@ -47,7 +47,7 @@ pub(super) fn vitest(look: &Look<'_>) -> Option<Part> {
 fn followed(look: &Look<'_>) -> Option<Vec<String>> {
     let is_source = |path: &&str| FOLLOWED.contains(&extension(path));
     (look.deleted.is_empty() && !look.present.is_empty() && look.present.iter().all(is_source))
-        .then(|| look.present.iter().map(|p| look.from_here(p)).collect())
+        .then(|| look.present.iter().map(|p| look.word_for(p)).collect())
 }
 
 pub(super) fn tests(look: &Look<'_>) -> Option<Picked> {
@@ -106,7 +106,7 @@ pub(super) fn tests(look: &Look<'_>) -> Option<Picked> {
     if picked.len() >= tests.len() {
         return None;
     }
-    let arguments: Vec<String> = picked.iter().map(|test| look.from_here(test)).collect();
+    let arguments: Vec<String> = picked.iter().map(|test| look.word_for(test)).collect();
     Some(Picked {
         arguments: arguments.join(" "),
         words: format!(

@@ -97,7 +97,7 @@ pub(super) fn tests(look: &Look<'_>) -> Option<Picked> {
     if picked.len() >= tests.len() || !picked.iter().any(holds_one) {
         return None;
     }
-    let arguments: Vec<String> = picked.iter().map(|test| look.from_here(test)).collect();
+    let arguments: Vec<String> = picked.iter().map(|test| look.word_for(test)).collect();
     Some(Picked {
         arguments: arguments.join(" "),
         words: format!(
@@ -127,7 +127,7 @@ fn test_paths(configs: &str) -> Option<Option<Vec<&str>>> {
         .map(|f| f.trim_start_matches("./").trim_end_matches('/'))
         .collect();
     let is_plain = |folder: &&str| !folder.contains(['*', '[', '$']) && *folder != ".";
-    (!folders.is_empty() && folders.iter().all(|f| is_plain(&f))).then_some(Some(folders))
+    (!folders.is_empty() && folders.iter().all(is_plain)).then_some(Some(folders))
 }
 
 /// The project's modules by the names under which they may be imported.

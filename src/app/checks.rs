@@ -1,0 +1,100 @@
+//! The repository's checks: what the settings say of them, and which of them could run here.
+
+use super::error::AppError;
+use crate::config::{CheckScope, Environment, Settings};
+use crate::git::{Repo, files_of_tree};
+use crate::ports::StopSignal;
+use crate::verify::{ConfiguredCheck, Format, Scope, Verifier, VerifyConfig};
+use std::path::Path;
+
+/// Runs checks as the settings say, with this environment.
+///
+/// # Errors
+/// What the settings ask for cannot be done.
+pub(super) fn verifier(
+    settings: &Settings,
+    env: &[(String, String)],
+) -> Result<Verifier, AppError> {
+    let said = &settings.verify;
+    let commands = said.commands.iter().map(|c| ConfiguredCheck {
+        name: c.name.clone(),
+        run: c.run.clone(),
+        dir: c.dir.clone(),
+        when: c.when.clone(),
+        timeout: c.timeout,
+        reads: c.reads.as_deref().and_then(Format::named),
+        report: c.report.clone(),
+        only: c.only.clone(),
+    });
+    Ok(Verifier::new(VerifyConfig {
+        commands: commands.collect(),
+        detect: *said.detect,
+        disable: said.disable.to_vec(),
+        scope: match *said.scope {
+            CheckScope::Changed => Scope::Changed,
+            CheckScope::All => Scope::All,
+        },
+        timeout: *said.timeout,
+        allow_unverified: *said.allow_unverified,
+        env: env.to_vec(),
+    })?)
+}
+
+/// A check of the repository as it stands, and why it could not run here.
+pub(super) struct Known {
+    pub name: String,
+    pub dir: String,
+    pub command: String,
+    /// True where its missing stops no work.
+    pub optional: bool,
+    pub missing: Option<String>,
+}
+
+impl Known {
+    /// The command, and where it runs.
+    pub(super) fn shown(&self) -> String {
+        match self.dir.is_empty() {
+            true => self.command.clone(),
+            false => format!("{} (in {})", self.command, self.dir),
+        }
+    }
+}
+
+/// All checks of the commit that is checked out. With `probe` their tools are asked whether they are there.
+///
+/// # Errors
+/// As [`verifier`].
+pub(super) fn known(
+    settings: &Settings,
+    env: &Environment,
+    root: &Path,
+    repo: &Repo,
+    probe: bool,
+) -> Result<Vec<Known>, AppError> {
+    let verifier = verifier(settings, &env.children(settings))?;
+    let files = repo
+        .head_commit()
+        .and_then(|head| files_of_tree(repo, &head).ok())
+        .unwrap_or_default();
+    let found = verifier.found(root, &files);
+    let mut missing = vec![None; found.len()];
+    if probe {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| AppError::setup(e.to_string(), ""))?;
+        let (_handle, stop) = StopSignal::new();
+        missing = runtime.block_on(verifier.missing(root, &found, stop));
+    }
+    let known = found
+        .into_iter()
+        .zip(missing)
+        .map(|(check, missing)| Known {
+            command: check.command(),
+            name: check.name,
+            dir: check.dir,
+            optional: check.optional,
+            missing,
+        });
+    Ok(known.collect())
+}
