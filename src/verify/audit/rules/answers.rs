@@ -172,7 +172,7 @@ static ANSWERS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 static ENTRY: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?m)(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|\([^()\n]*\)|\[[^\[\]\n]*\])\s*(?::|=>|,)\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|true|false|True|False|None|\[[^\[\]\n]*\]|\([^()\n]*\))",
+        r"(?m)(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|\([^()\n]*\)|\[[^\[\]\n]*\])\s*(?::|=>)\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|true|false|True|False|None|\[[^\[\]\n]*\]|\([^()\n]*\))|^\s*[(\[{]\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|\([^()\n]*\)|\[[^\[\]\n]*\])\s*,\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|true|false|True|False|None|\[[^\[\]\n]*\]|\([^()\n]*\))\s*[)\]}]\s*,?",
     )
 });
 
@@ -226,7 +226,11 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
     let mut distinct: BTreeSet<&Vec<String>> = BTreeSet::new();
     distinct.extend(hits.iter().map(|(_, pair)| pair));
     let arms = hits.len();
-    let strong = distinct.len() >= 2 && (is_table || conditions >= 2);
+    let telling = distinct
+        .iter()
+        .filter(|p| p.iter().all(|v| !is_common(v)))
+        .count();
+    let strong = distinct.len() >= 2 && (is_table || conditions >= 2) && telling >= 2;
     let special = conditions >= 1 && distinct.len() == 1;
     if !strong && !special {
         return Vec::new();
@@ -243,7 +247,7 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
         .then(|| diff.task.states(pair.iter().find(|v| !is_common(v))?))
         .flatten();
     let weak = special && pair.iter().any(|v| is_common(v));
-    let exact = special && pair.iter().all(|v| v.len() > 2);
+    let exact = special && pair.iter().all(|v| v.len() > 2 && !is_common(v));
     let grade = if strong || exact {
         Grade::Main
     } else if weak {
