@@ -2,9 +2,10 @@
 //!
 //! [`detect`](detect::detect) finds the projects and what each can check, [`scope`](scope::scope) picks what
 //! the changes call for, [`Verifier`] runs it, and [`judge`](baseline::judge) takes out what failed on the
-//! untouched base already. Everything but the running is pure.
+//! untouched base already. [`audit`] looks in the diff for what makes checks pass without the work. Everything but the
+//! running is pure.
 //!
-//! Not for: deciding what becomes of a chunk (`core`), or looking for weakened tests in a diff.
+//! Not for: deciding what becomes of a chunk (`core`).
 
 pub mod audit;
 pub mod baseline;
