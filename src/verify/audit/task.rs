@@ -304,7 +304,7 @@ mod tests {
             ("removes", "removing"),
             ("dropped", "drop"),
             ("entries", "entry"),
-            ("used", "use"),
+            ("prices", "price"),
         ] {
             assert_eq!(stem(a), stem(b));
         }

@@ -67,7 +67,9 @@ pub(super) fn rows(side: &Side<'_>, range: &std::ops::Range<usize>) -> Vec<Row> 
         {
             continue;
         }
-        let is_case = CASE.is_match(text);
+        // A script of what happens, in nested tables, or an arm of code: no case.
+        let is_script = text.matches('{').count() > 1 || text.contains("=>");
+        let is_case = CASE.is_match(text) && !is_script;
         if !is_case && !EXPECTED.is_match(text)
             || source
                 .language
