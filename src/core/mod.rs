@@ -10,6 +10,8 @@ pub mod ending;
 mod engine_run;
 pub mod first;
 mod fixing;
+pub mod evidence;
+pub mod evidence_audit;
 pub mod forge_facts;
 pub mod gc;
 pub mod graph;

@@ -12,8 +12,10 @@ mod error;
 mod facts;
 mod gc;
 mod guard;
+mod history;
 mod interrupted;
 mod lane;
+mod notes;
 mod place;
 mod plans;
 pub mod preflight;
@@ -42,6 +44,7 @@ pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
 pub use gc::{Beyond, LaneRecord, is_rest, remove_lane};
 pub use guard::Snapshot;
 pub use lane::{LaneDir, LanePaths};
+pub use notes::{NoteWritten, NotesMerged};
 pub use place::RepoInfo;
 pub use push::{PushRequest, push};
 pub use read::RefNames;
@@ -66,5 +69,8 @@ pub const PLANS: &str = "refs/codelicious/plans/";
 pub const REMOTE_PLANS: &str = "refs/codelicious/remote-plans/";
 /// Where `--fresh` keeps old lanes.
 pub const ARCHIVE: &str = "refs/codelicious/archive/";
+/// Where evidence stands as notes on commits, and the remote's, as last fetched.
+pub const NOTES: &str = "refs/notes/codelicious";
+pub const REMOTE_NOTES: &str = "refs/codelicious/remote-notes";
 /// First component of every branch we make.
 pub const BRANCHES: &str = "codelicious/";

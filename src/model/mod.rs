@@ -7,6 +7,7 @@ pub mod body;
 pub mod chunk;
 pub mod effect;
 pub mod event;
+pub mod evidence;
 pub mod exit;
 pub mod forge_kind;
 pub mod gc;

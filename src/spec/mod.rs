@@ -32,7 +32,10 @@ pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick, 
 pub use merge::{MergeConflict, merge_specs};
 pub use outline::{outline, section_text};
 pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
-pub use planned::{apply_plan, chunk_id, is_chunk_id, normal_title, note_unknown_marks, text_hash};
+pub use planned::{
+    apply_plan, chunk_id, cleared as without_marks, is_chunk_id, normal_title, note_unknown_marks,
+    text_hash,
+};
 pub use prose::{Intro, intro, said};
 pub use slug::assign_slugs;
 pub use visible::visible;

@@ -50,7 +50,7 @@ pub fn text_hash(bytes: &[u8], spec: &Spec) -> String {
 }
 
 /// The text without any mark.
-pub(super) fn cleared(bytes: &[u8], spec: &Spec) -> Vec<u8> {
+pub fn cleared(bytes: &[u8], spec: &Spec) -> Vec<u8> {
     let tasks = spec.tasks.iter().map(|task| marks::clear(bytes, task));
     let mut splices: Vec<Splice> = tasks.chain(lines::clear_all(spec)).collect();
     splices.sort_by_key(|s| s.range.start);
