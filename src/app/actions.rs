@@ -43,6 +43,8 @@ impl Actions {
             | Request::Move(_)
             | Request::Doctor(_)
             | Request::Init(_)
+            | Request::Evidence(_)
+            | Request::Audit(_)
             | Request::Gc(_)
             | Request::Demo(_)
             | Request::Completions(_) => false,

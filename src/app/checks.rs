@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// What the settings ask for cannot be done.
-pub(super) fn verifier(
+pub(in crate::app) fn verifier(
     settings: &Settings,
     env: &[(String, String)],
 ) -> Result<Verifier, AppError> {

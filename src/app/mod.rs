@@ -9,6 +9,7 @@ mod doctor;
 mod engine;
 mod error;
 mod events;
+mod evidence;
 mod forge;
 mod gc;
 mod init;
@@ -55,6 +56,8 @@ pub fn run(
         Request::Move(request) => moves::run(&request, env),
         Request::Doctor(request) => doctor::run(&request, env),
         Request::Init(request) => init::run(&request, env),
+        Request::Evidence(request) => evidence::run(&request, env),
+        Request::Audit(request) => evidence::verify(&request, env),
         Request::Gc(request) => gc::run(&request, env),
         Request::Demo(request) => demo::run(&request, env),
         Request::Completions(shell) => {
@@ -92,6 +95,8 @@ fn place(request: &Request) -> Option<(PathBuf, Flags)> {
         Request::Events(r) => (&r.path, Flags::default()),
         Request::Move(r) => (&r.path, Flags::default()),
         Request::Init(r) => (&r.path, Flags::default()),
+        Request::Evidence(r) => (&r.path, Flags::default()),
+        Request::Audit(r) => (&r.path, Flags::default()),
         Request::Gc(r) => (&r.path, Flags::default()),
         Request::Demo(_) | Request::Completions(_) => return None,
     };

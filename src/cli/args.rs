@@ -4,10 +4,12 @@
 //! the file system, such as whether a path exists, is the application's to judge. Reads no environment:
 //! variables are a layer of `config`.
 
+mod evidence;
 mod later;
 mod moves;
 mod plan;
 mod values;
+mod verification;
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
@@ -26,6 +28,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use values::{dollars, one_word, seconds, tokens};
+use verification::VerificationArgs;
 
 /// Turns specs into small, verified pull requests, unattended.
 ///
@@ -109,6 +112,9 @@ enum Verb {
     Accept(moves::ChunkArgs),
     /// Leave a chunk out, and what depends on it
     Skip(moves::ChunkArgs),
+    /// Show how a chunk was proven, or verify a branch by it
+    #[command(override_usage = evidence::USAGE)]
+    Evidence(evidence::EvidenceArgs),
     /// Check that everything a run needs is there
     Doctor {
         #[command(flatten)]
@@ -234,20 +240,6 @@ struct BudgetArgs {
     /// Tokens per chunk
     #[arg(long, value_name = "N", value_parser = tokens())]
     max_tokens_per_chunk: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Verification")]
-struct VerificationArgs {
-    /// Fix turns per attempt, 0 to 10 [default: 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10))]
-    max_fix_attempts: Option<u32>,
-    /// Build although a check cannot start; the work is then unverified
-    #[arg(long)]
-    allow_unverified: bool,
-    /// Commit only work that a test proves: red or absent without the change, green with it
-    #[arg(long)]
-    require_proof: bool,
 }
 
 #[derive(Debug, Args)]
@@ -447,6 +439,7 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
             skip_credential_probe: cli.run.skip.skip_credential_probe,
             allow_unverified: on(cli.verification.allow_unverified),
             require_proof: cli.verification.require_proof,
+            min_coverage: cli.verification.min_coverage,
         },
     }))
 }
@@ -487,6 +480,7 @@ impl Verb {
             Self::Answer(args) => Request::Move(args.request()),
             Self::Accept(args) => Request::Move(args.request(MoveVerb::Accept)),
             Self::Skip(args) => Request::Move(args.request(MoveVerb::Skip)),
+            Self::Evidence(args) => args.request(),
             Self::Doctor {
                 place,
                 engine,

@@ -148,6 +148,10 @@ pub(super) fn rate(item: &Item, kind: Kind, form: Form) -> Decoded<f64> {
     number(item, form, |rate| (0.0..=max).contains(&rate))
 }
 
+pub(super) fn percent(item: &Item, _: Kind, form: Form) -> Decoded<f64> {
+    number(item, form, |percent| (0.0..=100.0).contains(&percent))
+}
+
 /// A day as a text, or as TOML writes dates.
 pub(super) fn date(item: &Item, _: Kind, _: Form) -> Decoded<NaiveDate> {
     let text = match &item.raw {

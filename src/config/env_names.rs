@@ -136,6 +136,16 @@ pub const REVIEW_MODEL: &str = "CODELICIOUS_REVIEW_MODEL";
 pub const REVIEW_MAX_ROUNDS: &str = "CODELICIOUS_REVIEW_MAX_ROUNDS";
 /// `every` or `unproven`: which chunks are reviewed.
 pub const REVIEW_ON: &str = "CODELICIOUS_REVIEW_ON";
+/// Coverage and evidence, as the keys of these names say.
+pub const COVERAGE_MIN: &str = "CODELICIOUS_COVERAGE_MIN";
+pub const COVERAGE_CHANGED_MIN: &str = "CODELICIOUS_COVERAGE_CHANGED_MIN";
+pub const COVERAGE_TOLERANCE: &str = "CODELICIOUS_COVERAGE_TOLERANCE";
+pub const COVERAGE_MEASURE: &str = "CODELICIOUS_COVERAGE_MEASURE";
+pub const COVERAGE_COMMAND: &str = "CODELICIOUS_COVERAGE_COMMAND";
+pub const COVERAGE_REPORT: &str = "CODELICIOUS_COVERAGE_REPORT";
+pub const COVERAGE_FORMAT: &str = "CODELICIOUS_COVERAGE_FORMAT";
+pub const EVIDENCE_NOTES: &str = "CODELICIOUS_EVIDENCE_NOTES";
+pub const EVIDENCE_PUSH: &str = "CODELICIOUS_EVIDENCE_PUSH";
 /// Text of commit messages.
 pub const COMMIT_TEMPLATE: &str = "CODELICIOUS_COMMIT_TEMPLATE";
 /// Further variables whose values are secrets, separated by commas.

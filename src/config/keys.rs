@@ -2,6 +2,8 @@
 //! commented template and the reference all come from here.
 
 use super::env_names as env;
+pub(super) use super::nearest::nearest;
+use super::proof_keys as proof;
 
 /// What a setting may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +23,10 @@ pub enum Kind {
     Dollars {
         max: u64,
     },
+    /// A number of percent, or of points, from 0 to 100.
+    Percent,
+    /// A line for a shell.
+    Command,
     /// One word that cannot be taken for a flag by a program that gets it as an argument.
     Word,
     OneOf(&'static [&'static str]),
@@ -88,6 +94,8 @@ impl Kind {
                 format!("seconds from {min} to {max}, or a duration such as 90s, 30m or 8h")
             }
             Self::Dollars { max } => format!("a number of US dollars above 0 and up to {max}"),
+            Self::Percent => "a number from 0 to 100".to_owned(),
+            Self::Command => "a shell command".to_owned(),
             Self::Word => "one word that does not start with a dash".to_owned(),
             Self::OneOf(words) => format!("one of {}", words.join(", ")),
             Self::Engine => "auto, or engines in the order in which they are tried, each once: built-in names, \
@@ -192,7 +200,7 @@ pub struct KeyDoc {
 }
 
 impl KeyDoc {
-    const fn new(
+    pub(super) const fn new(
         key: &'static str,
         kind: Kind,
         default: &'static str,
@@ -211,7 +219,7 @@ impl KeyDoc {
         }
     }
 
-    const fn flag(mut self, flag: &'static str) -> Self {
+    pub(super) const fn flag(mut self, flag: &'static str) -> Self {
         self.flag = Some(flag);
         self
     }
@@ -221,7 +229,7 @@ impl KeyDoc {
         self
     }
 
-    const fn example(mut self, example: &'static str) -> Self {
+    pub(super) const fn example(mut self, example: &'static str) -> Self {
         self.example = example;
         self
     }
@@ -238,7 +246,7 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 16] = [
+pub const SECTIONS: [(&str, &str); 18] = [
     ("pr", "How big pull requests get and where they go."),
     (
         "forge",
@@ -266,6 +274,8 @@ pub const SECTIONS: [(&str, &str); 16] = [
         "review",
         "A second engine that reads verified work. It decides nothing: its remarks are shown, and grave ones get the work one more fix turn.",
     ),
+    ("coverage", "How much of the code the tests run."),
+    ("evidence", "What is kept of how a chunk was proven."),
     ("commit", "How commits look."),
     ("log", "What is kept out of every output."),
     (
@@ -474,6 +484,15 @@ pub const KEYS: &[KeyDoc] = &[
         "Fix turns that its high remarks may start, per attempt, within `max_fix_attempts`; what was repaired is read once more. 0: remarks are only shown."),
     KeyDoc::new("review.on", Kind::OneOf(&["every", "unproven"]), "\"every\"", env::REVIEW_ON,
         "Which chunks it reads: every one, or those that no test proves (unproven)."),
+    proof::COVERAGE_MIN,
+    proof::COVERAGE_CHANGED_MIN,
+    proof::COVERAGE_TOLERANCE,
+    proof::COVERAGE_MEASURE,
+    proof::COVERAGE_COMMAND,
+    proof::COVERAGE_REPORT,
+    proof::COVERAGE_FORMAT,
+    proof::EVIDENCE_NOTES,
+    proof::EVIDENCE_PUSH,
     KeyDoc::new("commit.template", Kind::Template, "", env::COMMIT_TEMPLATE,
         "Text of commit messages, trailers excepted, with {spec}, {id}, {title} and {body}.")
         .example("\"{title}\\n\\n{body}\""),
@@ -503,28 +522,4 @@ pub const KEYS: &[KeyDoc] = &[
 /// The setting of this dotted name.
 pub(super) fn find(key: &str) -> Option<&'static KeyDoc> {
     KEYS.iter().find(|doc| doc.key == key)
-}
-
-/// The known name nearest to a mistyped one: the same leaf in another table first, then the fewest
-/// slips, at most a third of the name's length.
-pub(super) fn nearest<'a>(
-    given: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Option<&'a str> {
-    // Nothing that long is a slip, and distances cost length times length.
-    if given.len() > 100 {
-        return None;
-    }
-    let plain = given.to_lowercase().replace('-', "_");
-    let leaf = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let same_leaf = known.clone().find(|name| leaf(name) == leaf(&plain));
-    same_leaf.or_else(|| {
-        let slips = |name: &str| {
-            let whole = strsim::osa_distance(&plain, &name.to_lowercase());
-            // A key in the wrong table still means that key.
-            whole.min(1 + strsim::osa_distance(&leaf(&plain), &leaf(name)))
-        };
-        let best = known.min_by_key(|name| slips(name))?;
-        (slips(best) <= (plain.len() / 3).clamp(1, 4)).then_some(best)
-    })
 }

@@ -321,6 +321,7 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
         chunk_max_tokens,
         allow_unverified,
         require_proof,
+        min_coverage,
         // No settings: they are about this run alone.
         skip_auth_check: _,
         skip_credential_probe: _,
@@ -357,6 +358,7 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
             "verify.require",
             require_proof.then(|| Raw::Text("proven".to_owned())),
         ),
+        ("coverage.min", min_coverage.map(Raw::Float)),
     ];
     let keys = given.into_iter().filter_map(|(key, raw)| {
         let raw = raw?;

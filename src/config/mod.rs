@@ -18,6 +18,8 @@ mod fields;
 mod forge_tests;
 mod keys;
 mod layers;
+mod nearest;
+mod proof_keys;
 mod raw;
 mod request;
 mod resolve;
@@ -38,16 +40,17 @@ pub use error::{ConfigError, Problem};
 pub use fields::{ENGINE_FIELDS, Field, For, PRICE_FIELDS, Wall};
 pub use keys::{KEYS, KeyDoc, Kind, Of, PLATFORMS, SECTIONS};
 pub use request::{
-    BuildRequest, DemoRequest, DoctorRequest, EventsRequest, Flags, Format, GcRequest, InitRequest,
-    IssueRef, MoveRequest, MoveVerb, Output, PlanRequest, PlanShape, Request, Restart, Shell,
-    StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
+    AuditRequest, BuildRequest, DemoRequest, DoctorRequest, EventsRequest, EvidenceRequest, Flags,
+    Format, GcRequest, InitRequest, IssueRef, MoveRequest, MoveVerb, Output, PlanRequest,
+    PlanShape, Request, Restart, Shell, StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb,
+    parse_duration,
 };
 pub use settings::{
     BudgetSettings, CHECK_FORMATS, CheckCommand, CheckScope, ClaudeSettings, CommitSettings,
-    CommitTemplate, EnvSettings, ForgeSettings, GcSettings, IssueSource, LogSettings,
-    NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, PriceSetting, RetrySettings,
-    SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
-    WorktreeSettings,
+    CommitTemplate, CoverageSettings, EnvSettings, EvidenceSettings, ForgeSettings, GcSettings,
+    IssueSource, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings,
+    PriceSetting, RetrySettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings,
+    VerifySettings, WorktreeSettings,
 };
 pub use template::{reference, template};
 pub use token::{Token, TokenError};

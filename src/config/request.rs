@@ -20,6 +20,8 @@ pub enum Request {
     Move(MoveRequest),
     Doctor(DoctorRequest),
     Init(InitRequest),
+    Evidence(EvidenceRequest),
+    Audit(AuditRequest),
     Gc(GcRequest),
     Demo(DemoRequest),
     Completions(Shell),
@@ -186,6 +188,30 @@ pub struct GcRequest {
     pub output: Output,
 }
 
+/// Show how a chunk was proven.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvidenceRequest {
+    pub path: PathBuf,
+    /// As typed; None for the newest chunk.
+    pub rev: Option<String>,
+    pub output: Output,
+}
+
+/// Hold a branch's commits against their evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditRequest {
+    pub path: PathBuf,
+    pub branch: String,
+    pub base: Option<String>,
+    /// Run all checks once more.
+    pub rerun: bool,
+    /// Refuse boxes that people ticked.
+    pub strict: bool,
+    /// Refuse chunks without evidence.
+    pub require_notes: bool,
+    pub output: Output,
+}
+
 /// Build a sample project offline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DemoRequest {
@@ -259,6 +285,7 @@ pub struct Flags {
     pub allow_unverified: Option<bool>,
     /// Only work that a test proves is committed.
     pub require_proof: bool,
+    pub min_coverage: Option<f64>,
     /// Begin without having asked engines, remote and forge whether they can be used.
     pub skip_auth_check: bool,
     /// Begin without having asked whether commits can be signed and ssh keys be used without a person.
@@ -292,6 +319,7 @@ impl Flags {
             chunk_max_tokens,
             allow_unverified,
             require_proof,
+            min_coverage,
             skip_auth_check,
             skip_credential_probe,
         } = self;
@@ -317,6 +345,7 @@ impl Flags {
             ("--max-cost-usd", dollars(max_cost_usd)),
             ("--max-tokens", tokens(max_tokens)),
             ("--max-cost-usd-per-chunk", dollars(chunk_max_cost_usd)),
+            ("--min-coverage", dollars(min_coverage)),
             ("--max-tokens-per-chunk", tokens(chunk_max_tokens)),
         ];
         let plain = [
@@ -339,7 +368,7 @@ impl Flags {
 }
 
 /// The words that are verbs when they stand first on the command line.
-pub const VERBS: [&str; 12] = [
+pub const VERBS: [&str; 13] = [
     "plan",
     "status",
     "events",
@@ -347,6 +376,7 @@ pub const VERBS: [&str; 12] = [
     "answer",
     "accept",
     "skip",
+    "evidence",
     "doctor",
     "init",
     "gc",

@@ -12,10 +12,10 @@ use super::keys::{self, Kind};
 use super::layers::{Given, Layer};
 use super::raw::{self, Item};
 use super::settings::{
-    BudgetSettings, CheckScope, ClaudeSettings, CommitSettings, EnvSettings, ForgeSettings,
-    GcSettings, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings,
-    RetrySettings, ReviewSettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings,
-    VerifySettings, WorktreeSettings,
+    BudgetSettings, CheckScope, ClaudeSettings, CommitSettings, CoverageSettings, EnvSettings,
+    EvidenceSettings, ForgeSettings, GcSettings, LogSettings, NetworkSettings, PlanSettings,
+    PlanStrategy, Platform, PrSettings, RetrySettings, ReviewSettings, SandboxMode, SetValue,
+    Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
 };
 use super::value::{Origin, Value};
 use crate::model::{ForgeKind, PrMode, Prove, ReviewOn};
@@ -138,6 +138,19 @@ pub(super) fn resolve(
             on: r
                 .get("review.on", decode::one_of)
                 .map(|word| review_on(&word)),
+        },
+        coverage: CoverageSettings {
+            min: r.optional("coverage.min", decode::percent),
+            changed_min: r.optional("coverage.changed_min", decode::percent),
+            tolerance: r.get("coverage.tolerance", decode::percent),
+            measure: r.get("coverage.measure", decode::boolean),
+            command: r.optional("coverage.command", decode::text),
+            report: r.get("coverage.report", decode::list),
+            format: r.get("coverage.format", decode::one_of),
+        },
+        evidence: EvidenceSettings {
+            notes: r.get("evidence.notes", decode::boolean),
+            push: r.get("evidence.push", decode::boolean),
         },
         commit: CommitSettings {
             template: r.optional("commit.template", decode::template),

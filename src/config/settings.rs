@@ -52,6 +52,8 @@ pub struct Settings {
     pub env: EnvSettings,
     pub verify: VerifySettings,
     pub review: ReviewSettings,
+    pub coverage: CoverageSettings,
+    pub evidence: EvidenceSettings,
     pub commit: CommitSettings,
     pub log: LogSettings,
     pub gc: GcSettings,
@@ -313,6 +315,53 @@ pub const CHECK_FORMATS: &[&str] = &[
     "junit",
     "jest-json",
 ];
+
+/// The words of `coverage.format`.
+pub const FORMATS: &[&str] = &[
+    "auto",
+    "lcov",
+    "cobertura",
+    "llvm",
+    "coverage.py",
+    "istanbul",
+    "go",
+];
+
+/// What coverage is held to, and where it comes from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CoverageSettings {
+    /// Percent of all lines.
+    pub min: Value<Option<f64>>,
+    /// Percent of the lines that a chunk changed.
+    pub changed_min: Value<Option<f64>>,
+    /// Points below the base that are let pass.
+    pub tolerance: Value<f64>,
+    /// Measure where the project's tools can; a bound asks for it as well.
+    pub measure: Value<bool>,
+    /// For the shell.
+    pub command: Value<Option<String>>,
+    /// Below the root.
+    pub report: Value<Vec<String>>,
+    /// One of [`FORMATS`].
+    pub format: Value<String>,
+}
+
+impl CoverageSettings {
+    /// True where somebody wants to know.
+    pub fn is_wanted(&self) -> bool {
+        let is_bound = self.min.is_some() || self.changed_min.is_some();
+        *self.measure || is_bound || !self.report.is_empty()
+    }
+}
+
+/// Where evidence is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EvidenceSettings {
+    /// As notes on commits.
+    pub notes: Value<bool>,
+    /// Sent with the branches.
+    pub push: Value<bool>,
+}
 
 /// A check that the configuration asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -113,6 +113,10 @@ fn defaults_are_those_of_the_table() {
     assert!(!*s.wait_for_reset && s.network.private_hosts.is_empty() && s.prices.is_empty());
     assert_eq!(*s.verify.timeout, Duration::from_secs(900));
     assert!(*s.verify.detect && !*s.verify.allow_unverified && !*s.continuous);
+    assert!(
+        !s.coverage.is_wanted() && *s.coverage.tolerance == 0.1 && *s.coverage.format == "auto"
+    );
+    assert!(*s.evidence.notes && !*s.evidence.push);
     assert_eq!(s.claude.path.value, PathBuf::from("claude"));
     assert!(s.set.is_empty() && s.engine.origin.is_default());
 }
@@ -210,6 +214,7 @@ fn every_flag_reaches_its_setting() {
         chunk_max_tokens: Some(7_001),
         allow_unverified: Some(true),
         require_proof: true,
+        min_coverage: Some(81.5),
         skip_auth_check: true,
         skip_credential_probe: true,
     };
@@ -260,6 +265,8 @@ fn every_flag_reaches_its_setting() {
         (Platform::Forge(ForgeKind::Gitea), SandboxMode::Off)
     );
     assert!(*s.continuous && *s.wait_for_reset && *s.verify.allow_unverified);
+    assert_eq!(s.coverage.min.value, Some(81.5));
+    assert!(s.coverage.is_wanted());
     let flagged: Vec<String> = s.set.iter().map(|set| set.origin.to_string()).collect();
     let known: Vec<&str> = KEYS.iter().filter_map(|doc| doc.flag).collect();
     assert_eq!(flagged, known);
@@ -349,6 +356,12 @@ fn wrong_types_and_values_say_what_is_allowed() {
         ),
         ("max_attempts = 0", "from 1 to 10"),
         ("max_fix_attempts = 11", "from 0 to 10"),
+        ("[coverage]\nmin = 100.5", "a number from 0 to 100"),
+        ("[coverage]\ntolerance = -1", "a number from 0 to 100"),
+        (
+            "[coverage]\nformat = \"clover\"",
+            "one of auto, lcov, cobertura, llvm, coverage.py, istanbul, go",
+        ),
         (
             "cycle_sleep_s = 3601",
             "seconds from 0 to 3600, or a duration",

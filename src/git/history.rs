@@ -138,7 +138,7 @@ impl Repo {
                 facts.others.push(path);
                 continue;
             };
-            let text = |tree: &git2::Tree<'_>| self.text_in(tree, &path);
+            let text = |tree: &git2::Tree<'_>| self.bytes_in(tree, &path);
             let before: Vec<Option<Vec<u8>>> = parents
                 .iter()
                 .map(text)
@@ -172,7 +172,7 @@ impl Repo {
         listed.is_ok_and(|text| text.lines().any(|line| line.trim() == id))
     }
 
-    fn text_in(&self, tree: &git2::Tree<'_>, path: &str) -> Result<Option<Vec<u8>>, git2::Error> {
+    fn bytes_in(&self, tree: &git2::Tree<'_>, path: &str) -> Result<Option<Vec<u8>>, git2::Error> {
         match tree.get_path(Path::new(path)) {
             Ok(entry) if entry.kind() == Some(git2::ObjectType::Blob) => {
                 Ok(Some(self.git.find_blob(entry.id())?.content().to_vec()))

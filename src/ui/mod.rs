@@ -6,6 +6,7 @@
 //! cursor or speak to a CI system. Secrets are redacted before they get here.
 
 pub mod error;
+pub mod evidence;
 pub mod gc;
 pub mod github;
 mod lines;

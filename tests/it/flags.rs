@@ -103,12 +103,10 @@ fn completions_are_written_for_every_shell() {
         ] {
             assert!(ended.stdout.contains(word), "{shell}: {word}");
         }
-        for word in ["parallel", "min-coverage"] {
-            assert!(
-                !ended.stdout.contains(word),
-                "{shell} offers {word}, which is refused"
-            );
-        }
+        assert!(
+            !ended.stdout.contains("parallel"),
+            "{shell} offers parallel, which is refused"
+        );
         assert_eq!(ended.stderr, "");
     }
     refused(&repo, &["completions", "tcsh"], &["tcsh", "bash"]);
@@ -117,11 +115,7 @@ fn completions_are_written_for_every_shell() {
 #[test]
 fn flags_without_an_effect_are_refused_by_name_before_anything_happens() {
     let repo = with_specs(&[("specs/a.md", 1)]);
-    for args in [
-        &["--parallel", "2"][..],
-        &["--min-coverage", "80"],
-        &["--parallel=2", "--dry-run"],
-    ] {
+    for args in [&["--parallel", "2"][..], &["--parallel=2", "--dry-run"]] {
         refused(
             &repo,
             args,

@@ -21,6 +21,7 @@ mod checkouts;
 mod choosing;
 mod encryption;
 mod engines;
+mod evidence;
 mod fake_forge;
 mod file_names;
 mod flags;

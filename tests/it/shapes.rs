@@ -23,6 +23,20 @@ fn shapes() -> Map<String, Value> {
     let chunk_spent = json!({"chunk": "string", "title": "string", "spent": spent});
     let stopped = json!({"spec": "string", "chunk": "string", "title": "string", "status": "string", "reason": "string", "needs": "string | null", "next": ["string"]});
     let undelivered = json!({"?": "null when all is delivered", "branch": "string", "tip": "string | null", "failure": "string | null", "message": "string", "remedy": "string | null", "remote": "string | null"});
+    let tests = json!({"?": "null where nobody counted", "passed": "integer", "failed": "integer", "skipped": "integer"});
+    let covered = json!({"covered": "integer", "total": "integer"});
+    let before =
+        json!({"?": "null where it was not measured", "covered": "integer", "total": "integer"});
+    let evidence = json!({"schema": "integer", "codelicious": "string", "spec": "string", "spec_path": "string", "chunk": "string", "title": "string",
+        "fingerprint": "string", "part": "integer | null", "trees": {"before": "string", "verified": "string", "after": "string"},
+        "verdict": "proven, regression_only, unverified or failed", "unverified": "boolean",
+        "checks": [{"name": "string", "command": "string", "dir": "string", "result": "object, by outcome", "exit": "integer | null", "millis": "integer",
+            "narrowed": "string | null", "sandbox": "string", "tests": tests, "failing": ["string"], "flaky": "boolean", "output": "string"}],
+        "tests": tests, "proving": ["string"], "idle": ["string"], "coverage": {"?": "null where nothing measured it", "before": before, "after": covered, "changed": covered},
+        "findings": [{"rule": "string", "severity": "note, needs_review or fail", "path": "string", "line": "integer | null", "what": "string", "asked_for": "string | null"}],
+        "remarks": "list of objects with path, line, severity, claim and suggestion | null",
+        "engine": "string | null", "model": "string | null", "attempts": "integer", "fixes": "integer", "usage": usage, "cost_usd": "number | null",
+        "started": "string | null", "ended": "string | null", "no_change_needed": "string | null", "accepted_by": "string | null", "left_out": ["string"]});
     let counts: Map<String, Value> = [
         "pending",
         "in_progress",
@@ -58,6 +72,13 @@ fn shapes() -> Map<String, Value> {
             "schema": "integer", "run": "string | null", "next": "string | null",
             "moves": [{"spec": "string", "chunk": "string", "title": "string", "move": "retry, answer, accept or skip", "who": "string", "when": "string",
                 "was": "string", "now": "string", "outcome": "done, recorded or refused", "message": "string", "remedy": "string"}],
+        },
+        "evidence --json": {"schema": "integer", "commit": "string", "subject": "string", "source": "note or ledger", "evidence": evidence},
+        "evidence verify --json": {
+            "schema": "integer", "branch": "string", "tip": "string", "base": "string", "passed": "boolean",
+            "commits": [{"commit": "string", "subject": "string", "kind": "chunk, sync or person", "spec": "string | null", "chunk": "string | null",
+                "verdict": "string | null", "failures": ["string"], "notes": ["string"]}],
+            "rerun": {"?": "null without --rerun", "passed": "boolean", "checks": [{"name": "string", "dir": "string", "command": "string", "outcome": "string", "millis": "integer", "output": "string"}]},
         },
         "doctor --json": {
             "schema": "integer", "version": "string", "findings": [{"what": "string", "verdict": "ok, note or missing", "found": "string", "remedy": "string"}],
@@ -224,6 +245,8 @@ fn fits(place: &str, value: &Value, shape: &Value) {
                 "integer" => value.is_u64() || value.is_i64(),
                 "boolean" => value.is_boolean(),
                 "cost" => value == "unknown" || value["usd"].is_number(),
+                "number" => value.is_number(),
+                "object, by outcome" => value["outcome"].is_string(),
                 "[index, of]" => value.as_array().is_some_and(|a| a.len() == 2),
                 _ => value.is_string(),
             };
@@ -336,6 +359,18 @@ fn every_json_has_its_documented_shape() {
     let status = repo.run(&["status", "--json"]).expect(0).json();
     fits("status", &status, &shapes["status --json"]);
     assert_eq!(status["specs"][0]["stopped"][0]["needs"], "which?");
+    let evidence = repo.run(&["evidence", "--json"]).expect(0).json();
+    fits("evidence", &evidence, &shapes["evidence --json"]);
+    let branch = "codelicious/specs-a";
+    for (more, code) in [(&["--rerun"][..], 0), (&["--require-notes"], 1)] {
+        let args = [
+            &["evidence", "verify", branch, "--base", "main", "--json"],
+            more,
+        ]
+        .concat();
+        let said = repo.run(&args).expect(code).json();
+        fits("audit", &said, &shapes["evidence verify --json"]);
+    }
     let gc = repo.run(&["gc", "--json"]).expect(0).json();
     fits("gc", &gc, &shapes["gc --json"]);
     assert!(

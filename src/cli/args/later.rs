@@ -8,26 +8,17 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct LaterArgs {
     #[arg(long, hide = true, num_args = 0..=1)]
-    min_coverage: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
     parallel: Option<Option<String>>,
 }
 
 impl LaterArgs {
     /// The first such flag that was given, and why it has no effect.
     pub(super) fn refused(&self) -> Option<(&'static str, &'static str)> {
-        let given = [
-            (
-                self.min_coverage.is_some(),
-                "--min-coverage",
-                "coverage is not measured",
-            ),
-            (
-                self.parallel.is_some(),
-                "--parallel",
-                "chunks are built one after another",
-            ),
-        ];
+        let given = [(
+            self.parallel.is_some(),
+            "--parallel",
+            "chunks are built one after another",
+        )];
         given
             .into_iter()
             .find(|(given, ..)| *given)

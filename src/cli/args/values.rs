@@ -16,6 +16,13 @@ pub(super) fn dollars(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "it must be a number of US dollars above 0 and up to 100000".to_owned())
 }
 
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .ok_or_else(|| "it must be a number of percent from 0 to 100".to_owned())
+}
+
 pub(super) fn one_word(text: &str) -> Result<String, String> {
     if text.is_empty() || text.starts_with('-') || text.contains(char::is_whitespace) {
         return Err("it must be one word that does not start with a dash".to_owned());

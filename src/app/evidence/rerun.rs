@@ -1,0 +1,161 @@
+//! Running a branch's checks once more, in a copy of the repository that is thrown away.
+
+use crate::app::checks::verifier;
+use crate::app::error::AppError;
+use crate::app::world::{SystemClock, SystemRng, World, new_run_id};
+use crate::config::Environment;
+use crate::core::redact::Redactor;
+use crate::fsx::tree;
+use crate::git::{Repo, files_of_tree};
+use crate::model::evidence::{RerunCheck, RerunReport};
+use crate::model::policy::SandboxPolicy;
+use crate::model::{CheckOutcome, Evidence, Oid};
+use crate::ports::StopSignal;
+use crate::proc::{self, Command, Limits};
+use crate::sandbox;
+use crate::verify::baseline::{self, Judging};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Bound on making a copy, and on one command that sets it up.
+const COPY_TIME: Duration = Duration::from_secs(1_800);
+
+/// A folder that goes with its owner.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is in the folder for such things.
+        let _ = tree::remove(&self.0);
+    }
+}
+
+/// Runs every check at the tip, judged against the base.
+pub(super) fn rerun(
+    world: &World,
+    repo: &Repo,
+    env: &Environment,
+    base: &Oid,
+    tip: &Oid,
+) -> Result<RerunReport, AppError> {
+    let above = env
+        .get("TMPDIR")
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    let name = format!(
+        "codelicious-evidence-{}",
+        new_run_id(&SystemClock, &SystemRng)
+    );
+    let dir = Temporary(above.join(name));
+    std::fs::create_dir_all(&dir.0)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (_handle, stop) = StopSignal::new();
+    let copies = Copies {
+        world,
+        env,
+        dir: &dir.0,
+        stop: stop.clone(),
+    };
+    let checks = verifier(&world.settings, &env.children(&world.settings))?;
+    let (before, now) = runtime.block_on(async {
+        let mut found = Vec::new();
+        for (name, commit) in [("base", base), ("tip", tip)] {
+            let lane = copies.make(name, commit).await?;
+            let files = files_of_tree(repo, commit)?;
+            let ran = checks.baseline(&lane, &files, &|_| {}, stop.clone()).await;
+            found.push(ran.map_err(|e| AppError::setup(e.to_string(), "run it again"))?);
+        }
+        let now = found.pop().unwrap_or_default();
+        Ok::<(Evidence, Evidence), AppError>((found.pop().unwrap_or_default(), now))
+    })?;
+    let allowed = *world.settings.verify.allow_unverified;
+    let judged = baseline::judge(
+        Judging {
+            base: &before,
+            task: "",
+        },
+        &now,
+        allowed,
+    );
+    let redactor = Redactor::new(env.secrets(&world.settings));
+    Ok(RerunReport {
+        passed: judged.passed(),
+        checks: judged
+            .checks
+            .iter()
+            .map(|check| RerunCheck {
+                name: check.name.clone(),
+                dir: check.dir.clone(),
+                command: redactor.redact(&check.command).into_owned(),
+                outcome: check.outcome.word().to_owned(),
+                millis: check.millis,
+                output: match check.outcome {
+                    CheckOutcome::Passed => String::new(),
+                    _ => redactor.redact(&check.output).into_owned(),
+                },
+            })
+            .collect(),
+    })
+}
+
+struct Copies<'a> {
+    world: &'a World,
+    env: &'a Environment,
+    dir: &'a Path,
+    stop: StopSignal,
+}
+
+impl Copies<'_> {
+    /// A copy at a commit, set up as a lane is. It borrows the repository's objects and writes nothing there.
+    async fn make(&self, name: &str, commit: &Oid) -> Result<PathBuf, AppError> {
+        let root = &self.world.info.root;
+        let git_env = self.env.git_env(&self.world.settings);
+        let git = |cwd: &Path, args: &[&str]| {
+            let plain = [
+                "-c",
+                "core.hooksPath=/dev/null",
+                "-c",
+                "advice.detachedHead=false",
+            ];
+            Command::new("git", cwd, SandboxPolicy::Trusted)
+                .args(plain)
+                .args(args.iter().copied())
+                .env(git_env.clone())
+        };
+        let from = root.display().to_string();
+        let copy = git(
+            self.dir,
+            &["clone", "--quiet", "--shared", "--no-checkout", &from, name],
+        );
+        self.must("copying the repository", copy).await?;
+        let lane = self.dir.join(name);
+        let at = git(&lane, &["checkout", "--quiet", "--detach", commit.as_str()]);
+        self.must("checking out", at).await?;
+        for line in self.world.settings.worktree.setup.iter() {
+            let setup = Command::shell(line, &lane, sandbox::untrusted())
+                .env(self.env.children(&self.world.settings));
+            self.must(&format!("setting up with `{line}`"), setup)
+                .await?;
+        }
+        Ok(lane)
+    }
+
+    async fn must(&self, what: &str, command: Command) -> Result<(), AppError> {
+        let limits = Limits {
+            total: Some(COPY_TIME),
+            ..Limits::default()
+        };
+        let done = proc::output(&command, limits, self.stop.clone())
+            .await
+            .map_err(|e| AppError::setup(format!("{what}: {e}"), "install it"))?;
+        if done.success() {
+            return Ok(());
+        }
+        let words = done.stderr.text();
+        Err(AppError::setup(
+            format!("{what}: {}", words.trim()),
+            "look at what it says",
+        ))
+    }
+}
