@@ -164,6 +164,14 @@ fn payloads() -> Vec<(&'static str, Value)> {
             "engine_ended",
             json!({"outcome": "string", "usage": usage, "cost": "cost"}),
         ),
+        (
+            "review_started",
+            json!({"engine": "string", "round": "integer"}),
+        ),
+        (
+            "review_finished",
+            json!({"engine": "string", "remarks": "integer | null", "high": "integer", "usage": usage, "cost": "cost"}),
+        ),
         ("check_started", json!({"name": "string"})),
         (
             "check_finished",
