@@ -47,6 +47,7 @@ mod real_claude;
 mod reconcile;
 mod remotes;
 mod resume;
+mod review;
 mod shapes;
 mod stopping;
 mod support;

@@ -14,6 +14,7 @@ pub fn all() -> Vec<Story> {
         new_ledgers(),
         people(),
         prose(),
+        reviewed(),
         forge(FIRST_FORGE),
         forge("gitlab"),
         forge("gitea"),
@@ -67,6 +68,44 @@ pub fn six_chunks() -> Story {
         }],
         check: each_commit_holds_its_own,
     }
+}
+
+/// Two chunks, each read by a second engine that has nothing to say.
+fn reviewed() -> Story {
+    let repo = Repo::new();
+    repo.write("specs/work.md", spec_of(2, 2));
+    let user = repo.base().join("config/codelicious/config.toml");
+    let table = "[env]\npass = [\"FAKE_CLAUDE_*\", \"CANARY_*\"]\n[review]\nengine = \"critic\"\n\
+        [engine.critic]\ntype = \"command\"\nprogram = \"sh\"\nanswer = \"last-message\"\n\
+        args = [\"-c\", 'cat > /dev/null; printf \"\\173\\042remarks\\042: []\\175\\n\"', \"sh\", \"{schema_file}\"]\n";
+    std::fs::write(user, table).expect("written");
+    Story {
+        name: "a reviewer",
+        repo,
+        forge: None,
+        phases: vec![Phase {
+            before: nothing,
+            args: BUILD,
+            exit: 0,
+            again: &[],
+            is_plain: true,
+        }],
+        check: every_review_is_in_the_ledger,
+    }
+}
+
+fn every_review_is_in_the_ledger(repo: &Scene) {
+    let ledger: Value =
+        serde_json::from_str(&repo.read(".codelicious/state/specs-work.json")).expect("JSON");
+    for chunk in ["T001", "T002"] {
+        assert_eq!(
+            ledger["chunks"][chunk]["evidence"]["remarks"],
+            json!([]),
+            "{chunk}"
+        );
+    }
+    let is_copy = |l: &std::path::PathBuf| l.display().to_string().contains("@review");
+    assert!(!repo.lanes().iter().any(is_copy), "{:?}", repo.lanes());
 }
 
 /// Each commit has exactly the file and the tick of its chunk.
