@@ -136,6 +136,10 @@ impl Scanner {
             }
             self.name(open);
         }
+        if let Some(test) = failed_event(line) {
+            self.name(test);
+            return true;
+        }
         if line == "failures:" {
             self.listing = true;
             return true;
@@ -192,6 +196,20 @@ impl Scanner {
     fn name(&mut self, name: String) {
         self.found.named.insert(name, 1);
     }
+}
+
+/// `go test -json`: a test that failed.
+fn failed_event(line: &str) -> Option<String> {
+    if !line.starts_with('{') || !line.contains(r#""Action":"fail""#) {
+        return None;
+    }
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    let part = |key: &str| event.get(key).and_then(serde_json::Value::as_str);
+    let package = part("Package").unwrap_or_default();
+    Some(match part("Test") {
+        Some(test) => format!("--- FAIL: {package}/{test}"),
+        None => format!("FAIL {package}"),
+    })
 }
 
 /// A test's name is kept as it is (`[1.5]` and `[2.5]` are two tests), but for what is appended to it.

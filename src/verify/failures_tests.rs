@@ -52,7 +52,17 @@ fn failures_are_compared_by_name_where_a_runner_names_them() {
             .collect::<String>()
             + "Ran 2 tests in 0.001s\n"
     };
-    let runners: [Printer<'_>; 6] = [&libtest, &pytest, &go, &tap, &jest, &unittest];
+    let go_json = |names: &[&str]| -> String {
+        let event = |n: &&str| {
+            format!(
+                "{{\"Time\":\"{}\",\"Action\":\"fail\",\"Package\":\"p\",\"Test\":\"{n}\",\"Elapsed\":0.{}}}\n",
+                names.len(),
+                names.len()
+            )
+        };
+        names.iter().map(event).collect()
+    };
+    let runners: [Printer<'_>; 7] = [&libtest, &pytest, &go, &tap, &jest, &unittest, &go_json];
     for runner in runners {
         assert!(same_failure(&runner(&["a", "b"]), &runner(&["a", "b"])));
         assert!(

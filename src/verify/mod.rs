@@ -32,7 +32,7 @@ mod transcript;
 mod view;
 
 pub use configured::{ConfiguredCheck, Scope, VerifyConfig, VerifyConfigError};
-pub use feedback::feedback;
+pub use feedback::{Feedback, feedback, feedback_with, signature};
 pub use reading::Format;
 pub use view::FileView;
 

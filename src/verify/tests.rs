@@ -298,7 +298,7 @@ fn python_projects() {
         path: "app.py",
         good: "def two():\n    return 1 + 1\n",
         bad: "def two():\n    return 3\n",
-        told: "FAILED tests/test_app.py::test_two",
+        told: "tests/test_app.py::test_two",
         old: (
             "tests/test_old.py",
             "def test_old():\n    raise ValueError('old')\n",
@@ -330,7 +330,7 @@ fn python_projects_with_nothing_but_the_standard_library() {
         path: "app.py",
         good: "def two():\n    return 1 + 1\n",
         bad: "def two():\n    return 3\n",
-        told: "FAIL: test_it (test_app.Two",
+        told: "test_app.Two.test_it",
         old: ("tests/test_old.py", &test("Old", "raise ValueError('old')")),
     });
 }
@@ -384,7 +384,7 @@ fn go_projects() {
         path: "app.go",
         good: "package sample\n\nfunc Two() int { return 1 + 1 }\n",
         bad: "package sample\n\nfunc Two() int { return 3 }\n",
-        told: "--- FAIL: TestTwo",
+        told: "TestTwo",
         old: (
             "old_test.go",
             "package sample\n\nimport \"testing\"\n\nfunc TestOld(t *testing.T) { t.Fatal(\"old\") }\n",
