@@ -1,16 +1,30 @@
-//! Bounded output of a check: head, tail, and from between them the lines that name failures.
+//! Bounded output of a check: head, tail, and from between them the lines that name failures, and those that
+//! say what failed.
 
 use super::failures::Scanner;
+use super::report::telling;
 use std::collections::VecDeque;
 
 /// Bytes kept from the beginning.
 const HEAD: usize = 8 << 10;
 /// Bytes of lines naming failures that are kept from what lies between: judging needs them all.
 const TELLING: usize = 24 << 10;
+/// Bytes kept from there of what was asserted, and of headings that tell whose it is.
+const ASSERTED: usize = 12 << 10;
 /// Bytes kept from the end.
 const TAIL: usize = 24 << 10;
 /// Bytes kept of a check that passed.
 const PASSED: usize = 1 << 10;
+
+/// What a line is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tells {
+    Nothing,
+    /// It names a failure.
+    Name,
+    /// It says what failed.
+    What,
+}
 
 /// Collects cleaned lines of both streams in the order they arrived.
 #[derive(Debug, Default)]
@@ -18,8 +32,11 @@ pub struct Transcript {
     scanner: Scanner,
     head: String,
     telling: String,
-    /// Lines with whether they name a failure.
-    tail: VecDeque<(bool, String)>,
+    named: usize,
+    asserted: usize,
+    /// Lines that belong to the one before.
+    follow: u8,
+    tail: VecDeque<(Tells, String)>,
     tail_bytes: usize,
     cut: u64,
 }
@@ -28,7 +45,16 @@ impl Transcript {
     /// Takes one line without its line end.
     pub fn push(&mut self, raw: &[u8]) {
         let line = clean_line(&String::from_utf8_lossy(raw));
-        let tells = self.scanner.feed(&line);
+        let said = telling(&line);
+        let follows = self.follow;
+        self.follow = follows.saturating_sub(1).max(said.unwrap_or(0));
+        let tells = if self.scanner.feed(&line) {
+            Tells::Name
+        } else if said.is_some() || follows > 0 {
+            Tells::What
+        } else {
+            Tells::Nothing
+        };
         if self.tail.is_empty() && self.head.len() + line.len() < HEAD {
             self.head.push_str(&line);
             self.head.push('\n');
@@ -41,7 +67,13 @@ impl Transcript {
                 break;
             };
             self.tail_bytes -= line.len() + 1;
-            if tells && self.telling.len() + line.len() < TELLING {
+            let (used, most) = match tells {
+                Tells::Name => (&mut self.named, TELLING),
+                Tells::What => (&mut self.asserted, ASSERTED),
+                Tells::Nothing => (&mut self.asserted, 0),
+            };
+            if *used + line.len() < most {
+                *used += line.len() + 1;
                 self.telling.push_str(&line);
                 self.telling.push('\n');
             } else {
@@ -159,11 +191,54 @@ mod tests {
             }
         }
         let text = transcript.text();
-        assert!(text.len() <= HEAD + TELLING + TAIL + 100);
+        assert!(text.len() <= HEAD + TELLING + ASSERTED + TAIL + 100);
         assert!(text.starts_with("noise 0\n") && text.ends_with("noise 49999\n"));
         assert!(text.contains("FAILED tests/test_a.py::test_x"));
         assert!(text.contains("bytes cut"));
         assert!(transcript.short().len() <= PASSED);
+    }
+
+    /// A recording that stands in the middle of much else reads as it does alone.
+    #[test]
+    fn failures_in_the_middle_are_told_as_if_they_stood_alone() {
+        use super::super::report::{Format, read_lines};
+        let mut lost = Vec::new();
+        for (name, format) in [
+            ("libtest.txt", Format::Libtest),
+            ("pytest-v.txt", Format::Pytest),
+            ("unittest-v.txt", Format::Unittest),
+            ("go-json.txt", Format::GoJson),
+            ("go.txt", Format::GoText),
+            ("node-tap.txt", Format::Tap),
+            ("jest.txt", Format::Jest),
+            ("vitest.txt", Format::Vitest),
+            ("mocha.txt", Format::Mocha),
+        ] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reports");
+            let recording = std::fs::read_to_string(path.join(name)).unwrap();
+            let alone = read_lines(format, &clean(&recording));
+            let noise = |transcript: &mut Transcript| {
+                for i in 0..4_000 {
+                    transcript.push(format!("INFO a line of a log, number {i}").as_bytes());
+                }
+            };
+            let mut transcript = Transcript::default();
+            noise(&mut transcript);
+            recording
+                .lines()
+                .for_each(|line| transcript.push(line.as_bytes()));
+            noise(&mut transcript);
+            let text = transcript.text();
+            assert!(text.len() <= HEAD + TELLING + ASSERTED + TAIL + 100);
+            let kept = read_lines(format, &text);
+            for failure in &alone.failures {
+                let same = kept.failures.iter().find(|f| f.test == failure.test);
+                if same.map(|f| f.kind) != Some(failure.kind) {
+                    lost.push(format!("{name}: {failure:?}, now {same:?}"));
+                }
+            }
+        }
+        assert!(lost.is_empty(), "{}", lost.join("\n"));
     }
 
     proptest::proptest! {
@@ -174,7 +249,7 @@ mod tests {
                 transcript.push(line);
             }
             // Replaced bytes are up to three times as long; one line may be over the bound by itself.
-            proptest::prop_assert!(transcript.text().len() <= HEAD + TELLING + TAIL + 3 * 9_000 + 100);
+            proptest::prop_assert!(transcript.text().len() <= HEAD + TELLING + ASSERTED + TAIL + 3 * 9_000 + 100);
             transcript.short();
         }
     }

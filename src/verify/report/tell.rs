@@ -68,6 +68,10 @@ pub fn telling(line: &str) -> Option<u8> {
         ];
         return told.iter().any(|t| line.contains(t)).then_some(0);
     }
+    // Documentation tests are numbered by all of their lines.
+    if line.starts_with("test ") && line.contains(" (line ") {
+        return Some(0);
+    }
     let text = line.trim_start();
     let begins = |list: &[(&str, u8)], line: &str| {
         list.iter()
