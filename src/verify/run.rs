@@ -121,7 +121,8 @@ pub(super) async fn run_check(
     } else {
         transcript.text()
     };
-    end(outcome, output, reading.and_then(Reading::finish))
+    let root = around.lane.display().to_string();
+    end(outcome, output, reading.and_then(|r| r.finish(&root)))
 }
 
 /// What a running check says.
