@@ -319,11 +319,11 @@ fn other_managers_runners_and_builds() {
             vec!["@: make check ?".to_owned()],
         ),
         (
-            &[("Makefile", "all:\n"), ("justfile", "@test *ARGS:\n")],
+            &[("Makefile", "all:\n"), ("justfile", "test what:\n")],
             vec![],
         ),
         (
-            &[("justfile", "@test:\n  ./run\n")],
+            &[("justfile", "@test *ARGS:\n  ./run\n")],
             vec!["@: just test ?".to_owned()],
         ),
         // The language has tests of its own there.

@@ -662,10 +662,10 @@ fn flickering(repo: &Repo) -> ConfiguredCheck {
     ConfiguredCheck {
         name: "suite".into(),
         run: format!(
-            "echo x >> {runs}; if [ -e a.txt ] && [ $(wc -l < {runs}) -gt 2 ] || ! [ -e a.txt ]; then echo 'PASSED t.py::test_a'; \
-             else echo 'FAILED t.py::test_a - boom'; exit 1; fi"
+            "echo x >> {runs}; if [ -e a.txt ] && [ $(wc -l < {runs}) -gt 2 ] || ! [ -e a.txt ]; then echo '1..1'; echo 'ok 1 - t.py::test_a'; \
+             else echo '1..1'; echo 'not ok 1 - t.py::test_a'; exit 1; fi"
         ),
-        reads: Some(Format::Pytest),
+        reads: Some(Format::Tap),
         ..Default::default()
     }
 }
@@ -683,9 +683,9 @@ fn what_fails_once_and_passes_at_once_is_flaky() {
     let rerun = check.rerun.as_ref().unwrap();
     assert_eq!(
         (rerun.exit, rerun.output.trim()),
-        (0, "PASSED t.py::test_a")
+        (0, "1..1\nok 1 - t.py::test_a")
     );
-    assert!(check.output.contains("FAILED t.py::test_a - boom"));
+    assert!(check.output.contains("not ok 1 - t.py::test_a"));
     assert_eq!(check.failing, ["t.py::test_a"]);
     assert!(evidence.passed());
 }
@@ -708,9 +708,9 @@ fn what_fails_twice_is_no_flake_and_only_it_runs_again() {
     let mut repo = Repo::new(&[("README.md", "x")]);
     repo.commands.push(ConfiguredCheck {
         name: "suite".into(),
-        run: "echo 'FAILED t.py::test_a - boom'; echo 'PASSED t.py::test_b'; exit 1".into(),
-        only: Some("for t in {tests}; do echo \"FAILED $t - again\"; done; exit 7".into()),
-        reads: Some(Format::Pytest),
+        run: "echo 1..2; echo 'not ok 1 - t.py::test_a'; echo 'ok 2 - t.py::test_b'; exit 1".into(),
+        only: Some("for t in {tests}; do echo 1..1; echo \"not ok 1 - $t\"; done; exit 7".into()),
+        reads: Some(Format::Tap),
         ..Default::default()
     });
     let evidence = repo.check(&["README.md"], &Evidence::default());
@@ -721,8 +721,8 @@ fn what_fails_twice_is_no_flake_and_only_it_runs_again() {
         (rerun.exit, rerun.output.trim(), rerun.command.as_str()),
         (
             7,
-            "FAILED t.py::test_a - again",
-            "for t in t.py::test_a; do echo \"FAILED $t - again\"; done; exit 7"
+            "1..1\nnot ok 1 - t.py::test_a",
+            "for t in t.py::test_a; do echo 1..1; echo \"not ok 1 - $t\"; done; exit 7"
         )
     );
     let counts = check.counts.unwrap();
@@ -751,8 +751,10 @@ fn named_tests_run_alone_and_unjudged() {
     repo.commands.push(ConfiguredCheck {
         name: "suite".into(),
         run: "exit 3".into(),
-        only: Some("for t in {tests}; do echo \"PASSED $t\"; done".into()),
-        reads: Some(Format::Pytest),
+        only: Some(
+            "n=0; for t in {tests}; do n=$((n+1)); echo \"ok $n - $t\"; done; echo 1..$n".into(),
+        ),
+        reads: Some(Format::Tap),
         ..Default::default()
     });
     let named = |check: &str, tests: &[&str]| NamedTests {

@@ -77,10 +77,18 @@ fn target(g: &Ground<'_>, files: &[&str]) -> Option<&'static str> {
             // `test := x` sets a variable; a recipe of just may have a leading `@`.
             !line.starts_with([' ', '\t', '#'])
                 && !rest.starts_with('=')
-                && names
-                    .split_whitespace()
-                    .any(|name| name.trim_start_matches('@') == target)
+                && is_target(names, target, files)
         })
     };
     ["test", "check"].into_iter().find(|target| has(target))
+}
+
+/// Several targets may stand in one line of make; in just, parameters stand behind the name.
+fn is_target(words: &str, target: &str, files: &[&str]) -> bool {
+    let mut words = words.split_whitespace();
+    if files == MAKEFILES {
+        return words.any(|name| name == target);
+    }
+    let named = words.next().map(|name| name.trim_start_matches('@')) == Some(target);
+    named && words.all(|parameter| parameter.starts_with('*') || parameter.contains('='))
 }
