@@ -19,6 +19,9 @@ pub struct Refused {
     signature: Option<String>,
     /// Turns that ended as the one before.
     repeats: u32,
+    /// Why the work was refused last, and whether that was just as before.
+    why: String,
+    is_repeated: bool,
 }
 
 /// What a refusal tells about the turns before it.
@@ -39,6 +42,8 @@ impl Refused {
         let is_same_work = known.is_some_and(|tree| self.trees.contains(tree));
         let is_same_failure = self.signature.as_deref() == Some(&signature);
         self.trees.extend(known.cloned());
+        self.is_repeated = is_same_failure;
+        why.clone_into(&mut self.why);
         self.signature = Some(signature);
         if is_same_work {
             Again::SameWork
@@ -52,7 +57,12 @@ impl Refused {
 
     /// True when the engine has to be told that its last turn changed nothing about the failure.
     pub fn is_repeated(&self) -> bool {
-        self.repeats > 0
+        self.is_repeated
+    }
+
+    /// Why the work was refused last, in a sentence.
+    pub fn why(&self) -> &str {
+        &self.why
     }
 
     /// The work that was refused before the last, for saying what a turn changed.

@@ -11,7 +11,7 @@ use crate::fsx::root::DIR_NAME;
 use crate::git::{Capture, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
-use crate::verify::{CheckProgress, NoVerdict, Work, cache};
+use crate::verify::{CheckProgress, NoVerdict, Work, cache, signature};
 
 /// How the checks end on the untouched base: known from this run, or from an earlier one on the same files, or seen now.
 pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
@@ -116,6 +116,7 @@ pub(super) async fn verify(
     }
     evidence.tree = Some(tree.to_string());
     Ok(verified(Verified {
+        signature: signature(&evidence),
         evidence,
         tree: Some(tree),
         files,

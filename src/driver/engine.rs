@@ -12,7 +12,7 @@ use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
 use crate::model::{ChunkId, EffectResult, Ends, EventKind, Evidence, Session, Usage};
 use crate::ports::{EngineJob, EngineProgress};
-use crate::verify::feedback;
+use crate::verify::{Feedback, feedback_with};
 
 pub(super) async fn run_engine(
     shells: &Shells,
@@ -43,12 +43,7 @@ pub(super) async fn run_engine(
             },
         )
     } else {
-        let output = lane
-            .verified
-            .as_ref()
-            .map(|v| [feedback(&v.evidence), review::feedback(&v.evidence)])
-            .map(|said| said.join("\n\n").trim().to_owned())
-            .unwrap_or_default();
+        let output = refusal(shells, lane).await?;
         prompt::fix(
             &engine.system_prompt,
             &lane.plan,
@@ -144,6 +139,38 @@ fn session(lane: &Lane, chunk: &ChunkId, attempt: u32, fixes: u32) -> Session {
         Some(id) if !lane.is_first_turn(fixes) || id != own => Session::Continue(id),
         _ => Session::Begin(own),
     }
+}
+
+/// What is wrong with the work, for the prompt of a fix turn.
+async fn refusal(shells: &Shells, lane: &Lane) -> Result<String, Failure> {
+    let Some(verified) = &lane.verified else {
+        return Ok(String::new());
+    };
+    let changed = match (lane.refused.before_last(), &verified.tree) {
+        (Some(before), Some(now)) => {
+            let (before, now) = (before.clone(), now.clone());
+            let changed = shells
+                .git
+                .call(move |repo| repo.changed_between(&before, &now));
+            changed.await?.join("\n")
+        }
+        _ => String::new(),
+    };
+    let extra = Feedback {
+        changed_since: Some(&changed),
+        repeated: lane.refused.is_repeated(),
+        ..Feedback::default()
+    };
+    let said = [
+        feedback_with(&verified.evidence, &extra),
+        review::feedback(&verified.evidence),
+    ];
+    let said = said.join("\n\n").trim().to_owned();
+    // Where nothing failed, the reason is all there is to say: no proof, too little coverage.
+    Ok(match said.is_empty() {
+        true => lane.refused.why().to_owned(),
+        false => said,
+    })
 }
 
 /// The checks that will judge the work, one a line, for the prompt.

@@ -4,12 +4,12 @@ use super::checks::{capture, checked_until_stopped, redacted, report_check, task
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
-use crate::core::judge::refusing;
 use crate::core::lane::Lane;
 use crate::git::{Changed, Side};
 use crate::model::effect::RedTests;
-use crate::model::{ChunkId, EffectResult, Evidence, Oid, TestStatus};
+use crate::model::{ChunkId, EffectResult, Evidence, Oid};
 use crate::verify::audit::tests_only;
+use crate::verify::redness::seen_red;
 use crate::verify::{CheckProgress, Work};
 
 /// The tip with the tests of a diff put on it, and nothing else of it.
@@ -92,17 +92,8 @@ pub(super) async fn see_red(
     let evidence = redacted(shells, checked_until_stopped(ran)?);
     let stand = alone.tree.clone();
     shells.git.call(move |repo| repo.hold_tree(&stand)).await?;
-    if refusing(&evidence).next().is_none() {
-        let why = "the new tests pass without any work, so they show nothing of it";
-        return Ok(seen(Err(why.to_owned())));
-    }
-    let tests = evidence
-        .checks
-        .iter()
-        .flat_map(|c| c.tests.iter().flatten());
-    let red = tests.filter(|(_, status)| **status == TestStatus::Failed);
-    Ok(seen(Ok(RedTests {
-        tests: red.map(|(name, _)| name.clone()).collect(),
+    Ok(seen(seen_red(base, &evidence).map(|tests| RedTests {
+        tests,
         tree: Some(alone.tree),
         files: alone.files,
     })))

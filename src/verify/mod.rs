@@ -23,6 +23,7 @@ pub mod names;
 mod narrow;
 mod only;
 mod reading;
+pub mod redness;
 pub mod report;
 mod report_files;
 mod run;
