@@ -1,7 +1,7 @@
 //! Which tests show the work: those that pass with it and not without it.
 
 use super::checks::report_check;
-use super::perform::Failure;
+use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::red::{Alone, tests_alone};
 use super::shells::Shells;
@@ -42,11 +42,18 @@ pub(super) async fn proof(
             Some(was_red || named.tests.is_empty())
         }));
     }
-    let alone = tests_alone(shells, lane, tree, changed).await?;
-    let Some(alone) = alone.filter(|alone| alone.tree != *tree) else {
-        // Nothing but tests, or none of them: whatever passes now passed without the work, or is the work.
-        return Ok(divided(&candidates, |_, _| Some(false)));
+    let alone = match tests_alone(shells, lane, tree, changed).await? {
+        Some(alone) => alone,
+        // No test of its own: without the work there is the tip.
+        None => Alone {
+            tree: tree_of_tip(shells, lane).await?,
+            files: Vec::new(),
+        },
     };
+    if alone.tree == *tree {
+        // Nothing but tests: whatever passes now passes without anything else.
+        return Ok(divided(&candidates, |_, _| Some(false)));
+    }
     let without = run_without(shells, lane, id, (tree, &alone), &candidates).await?;
     Ok(divided(&candidates, |named, test| {
         let result = without
@@ -85,6 +92,11 @@ async fn run_without(
     let stand = tree.clone();
     shells.git.call(move |repo| repo.hold_tree(&stand)).await?;
     ran.map_err(|e| Failure::new(e.to_string(), "run again"))
+}
+
+async fn tree_of_tip(shells: &Shells, lane: &Lane) -> Result<Oid, Failure> {
+    let tip = tip_of(lane)?;
+    Ok(shells.git.call(move |repo| repo.tree_of(&tip)).await?)
 }
 
 /// Tests that pass, and neither passed on the base nor prove an earlier task.

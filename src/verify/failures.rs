@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 /// Lines in which test runners name what failed; group 1 is the name.
 const TESTS: &[&str] = &[
-    // pytest's short summary.
-    r"^((?:FAILED|ERROR) \S+?(?:::.+?)?)(?: - .*)?$",
+    // pytest's short summary; `FAILED (failures=1)` is unittest's count.
+    r"^((?:FAILED|ERROR) [^\s(]\S*?(?:::.+?)?)(?: - .*)?$",
     // unittest.
     r"^((?:FAIL|ERROR): \S+ \(.+\))$",
     // go test: tests (subtests are indented), and packages that failed or did not build; jest and vitest: files.

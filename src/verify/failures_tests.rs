@@ -173,3 +173,10 @@ proptest::proptest! {
         proptest::prop_assert_eq!(steady(&line), once);
     }
 }
+
+/// How many failed is no name: a base with two failures and a chunk with one of them differ in nothing new.
+#[test]
+fn a_count_of_unittest_is_no_failure() {
+    let output = |n: u32| format!("FAIL: test_a (tests.A)\nFAILED (failures={n})\n");
+    assert!(same_failure_cut_short(&output(2), &output(1)));
+}

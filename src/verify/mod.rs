@@ -243,7 +243,13 @@ impl Verifier {
             .collect();
         let checks = self.with_view(lane, &now, |view| {
             let projects = self.projects(view);
-            let called = scope::scope(view, &projects, &self.configured, &changes, work.base);
+            let called = scope::scope(
+                view,
+                &projects,
+                &self.configured,
+                &changes,
+                (work.base, work.task),
+            );
             match self.scope {
                 Scope::Changed => called,
                 Scope::All => called.iter().map(Check::widened).collect(),

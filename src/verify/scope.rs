@@ -4,10 +4,11 @@ use super::check::{Check, CheckKind, Reads, Run};
 use super::configured::Configured;
 use super::detect::{Project, nearest};
 use super::languages::{DOCUMENTS, LANGUAGES, Language};
+use super::names;
 use super::narrow::narrow;
 use super::reading::Format;
 use super::view::{FileView, ancestors, below, extension};
-use crate::model::Evidence;
+use crate::model::{CheckResult, Evidence, TestStatus};
 use std::path::Path;
 
 /// The files a chunk changed, as paths below the root.
@@ -45,13 +46,14 @@ pub fn everything(projects: &[Project], configured: &[Configured]) -> Vec<Check>
 /// else of the innermost project in one of whose source folders it stands. Documents call for nothing.
 /// A check that the base had and that is gone from a folder with changes is run as on the base: removing a
 /// manifest or the tests removes no proof. Nothing changed calls for everything: that is how "there was
-/// nothing to do" is proven.
+/// nothing to do" is proven. A check in which a test failed on the base that the task names runs whole: the task
+/// was to mend it, wherever the changes are.
 pub fn scope(
     view: &FileView<'_>,
     projects: &[Project],
     configured: &[Configured],
     changes: &Changes<'_>,
-    base: &Evidence,
+    (base, task): (&Evidence, &str),
 ) -> Vec<Check> {
     if changes.present.is_empty() && changes.deleted.is_empty() {
         return everything(projects, configured);
@@ -80,6 +82,10 @@ pub fn scope(
             called.retain(|c| !c.is(&check.name, &check.dir));
             called.push(check.clone());
         }
+    }
+    for check in asked_for(projects, base, task) {
+        called.retain(|c| !c.is(&check.name, &check.dir));
+        called.push(check.clone());
     }
     called.extend(
         projects
@@ -158,6 +164,23 @@ fn dependents<'p>(
         }
     }
     found
+}
+
+/// Checks of which the task names a test that was red on the base.
+fn asked_for<'p>(projects: &'p [Project], base: &Evidence, task: &str) -> Vec<&'p Check> {
+    let names_red = |check: &CheckResult| {
+        check
+            .tests
+            .iter()
+            .flatten()
+            .any(|(name, status)| *status == TestStatus::Failed && names::is_named(task, name))
+    };
+    let red: Vec<&CheckResult> = base.checks.iter().filter(|c| names_red(c)).collect();
+    projects
+        .iter()
+        .flat_map(|p| &p.checks)
+        .filter(|c| red.iter().any(|r| c.is(&r.name, &r.dir)))
+        .collect()
 }
 
 fn is_configured(configured: &[Configured], name: &str, dir: &str) -> bool {

@@ -53,7 +53,7 @@ fn called(changed: &[&str], commands: &[Configured], base: &Evidence) -> Vec<Str
             .collect(),
         deleted: gone,
     };
-    let checks = scope(&view, &detect(&view), commands, &changes, base);
+    let checks = scope(&view, &detect(&view), commands, &changes, (base, ""));
     checks
         .iter()
         .map(|c| format!("{}@{}", c.name, c.dir))
@@ -208,7 +208,13 @@ fn after_a_test_was_deleted_finding_none_is_no_pass() {
     let read = |path: &str| files.get(path).map(|text| (*text).to_owned());
     let view = FileView::new(files.keys().copied(), &read);
     let exit = |changes: &Changes<'_>| {
-        let checks = scope(&view, &detect(&view), &[], changes, &Evidence::default());
+        let checks = scope(
+            &view,
+            &detect(&view),
+            &[],
+            changes,
+            (&Evidence::default(), ""),
+        );
         checks
             .into_iter()
             .find(|c| c.name == "pytest")
@@ -240,8 +246,51 @@ fn only_changed_files_are_parsed() {
         present: vec!["b.js"],
         deleted: vec!["c.js"],
     };
-    let checks = scope(&view, &detect(&view), &[], &changes, &Evidence::default());
+    let checks = scope(
+        &view,
+        &detect(&view),
+        &[],
+        &changes,
+        (&Evidence::default(), ""),
+    );
     assert!(
         matches!(&checks[..], [Check { run: Run::Parse { files, .. }, .. }] if files == &["b.js"])
     );
+}
+
+/// Whoever was to mend a test is held to it, whatever files they changed.
+#[test]
+fn a_red_test_that_the_task_names_runs() {
+    let files: BTreeMap<&str, &str> = [
+        ("pyproject.toml", ""),
+        ("a.py", "A = 1\n"),
+        ("b.py", "B = 1\n"),
+        ("tests/test_a.py", "import a\n\ndef test_a(): pass\n"),
+        ("tests/test_b.py", "import b\n\ndef test_b_holds(): pass\n"),
+    ]
+    .into();
+    let read = |path: &str| files.get(path).map(|text| (*text).to_owned());
+    let view = FileView::new(files.keys().copied(), &read);
+    let red = [(
+        "tests/test_b.py::test_b_holds".to_owned(),
+        TestStatus::Failed,
+    )];
+    let base = Evidence {
+        checks: vec![CheckResult {
+            name: "pytest".to_owned(),
+            outcome: CheckOutcome::Failed { exit: 1 },
+            tests: Some(red.into()),
+            ..CheckResult::default()
+        }],
+        ..Evidence::default()
+    };
+    let changes = Changes {
+        present: vec!["a.py"],
+        deleted: Vec::new(),
+    };
+    for (task, whole) in [("Mend test_b_holds", true), ("Mend a", false)] {
+        let checks = scope(&view, &detect(&view), &[], &changes, (&base, task));
+        let pytest = checks.iter().find(|c| c.name == "pytest").unwrap();
+        assert_eq!(pytest.narrowed.is_none(), whole, "{task}");
+    }
 }
