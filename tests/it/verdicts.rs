@@ -23,20 +23,18 @@ static KITS: [&Kit; 5] = [&RUST, &PYTEST, &UNITTEST, &NODE, &GO];
 /// Cells that the program does not meet yet, as `(language, scenario)`, `*` for every language. Their differences are
 /// printed; one that is met has to leave the list.
 const OPEN: &[(&str, &str)] = &[
-    ("*", PROVEN.name),
-    ("*", UNTESTED.name),
-    ("*", IDLE.name),
-    ("*", IDLE_REFUSED.name),
-    ("*", FLAKY.name),
-    ("*", DAEMON.name),
-    ("*", WEAKENED.name),
-    ("*", SKIPPED.name),
-    ("*", DELETED.name),
-    ("*", HARD_CODED.name),
-    ("*", BREAKING.name),
-    ("*", RED_UNTOUCHED.name),
+    // Without a test in the diff, what was red on the base and is green now is taken for idle.
     ("*", RED_MENDED.name),
-    ("*", RED_UNMENDED.name),
+    // Of answers in neighbouring lines only the first is seen, which is not enough to refuse them.
+    (PYTEST.name, HARD_CODED.name),
+    (UNITTEST.name, HARD_CODED.name),
+    (NODE.name, HARD_CODED.name),
+    // The test that the task names is not among the narrowed ones.
+    (PYTEST.name, RED_UNMENDED.name),
+    (NODE.name, RED_UNMENDED.name),
+    // Its summary `FAILED (failures=1)` is taken for the name of a test, and so the next task, which mends one of two
+    // red tests, fails and with it the run.
+    (UNITTEST.name, RED_UNTOUCHED.name),
 ];
 
 fn is_open(kit: &Kit, scenario: &Scenario) -> bool {
@@ -281,14 +279,13 @@ fn the_table_in_the_docs_is_what_is_expected_here() {
             let verdict = expected.map(|v| v.map_or("none", Verdict::words));
             verdict.unwrap_or("–")
         });
-        let exits: Vec<String> = row.expected.exit.iter().map(i32::to_string).collect();
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} |",
             row.name,
             verdicts.collect::<Vec<_>>().join(" | "),
             row.expected.state.words(),
-            exits.join(" or ")
+            row.expected.exit
         );
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verdicts.md");

@@ -146,8 +146,8 @@ impl Bench {
         for (i, scenario) in self.scenarios.iter().copied().enumerate() {
             let record = ledger.as_ref().and_then(|l| record(l, i));
             let mut differs = Differs(Vec::new());
-            differs.unless(scenario.expected.exit.contains(&ended.code), || {
-                format!("exit {}, not {:?}", ended.code, scenario.expected.exit)
+            differs.unless(ended.code == scenario.expected.exit, || {
+                format!("exit {}, not {}", ended.code, scenario.expected.exit)
             });
             self.record(scenario, record, &mut differs);
             self.told(scenario, i, &status, &json, &mut differs);
@@ -284,7 +284,7 @@ impl Bench {
                     format!("told as stopped: {stopped:?}")
                 });
             }
-            State::Failed | State::NeedsReview | State::NotCommitted => {
+            State::Failed | State::NeedsReview => {
                 differs.unless(!is_committed, || format!("committed: {commits:?}"));
                 differs.unless(stopped.is_some(), || "not told as stopped".to_owned());
                 for said in scenario.expected.said {
