@@ -112,29 +112,19 @@ pub const WORKTREE_COPY: &str = "CODELICIOUS_WORKTREE_COPY";
 pub const WORKTREE_LINK: &str = "CODELICIOUS_WORKTREE_LINK";
 /// Further variables that engines and checks may see, separated by commas.
 pub const ENV_PASS: &str = "CODELICIOUS_ENV_PASS";
-/// Shell commands that verify a chunk, one a line.
+/// How a chunk is proven, as the keys of these names say.
 pub const VERIFY_COMMANDS: &str = "CODELICIOUS_VERIFY_COMMANDS";
-/// Whether checks are found by looking at the repository.
 pub const VERIFY_DETECT: &str = "CODELICIOUS_VERIFY_DETECT";
-/// Detected checks that do not run, separated by commas.
 pub const VERIFY_DISABLE: &str = "CODELICIOUS_VERIFY_DISABLE";
-/// How much of a check runs.
 pub const VERIFY_SCOPE: &str = "CODELICIOUS_VERIFY_SCOPE";
-/// Bound on one check, in seconds or as a duration.
 pub const VERIFY_TIMEOUT_S: &str = "CODELICIOUS_VERIFY_TIMEOUT_S";
-/// Whether chunks may be committed without any check.
 pub const VERIFY_ALLOW_UNVERIFIED: &str = "CODELICIOUS_VERIFY_ALLOW_UNVERIFIED";
-/// What a chunk needs to be committed: `passing` or `proven`.
 pub const VERIFY_REQUIRE: &str = "CODELICIOUS_VERIFY_REQUIRE";
-/// How it is shown that tests need the work: `after`, `tests-first` or `off`.
 pub const VERIFY_PROVE: &str = "CODELICIOUS_VERIFY_PROVE";
-/// The engine that reviews verified work, or `none`.
+/// The reviewer of verified work, as the keys of these names say.
 pub const REVIEW_ENGINE: &str = "CODELICIOUS_REVIEW_ENGINE";
-/// Model the reviewer is asked to use.
 pub const REVIEW_MODEL: &str = "CODELICIOUS_REVIEW_MODEL";
-/// Fix turns that a review may start, per attempt.
 pub const REVIEW_MAX_ROUNDS: &str = "CODELICIOUS_REVIEW_MAX_ROUNDS";
-/// `every` or `unproven`: which chunks are reviewed.
 pub const REVIEW_ON: &str = "CODELICIOUS_REVIEW_ON";
 /// Coverage and evidence, as the keys of these names say.
 pub const COVERAGE_MIN: &str = "CODELICIOUS_COVERAGE_MIN";

@@ -155,11 +155,12 @@ pub fn absorb(
             super::restack::refused(lane, &why, &mut events);
         }
         EffectResult::BaselineDone(evidence) => {
-            let verdict = if evidence.unverified {
-                "no checks".to_owned()
-            } else {
-                evidence.word().to_owned()
+            let verdict = match (evidence.unverified, evidence.passed()) {
+                (true, _) => "no checks",
+                (false, true) => "passed",
+                (false, false) => "failed",
             };
+            let verdict = verdict.to_owned();
             events.push((None, EventKind::BaselineFinished { verdict }));
             let missing = evidence.checks.iter().find_map(|c| match &c.outcome {
                 CheckOutcome::NotAvailable { why } => {
