@@ -536,7 +536,8 @@ fn fix_turns_are_as_many_as_asked_for() {
             "codelicious.toml",
             "max_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n",
         );
-        repo.fake(&json!({"default": {"steps": [{"append": {"path": "work/a.bad", "text": "still bad\n"}}]}}));
+        // A turn that fails as the one before would cost two.
+        repo.fake(&json!({"default": {"steps": [{"run": "rm -f work/*.bad; mkdir -p work; echo x > work/turn{n}.bad"}]}}));
         repo.run(&["--max-fix-attempts", fixes]).expect(1);
         assert_eq!(repo.calls().len(), calls);
     }
