@@ -4,6 +4,7 @@ use super::error::AppError;
 use crate::config::{CheckScope, Environment, Settings};
 use crate::git::{Repo, files_of_tree};
 use crate::ports::StopSignal;
+use crate::verify::audit::{AuditPolicy, Rule};
 use crate::verify::{ConfiguredCheck, Format, Scope, Verifier, VerifyConfig};
 use std::path::Path;
 
@@ -38,6 +39,18 @@ pub(in crate::app) fn verifier(
         allow_unverified: *said.allow_unverified,
         env: env.to_vec(),
     })?)
+}
+
+/// How grave the audit takes what it finds, as the settings say.
+pub(in crate::app) fn audit_policy(settings: &Settings) -> AuditPolicy {
+    let said = settings.audit.rules.iter();
+    let said = said.filter(|(_, severity)| !severity.origin.is_default());
+    AuditPolicy {
+        severities: said
+            .filter_map(|(word, severity)| Some((Rule::parse(word)?, **severity)))
+            .collect(),
+        max_added_lines: *settings.audit.max_added_lines,
+    }
 }
 
 /// A check of the repository as it stands, and why it could not run here.
@@ -97,4 +110,28 @@ pub(super) fn known(
             missing,
         });
     Ok(known.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{KEYS, Kind};
+
+    #[test]
+    fn every_rule_of_the_audit_is_a_setting_with_its_default() {
+        let keys = KEYS.iter().filter(|doc| doc.section() == "audit");
+        let rules = keys.filter(|doc| matches!(doc.kind, Kind::OneOf(_)));
+        let rules: Vec<_> = rules
+            .map(|doc| (doc.leaf(), doc.default.trim_matches('"'), doc.doc))
+            .collect();
+        let known = Rule::ALL
+            .iter()
+            .map(|rule| (rule.word(), rule.severity().word(), rule.what()));
+        assert_eq!(rules, known.collect::<Vec<_>>());
+        let most = KEYS.iter().find(|doc| doc.key == "audit.max_added_lines");
+        assert_eq!(
+            most.map(|doc| doc.default),
+            Some(AuditPolicy::default().max_added_lines.to_string().as_str())
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! The one table of settings. The reader's unknown-key check, its types and ranges, the defaults, the
 //! commented template and the reference all come from here.
 
+use super::audit_keys as audit;
 use super::env_names as env;
 pub(super) use super::nearest::nearest;
 use super::proof_keys as proof;
@@ -246,7 +247,7 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 18] = [
+pub const SECTIONS: [(&str, &str); 19] = [
     ("pr", "How big pull requests get and where they go."),
     (
         "forge",
@@ -273,6 +274,10 @@ pub const SECTIONS: [(&str, &str); 18] = [
     (
         "review",
         "A second engine that reads verified work. It decides nothing: its remarks are shown, and grave ones get the work one more fix turn.",
+    ),
+    (
+        "audit",
+        "What becomes of what the audit of a diff finds: fail (back to the engine), needs_review (a person looks first), or note (listed in the pull request).",
     ),
     ("coverage", "How much of the code the tests run."),
     ("evidence", "What is kept of how a chunk was proven."),
@@ -484,6 +489,24 @@ pub const KEYS: &[KeyDoc] = &[
         "Fix turns that its high remarks may start, per attempt, within `max_fix_attempts`; what was repaired is read once more. 0: remarks are only shown."),
     KeyDoc::new("review.on", Kind::OneOf(&["every", "unproven"]), "\"every\"", env::REVIEW_ON,
         "Which chunks it reads: every one, or those that no test proves (unproven)."),
+    audit::DELETED_TEST,
+    audit::SKIPPED_TEST,
+    audit::RENAMED_TEST,
+    audit::EMPTIED_TEST,
+    audit::WEAKENED_TEST,
+    audit::TEST_NOT_RUN,
+    audit::SUPPRESSION,
+    audit::TESTING_BRANCH,
+    audit::HARD_CODED_ANSWER,
+    audit::COVERAGE_THRESHOLD,
+    audit::VERIFY_CONFIG,
+    audit::IGNORED_FILE,
+    audit::BINARY_BLOB,
+    audit::GENERATED_GIANT,
+    audit::STUB_BODY,
+    audit::COMMENTED_OUT_CODE,
+    audit::NEW_DEPENDENCY,
+    audit::MAX_ADDED_LINES,
     proof::COVERAGE_MIN,
     proof::COVERAGE_CHANGED_MIN,
     proof::COVERAGE_TOLERANCE,

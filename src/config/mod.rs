@@ -5,6 +5,7 @@
 //! error names it, and all errors come at once. What would weaken a wall or redirect a secret is
 //! refused in the repository's file: whoever can push there must not choose it for those who run it.
 
+mod audit_keys;
 mod decode;
 mod endpoint;
 mod engine;
@@ -46,11 +47,11 @@ pub use request::{
     parse_duration,
 };
 pub use settings::{
-    BudgetSettings, CHECK_FORMATS, CheckCommand, CheckScope, ClaudeSettings, CommitSettings,
-    CommitTemplate, CoverageSettings, EnvSettings, EvidenceSettings, ForgeSettings, GcSettings,
-    IssueSource, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings,
-    PriceSetting, RetrySettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings,
-    VerifySettings, WorktreeSettings,
+    AuditSettings, BudgetSettings, CHECK_FORMATS, CheckCommand, CheckScope, ClaudeSettings,
+    CommitSettings, CommitTemplate, CoverageSettings, EnvSettings, EvidenceSettings, ForgeSettings,
+    GcSettings, IssueSource, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform,
+    PrSettings, PriceSetting, RetrySettings, SandboxMode, SetValue, Settings, SourceSettings,
+    SpecSettings, VerifySettings, WorktreeSettings,
 };
 pub use template::{reference, template};
 pub use token::{Token, TokenError};

@@ -5,6 +5,7 @@ mod engines;
 mod prices;
 mod token;
 
+use super::audit_keys::{SEVERITIES, severity};
 use super::decode::{self, Decoded, Fault, Form, What};
 use super::environment::Environment;
 use super::error::{ConfigError, Problem};
@@ -12,13 +13,14 @@ use super::keys::{self, Kind};
 use super::layers::{Given, Layer};
 use super::raw::{self, Item};
 use super::settings::{
-    BudgetSettings, CheckScope, ClaudeSettings, CommitSettings, CoverageSettings, EnvSettings,
-    EvidenceSettings, ForgeSettings, GcSettings, LogSettings, NetworkSettings, PlanSettings,
-    PlanStrategy, Platform, PrSettings, RetrySettings, ReviewSettings, SandboxMode, SetValue,
-    Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
+    AuditSettings, BudgetSettings, CheckScope, ClaudeSettings, CommitSettings, CoverageSettings,
+    EnvSettings, EvidenceSettings, ForgeSettings, GcSettings, LogSettings, NetworkSettings,
+    PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings, ReviewSettings, SandboxMode,
+    SetValue, Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
 };
 use super::value::{Origin, Value};
-use crate::model::{ForgeKind, PrMode, Prove, ReviewOn};
+use crate::model::{FindingSeverity, ForgeKind, PrMode, Prove, ReviewOn};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// Resolves settings from layers, lowest first. Every value of every layer is checked, also one that
@@ -139,6 +141,10 @@ pub(super) fn resolve(
                 .get("review.on", decode::one_of)
                 .map(|word| review_on(&word)),
         },
+        audit: AuditSettings {
+            rules: r.audit_rules(),
+            max_added_lines: r.get("audit.max_added_lines", decode::int),
+        },
         coverage: CoverageSettings {
             min: r.optional("coverage.min", decode::percent),
             changed_min: r.optional("coverage.changed_min", decode::percent),
@@ -199,6 +205,19 @@ impl Resolver<'_> {
     /// The highest layer's value, else the default.
     fn get<T: Default>(&mut self, key: &'static str, decode: Decode<T>) -> Value<T> {
         self.optional(key, decode).map(Option::unwrap_or_default)
+    }
+
+    /// How grave each rule of the audit is.
+    fn audit_rules(&mut self) -> BTreeMap<&'static str, Value<FindingSeverity>> {
+        let rules = keys::KEYS
+            .iter()
+            .filter(|doc| doc.section() == "audit" && doc.kind == Kind::OneOf(SEVERITIES));
+        rules
+            .map(|doc| {
+                let word = self.get(doc.key, decode::one_of);
+                (doc.leaf(), word.map(|word| severity(&word)))
+            })
+            .collect()
     }
 
     /// The same for a setting that may be absent.

@@ -3,7 +3,7 @@
 use super::endpoint::Endpoint;
 use super::engine::{EngineChoice, EngineRef, EngineSettings, TokenSource};
 use super::value::{Origin, Value};
-use crate::model::{ForgeKind, PrMode, Price, Prove, ReviewOn};
+use crate::model::{FindingSeverity, ForgeKind, PrMode, Price, Prove, ReviewOn};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -52,6 +52,7 @@ pub struct Settings {
     pub env: EnvSettings,
     pub verify: VerifySettings,
     pub review: ReviewSettings,
+    pub audit: AuditSettings,
     pub coverage: CoverageSettings,
     pub evidence: EvidenceSettings,
     pub commit: CommitSettings,
@@ -352,6 +353,15 @@ impl CoverageSettings {
         let is_bound = self.min.is_some() || self.changed_min.is_some();
         *self.measure || is_bound || !self.report.is_empty()
     }
+}
+
+/// How grave the audit takes what it finds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditSettings {
+    /// By the rule's word; every rule has one.
+    pub rules: BTreeMap<&'static str, Value<FindingSeverity>>,
+    /// Lines that a file may gain before nobody reads them.
+    pub max_added_lines: Value<u64>,
 }
 
 /// Where evidence is kept.

@@ -1,6 +1,6 @@
 use super::layers::File;
 use super::*;
-use crate::model::{ForgeKind, PrMode};
+use crate::model::{FindingSeverity, ForgeKind, PrMode};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -116,6 +116,8 @@ fn defaults_are_those_of_the_table() {
     assert!(
         !s.coverage.is_wanted() && *s.coverage.tolerance == 0.1 && *s.coverage.format == "auto"
     );
+    assert_eq!(*s.audit.rules["deleted_test"], FindingSeverity::Fail);
+    assert_eq!(*s.audit.max_added_lines, 2_000);
     assert!(*s.evidence.notes && !*s.evidence.push);
     assert_eq!(s.claude.path.value, PathBuf::from("claude"));
     assert!(s.set.is_empty() && s.engine.origin.is_default());
@@ -186,6 +188,32 @@ fn the_higher_layer_wins_and_is_named() {
     case.env = &[("CODELICIOUS_MODEL", "")];
     case.flags.model = None;
     assert_eq!(seen(&case).0, "r", "an empty variable sets nothing");
+}
+
+#[test]
+fn the_audit_is_set_by_every_layer() {
+    let seen = |case: &Case<'_>| {
+        let audit = case.settings().audit;
+        let of = |word: &str| (*audit.rules[word]).word();
+        (
+            of("deleted_test"),
+            of("suppression"),
+            *audit.max_added_lines,
+        )
+    };
+    let mut case = Case {
+        user: "[audit]\ndeleted_test = 'needs_review'\nsuppression = 'fail'",
+        ..Case::default()
+    };
+    assert_eq!(seen(&case), ("needs_review", "fail", 2_000));
+    case.repo = "[audit]\ndeleted_test = 'note'\nmax_added_lines = 5000";
+    assert_eq!(
+        seen(&case),
+        ("note", "fail", 5_000),
+        "a repository may lower its own"
+    );
+    case.env = &[("CODELICIOUS_AUDIT_DELETED_TEST", "fail")];
+    assert_eq!(seen(&case), ("fail", "fail", 5_000));
 }
 
 #[test]
@@ -362,6 +390,15 @@ fn wrong_types_and_values_say_what_is_allowed() {
             "[coverage]\nformat = \"clover\"",
             "one of auto, lcov, cobertura, llvm, coverage.py, istanbul, go",
         ),
+        (
+            "[audit]\nsuppression = \"off\"",
+            "`audit.suppression` cannot be \"off\"; it must be one of note, needs_review, fail",
+        ),
+        (
+            "[audit]\ndeleted_tests = \"note\"",
+            "did you mean `audit.deleted_test`",
+        ),
+        ("[audit]\nmax_added_lines = 99", "from 100 to 1000000"),
         (
             "cycle_sleep_s = 3601",
             "seconds from 0 to 3600, or a duration",

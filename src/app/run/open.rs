@@ -19,7 +19,6 @@ use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
 use crate::ui::Reporter;
-use crate::verify::audit::AuditPolicy;
 use crate::{fsx, proc};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -301,6 +300,6 @@ fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSe
             .map(|t| t.as_str().to_owned()),
         max_fixes: *settings.max_fix_attempts,
         prove: *settings.verify.prove,
-        audit: AuditPolicy::default(),
+        audit: checks::audit_policy(settings),
     })
 }
