@@ -7,7 +7,7 @@ use super::proof::changed_red_tests;
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::fsx;
-use crate::git::{Changed, Side};
+use crate::git::{Changed, Side, Sides, Unseen};
 use crate::model::{ChunkId, Evidence, Finding, FindingSeverity, Oid, Tests};
 use crate::verify::audit::{AuditInput, FileChange, Text, audit};
 use std::cell::Cell;
@@ -21,7 +21,7 @@ pub(super) async fn findings(
     shells: &Shells,
     lane: &Lane,
     id: &ChunkId,
-    (tree, changed): (&Oid, &Changed),
+    (tree, changed, unseen): (&Oid, &Changed, &[Unseen]),
     evidence: &Evidence,
 ) -> Result<Vec<Finding>, Failure> {
     let spec = lane.ledger.path.as_str();
@@ -29,13 +29,8 @@ pub(super) async fn findings(
         .files
         .iter()
         .filter(|f| f.path != spec)
-        .map(|f| FileChange {
-            path: &f.path,
-            before: f.before.as_ref().and_then(text),
-            after: f.after.as_ref().and_then(text),
-            is_ignored: false,
-            mode: f.mode,
-        })
+        .map(|f| change(f, false))
+        .chain(unseen.iter().map(|u| change(&u.sides, u.is_ignored)))
         .collect();
     if files.is_empty() {
         return Ok(Vec::new());
@@ -56,6 +51,14 @@ pub(super) async fn findings(
         tests_now: now.as_ref(),
         policy: &shells.settings.audit,
     });
+    let held: Vec<String> = unseen
+        .iter()
+        .filter(|u| u.is_ignored && found.iter().any(|f| is_held(f) && f.path == u.sides.path))
+        .map(|u| u.sides.path.clone())
+        .collect();
+    if !held.is_empty() {
+        shells.git.call(move |repo| repo.note_told(&held)).await?;
+    }
     found.extend(changed_red_tests(shells, lane, tree).await?);
     if changed.left_out > 0 {
         found.push(Finding {
@@ -74,6 +77,21 @@ pub(super) async fn findings(
         finding.what = shells.redactor.redact(&finding.what).into_owned();
     }
     Ok(found)
+}
+
+fn change(sides: &Sides, is_ignored: bool) -> FileChange<'_> {
+    FileChange {
+        path: &sides.path,
+        before: sides.before.as_ref().and_then(text),
+        after: sides.after.as_ref().and_then(text),
+        is_ignored,
+        mode: sides.mode,
+    }
+}
+
+/// True for a finding that keeps work from being committed.
+fn is_held(finding: &Finding) -> bool {
+    finding.severity > FindingSeverity::Note
 }
 
 fn text(side: &Side) -> Option<Text<'_>> {

@@ -8,7 +8,7 @@ use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
 use crate::fsx::root::DIR_NAME;
-use crate::git::{Capture, files_of_tree};
+use crate::git::{Capture, Repo, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
 use crate::verify::{CheckProgress, NoVerdict, Work, cache, signature};
@@ -99,6 +99,10 @@ pub(super) async fn verify(
             ..Verified::default()
         }));
     }
+    // Before the checks run: what they leave behind is theirs.
+    let (of_chunk, tip) = (id.to_string(), tip_of(lane)?);
+    let look = move |repo: &mut Repo| repo.unseen(&of_chunk, &tip);
+    let unseen = shells.git.call(look).await?;
     let evidence = check(shells, lane, id, (&capture.files, &tracked)).await?;
     crash::point(Point::ChecksRan)?;
     let (tree, files, lines) = match evidence.checks.is_empty() {
@@ -108,7 +112,8 @@ pub(super) async fn verify(
     let mut evidence = redacted(shells, evidence);
     let (tip, now) = (tip_of(lane)?, tree.clone());
     let changed = shells.git.call(move |repo| repo.sides(&tip, &now)).await?;
-    evidence.findings = audit::findings(shells, lane, id, (&tree, &changed), &evidence).await?;
+    evidence.findings =
+        audit::findings(shells, lane, id, (&tree, &changed, &unseen), &evidence).await?;
     evidence.proof = proof(shells, lane, id, (&tree, &changed), &evidence).await?;
     // Running tests without the work moved the lane's files: they, and what is staged of them, are put back.
     if !evidence.proof.is_empty() {

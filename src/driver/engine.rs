@@ -74,12 +74,17 @@ pub(super) async fn run_engine(
         env: engine.env.clone(),
         policy: crate::sandbox::untrusted(),
     };
-    let before = shells
+    let of_chunk = lane.is_first_turn(fixes).then(|| id.to_string());
+    let (before, mut undone) = shells
         .git
         .call(|repo| {
+            let removed = match of_chunk {
+                Some(chunk) => repo.note_ignored(&chunk)?,
+                None => Vec::new(),
+            };
             let before = repo.snapshot()?;
             repo.note(&before)?;
-            Ok(before)
+            Ok((before, removed))
         })
         .await?;
     crash::point(Point::EngineWatched)?;
@@ -101,7 +106,7 @@ pub(super) async fn run_engine(
     let tip = tip_of(lane)?;
     let reference = format!("{ATTEMPTS}{}/{id}/{attempt}", lane.ledger.spec);
     let spec = lane.ledger.path.clone();
-    let undone = shells
+    let of_engine = shells
         .git
         .call(move |repo| {
             let (head, _) = repo.lane_head()?;
@@ -123,6 +128,7 @@ pub(super) async fn run_engine(
             Ok(undone)
         })
         .await?;
+    undone.extend(of_engine);
     Ok(EffectResult::EngineEnded {
         chunk: id.clone(),
         report: Box::new(report),

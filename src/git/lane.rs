@@ -17,12 +17,13 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the note about an engine are
+/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the notes about an engine are
 /// written before they replace what is there.
-pub(super) const HALF_WRITTEN: [&str; 3] = [
+pub(super) const HALF_WRITTEN: [&str; 4] = [
     "HEAD.codelicious",
     "index.codelicious",
     "around.codelicious",
+    "ignored.codelicious",
 ];
 
 /// Where a lane is on disk.

@@ -32,6 +32,7 @@ mod sides;
 mod staging;
 mod stale;
 mod sweep;
+mod unseen;
 mod watch;
 mod work;
 mod worker;
@@ -55,6 +56,7 @@ pub use saved::TakenUp;
 pub use seal::{CaughtUp, SealMethod, SealRequest, commit_with_command};
 pub use sides::{Changed, Side, Sides};
 pub use stale::remove_stale;
+pub use unseen::Unseen;
 pub use work::{AddedLine, Capture};
 pub use worker::Worker;
 

@@ -205,7 +205,7 @@ fn side(git: &Repository, file: &git2::DiffFile<'_>) -> Result<Side, git2::Error
     }
 }
 
-fn as_side(content: &[u8]) -> Side {
+pub(super) fn as_side(content: &[u8]) -> Side {
     let bytes = content.len() as u64;
     if content.contains(&0) {
         return Side::Binary { bytes };
