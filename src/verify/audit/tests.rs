@@ -183,3 +183,46 @@ fn large_files_take_no_longer_than_their_size() {
         run(&[change(path, Some("x\n"), Some(&text))], "Do it");
     }
 }
+
+#[test]
+fn values_of_one_pattern_are_no_answers_of_each_other() {
+    let tests = "#[test]\nfn pairs() {\n    assert_eq!(name(\"error\"), \"message\");\n}\n";
+    let held = |code: &str| {
+        let code = format!("pub fn name(word: &str) -> &str {{\n    {code}\n}}\n");
+        let found = run(
+            &[
+                change("src/a.rs", Some("pub fn name() {}\n"), Some(&code)),
+                change("tests/a.rs", None, Some(tests)),
+            ],
+            "Do it",
+        );
+        found.iter().any(|f| f.rule == "hard_coded_answer")
+    };
+    assert!(held(
+        "match word {\n        \"error\" => \"message\",\n        _ => word,\n    }"
+    ));
+    assert!(!held(
+        "match word {\n        \"error\" | \"message\" if word.is_empty() => word,\n        _ => word,\n    }"
+    ));
+    assert!(!held(
+        "if word == \"error\" || word == \"message\" { return word; }\n    word"
+    ));
+}
+
+#[test]
+fn an_argument_that_is_computed_is_no_case() {
+    let with = |line: &str| {
+        format!(
+            "#[test]\nfn counts() {{\n    tell(\n        {line},\n    );\n    assert_eq!(count(3), 9);\n}}\n"
+        )
+    };
+    let found = run(
+        &[change(
+            "tests/a.rs",
+            Some(&with("body.matches(words).count().min(1)")),
+            Some(&with("seen")),
+        )],
+        "Do it",
+    );
+    assert!(found.is_empty(), "{found:?}");
+}

@@ -170,6 +170,8 @@ static ANSWERS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     .map(|text| pattern(text))
     .collect()
 });
+/// The last of them.
+const CHOICE: usize = 3;
 static ENTRY: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?m)(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|\([^()\n]*\)|\[[^\[\]\n]*\])\s*(?::|=>)\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|true|false|True|False|None|\[[^\[\]\n]*\]|\([^()\n]*\))|^\s*[(\[{]\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|\([^()\n]*\)|\[[^\[\]\n]*\])\s*,\s*(?:\x22[ ]*\x22|'[ ]*'|-?\d[\d_.]*|true|false|True|False|None|\[[^\[\]\n]*\]|\([^()\n]*\))\s*[)\]}]\s*,?",
@@ -201,14 +203,17 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
         false
     };
     let mut conditions = 0;
-    for pattern in ANSWERS.iter() {
+    for (index, pattern) in ANSWERS.iter().enumerate() {
         for found in pattern.find_iter(code).take(5_000) {
             if side.touches(&found.range())
                 && !side.is_test(found.start())
                 && side.is_fresh(found.start())
             {
                 let first_two = bounded(code, found.range());
-                conditions += usize::from(consider(first_two, false));
+                // In a choice in one line the answer may stand first.
+                if index == CHOICE || answers(source, &first_two) {
+                    conditions += usize::from(consider(first_two, false));
+                }
             }
         }
     }
@@ -248,7 +253,14 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
         .flatten();
     let weak = special && pair.iter().any(|v| is_common(v));
     let exact = special && pair.iter().all(|v| v.len() > 2 && !is_common(v));
-    let grade = if strong || exact {
+    // Names of a protocol with their numbers, say: nothing that anybody computes.
+    let vocabulary = conditions == 0
+        && distinct
+            .iter()
+            .all(|p| NAME.is_match(&p[0]) && p[1].bytes().all(|b| b.is_ascii_digit()));
+    let grade = if vocabulary {
+        Grade::Least
+    } else if strong || exact {
         Grade::Main
     } else if weak {
         Grade::Least
@@ -267,6 +279,17 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
         what,
         asked,
     )]
+}
+
+static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[a-z]+(?:_[a-z]+)+$"));
+
+/// True where something is given back, behind the condition or the pattern: two values of one pattern are no answers
+/// of each other.
+fn answers(source: &Source<'_>, range: &std::ops::Range<usize>) -> bool {
+    let text = &source.code()[range.clone()];
+    let first = |words: &[&str]| words.iter().filter_map(|word| text.find(word)).min();
+    let at = first(&["=>", "return", "->", "Ok("]).or_else(|| first(&["{", ":"]));
+    at.is_none_or(|at| !literals(source, &(range.start + at..range.end)).is_empty())
 }
 
 /// Cut where the first given answer ends.

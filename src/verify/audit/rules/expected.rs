@@ -48,6 +48,8 @@ static CASE: LazyLock<Regex> = LazyLock::new(|| {
         r#"^[\[({]+.*[\])}]+,?$|^\w[\w.:]*\(.*\),$|^#\[(?:case|test_case|values|rstest)\b.*\]$|^\{?\s*"[^"]*"\s*:.*,$|^@\w*(?:CsvSource|ValueSource|case)\b.*|^\w+\(.*\)\]?,$"#,
     )
 });
+/// Several of them in a line are the fields of one object.
+static KEY: LazyLock<Regex> = LazyLock::new(|| pattern(r#""\w+"\s*:"#));
 static EXPECTED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)^(?:(?:let|const|var|final|static|private|public|mut|val)\s+)*(?:\w+\s+)?(?:\w*want\w*|expect(?:ed)?\w*|exp|\w+_expected|golden\w*)\b[^=:\n(]*(?::?=|:)[^=].*$",
@@ -67,8 +69,11 @@ pub(super) fn rows(side: &Side<'_>, range: &std::ops::Range<usize>) -> Vec<Row> 
         {
             continue;
         }
-        // A script of what happens, in nested tables, or an arm of code: no case.
-        let is_script = text.matches('{').count() > 1 || text.contains("=>");
+        // A script of what happens, in nested tables, an arm of code, or a value that is computed step by step: no case.
+        let is_script = text.matches('{').count() > 1
+            || text.contains("=>")
+            || source.code()[line.clone()].contains(").")
+            || text.starts_with('"') && KEY.find_iter(text).count() > 1;
         let is_case = CASE.is_match(text) && !is_script;
         if !is_case && !EXPECTED.is_match(text)
             || source
@@ -89,6 +94,16 @@ pub(super) fn rows(side: &Side<'_>, range: &std::ops::Range<usize>) -> Vec<Row> 
         }
     }
     found
+}
+
+/// Rows of which each tells something are one row, changed, where they begin alike or share what tells: a small number
+/// stands in any row.
+fn may_pair(old: &Row, new: &Row) -> bool {
+    let telling = |row: &Row| row.literals.iter().any(|l| !is_common(l));
+    let shares = |l: &String| !is_common(l) && new.literals.contains(l);
+    !(old.is_case && telling(old) && telling(new))
+        || old.literals.first() == new.literals.first()
+        || old.literals.iter().any(shares)
 }
 
 pub(super) fn compare_rows(
@@ -115,6 +130,7 @@ pub(super) fn compare_rows(
         let best = gained
             .iter()
             .enumerate()
+            .filter(|(_, g)| may_pair(row, g))
             .map(|(i, g)| {
                 (
                     likeness(&mine, &set(g))
