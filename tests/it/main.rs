@@ -13,6 +13,7 @@ use codelicious::{model, ports};
 mod action;
 mod agents;
 mod architecture;
+mod audit;
 mod bad_input;
 mod chains;
 mod chat_engines;
