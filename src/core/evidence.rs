@@ -46,6 +46,7 @@ pub fn document(facts: &Facts<'_>, record: &ChunkRecord, evidence: &Evidence) ->
         fingerprint: record.fingerprint.clone(),
         part: record.part,
         trees: facts.trees.clone(),
+        replayed: None,
         verdict: evidence.verdict(),
         unverified: evidence.unverified,
         checks: evidence

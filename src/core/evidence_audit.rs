@@ -270,14 +270,17 @@ impl Judged {
             self.failures.push("its trees cannot be read".to_owned());
             return;
         };
+        if doc.replayed.is_some() {
+            self.notes.push(
+                "a restack replayed it: its checks ran on what it was before, on another base"
+                    .to_owned(),
+            );
+        }
+        let said = doc.replayed.as_ref().unwrap_or(&doc.trees);
         for (what, said, is) in [
-            ("parent's tree", &doc.trees.before, &trees.before),
-            ("tree", &doc.trees.after, &trees.after),
-            (
-                "tree without the mark",
-                &doc.trees.verified,
-                &trees.verified,
-            ),
+            ("parent's tree", &said.before, &trees.before),
+            ("tree", &said.after, &trees.after),
+            ("tree without the mark", &said.verified, &trees.verified),
         ] {
             if said != is {
                 self.failures.push(format!(

@@ -27,6 +27,7 @@ fn doc() -> EvidenceDoc {
         fingerprint: "0123456789ab".to_owned(),
         part: Some(1),
         trees: trees(),
+        replayed: None,
         verdict: Verdict::Proven,
         unverified: false,
         checks: Vec::new(),
@@ -328,4 +329,26 @@ fn parts_of_a_task_set_their_part() {
     let mut whole = commit(OURS, &part(1));
     whole.note = None;
     assert!(failures(&whole).contains("does not set the mark"));
+}
+
+#[test]
+fn evidence_of_replayed_work_is_about_the_commit_that_a_restack_made() {
+    let new = Trees {
+        before: oid('1'),
+        verified: oid('2'),
+        after: oid('3'),
+    };
+    let mut facts = good();
+    facts.trees = Some(new.clone());
+    assert!(failures(&facts).contains("about another commit"));
+    let said = EvidenceDoc {
+        replayed: Some(new),
+        ..doc()
+    };
+    facts.note = Some(written(&said));
+    let judged = audit(&facts, Rules::default());
+    assert_eq!(judged.failures, Vec::<String>::new());
+    assert!(judged.notes[0].contains("a restack replayed it"));
+    facts.trees = Some(trees());
+    assert!(failures(&facts).contains("about another commit"));
 }

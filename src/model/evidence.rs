@@ -27,6 +27,10 @@ pub struct EvidenceDoc {
     /// Pull request of the series, from 1.
     pub part: Option<u32>,
     pub trees: Trees,
+    /// Trees of the commit that has this evidence now, where a restack replayed the work onto another base: what was
+    /// checked is what it was made of, and `trees` are still that one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Trees>,
     pub verdict: Verdict,
     /// True when no check ran, or one could not and that was allowed.
     pub unverified: bool,
