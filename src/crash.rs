@@ -94,6 +94,7 @@ points! {
     ChecksRan    "checks.ran"      Step   "the checks are over; what they left behind stands"
     SealStaged   "seal.staged"     Disk   "work and mark are staged for the git command"
     SealRan      "seal.ran"        Step   "the git command made the commit; nobody read it"
+    NoteWritten  "note.written"    Moment "the commit landed and has its note; nobody took that in"
     ForgeFound   "forge.found"     Step   "the forge was asked for the pull request; nothing was written"
     ForgeDid     "forge.did"       Moment "the forge did what it was asked to; nobody took its answer in"
 }

@@ -398,6 +398,7 @@ impl<'w> Session<'w> {
                 continue;
             };
             crash::point(Point::RunRecovered)?;
+            crate::driver::make_notes_good(&self.shells, &lane).await;
             let halted = halted.or_else(|| self.stopped());
             let builds = halted.is_none()
                 && lane.plan.not_built.is_none()

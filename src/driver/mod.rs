@@ -7,6 +7,7 @@ mod audit;
 mod checks;
 mod engine;
 mod moves;
+mod notes;
 mod perform;
 mod prepare;
 mod proof;
@@ -18,6 +19,7 @@ mod shells;
 mod signals;
 mod suite;
 
+pub use notes::make_good as make_notes_good;
 pub use prepare::{lanes_dir, remember_seen};
 pub use shells::{EngineSetup, LaneSettings, Shells};
 pub use signals::{Control, Heard, Stop};

@@ -14,7 +14,7 @@ use crate::core::lane::Lane;
 use crate::core::pr::{self, PartFacts};
 use crate::core::progress;
 use crate::crash::{self, Around};
-use crate::git::{ATTEMPTS, GitError, PLANS, PushRequest, SYNC, push};
+use crate::git::{ATTEMPTS, GitError, NOTES, PLANS, PushRequest, SYNC, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::{ChunkId, Effect, EffectResult, Oid, PrRecord};
@@ -139,14 +139,23 @@ async fn send(
     tip: &Oid,
     replaces: Option<Oid>,
 ) -> EffectResult {
-    let beside = {
-        let names = [SYNC, PLANS].map(|below| format!("{below}{}", lane.ledger.spec));
+    let (beside, unmerged) = {
+        let mut names = [SYNC, PLANS]
+            .map(|below| format!("{below}{}", lane.ledger.spec))
+            .to_vec();
+        let with_notes = shells.settings.push_notes;
         let there = shells.git.call(move |repo| {
+            let merged = match with_notes {
+                true => repo.merge_notes().map(|_| names.push(NOTES.to_owned())),
+                false => Ok(()),
+            };
             let is_there = |name: &String| repo.ref_target(name).is_ok_and(|t| t.is_some());
-            Ok(names.into_iter().filter(is_there).collect())
+            names.retain(is_there);
+            Ok((names, merged.err()))
         });
         there.await.unwrap_or_default()
     };
+    let unmerged = unmerged.map(|e| format!("notes of evidence are not sent: {e}"));
     let Some(remote) = lane.policy.remote.as_deref() else {
         let failure = PushFailure {
             kind: PushFailureKind::Other,
@@ -170,8 +179,9 @@ async fn send(
         Ok(notes) => EffectResult::Pushed {
             branch: branch.to_owned(),
             tip: tip.clone(),
-            notes: notes
+            notes: unmerged
                 .iter()
+                .chain(&notes)
                 .map(|n| shells.redactor.redact(n).into_owned())
                 .collect(),
         },

@@ -26,6 +26,7 @@ pub(super) async fn restack(shells: &Shells, lane: &Lane) -> Result<EffectResult
         .into_iter()
         .map(|part| (part, lane.branch(part)))
         .collect();
+    let with_notes = shells.settings.notes;
     let (time, message) = (now(shells), sync_message(&spec));
     let result = shells
         .git
@@ -63,6 +64,11 @@ pub(super) async fn restack(shells: &Shells, lane: &Lane) -> Result<EffectResult
                 // Nothing was moved yet, and what can be built on the lane as it stands still can.
                 Err(e) => return refused(e.to_string()),
             };
+            let mut notes = Vec::new();
+            // Before anything is moved: a run that is killed now comes to the same commits.
+            if with_notes {
+                notes.extend(super::notes::carry(repo, &replayed.moved));
+            }
             if let Some(older) = &start.archive {
                 repo.archive(&spec, older, &time)?;
             }
@@ -79,7 +85,6 @@ pub(super) async fn restack(shells: &Shells, lane: &Lane) -> Result<EffectResult
                     repo.follow(branch, tip)?;
                 }
             }
-            let mut notes = Vec::new();
             if repo.seal_method() == (SealMethod::Command { signs: true }) {
                 notes.push("the commits that were moved are not signed any more".to_owned());
             }

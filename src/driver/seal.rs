@@ -206,10 +206,12 @@ pub(super) async fn land(
             }
         })
         .await?;
-    Ok(EffectResult::Landed {
+    let landed = EffectResult::Landed {
         chunk: id.clone(),
         part,
         commit: new.clone(),
         lines,
-    })
+    };
+    super::notes::landed(shells, lane, id, &landed).await;
+    Ok(landed)
 }

@@ -43,7 +43,8 @@ pub struct Shells {
     pub baseline: RefCell<Option<(Oid, Evidence)>>,
     /// Puts the run lock's file back when something removed it.
     pub lock_guard: Box<dyn Fn()>,
-    /// What the forge did otherwise than asked, as far as people were told.
+    /// What people were told once and need not hear again: what the forge did otherwise than asked, and why evidence
+    /// is not kept as notes.
     pub told: RefCell<BTreeSet<String>>,
     /// The ledger that could not be written last: it knows more than the disk does.
     pub unsaved: RefCell<Option<Ledger>>,
@@ -69,6 +70,10 @@ pub struct LaneSettings {
     pub prove: Prove,
     /// How grave the audit takes what it finds.
     pub audit: AuditPolicy,
+    /// Evidence is kept as notes on commits.
+    pub notes: bool,
+    /// These go to the remote with the branches.
+    pub push_notes: bool,
 }
 
 /// An engine with what its runs are given.

@@ -2,7 +2,7 @@
 //!
 //! Reading, diffing and committing happen in-process on a thread of their own ([`worker`]); what needs the
 //! network, hooks, signing or external filters goes through the git command. Only this module moves refs,
-//! and only below `refs/codelicious/` and `refs/heads/codelicious/`.
+//! and only below `refs/codelicious/` and `refs/heads/codelicious/`, and `refs/notes/codelicious`.
 
 mod address;
 mod command;

@@ -1,7 +1,8 @@
 //! Evidence as notes on commits (git-notes(1)): written in-process, and brought together with the remote's.
 //!
 //! A note is written once its commit has landed, so that a crash leaves a commit without its note, and never the
-//! other way round; what is missing is written later. Notes count for no decision of a run.
+//! other way round; what is missing is written later. A restack writes them before it moves anything, onto commits that
+//! it comes to again however often it is killed. Notes count for no decision of a run.
 
 use super::error::{Context, GitError};
 use super::repo::{Repo, from_oid, signature, to_oid};

@@ -1,5 +1,6 @@
 //! Sending commits to the remote through the git command.
 
+use super::NOTES;
 use super::address::without_credentials;
 use super::push_words::{Refused, kind_of, refused, told};
 use super::remote::{git, limits};
@@ -18,7 +19,7 @@ pub struct PushRequest {
     pub tip: Oid,
     /// Where the branch was last seen, if it is to be replaced: only from there, and otherwise never.
     pub replaces: Option<Oid>,
-    /// The spec's sync and plan refs, where there are such.
+    /// The spec's sync and plan refs, where there are such, which are replaced; and the notes, to which others add.
     pub beside: Vec<String>,
 }
 
@@ -41,7 +42,10 @@ pub async fn push(
         beside,
     } = request;
     let mut refspecs = vec![format!("{tip}:refs/heads/{branch}")];
-    refspecs.extend(beside.iter().map(|r| format!("+{r}:{r}")));
+    refspecs.extend(beside.iter().map(|r| match r == NOTES {
+        true => format!("{r}:{r}"),
+        false => format!("+{r}:{r}"),
+    }));
     let lease = replaces
         .as_ref()
         .map(|seen| format!("--force-with-lease=refs/heads/{branch}:{seen}"));

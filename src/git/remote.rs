@@ -2,6 +2,7 @@
 
 use super::address::without_credentials;
 use super::error::{Context, GitError};
+use super::{NOTES, REMOTE_NOTES};
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
@@ -49,7 +50,7 @@ pub(super) fn limits() -> Limits {
 }
 
 /// Fetches the remote's branches and our refs below `refs/codelicious/`. Branches of ours that are gone
-/// there are forgotten here.
+/// there are forgotten here. `notes`: its notes of evidence too, where it has such.
 ///
 /// # Errors
 /// The remote cannot be reached or refuses; the message is git's own.
@@ -57,10 +58,13 @@ pub async fn fetch(
     root: &Path,
     remote: &str,
     env: &[(String, String)],
+    notes: bool,
     stop: StopSignal,
 ) -> Result<(), GitError> {
     let what = format!("fetching from {remote}");
     let heads = format!("+refs/heads/*:refs/remotes/{remote}/*");
+    // A pattern, since git refuses to fetch a ref by name that is not there.
+    let notes = notes.then(|| format!("+{NOTES}*:{REMOTE_NOTES}*"));
     let command = git(root, env, SandboxPolicy::Trusted).args([
         "-c",
         "core.hooksPath=/dev/null",
@@ -75,6 +79,7 @@ pub async fn fetch(
         "+refs/codelicious/sync/*:refs/codelicious/remote-sync/*",
         "+refs/codelicious/plans/*:refs/codelicious/remote-plans/*",
     ]);
+    let command = command.args(notes);
     let done = proc::output(&command, limits(), stop).await.map_err(|e| {
         GitError::new(
             &what,

@@ -16,6 +16,7 @@ pub fn remove_stale(git_dir: &Path) -> Vec<PathBuf> {
     for admin in lanes.into_iter().flatten().flatten() {
         clear_lane(&admin.path());
     }
+    let mut removed = Vec::new();
     let refs = git_dir.join("refs");
     let mut folders = vec![refs.join("codelicious"), refs.join("heads/codelicious")];
     let remotes = std::fs::read_dir(refs.join("remotes"));
@@ -26,7 +27,13 @@ pub fn remove_stale(git_dir: &Path) -> Vec<PathBuf> {
             .flatten()
             .map(|e| e.path().join("codelicious")),
     );
-    let mut removed = Vec::new();
+    let notes = git_dir.join(super::NOTES);
+    for path in [notes.with_extension("lock"), notes] {
+        let is_nobodys = path.is_file() && (is_lock(&path) || is_torn(&path));
+        if is_nobodys && std::fs::remove_file(&path).is_ok() {
+            removed.push(path);
+        }
+    }
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -78,6 +85,7 @@ mod tests {
             "refs/codelicious/lanes/a.lock",
             "refs/heads/codelicious/a-part-2",
             "refs/heads/codelicious/a.lock",
+            "refs/notes/codelicious.lock",
             "refs/remotes/origin/codelicious/a.lock",
         ];
         let others = [
@@ -86,6 +94,7 @@ mod tests {
             "refs/codelicious/lanes/a",
             "refs/heads/codelicious/a",
             "refs/heads/main.lock",
+            "refs/notes/commits.lock",
             "refs/remotes/origin/main.lock",
         ];
         for name in ours.iter().chain(&others) {

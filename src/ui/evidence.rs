@@ -45,6 +45,13 @@ pub fn render(report: &EvidenceReport, options: &UiOptions) -> String {
         doc.trees.after.short(),
         doc.trees.before.short()
     ));
+    if let Some(now) = &doc.replayed {
+        say(format!(
+            "replayed by a restack since: {} on {}",
+            now.after.short(),
+            now.before.short()
+        ));
+    }
     if doc.checks.is_empty() {
         say("no check ran".to_owned());
     }

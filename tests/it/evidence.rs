@@ -1,5 +1,6 @@
 //! Evidence: shown from note and ledger, and a branch held against it, with commits that are not what they say.
 
+use crate::reconcile::{How, merge};
 use crate::support::{Ended, Repo};
 use serde_json::{Value, json};
 use std::fs;
@@ -7,19 +8,50 @@ use std::fs;
 const BRANCH: &str = "codelicious/specs-work";
 const SPEC: &str = "# Work\n\n- [ ] T001 One\n- [ ] T002 Two\n";
 
-/// Two chunks, built and pushed, the branch checked out in a clone.
-fn built() -> Repo {
+const NOTES: &str = "refs/notes/codelicious";
+const PUSH: (&str, &str) = ("CODELICIOUS_EVIDENCE_PUSH", "true");
+
+/// Two chunks to build.
+fn open() -> Repo {
     let repo = Repo::new();
     repo.write("specs/work.md", SPEC);
     repo.fake(&json!({ "rules": [
         {"chunk": "T001", "steps": [{"write": {"path": "work/one.txt", "text": "one\n"}}]},
         {"chunk": "T002", "steps": [{"write": {"path": "work/two.txt", "text": "two\n"}}]},
     ]}));
+    repo
+}
+
+/// The same, built and pushed, with notes here.
+fn built() -> Repo {
+    let repo = open();
     repo.run::<&str>(&[]).expect(0);
     repo
 }
 
-/// The document of a chunk as the program makes it of its ledger.
+fn run(repo: &Repo, envs: &[(&str, &str)]) -> Ended {
+    repo.run_with::<&str>(&[], envs)
+}
+
+/// Commits that have notes, as git lists them.
+fn noted(repo: &Repo) -> Vec<String> {
+    let list = repo.git(&["notes", "--ref", "codelicious", "list"]);
+    let mut commits: Vec<String> = list
+        .lines()
+        .map(|l| l.split_once(' ').unwrap().1.to_owned())
+        .collect();
+    commits.sort();
+    commits
+}
+
+fn commits(repo: &Repo) -> Vec<String> {
+    let list = repo.git(&["rev-list", &format!("{BRANCH}~2..{BRANCH}")]);
+    let mut commits: Vec<String> = list.lines().map(str::to_owned).collect();
+    commits.sort();
+    commits
+}
+
+/// The document of a chunk as the program shows it.
 fn document(repo: &Repo, chunk: &str) -> (String, Value) {
     let report = repo
         .run(&["evidence", &format!("specs-work:{chunk}"), "--json"])
@@ -43,14 +75,6 @@ fn note(repo: &Repo, commit: &str, document: &Value) {
         &file,
         commit,
     ]);
-}
-
-/// Notes on both chunks.
-fn noted(repo: &Repo) {
-    for chunk in ["T001", "T002"] {
-        let (commit, document) = document(repo, chunk);
-        note(repo, &commit, &document);
-    }
 }
 
 fn verify(repo: &Repo, more: &[&str]) -> Ended {
@@ -100,6 +124,10 @@ fn without_users_copy(repo: &Repo) {
 #[test]
 fn evidence_is_shown_from_the_ledger_and_from_the_note() {
     let repo = built();
+    let (_, written) = document(&repo, "T001");
+    let shown = repo.run(&["evidence"]).expect(0);
+    assert!(shown.stdout.contains("the note on the"), "{}", shown.stdout);
+    repo.git(&["update-ref", "-d", NOTES]);
     let shown = repo.run(&["evidence"]).expect(0);
     for words in [
         "specs-work:T002  Two",
@@ -111,6 +139,17 @@ fn evidence_is_shown_from_the_ledger_and_from_the_note() {
         assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
     }
     let (commit, document) = document(&repo, "T001");
+    // The run wrote what the ledger says, but for the moment at which it took the landing in.
+    let but_end = |document: &Value| {
+        let mut document = document.clone();
+        assert!(document["ended"].take().is_string());
+        document
+    };
+    assert_eq!(but_end(&written), but_end(&document));
+    assert_eq!(
+        (&document["attempts"], &document["engine"]),
+        (&json!(1), &json!("claude"))
+    );
     let tree = |rev: &str| repo.git(&["rev-parse", rev]);
     assert_eq!(
         document["trees"]["before"],
@@ -157,10 +196,8 @@ fn evidence_is_shown_from_the_ledger_and_from_the_note() {
 
 #[test]
 fn an_honest_branch_passes_here_and_in_a_fresh_clone() {
-    let repo = built();
-    verify(&repo, &["--strict"]).expect(0);
-    assert!(refused(&repo, &["--require-notes"]).contains("no evidence here"));
-    noted(&repo);
+    let repo = open();
+    run(&repo, &[PUSH]).expect(0);
     let before = repo.git(&["for-each-ref"]);
     let report = verify(&repo, &["--strict", "--require-notes"])
         .expect(0)
@@ -180,7 +217,13 @@ fn an_honest_branch_passes_here_and_in_a_fresh_clone() {
         ]
     );
     assert_eq!(repo.git(&["for-each-ref"]), before);
-    repo.git(&["push", "-q", "origin", "refs/notes/codelicious"]);
+    let trailers = "--format=%(trailers:key=Codelicious-Verdict,valueonly,separator=%x2C)";
+    let range = format!("{BRANCH}~2..{BRANCH}");
+    let trailers = repo.git(&["log", "--reverse", trailers, &range]);
+    for (trailer, document) in trailers.lines().zip(&verdicts[1..]) {
+        assert_eq!(Some(trailer.replace('-', "_").as_str()), document.as_str());
+    }
+    assert_eq!(trailers.lines().count(), 2);
     let clone = repo.fresh_clone("elsewhere");
     let args = ["evidence", "verify", BRANCH, "--base", "origin/main"];
     let told = clone.run(&args).expect(0);
@@ -221,7 +264,6 @@ fn commits_that_are_not_what_they_say_are_found_out() {
         )
     };
     let built = built();
-    noted(&built);
     without_users_copy(&built);
     let old = built.git(&["rev-parse", &format!("{BRANCH}~2")]);
     let second = built.git(&["rev-parse", &format!("{BRANCH}~1")]);
@@ -297,14 +339,13 @@ fn commits_that_are_not_what_they_say_are_found_out() {
 #[test]
 fn evidence_of_another_commit_or_that_was_changed_is_found_out() {
     let repo = built();
-    let (first, one) = document(&repo, "T001");
+    let (_, one) = document(&repo, "T001");
     let (second, two) = document(&repo, "T002");
     let changed = |change: &dyn Fn(&mut Value)| {
         let mut document = two.clone();
         change(&mut document);
         document
     };
-    note(&repo, &first, &one);
     for (document, words) in [
         (one.clone(), "its evidence is about specs-work:T001"),
         (
@@ -349,7 +390,6 @@ fn evidence_of_another_commit_or_that_was_changed_is_found_out() {
 #[test]
 fn what_people_do_is_told_and_passes() {
     let repo = built();
-    noted(&repo);
     without_users_copy(&repo);
     repo.git(&["checkout", "-q", BRANCH]);
     repo.git(&["revert", "--no-edit", "HEAD"]);
@@ -406,4 +446,185 @@ fn checks_that_are_run_again_decide() {
     ] {
         repo.run(args).expect(2);
     }
+}
+
+#[test]
+fn notes_that_are_missing_are_written_by_the_next_run() {
+    let repo = open();
+    run(&repo, &[("CODELICIOUS_EVIDENCE_NOTES", "false")]).expect(0);
+    assert_eq!(noted(&repo), [""; 0]);
+    assert!(refused(&repo, &["--require-notes"]).contains("no evidence here"));
+    // Now they are wanted, and a ref is in the way of theirs.
+    let in_the_way = "refs/notes/codelicious/in-the-way";
+    repo.git(&["update-ref", in_the_way, "HEAD"]);
+    let ended = run(&repo, &[]).expect(0);
+    let told = ended.stderr.matches("evidence is not kept as a note");
+    assert_eq!(told.count(), 1, "{}", ended.stderr);
+    repo.git(&["update-ref", "-d", in_the_way]);
+    run(&repo, &[]).expect(0);
+    assert_eq!(noted(&repo), commits(&repo));
+    verify(&repo, &["--strict", "--require-notes"]).expect(0);
+    let tip = repo.git(&["rev-parse", NOTES]);
+    run(&repo, &[]).expect(0);
+    repo.run(&["gc", "--yes"]).expect(0);
+    assert_eq!(
+        repo.git(&["rev-parse", NOTES]),
+        tip,
+        "nothing is written twice"
+    );
+}
+
+#[test]
+fn a_note_that_cannot_be_written_keeps_no_work_from_landing() {
+    let repo = open();
+    repo.git(&["update-ref", "refs/notes/codelicious/in-the-way", "HEAD"]);
+    let ended = run(&repo, &[]).expect(0);
+    let told = ended.stderr.matches("evidence is not kept as a note");
+    assert_eq!(told.count(), 1, "{}", ended.stderr);
+    verify(&repo, &["--strict"]).expect(0);
+}
+
+#[test]
+fn a_run_that_was_killed_before_the_note_is_made_good() {
+    for place in ["ref.moved/lanes", "note.written", "land.after_effect"] {
+        let repo = open();
+        run(&repo, &[("CODELICIOUS_CRASH", &format!("kill@{place}#2"))]).expect(137);
+        run(&repo, &[]).expect(0);
+        assert_eq!(noted(&repo), commits(&repo), "{place}");
+        verify(&repo, &["--strict", "--require-notes"]).expect(0);
+    }
+}
+
+#[test]
+fn a_ledger_without_evidence_makes_no_notes() {
+    let repo = built();
+    repo.git(&["update-ref", "-d", NOTES]);
+    fs::remove_dir_all(repo.root.join(".codelicious/state")).unwrap();
+    run(&repo, &[]).expect(0);
+    assert_eq!(noted(&repo), [""; 0], "the trailers are all that is known");
+}
+
+#[test]
+fn notes_of_two_machines_are_brought_together() {
+    let repo = open();
+    run(&repo, &[PUSH]).expect(0);
+    // Somebody's own note on the base, sent from elsewhere.
+    let clone = repo.fresh_clone("elsewhere");
+    let spec = format!("+{NOTES}:{NOTES}");
+    clone.git(&["fetch", "-q", "origin", &spec]);
+    clone.git(&[
+        "notes",
+        "--ref",
+        "codelicious",
+        "add",
+        "-m",
+        "mine",
+        "origin/main",
+    ]);
+    clone.git(&["push", "-q", "origin", NOTES]);
+    repo.write(
+        "specs/work.md",
+        format!("{}- [ ] T003 Three\n", repo.read("specs/work.md")),
+    );
+    run(&repo, &[PUSH]).expect(0);
+    let there = |rev: &str| {
+        repo.git_in(
+            &repo.origin,
+            &["notes", "--ref", "codelicious", "show", rev],
+        )
+    };
+    assert_eq!(there("main"), "mine");
+    assert!(there(BRANCH).contains("\"chunk\": \"T003\""));
+}
+
+#[test]
+fn notes_that_the_remote_does_not_take_keep_no_branch_back() {
+    let repo = open();
+    run(&repo, &[PUSH]).expect(0);
+    // While the third chunk is built, somebody sends a note.
+    let clone = repo.fresh_clone("elsewhere");
+    let spec = format!("+{NOTES}:{NOTES}");
+    clone.git(&["fetch", "-q", "origin", &spec]);
+    clone.git(&[
+        "notes",
+        "--ref",
+        "codelicious",
+        "add",
+        "-m",
+        "mine",
+        "origin/main",
+    ]);
+    let send = format!("git -C '{}' push -q origin {NOTES}", clone.root.display());
+    repo.fake(&json!({ "rules": [
+        {"chunk": "T003", "steps": [{"write": {"path": "work/three.txt", "text": "3"}}, {"run": send}]},
+    ]}));
+    repo.write(
+        "specs/work.md",
+        format!("{}- [ ] T003 Three\n", repo.read("specs/work.md")),
+    );
+    let ended = run(&repo, &[PUSH]).expect(0);
+    assert!(
+        ended.stderr.contains(&format!("but not {NOTES}")),
+        "{}",
+        ended.stderr
+    );
+    let at = |rev: &str| repo.git_in(&repo.origin, &["rev-parse", rev]);
+    assert_eq!(at(BRANCH), repo.git(&["rev-parse", BRANCH]));
+    assert_ne!(at(NOTES), repo.git(&["rev-parse", NOTES]));
+    // The next push takes them along.
+    repo.fake(&json!({}));
+    repo.write(
+        "specs/work.md",
+        format!("{}- [ ] T004 Four\n", repo.read("specs/work.md")),
+    );
+    run(&repo, &[PUSH]).expect(0);
+    assert_eq!(at(NOTES), repo.git(&["rev-parse", NOTES]));
+    let there = |rev: &str| {
+        repo.git_in(
+            &repo.origin,
+            &["notes", "--ref", "codelicious", "show", rev],
+        )
+    };
+    assert_eq!(there("main"), "mine");
+    assert!(there(BRANCH).contains("\"chunk\": \"T004\""));
+}
+
+#[test]
+fn a_restack_takes_notes_along() {
+    let repo = open();
+    repo.write(
+        "codelicious.toml",
+        "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 1\n",
+    );
+    repo.git(&["commit", "-qam", "One a pull request"]);
+    repo.git(&["push", "-q"]);
+    run(&repo, &[]).expect(0);
+    let second = format!("{BRANCH}-part-2");
+    let old = repo.git(&["rev-parse", &second]);
+    merge(&repo, "merger", BRANCH, How::Squash);
+    run(&repo, &[]).expect(0);
+    let new = repo.git(&["rev-parse", &second]);
+    assert_ne!(new, old);
+    let report = repo
+        .run(&[
+            "evidence",
+            "verify",
+            &second,
+            "--base",
+            "origin/main",
+            "--json",
+            "--strict",
+            "--require-notes",
+        ])
+        .expect(0)
+        .json();
+    let told = report["commits"].as_array().unwrap().last().unwrap();
+    assert!(
+        told["notes"].to_string().contains("a restack replayed it"),
+        "{told:#}"
+    );
+    let (_, document) = document(&repo, "T002");
+    let tree = |rev: &str| repo.git(&["rev-parse", &format!("{rev}^{{tree}}")]);
+    assert_eq!(document["trees"]["after"], tree(&old));
+    assert_eq!(document["replayed"]["after"], tree(&new));
 }

@@ -357,6 +357,7 @@ impl Repo {
             let ours = [
                 "refs/codelicious/",
                 "refs/heads/codelicious/",
+                "refs/notes/codelicious ",
                 "refs/remotes/",
             ];
             if !ours.iter().any(|p| line.starts_with(p)) {

@@ -73,7 +73,8 @@ impl Session<'_> {
                 &self.shells.settings.git_env,
                 self.shells.stop_everything.clone(),
             );
-            if let Err(e) = fetch(root, remote, vars, stop).await {
+            let notes = self.shells.settings.push_notes;
+            if let Err(e) = fetch(root, remote, vars, notes, stop).await {
                 self.say(EventKind::Warning {
                     message: format!("{e}; going on with what is known of it"),
                 });

@@ -301,5 +301,7 @@ fn lane_settings(world: &World, env: &Environment, run: &RunId) -> Result<LaneSe
         max_fixes: *settings.max_fix_attempts,
         prove: *settings.verify.prove,
         audit: checks::audit_policy(settings),
+        notes: *settings.evidence.notes,
+        push_notes: *settings.evidence.notes && *settings.evidence.push,
     })
 }

@@ -47,13 +47,49 @@ pub fn outcome(repo: &Repo, forge: Option<&FakeForge>) -> String {
         .collect::<Vec<_>>()
         .join("\n");
     format!(
-        "== here\n{}\n== remote\n{}\n== commits\n{last}\n== pull requests\n{}\n== ledger\n{}\n== the user's\n{}\n",
+        "== here\n{}\n== remote\n{}\n== commits\n{last}\n== notes\n{}\n== pull requests\n{}\n== ledger\n{}\n== the user's\n{}\n",
         trees(&repo.root),
         trees(&repo.origin),
+        notes(repo),
         pull_requests(repo) + &forge.map(|f| at_forge(repo, f)).unwrap_or_default(),
         ledger(repo),
         repo.users_things()
     )
+}
+
+/// What the notes of the lanes' commits say, without what a crash may change.
+fn notes(repo: &Repo) -> String {
+    let lanes = repo.git(&["rev-parse", "--glob=refs/codelicious/lanes/*"]);
+    let mut out = String::new();
+    for lane in lanes.lines() {
+        let range = format!("main..{lane}");
+        for line in repo
+            .git(&["log", "--reverse", "--format=%H %s", &range])
+            .lines()
+        {
+            let (commit, subject) = line.split_once(' ').expect("a subject");
+            let all = repo.git(&["notes", "--ref", "codelicious", "list"]);
+            let has_note = all.lines().any(|note| note.ends_with(commit));
+            out.push_str(&format!("{subject}: "));
+            out.push_str(&match has_note {
+                true => document(repo, commit),
+                false => "none\n".to_owned(),
+            });
+        }
+    }
+    out
+}
+
+fn document(repo: &Repo, commit: &str) -> String {
+    let text = repo.git(&["notes", "--ref", "codelicious", "show", commit]);
+    let mut document: Value = serde_json::from_str(&text).expect("a document");
+    for by_the_way in ["attempts", "usage", "cost_usd", "started", "ended"] {
+        document[by_the_way].take();
+    }
+    for check in document["checks"].as_array_mut().expect("a list") {
+        check["millis"].take();
+    }
+    repo.normalise(&format!("{document:#}\n"))
 }
 
 /// What stands at the forge, and how often it was made to do something.
