@@ -374,8 +374,8 @@ fn next_pr(lane: &Lane) -> Option<Effect> {
         .prs
         .iter()
         .filter(|p| !is_over(lane, p) && is_there(p))
-        // Said once, when it is known whether it can be reviewed.
-        .filter(|p| lane.halt.is_some() || suite::due(lane) != Some(p.part))
+        // Said once, when it is known whether it can be reviewed, and in the order of the series.
+        .filter(|p| lane.halt.is_some() || suite::due(lane).is_none_or(|due| p.part < due))
         .find(|p| p.content.as_deref() != Some(&pr_key(lane, p.part)))
         .map(|p| Effect::PutPr {
             part: p.part,

@@ -260,7 +260,7 @@ fn an_honest_branch_passes_here_and_in_a_fresh_clone() {
 fn commits_that_are_not_what_they_say_are_found_out() {
     let trailers = |chunk: &str| {
         format!(
-            "Work\n\nCodelicious-Spec: specs-work\nCodelicious-Chunk: {chunk}\nCodelicious-Part: 1\nCodelicious-Verdict: passed\n"
+            "Work\n\nCodelicious-Spec: specs-work\nCodelicious-Chunk: {chunk}\nCodelicious-Part: 1\nCodelicious-Verdict: regression_only\n"
         )
     };
     let built = built();

@@ -316,12 +316,12 @@ fn deletions_and_renames_are_committed() {
 #[test]
 fn binary_files_are_committed_byte_for_byte() {
     let (repo, ended) = build(
-        json!([{"run": "mkdir -p work && printf '\\000\\001\\377\\r\\n' > work/x.bin"}]),
+        json!([{"run": "mkdir -p work && printf '\\000\\001\\377\\r\\n' > work/x.png"}]),
         json!([write("work/T002.txt", "x\n")]),
     );
     ended.expect(0);
     let output = Command::new("git")
-        .args(["cat-file", "blob", &format!("{BRANCH}:work/x.bin")])
+        .args(["cat-file", "blob", &format!("{BRANCH}:work/x.png")])
         .current_dir(&repo.root)
         .output()
         .expect("git starts");

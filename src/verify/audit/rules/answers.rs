@@ -10,6 +10,7 @@ use crate::verify::audit::rule::{Grade, Rule};
 use crate::verify::audit::source::Source;
 use regex::Regex;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Test files that the diff does not have are read up to here.
@@ -170,6 +171,23 @@ static ANSWERS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     .map(|text| pattern(text))
     .collect()
 });
+/// Where a pattern matches, one match a line at most: answers in neighbouring lines are several, and a match that
+/// takes in the line after the next must not hide them.
+fn from_every_line(pattern: &Regex, code: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    while found.len() < 5_000
+        && let Some(next) = pattern.find_at(code, at)
+    {
+        found.push(next.range());
+        let line = code[next.start()..].find('\n');
+        at = line.map_or(code.len(), |end| next.start() + end + 1);
+    }
+    found
+}
+
+/// The first of them, which takes in several lines.
+const COMPARISON: usize = 0;
 /// The last of them.
 const CHOICE: usize = 3;
 static ENTRY: LazyLock<Regex> = LazyLock::new(|| {
@@ -204,12 +222,13 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
     };
     let mut conditions = 0;
     for (index, pattern) in ANSWERS.iter().enumerate() {
-        for found in pattern.find_iter(code).take(5_000) {
-            if side.touches(&found.range())
-                && !side.is_test(found.start())
-                && side.is_fresh(found.start())
-            {
-                let first_two = bounded(code, found.range());
+        let found: Vec<Range<usize>> = match index {
+            COMPARISON => from_every_line(pattern, code),
+            _ => pattern.find_iter(code).take(5_000).map(|m| m.range()).collect(),
+        };
+        for found in found {
+            if side.touches(&found) && !side.is_test(found.start) && side.is_fresh(found.start) {
+                let first_two = bounded(code, found);
                 // In a choice in one line the answer may stand first.
                 if index == CHOICE || answers(source, &first_two) {
                     conditions += usize::from(consider(first_two, false));
