@@ -1,11 +1,13 @@
 //! The repository's checks: what the settings say of them, and which of them could run here.
 
 use super::error::AppError;
-use crate::config::{CheckScope, Environment, Settings};
+use crate::config::{CheckScope, Environment, Origin, Settings, Value};
 use crate::git::{Repo, files_of_tree};
 use crate::ports::StopSignal;
 use crate::verify::audit::{AuditPolicy, Rule};
-use crate::verify::{ConfiguredCheck, Format, Scope, Verifier, VerifyConfig};
+use crate::verify::coverage::rows::ConfiguredCoverage;
+use crate::verify::coverage::{Bound, Bounds, ReportFormat};
+use crate::verify::{ConfiguredCheck, Format, Measure, Scope, Verifier, VerifyConfig};
 use std::path::Path;
 
 /// Runs checks as the settings say, with this environment.
@@ -51,6 +53,42 @@ pub(in crate::app) fn audit_policy(settings: &Settings) -> AuditPolicy {
             .collect(),
         max_added_lines: *settings.audit.max_added_lines,
     }
+}
+
+/// The same, measuring coverage where the settings want to know.
+///
+/// # Errors
+/// What the settings ask for cannot be done.
+pub(in crate::app) fn measuring(
+    settings: &Settings,
+    env: &[(String, String)],
+) -> Result<Verifier, AppError> {
+    let verifier = verifier(settings, env)?;
+    let said = &settings.coverage;
+    if !said.is_wanted() {
+        return Ok(verifier);
+    }
+    let bound = |key: &str, value: &Value<Option<f64>>| {
+        value.value.map(|percent| Bound {
+            percent,
+            from: match &value.origin {
+                origin @ Origin::Flag { .. } => format!("`{origin}`"),
+                origin => format!("`coverage.{key}` ({origin})"),
+            },
+        })
+    };
+    Ok(verifier.measuring(Measure {
+        configured: ConfiguredCoverage {
+            command: said.command.value.clone(),
+            reports: said.report.to_vec(),
+            format: ReportFormat::of(&said.format),
+        },
+        bounds: Bounds {
+            min: bound("min", &said.min),
+            changed_min: bound("changed_min", &said.changed_min),
+            tolerance: *said.tolerance,
+        },
+    })?)
 }
 
 /// A check of the repository as it stands, and why it could not run here.
@@ -110,6 +148,25 @@ pub(super) fn known(
             missing,
         });
     Ok(known.collect())
+}
+
+/// What would measure coverage on the commit that is checked out, or why nothing can; None where nobody wants to
+/// know.
+///
+/// # Errors
+/// As [`measuring`].
+pub(super) fn would_measure(
+    settings: &Settings,
+    env: &Environment,
+    root: &Path,
+    repo: &Repo,
+) -> Result<Option<Result<Vec<String>, String>>, AppError> {
+    let files = repo
+        .head_commit()
+        .and_then(|head| files_of_tree(repo, &head).ok())
+        .unwrap_or_default();
+    let verifier = measuring(settings, &env.children(settings))?;
+    Ok(verifier.would_measure(root, &files))
 }
 
 #[cfg(test)]

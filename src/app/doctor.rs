@@ -57,6 +57,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.push(git(&world, env));
     findings.extend(delivery(&world, &repo, env));
     findings.extend(checks(&world, &repo, env));
+    findings.extend(coverage(&world, &repo, env));
     findings.extend(the_engines(&world, env));
     findings.extend(the_reviewer(&world, env));
     findings.push(sandbox());
@@ -300,6 +301,38 @@ fn checks(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
         }
     };
     found.into_iter().map(one).collect()
+}
+
+/// What would measure coverage, where somebody wants to know.
+fn coverage(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
+    let root = &world.info.root;
+    let said = match super::checks::would_measure(&world.settings, env, root, repo) {
+        Ok(None) => return Vec::new(),
+        Ok(Some(said)) => said,
+        Err(error) => return vec![missing("coverage", error.message, error.hint)],
+    };
+    match said {
+        Ok(found) => vec![Finding {
+            what: "coverage",
+            verdict: Verdict::Ok,
+            found: found.join(", "),
+            remedy: String::new(),
+        }],
+        Err(why) => {
+            let bounds = &world.settings.coverage;
+            let is_bound = bounds.min.is_some() || bounds.changed_min.is_some();
+            vec![Finding {
+                what: "coverage",
+                verdict: match is_bound {
+                    true => Verdict::Missing,
+                    false => Verdict::Note,
+                },
+                found: format!("nothing would be measured: {why}"),
+                remedy: "set `command` and `report` below `[coverage]` in codelicious.toml, or take the bounds away"
+                    .to_owned(),
+            }]
+        }
+    }
 }
 
 fn the_engines(world: &World, env: &Environment) -> Vec<Finding> {

@@ -11,6 +11,7 @@ use crate::fsx::root::DIR_NAME;
 use crate::git::{Capture, Repo, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
+use crate::verify::coverage::Changed;
 use crate::verify::{CheckProgress, NoVerdict, Work, cache, signature};
 
 /// How the checks end on the untouched base: known from this run, or from an earlier one on the same files, or seen now.
@@ -103,7 +104,7 @@ pub(super) async fn verify(
     let (of_chunk, tip) = (id.to_string(), tip_of(lane)?);
     let look = move |repo: &mut Repo| repo.unseen(&of_chunk, &tip);
     let unseen = shells.git.call(look).await?;
-    let evidence = check(shells, lane, id, (&capture.files, &tracked)).await?;
+    let (evidence, shortfall) = check(shells, lane, id, (&capture, &tracked)).await?;
     crash::point(Point::ChecksRan)?;
     let (tree, files, lines) = match evidence.checks.is_empty() {
         true => (capture.tree, capture.files, capture.lines),
@@ -127,22 +128,22 @@ pub(super) async fn verify(
         files,
         lines,
         findings,
-        ..Verified::default()
+        shortfall,
     }))
 }
 
-/// Runs the checks that the work calls for.
+/// Runs the checks that the work calls for; the second is what coverage lacks.
 async fn check(
     shells: &Shells,
     lane: &Lane,
     id: &ChunkId,
-    (files, tracked): (&[String], &[String]),
-) -> Result<Evidence, Failure> {
+    (capture, tracked): (&Capture, &[String]),
+) -> Result<(Evidence, Option<String>), Failure> {
     let none = Evidence::default();
     let task = task_text(lane, id);
     let work = Work {
         tracked,
-        changed: files,
+        changed: &capture.files,
         base: lane.baseline().unwrap_or(&none),
         task: &task,
     };
@@ -150,9 +151,28 @@ async fn check(
     let stop = shells.stop_engines.clone();
     let ran = shells
         .verifier
-        .check(&lane_dir(shells, lane), work, &on_check, stop)
+        .check_and_measure(
+            &lane_dir(shells, lane),
+            work,
+            &changed_lines(capture),
+            &on_check,
+            stop,
+        )
         .await;
     checked_until_stopped(ran)
+}
+
+fn changed_lines(capture: &Capture) -> Changed {
+    let mut changed = Changed::new();
+    for added in &capture.added {
+        let line = u32::try_from(added.line).unwrap_or(u32::MAX);
+        let of_file = changed.entry(added.path.clone()).or_default();
+        match of_file.last_mut() {
+            Some(run) if run.end().checked_add(1) == Some(line) => *run = *run.start()..=line,
+            _ => of_file.push(line..=line),
+        }
+    }
+    changed
 }
 
 /// Title and text of a chunk's task.
@@ -175,7 +195,7 @@ async fn stand_at(shells: &Shells, lane: &Lane, tree: &Oid) -> Result<(), Failur
 }
 
 /// What was checked counts only when all of it was.
-pub(super) fn checked_until_stopped(ran: Result<Evidence, NoVerdict>) -> Result<Evidence, Failure> {
+pub(super) fn checked_until_stopped<T>(ran: Result<T, NoVerdict>) -> Result<T, Failure> {
     ran.map_err(|e| Failure::new(e.to_string(), "run again"))
 }
 
@@ -269,6 +289,9 @@ pub(super) fn report_check(
             name: result.name.clone(),
             verdict: result.outcome.word().to_owned(),
             millis: result.millis,
+        },
+        CheckProgress::NotMeasured { why } => EventKind::Warning {
+            message: format!("coverage was not measured: {why}"),
         },
     };
     shells.emit(&lane.ledger.spec, vec![(chunk.cloned(), kind)]);

@@ -19,6 +19,7 @@ pub mod detect;
 pub mod failures;
 mod feedback;
 pub mod languages;
+mod measure;
 pub mod names;
 mod narrow;
 mod only;
@@ -34,6 +35,7 @@ mod view;
 
 pub use configured::{ConfiguredCheck, Scope, VerifyConfig, VerifyConfigError};
 pub use feedback::{Feedback, feedback, feedback_with, signature};
+pub use measure::Measure;
 pub use reading::Format;
 pub use view::FileView;
 
@@ -43,6 +45,7 @@ use crate::proc;
 use baseline::Judging;
 use check::{Check, CheckKind};
 use configured::Configured;
+use coverage::Changed;
 use detect::Project;
 use scope::Changes;
 use session::Session;
@@ -73,6 +76,8 @@ pub enum CheckProgress<'a> {
     },
     /// Judged against the baseline, where there is one.
     Finished(&'a CheckResult),
+    /// Somebody wants to know of coverage, and nothing is known of it.
+    NotMeasured { why: &'a str },
 }
 
 /// What a chunk did, and what it is held against.
@@ -107,6 +112,7 @@ pub struct Verifier {
     timeout: Duration,
     allow_unverified: bool,
     env: Vec<(String, String)>,
+    measure: Option<Measure>,
     end_leftovers: fn() -> usize,
 }
 
@@ -128,6 +134,7 @@ impl Verifier {
             timeout: config.timeout,
             allow_unverified: config.allow_unverified,
             env: config.env,
+            measure: None,
             end_leftovers: proc::end_leftovers,
         })
     }
@@ -177,7 +184,7 @@ impl Verifier {
     /// read and bounded, which of their programs are there, and the names of what they see of the environment.
     /// For [`cache::key`].
     pub fn fingerprint(&self, lane: &Path, tracked: &[String]) -> String {
-        let mut text = format!("{DETECTION} {:?}\n", self.timeout);
+        let mut text = format!("{DETECTION} {:?} {}\n", self.timeout, self.measured_with());
         for check in self.found(lane, tracked) {
             let program = check.probe.split(' ').next().unwrap_or_default();
             let there = proc::find_program(program, &self.env).is_some();
@@ -208,16 +215,25 @@ impl Verifier {
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
     ) -> Result<Evidence, NoVerdict> {
-        let checks = self.found(lane, tracked);
-        let session = self.session(lane, None, on_check, stop);
+        let mut checks = self.found(lane, tracked);
+        let measurement = self
+            .measurement(lane, tracked)
+            .map_err(|e| measure::no_folder(&e))?;
+        if let Some(measurement) = &measurement {
+            measurement.add_to(&mut checks);
+        }
+        let session = self.session(lane, None, measurement.as_ref(), on_check, stop);
         let results = session.run_all(&checks).await?;
         let mut evidence = baseline::conclude(results, self.allow_unverified);
         evidence.unverified = evidence.checks.is_empty();
+        if let Some(measurement) = &measurement {
+            self.keep_sum(lane, measurement, &mut evidence, on_check);
+        }
         Ok(evidence)
     }
 
     /// Runs the checks that the work calls for, judges them against the baseline, and runs what it is to blame
-    /// for once more.
+    /// for once more. Measures nothing.
     ///
     /// # Errors
     /// [`NoVerdict`], when `stop` is raised meanwhile or the machine starts no process.
@@ -228,6 +244,36 @@ impl Verifier {
         on_check: &dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
     ) -> Result<Evidence, NoVerdict> {
+        let looked = self.look(lane, work, None, on_check, stop).await;
+        looked.map(|(evidence, _)| evidence)
+    }
+
+    /// As [`Verifier::check`], and measures coverage where somebody wants to know. The second says what it lacks;
+    /// `changed` are the lines that the work brings.
+    ///
+    /// # Errors
+    /// As [`Verifier::check`].
+    pub async fn check_and_measure(
+        &self,
+        lane: &Path,
+        work: Work<'_>,
+        changed: &Changed,
+        on_check: &dyn Fn(CheckProgress<'_>),
+        stop: StopSignal,
+    ) -> Result<(Evidence, Option<String>), NoVerdict> {
+        // Without a change there is nothing that tests could have missed.
+        let changed = (!work.changed.is_empty()).then_some(changed);
+        self.look(lane, work, changed, on_check, stop).await
+    }
+
+    async fn look(
+        &self,
+        lane: &Path,
+        work: Work<'_>,
+        measured: Option<&Changed>,
+        on_check: &dyn Fn(CheckProgress<'_>),
+        stop: StopSignal,
+    ) -> Result<(Evidence, Option<String>), NoVerdict> {
         let (present, deleted): (Vec<&str>, Vec<&str>) = work
             .changed
             .iter()
@@ -241,7 +287,7 @@ impl Verifier {
             .cloned()
             .chain(changes.present.iter().map(|path| (*path).to_owned()))
             .collect();
-        let checks = self.with_view(lane, &now, |view| {
+        let mut checks = self.with_view(lane, &now, |view| {
             let projects = self.projects(view);
             let called = scope::scope(
                 view,
@@ -255,6 +301,14 @@ impl Verifier {
                 Scope::All => called.iter().map(Check::widened).collect(),
             }
         });
+        let measurement = match measured {
+            Some(_) => self.measurement(lane, &now),
+            None => Ok(None),
+        };
+        let measurement = measurement.map_err(|e| measure::no_folder(&e))?;
+        if let Some(measurement) = &measurement {
+            measurement.add_to(&mut checks);
+        }
         let judged = session::Judged {
             judging: Judging {
                 base: work.base,
@@ -262,9 +316,18 @@ impl Verifier {
             },
             changed: &changes.present,
         };
-        let session = self.session(lane, Some(judged), on_check, stop);
+        let session = self.session(lane, Some(judged), measurement.as_ref(), on_check, stop);
         let results = session.run_all(&checks).await?;
-        Ok(baseline::conclude(results, self.allow_unverified))
+        let mut evidence = baseline::conclude(results, self.allow_unverified);
+        // Tests that fail are what is wrong, and say nothing of what would have run.
+        let shortfall = match (&measurement, measured) {
+            (Some(measurement), Some(changed)) if evidence.passed() => {
+                let held = (work.base, changed);
+                self.hold(lane, measurement, held, &mut evidence, on_check)
+            }
+            _ => None,
+        };
+        Ok((evidence, shortfall))
     }
 
     /// Runs just these tests, as far as their checks can be told to, and judges nothing. A check that is not found
@@ -289,7 +352,7 @@ impl Verifier {
                 Some(only::only(check, &names))
             })
             .collect();
-        self.session(lane, None, on_check, stop)
+        self.session(lane, None, None, on_check, stop)
             .run_all(&wanted)
             .await
     }
@@ -298,6 +361,7 @@ impl Verifier {
         &'a self,
         lane: &'a Path,
         judged: Option<session::Judged<'a>>,
+        measurement: Option<&'a measure::Measurement>,
         on_check: &'a dyn Fn(CheckProgress<'_>),
         stop: StopSignal,
     ) -> Session<'a> {
@@ -309,6 +373,7 @@ impl Verifier {
                 end_leftovers: self.end_leftovers,
             },
             judged,
+            measuring: measurement.map_or(&[], |m| m.instead.as_slice()),
             on_check,
             stop,
         }

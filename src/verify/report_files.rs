@@ -40,6 +40,10 @@ impl TempReport {
         Err(last)
     }
 
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// What the check is told to write.
     pub(super) fn path(&self) -> String {
         self.dir.join("report").display().to_string()

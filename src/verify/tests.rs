@@ -88,6 +88,7 @@ impl Repo {
             self.seen.borrow_mut().push(match progress {
                 CheckProgress::Started { name, .. } => format!("start {name}"),
                 CheckProgress::Finished(result) => format!("end {}", result.name),
+                CheckProgress::NotMeasured { why } => format!("not measured: {why}"),
             });
         }
     }

@@ -127,7 +127,7 @@ impl<'w> Session<'w> {
             engines: chain.collect(),
             reviewer,
             forge: plan.forge.forge,
-            verifier: checks::verifier(&world.settings, &lane_settings.env)?,
+            verifier: checks::measuring(&world.settings, &lane_settings.env)?,
             clock: Box::new(SystemClock),
             redactor,
             settings: lane_settings,
