@@ -20,6 +20,7 @@ mod chat_engines;
 mod cheats;
 mod checkouts;
 mod choosing;
+mod coverage;
 mod encryption;
 mod engines;
 mod evidence;
