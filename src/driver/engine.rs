@@ -173,10 +173,11 @@ async fn refusal(shells: &Shells, lane: &Lane) -> Result<String, Failure> {
     ];
     let said = said.join("\n\n").trim().to_owned();
     // Where nothing failed, the reason is all there is to say: no proof, too little coverage.
-    Ok(match said.is_empty() {
-        true => lane.refused.why().to_owned(),
-        false => said,
-    })
+    let shortfall = verified.shortfall.as_deref();
+    let reason = shortfall.or(said.is_empty().then(|| lane.refused.why()));
+    Ok(format!("{said}\n\n{}", reason.unwrap_or_default())
+        .trim()
+        .to_owned())
 }
 
 /// The checks that will judge the work, one a line, for the prompt.

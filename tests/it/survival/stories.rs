@@ -15,6 +15,7 @@ pub fn all() -> Vec<Story> {
         people(),
         prose(),
         reviewed(),
+        tests_first(),
         forge(FIRST_FORGE),
         forge("gitlab"),
         forge("gitea"),
@@ -92,6 +93,82 @@ fn reviewed() -> Story {
         }],
         check: every_review_is_in_the_ledger,
     }
+}
+
+/// Plays `go` as far as the checks ask it: a test passes where the file of its name is there.
+const GO: &str = r#"#!/bin/sh
+case "$1" in
+version) echo "go version go1.22 linux/amd64"; exit 0 ;;
+test) ;;
+*) exit 0 ;;
+esac
+failed=0
+for file in $(find . -name '*_test.go' | sort); do
+    dir=$(dirname "$file")
+    case " $* " in *" ./... "* | *" $dir "*) ;; *) continue ;; esac
+    name=$(basename "$file" _test.go)
+    of="\"Package\":\"example.org/x/${dir#./}\",\"Test\":\"Test$name\""
+    action=pass
+    [ -e "$dir/$name.go" ] || { action=fail; failed=1; }
+    echo "{\"Action\":\"run\",$of}"
+    echo "{\"Action\":\"$action\",$of,\"Elapsed\":0}"
+done
+exit $failed
+"#;
+
+/// Two chunks whose tests are written and seen red first, and whose checks leave out another package: all checks run
+/// before the part is put to review.
+fn tests_first() -> Story {
+    let repo = Repo::new();
+    let go = repo.base().join("bin/go");
+    std::fs::write(&go, GO).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&go, mode).expect("made a program");
+    repo.write("codelicious.toml", "[verify]\nprove = \"tests-first\"\n");
+    repo.write("go.mod", "module example.org/x\n\ngo 1.18\n");
+    repo.write("a/a.go", "package a\n");
+    repo.write("b/b.go", "package b\n");
+    repo.write("b/b_test.go", "package b\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) {\n\tif B() == nil {\n\t\tt.Fatal(1)\n\t}\n}\n");
+    repo.git(&["add", "codelicious.toml", "go.mod", "a", "b"]);
+    repo.git(&["commit", "-qm", "Two packages"]);
+    repo.git(&["push", "-q"]);
+    repo.write("specs/work.md", spec_of(2, 2));
+    let test = "package a\n\nimport \"testing\"\n\nfunc Test{chunk}(t *testing.T) {\n\tif {chunk}() == \"\" {\n\t\tt.Fatal(\"empty\")\n\t}\n}\n";
+    let code = "package a\n\nimport \"os\"\n\n// {chunk} names the machine.\nfunc {chunk}() string {\n\tname, _ := os.Hostname()\n\treturn name\n}\n";
+    repo.fake(&json!({"rules": [
+        {"match": "Write the tests for this task", "steps": [{"write": {"path": "a/{chunk}_test.go", "text": test}}]},
+        {"match": "whose tests are written", "steps": [{"write": {"path": "a/{chunk}.go", "text": code}}]},
+    ]}));
+    Story {
+        name: "tests first",
+        repo,
+        forge: None,
+        phases: vec![Phase {
+            before: nothing,
+            args: BUILD,
+            exit: 0,
+            again: &[],
+            is_plain: true,
+        }],
+        check: each_task_is_proven,
+    }
+}
+
+fn each_task_is_proven(repo: &Scene) {
+    let ledger: Value =
+        serde_json::from_str(&repo.read(".codelicious/state/specs-work.json")).expect("JSON");
+    for chunk in ["T001", "T002"] {
+        let proven = &ledger["chunks"][chunk]["evidence"]["proof"]["proving"];
+        let name = format!("Test{chunk}");
+        let is_named = |t: &Value| t.as_str().is_some_and(|t| t.contains(&name));
+        assert!(
+            proven
+                .as_array()
+                .is_some_and(|all| all.iter().any(is_named)),
+            "{proven}"
+        );
+    }
+    assert_eq!(ledger["prs"][0]["suite"]["failing"], json!([]), "{ledger}");
 }
 
 fn every_review_is_in_the_ledger(repo: &Scene) {

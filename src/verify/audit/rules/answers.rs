@@ -224,7 +224,11 @@ fn one(diff: &Diff<'_>, file: &Changed<'_>, side: &Side<'_>, known: &Pairs) -> V
     for (index, pattern) in ANSWERS.iter().enumerate() {
         let found: Vec<Range<usize>> = match index {
             COMPARISON => from_every_line(pattern, code),
-            _ => pattern.find_iter(code).take(5_000).map(|m| m.range()).collect(),
+            _ => pattern
+                .find_iter(code)
+                .take(5_000)
+                .map(|m| m.range())
+                .collect(),
         };
         for found in found {
             if side.touches(&found) && !side.is_test(found.start) && side.is_fresh(found.start) {
