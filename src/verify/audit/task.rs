@@ -156,6 +156,22 @@ impl Task {
         subject: &BTreeSet<String>,
         about: &[&str],
     ) -> Option<String> {
+        self.find(verbs, subject, about, false)
+    }
+
+    /// The sentence that has a subject taken away. `Remove it` speaks of what the sentence before it names; other verbs
+    /// are not read so, since what is returned or changed with `it` is seldom a thing that goes.
+    pub(super) fn removes(&self, subject: &BTreeSet<String>) -> Option<String> {
+        self.find(REMOVE, subject, &[], true)
+    }
+
+    fn find(
+        &self,
+        verbs: &[&str],
+        subject: &BTreeSet<String>,
+        about: &[&str],
+        refers: bool,
+    ) -> Option<String> {
         if subject.is_empty() {
             return None;
         }
@@ -165,19 +181,32 @@ impl Task {
         };
         let verbs: BTreeSet<String> = verbs.iter().map(|v| stem(v)).collect();
         let about: BTreeSet<String> = about.iter().map(|v| stem(v)).collect();
-        let found = self.sentences.iter().find(|s| {
+        let found = self.sentences.iter().enumerate().find(|(index, s)| {
             let Some(at) = s.words.iter().position(|w| verbs.contains(w)) else {
                 return false;
             };
             let negated = s.words[at.saturating_sub(3)..at]
                 .iter()
                 .any(|w| NEGATIONS.contains(&w.as_str()));
-            let named: BTreeSet<_> = s.words.iter().filter(|w| subject.contains(*w)).collect();
+            let pointed = s
+                .words
+                .get(at + 1)
+                .is_some_and(|w| POINTS.contains(&w.as_str()));
+            let antecedent = (refers && pointed)
+                .then(|| self.sentences.get(index.checked_sub(1)?))
+                .flatten();
+            let words = antecedent.map_or(&[][..], |before| &before.words);
+            let named: BTreeSet<_> = s
+                .words
+                .iter()
+                .chain(words)
+                .filter(|w| subject.contains(*w))
+                .collect();
             let is_about = about.is_empty() || s.words.iter().any(|w| about.contains(w));
             let enough = if about.is_empty() { enough } else { 1 };
             !negated && is_about && named.len() >= enough
         });
-        found.map(Sentence::shown)
+        found.map(|(_, s)| s.shown())
     }
 
     /// The sentence that holds a value, as a word of its own.
@@ -221,6 +250,9 @@ static END: LazyLock<regex::Regex> = LazyLock::new(|| pattern(r"[.!?;]\s+|\s[-â€
 const NEGATIONS: &[&str] = &[
     "not", "never", "without", "no", "don", "nor", "neither", "cannot",
 ];
+
+/// Stand for what was named before; as [`stem`] makes them.
+const POINTS: &[&str] = &["it", "its", "them", "their", "both"];
 
 /// The words of names, as a sentence would have them; without those that every test has.
 pub(super) fn subject<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {

@@ -226,3 +226,59 @@ fn an_argument_that_is_computed_is_no_case() {
     );
     assert!(found.is_empty(), "{found:?}");
 }
+
+#[test]
+fn a_task_that_points_at_what_goes_takes_its_tests_along() {
+    let old_code =
+        "def roman(n):\n    return \"I\" * n\n\n\ndef old_roman_wide(n):\n    return \" I\" * n\n";
+    let new_code = "def roman(n):\n    return \"I\" * n\n";
+    let kept = "def test_thrice():\n    assert roman(3) == \"III\"\n";
+    let old_tests =
+        format!("{kept}\n\ndef test_spaced():\n    assert old_roman_wide(2) == \" I I\"\n");
+    let held = |code: &str, task: &str| {
+        let found = run(
+            &[
+                change("numerals.py", Some(old_code), Some(code)),
+                change("tests/test_numerals.py", Some(&old_tests), Some(kept)),
+            ],
+            task,
+        );
+        found
+            .iter()
+            .any(|f| f.rule == "deleted_test" && f.severity == FindingSeverity::Fail)
+    };
+    for (code, task, expected) in [
+        (
+            new_code,
+            "Clean up\nNobody calls `old_roman_wide`. Delete it and its tests.",
+            false,
+        ),
+        (
+            new_code,
+            "Clean up\n`old_roman_wide` was for 1.x; drop its remains.",
+            false,
+        ),
+        (
+            new_code,
+            "Clean up\nNobody calls `old_roman_wide`. Do not delete it yet.",
+            true,
+        ),
+        (
+            new_code,
+            "Clean up\n`old_roman_wide` stays. Blanks are many. Delete them.",
+            true,
+        ),
+        (
+            new_code,
+            "Clean up\n`old_roman_wide` is slow. Return it faster.",
+            true,
+        ),
+        (
+            old_code,
+            "Clean up\nNobody calls `old_roman_wide`. Delete it and its tests.",
+            true,
+        ),
+    ] {
+        assert_eq!(held(code, task), expected, "{task}");
+    }
+}

@@ -92,7 +92,7 @@ fn asked_for(
         (!gone.is_empty()).then(|| {
             let wide = of_code.union(&named).cloned().collect();
             diff.task
-                .asks(REMOVE, &of_code, &[])
+                .removes(&of_code)
                 .or_else(|| diff.task.asks(REMOVE, &wide, &gone))
         })?
     })
