@@ -4,7 +4,7 @@ use super::inventory::shown;
 use super::language::pattern;
 use super::source::Source;
 use regex::Regex;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -366,6 +366,23 @@ pub(super) fn literals(source: &Source<'_>, range: &Range<usize>) -> Vec<String>
     }
     found.sort();
     found.into_iter().map(|(_, literal)| literal).collect()
+}
+
+/// The values of one assertion that the other has not, or has less often.
+pub(super) fn without(these: &[String], those: &[String]) -> Vec<String> {
+    let mut left: BTreeMap<&String, usize> = BTreeMap::new();
+    for literal in those {
+        *left.entry(literal).or_default() += 1;
+    }
+    let mut found = these.to_vec();
+    found.retain(|l| match left.get_mut(l) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    });
+    found
 }
 
 /// Says little: it stands in many places for many reasons.

@@ -282,3 +282,57 @@ fn a_task_that_points_at_what_goes_takes_its_tests_along() {
         assert_eq!(held(code, task), expected, "{task}");
     }
 }
+
+#[test]
+fn an_expected_value_that_an_input_or_a_neighbour_repeats_is_held_all_the_same() {
+    let with = |lines: &str| format!("def test_trims():\n    {}\n", lines.replace('\n', "\n    "));
+    let two = "assert trim(\"red sky\") == \"red sky\"\nassert trim(\" red sky \") == \"red sky\"";
+    for (old, new, task, expected) in [
+        // The value is the input too, and the neighbour's.
+        (
+            two,
+            "assert trim(\"red sky\") == \"redsky\"\nassert trim(\" red sky \") == \"red sky\"",
+            "Make `trim` faster",
+            true,
+        ),
+        (
+            "assert trim(\"red sky\") == \"red sky\"",
+            "assert trim(\"red sky\") == \"red\"",
+            "Make `trim` faster",
+            true,
+        ),
+        // The task states it.
+        (
+            two,
+            "assert trim(\"red sky\") == \"redsky\"\nassert trim(\" red sky \") == \"red sky\"",
+            "Take all blanks out: `trim(\"red sky\")` is `redsky`",
+            false,
+        ),
+        // Only the order, or one more.
+        (
+            two,
+            "assert trim(\" red sky \") == \"red sky\"\nassert trim(\"red sky\") == \"red sky\"",
+            "Make `trim` faster",
+            false,
+        ),
+        (
+            two,
+            "assert trim(\"red sky\") == \"red sky\"\nassert trim(\" red sky \") == \"red sky\"\nassert trim(\"\") == \"\"",
+            "Make `trim` faster",
+            false,
+        ),
+    ] {
+        let found = run(
+            &[change(
+                "tests/test_a.py",
+                Some(&with(old)),
+                Some(&with(new)),
+            )],
+            task,
+        );
+        let held = found
+            .iter()
+            .any(|f| f.rule == "weakened_test" && f.severity == FindingSeverity::Fail);
+        assert_eq!(held, expected, "{new}: {found:?}");
+    }
+}

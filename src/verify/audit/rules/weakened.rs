@@ -4,7 +4,7 @@ use super::expected::{BROKEN, compare_rows, recorded, rows, stated, tables};
 use super::looser::{TIMEOUT, looser};
 use crate::model::Finding;
 use crate::verify::audit::assertion::{
-    Assertion, Strength, assertions, helpers, is_common, literals,
+    Assertion, Strength, assertions, helpers, is_common, literals, without,
 };
 use crate::verify::audit::diff::{Diff, Side};
 use crate::verify::audit::inventory::{Test, likeness, shown};
@@ -137,9 +137,12 @@ impl Pair<'_, '_> {
         }
         // Moved into another test, word for word.
         lost.retain(|a| !self.moved(a));
-        let values: BTreeSet<String> = literals(&self.new.source, &self.is.whole)
-            .into_iter()
-            .collect();
+        let had = literals(&self.old.source, &self.was.whole);
+        let has = literals(&self.new.source, &self.is.whole);
+        // What another assertion held before as well does not hold what this one did.
+        let fewer: BTreeSet<String> = without(&had, &has).into_iter().collect();
+        let values: BTreeSet<String> = has.into_iter().collect();
+        let kept: BTreeSet<String> = values.difference(&fewer).cloned().collect();
 
         let mut changes = Vec::new();
         let mut waiting: Vec<&Assertion> = Vec::new();
@@ -160,7 +163,7 @@ impl Pair<'_, '_> {
             };
             let other = gained.remove(index);
             changes.extend(
-                self.compared(assertion, other, &values)
+                self.compared(assertion, other, &kept)
                     .map(|c| ((*assertion).clone(), c)),
             );
         }
@@ -195,26 +198,15 @@ impl Pair<'_, '_> {
         })
     }
 
-    fn compared(
-        &self,
-        was: &Assertion,
-        is: &Assertion,
-        values: &BTreeSet<String>,
-    ) -> Option<Change> {
+    fn compared(&self, was: &Assertion, is: &Assertion, kept: &BTreeSet<String>) -> Option<Change> {
         if is.strength < was.strength || looser(was, is) {
             return Some(Change::Weaker(is.clone()));
         }
-        let gone: Vec<&String> = was
-            .literals
-            .iter()
-            .filter(|l| !is.literals.contains(l))
-            .collect();
-        let come: Vec<String> = is
-            .literals
-            .iter()
-            .filter(|l| !was.literals.contains(l))
-            .cloned()
-            .collect();
+        // An input that says what was expected holds nothing: `f("a b") == "a b"` has its value twice.
+        let (gone, come) = (
+            without(&was.literals, &is.literals),
+            without(&is.literals, &was.literals),
+        );
         let within = |l: &String| {
             is.literals
                 .iter()
@@ -224,12 +216,11 @@ impl Pair<'_, '_> {
             return None;
         }
         let grew =
-            |old: &&String| old.len() > 4 && come.iter().any(|new| new.contains(old.as_str()));
+            |old: &String| old.len() > 4 && come.iter().any(|new| new.contains(old.as_str()));
         if gone.iter().all(grew) && self.stated(&was.literals, &is.literals, &come).is_some() {
             return None;
         }
-        let kept_elsewhere = gone.iter().all(|l| values.contains(*l) && !is_common(l));
-        if gone.is_empty() || kept_elsewhere && !gone.is_empty() {
+        if gone.iter().all(|l| kept.contains(l) && !is_common(l)) {
             return None;
         }
         if come.is_empty() {
