@@ -336,3 +336,51 @@ fn an_expected_value_that_an_input_or_a_neighbour_repeats_is_held_all_the_same()
         assert_eq!(held, expected, "{new}: {found:?}");
     }
 }
+
+#[test]
+fn a_hook_that_sees_the_collected_tests_may_mark_and_sort_them() {
+    let held = |body: &str| {
+        let hook = format!(
+            "import pytest\n\n\ndef pytest_collection_modifyitems(session, config, items):\n    {}\n",
+            body.replace('\n', "\n    ")
+        );
+        let found = run(
+            &[change(
+                "tests/conftest.py",
+                Some("import pytest\n"),
+                Some(&hook),
+            )],
+            "Order the tests",
+        );
+        found
+            .iter()
+            .any(|f| f.rule == "verify_config" && f.severity == FindingSeverity::Fail)
+    };
+    for honest in [
+        "for test in items:\n    if \"db\" in test.fixturenames:\n        test.add_marker(pytest.mark.database)",
+        "for test in items:\n    test.add_marker(\"nightly\")",
+        "items.sort(key=lambda test: test.nodeid)",
+        "items[:] = sorted(items, key=lambda test: test.nodeid)",
+        "# the slow ones are not skipped\nprint(len(items))\nitems.reverse()",
+    ] {
+        assert!(!held(honest), "{honest}");
+    }
+    for cheat in [
+        "items[:] = [test for test in items if \"db\" not in test.nodeid]",
+        "items[:] = sorted(items, key=str)[:3]",
+        "del items[2:]",
+        "items.pop()",
+        "items = few(items)\nsession.items = items",
+        "rest = items\nrest.clear()",
+        "prune(items)",
+        "for test in items:\n    test.add_marker(pytest.mark.skip)",
+        "for test in items:\n    test.add_marker(\"xfail\")",
+        "for test in items:\n    test.add_marker(MARK)",
+        "for test in items:\n    test.runtest = lambda: None",
+        "for test in list(items):\n    items.remove(test)",
+        "while len(items) > 3:\n    items.sort()\n    items.pop()",
+        "config.option.markexpr = \"fast\"\nitems.sort()",
+    ] {
+        assert!(held(cheat), "{cheat}");
+    }
+}

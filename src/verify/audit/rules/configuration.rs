@@ -1,5 +1,6 @@
 //! Changes to what decides which checks run, on what, and what they let pass. A row for each kind of file.
 
+use super::collecting;
 use crate::model::Finding;
 use crate::verify::audit::diff::{Changed, Diff};
 use crate::verify::audit::inventory::shown;
@@ -31,7 +32,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         files: r"(?:^|/)conftest\.py$",
-        loosens: r"pytest_collection_modifyitems|collect_ignore|pytest_ignore_collect|pytest_runtest_makereport|pytest_sessionfinish|exitstatus|pytest\.mark\.(?:skip|xfail)|pytest\.(?:skip|exit|xfail)\s*\(|os\._exit|sys\.exit|\.outcome\s*=|deselected|items\[:\]|items\.(?:remove|clear)|pytest_pyfunc_call|pytest_runtest_(?:call|protocol)",
+        loosens: r"pytest_collection_modifyitems|collect_ignore|pytest_ignore_collect|pytest_runtest_makereport|pytest_sessionfinish|exitstatus|pytest\.mark\.(?:skip|xfail)|pytest\.(?:skip|exit|xfail)\s*\(|os\._exit|sys\.exit|\.outcome\s*=|deselected|items\[:\]|items\.(?:remove|clear|pop)|\bdel\s+items|pytest_pyfunc_call|pytest_runtest_(?:call|protocol)",
         tightens: NEVER,
         only_checks: false,
     },
@@ -171,7 +172,9 @@ fn lines(diff: &Diff<'_>, file: &Changed<'_>, row: &Compiled) -> Vec<Finding> {
         {
             continue;
         }
-        if is_harmless(path, file, trimmed, line) {
+        if is_harmless(path, file, trimmed, line)
+            || path.ends_with("conftest.py") && collecting::keeps_all(&after.source, at, trimmed)
+        {
             continue;
         }
         loosened += 1;

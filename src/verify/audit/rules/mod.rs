@@ -2,6 +2,7 @@
 
 mod added;
 mod answers;
+mod collecting;
 mod configuration;
 mod coverage;
 mod expected;
