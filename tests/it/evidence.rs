@@ -323,7 +323,7 @@ fn commits_that_are_not_what_they_say_are_found_out() {
             "a word of its own",
             &second,
             vec![("specs/work.md", both.as_str()), work],
-            trailers("T002").replace("passed", "perfect"),
+            trailers("T002").replace("regression_only", "perfect"),
             "codelicious-verdict",
         ),
     ];

@@ -537,7 +537,9 @@ fn fix_turns_are_as_many_as_asked_for() {
             "max_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n",
         );
         // A turn that fails as the one before would cost two.
-        repo.fake(&json!({"default": {"steps": [{"run": "rm -f work/*.bad; mkdir -p work; echo x > work/turn{n}.bad"}]}}));
+        let turn = |n: u32, name: &str| json!({"nth": n, "steps": [{"run": format!("rm -f work/*.bad; mkdir -p work; echo x > work/{name}.bad")}]});
+        let turns = [turn(1, "one"), turn(2, "two"), turn(3, "three")];
+        repo.fake(&json!({"rules": turns}));
         repo.run(&["--max-fix-attempts", fixes]).expect(1);
         assert_eq!(repo.calls().len(), calls);
     }
