@@ -370,6 +370,7 @@ fn every_json_has_its_documented_shape() {
     let evidence = repo.run(&["evidence", "--json"]).expect(0).json();
     fits("evidence", &evidence, &shapes["evidence --json"]);
     let branch = "codelicious/specs-a";
+    repo.git(&["update-ref", "-d", "refs/notes/codelicious"]);
     for (more, code) in [(&["--rerun"][..], 0), (&["--require-notes"], 1)] {
         let args = [
             &["evidence", "verify", branch, "--base", "main", "--json"],
