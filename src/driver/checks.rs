@@ -116,10 +116,6 @@ pub(super) async fn verify(
     evidence.findings =
         audit::findings(shells, lane, id, (&tree, &changed, &unseen), &evidence).await?;
     evidence.proof = proof(shells, lane, id, (&tree, &changed), &evidence).await?;
-    // Running tests without the work moved the lane's files: they, and what is staged of them, are put back.
-    if !evidence.proof.is_empty() {
-        stand_at(shells, lane, &tree).await?;
-    }
     evidence.tree = Some(tree.to_string());
     Ok(verified(Verified {
         signature: signature(&evidence),
@@ -182,7 +178,7 @@ pub(super) fn task_text(lane: &Lane, id: &ChunkId) -> String {
 }
 
 /// Puts the worktree and what is staged of it back to a captured tree.
-async fn stand_at(shells: &Shells, lane: &Lane, tree: &Oid) -> Result<(), Failure> {
+pub(super) async fn stand_at(shells: &Shells, lane: &Lane, tree: &Oid) -> Result<(), Failure> {
     let (tip, spec, tree) = (tip_of(lane)?, lane.ledger.path.clone(), tree.clone());
     shells
         .git

@@ -1,6 +1,6 @@
 //! Which tests show the work: those that pass with it and not without it.
 
-use super::checks::report_check;
+use super::checks::{checked_until_stopped, report_check, stand_at};
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::red::{Alone, tests_alone};
@@ -36,10 +36,9 @@ pub(super) async fn proof(
         return Ok(Proof::default());
     }
     if let Some(First::Red(red)) = &lane.first {
-        return Ok(divided(&candidates, |named, test| {
+        return Ok(divided(&candidates, |_, test| {
             // Without names nothing could be run at all: what did not compile, say.
-            let was_red = red.tests.is_empty() || red.tests.iter().any(|t| t == test);
-            Some(was_red || named.tests.is_empty())
+            Some(red.tests.is_empty() || red.tests.iter().any(|t| t == test))
         }));
     }
     let alone = match tests_alone(shells, lane, tree, changed).await? {
@@ -89,9 +88,8 @@ async fn run_without(
             shells.stop_engines.clone(),
         )
         .await;
-    let stand = tree.clone();
-    shells.git.call(move |repo| repo.hold_tree(&stand)).await?;
-    ran.map_err(|e| Failure::new(e.to_string(), "run again"))
+    stand_at(shells, lane, tree).await?;
+    checked_until_stopped(ran)
 }
 
 async fn tree_of_tip(shells: &Shells, lane: &Lane) -> Result<Oid, Failure> {

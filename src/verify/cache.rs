@@ -74,7 +74,8 @@ pub fn write(dir: &Path, key: &str, evidence: &Evidence) -> Result<(), FsError> 
     Ok(())
 }
 
-fn folder(dir: &Path) -> PathBuf {
+/// Where they lie in the folder `.codelicious`.
+pub fn folder(dir: &Path) -> PathBuf {
     dir.join("cache").join("baseline")
 }
 

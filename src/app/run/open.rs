@@ -236,6 +236,7 @@ fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) -> Option<Member
         ours.join("prs"),
         ours.join("logs"),
         ours.join("moves"),
+        crate::verify::cache::folder(&ours),
     ] {
         let _ = fsx::atomic::remove_stale_temps(&dir);
     }
