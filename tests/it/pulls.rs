@@ -162,7 +162,7 @@ fn whatever_the_forge_does_there_is_one_pull_request_a_head() {
             rule.as_object_mut().unwrap().extend(fields);
             rule
         };
-        for (what, rules) in [
+        let cases = [
             (
                 "a lost answer",
                 vec![with(json!({"times": 2, "after": true, "cut": true}))],
@@ -195,7 +195,9 @@ fn whatever_the_forge_does_there_is_one_pull_request_a_head() {
                 "reading fails now and then",
                 vec![json!({"method": "GET", "times": 4, "status": 500})],
             ),
-        ] {
+        ];
+        // Most of it is waiting: all at once.
+        all_at_once(cases, |(what, rules)| {
             let repo = repo(4, "");
             let forge = FakeForge::start(&repo, dialect);
             // What is looked at before the run is another matter.
@@ -209,8 +211,18 @@ fn whatever_the_forge_does_there_is_one_pull_request_a_head() {
             assert_eq!(forge.times("pr_created"), 2, "{told}");
             assert_eq!(repo.calls().len(), 4, "{told}");
             forge.is_documented();
-        }
+        });
     }
+}
+
+/// Does the same to every one of them, in a thread of its own; panics when one does.
+fn all_at_once<T: Send>(cases: impl IntoIterator<Item = T>, one: impl Fn(T) + Sync) {
+    let one = &one;
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || one(case));
+        }
+    });
 }
 
 #[test]

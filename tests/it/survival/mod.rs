@@ -133,9 +133,13 @@ enum Force {
 enum Extent {
     /// The first, a middle and the last one, and runs twice in a row.
     All,
-    /// One of them, which differs from place to place and is the same every time.
+    /// One of them, which differs from place to place and is the same every time. What one story was struck at is tried
+    /// in others at a few places only.
     OneChunk,
 }
+
+/// Of the places that another story has struck already, so many are one strike.
+const KNOWN_ONE_IN: usize = 4;
 
 /// A number below `count` that the name decides.
 fn one_of(name: &str, count: usize) -> usize {
@@ -206,13 +210,19 @@ impl Straight {
                 Extent::OneChunk => chosen[one_of(place, chosen.len())],
             };
             let force = self.force(known, *phase, place);
+            let is_its_turn = match extent {
+                Extent::All => true,
+                Extent::OneChunk => one_of(&format!("{place}{phase}"), KNOWN_ONE_IN) == 0,
+            };
             for chunks in chosen {
                 for action in ["kill", "error", "full"] {
                     for times in [1, 2] {
                         let is_middle = chunks == middle;
                         let is_wanted = match (force, extent) {
                             (Force::None, _) => false,
-                            (Force::OneKill, _) => action == "kill" && times == 1 && is_middle,
+                            (Force::OneKill, _) => {
+                                action == "kill" && times == 1 && is_middle && is_its_turn
+                            }
                             (Force::Full, Extent::All) => {
                                 is_possible(action, place) && (times == 1 || is_middle)
                             }
