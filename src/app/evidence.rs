@@ -13,7 +13,7 @@ use crate::model::evidence::{
 };
 use crate::model::report::REPORT_SCHEMA;
 use crate::model::{ChunkId, ExitCode, Oid, SpecId};
-use crate::{sandbox, ui};
+use crate::ui;
 
 /// A chunk's commit.
 struct Found {
@@ -156,7 +156,7 @@ fn of_ledger(world: &World, repo: &Repo, found: &Found) -> Result<Option<Evidenc
         spec_path: &ledger.path,
         chunk: &found.chunk,
         trees: &trees,
-        sandbox: sandbox::word(),
+        sandbox: "not recorded",
     };
     Ok(Some(evidence::document(&facts, record, evidence)))
 }

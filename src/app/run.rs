@@ -34,8 +34,8 @@ use crate::crash::{self, Point};
 use crate::driver::{Control, Shells, run_lane};
 use crate::model::{ChunkId, EventKind, ExitCode, PlanningSpent, RunId, Severity, SpecId};
 use crate::ports::ChatModel;
+use crate::proc;
 use crate::ui::{Reporter, UiOptions};
-use crate::{proc, sandbox};
 use chrono::{DateTime, Utc};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,7 +179,7 @@ impl<'w> Session<'w> {
             root: self.world.info.root.display().to_string(),
             engine: self.engine_label.clone(),
             forge: self.shells.forge.name().to_owned(),
-            sandbox: sandbox::word().to_owned(),
+            sandbox: self.shells.sandbox.word().to_owned(),
         });
     }
 

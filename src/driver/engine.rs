@@ -12,6 +12,7 @@ use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
 use crate::model::{ChunkId, EffectResult, Ends, EventKind, Evidence, Session, Usage};
 use crate::ports::{EngineJob, EngineProgress};
+use crate::sandbox::Subject;
 use crate::verify::{Feedback, feedback_with};
 
 pub(super) async fn run_engine(
@@ -72,7 +73,12 @@ pub(super) async fn run_engine(
             .map(|a| for_run(a, lane.is_first_turn(fixes)))
             .unwrap_or_default(),
         env: engine.env.clone(),
-        policy: crate::sandbox::untrusted(),
+        policy: shells.sandbox.policy(&Subject {
+            preset: engine.preset,
+            lane: &lane_dir(shells, lane),
+            command: engine.engine.name(),
+            env: &engine.env,
+        }),
     };
     let of_chunk = lane.is_first_turn(fixes).then(|| id.to_string());
     let (before, mut undone) = shells

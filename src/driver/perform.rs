@@ -296,7 +296,7 @@ async fn part_facts(shells: &Shells, lane: &Lane, part: u32) -> PartFacts {
         spec_text,
         spec_url,
         lines,
-        unsandboxed: crate::sandbox::untrusted().is_unsandboxed(),
+        unsandboxed: shells.sandbox.is_off(),
     }
 }
 

@@ -6,8 +6,10 @@ use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError, LANES, LaneDir, LanePaths, SYNC, add_worktree};
+use crate::model::policy::Preset;
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
+use crate::sandbox::Subject;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -301,8 +303,14 @@ async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
         }
     }
     for line in &shells.settings.setup {
-        let command = Command::shell(line, &paths.dir, crate::sandbox::untrusted())
-            .env(shells.settings.env.iter().cloned());
+        let policy = shells.sandbox.policy(&Subject {
+            preset: Preset::Setup,
+            lane: &paths.dir,
+            command: line,
+            env: &shells.settings.env,
+        });
+        let command =
+            Command::shell(line, &paths.dir, policy).env(shells.settings.env.iter().cloned());
         let limits = Limits {
             total: Some(SETUP_TIME),
             ..Limits::default()

@@ -15,6 +15,7 @@ use crate::model::{
     Usage,
 };
 use crate::ports::EngineJob;
+use crate::sandbox::Subject;
 use std::path::{Path, PathBuf};
 
 /// Has the lane's verified work reviewed. A review that does not come about is a result like any other.
@@ -113,7 +114,12 @@ async fn run(
         stall: shells.settings.stall_timeout,
         allowance: attempt.map(rest_of_attempt).unwrap_or_default(),
         env: reviewer.env.clone(),
-        policy: crate::sandbox::untrusted(),
+        policy: shells.sandbox.policy(&Subject {
+            preset: reviewer.preset,
+            lane: dir,
+            command: reviewer.engine.name(),
+            env: &reviewer.env,
+        }),
     };
     let progress = Progress {
         shells,

@@ -6,7 +6,9 @@ use super::shells::Shells;
 use crate::core::commit_message::{MessageInput, message};
 use crate::core::lane::Lane;
 use crate::git::{GitError, LANES, LaneDir, SealMethod, SealRequest, commit_with_command};
+use crate::model::policy::Preset;
 use crate::model::{ChunkId, EffectResult, Oid, TaskMark};
+use crate::sandbox::Subject;
 use crate::spec::{self, ParseOptions};
 
 pub(super) async fn seal(
@@ -112,7 +114,12 @@ async fn seal_with_command(
             "run again: it is made anew",
         ));
     };
-    let policy = crate::sandbox::untrusted();
+    let policy = shells.sandbox.policy(&Subject {
+        preset: Preset::Verify,
+        lane: &paths.dir,
+        command: "git commit",
+        env: &shells.settings.git_env,
+    });
     let stop = shells.stop_engines.clone();
     let ran =
         commit_with_command(&paths, &text, signs, &shells.settings.git_env, policy, stop).await?;

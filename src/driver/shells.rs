@@ -5,8 +5,10 @@ use crate::core::redact::Redactor;
 use crate::git::Worker;
 use crate::ledger::mailbox::Mailbox;
 use crate::ledger::store::{Store, StoreError};
+use crate::model::policy::Preset;
 use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, Prove, SpecId};
 use crate::ports::{Clock, Engine, Forge, StopSignal};
+use crate::sandbox::Sandbox;
 use crate::verify::Verifier;
 use crate::verify::audit::AuditPolicy;
 use chrono::{DateTime, Utc};
@@ -31,6 +33,8 @@ pub struct Shells {
     pub reviewer: Option<EngineSetup>,
     pub forge: Box<dyn Forge>,
     pub verifier: Verifier,
+    /// Walls in what models and the repository cause.
+    pub sandbox: Sandbox,
     pub clock: Box<dyn Clock>,
     pub redactor: std::sync::Arc<Redactor>,
     pub settings: LaneSettings,
@@ -80,6 +84,8 @@ pub struct LaneSettings {
 pub struct EngineSetup {
     /// Called as its [`Engine::name`] says.
     pub engine: Box<dyn Engine>,
+    /// The wall around what it starts.
+    pub preset: Preset,
     /// Environment of the engine and its tools, complete.
     pub env: Vec<(String, String)>,
     /// The model it is asked to use; None: its own choice.

@@ -1,16 +1,104 @@
-//! Where the operating system's wall will stand.
+//! The operating system's wall around what a model or a repository causes.
 //!
-//! `SandboxPolicy` says what a process may touch; this release has no wall to enforce it with, so a
-//! process caused by a model or a repository runs [`SandboxPolicy::Unsandboxed`], and every output says so.
+//! A policy is data (`model::policy`). [`Sandbox`] decides it for a process, given the settings and this machine;
+//! `proc` applies it to whatever it starts. On Linux the program starts itself anew as a helper that puts the wall up
+//! around itself and then becomes the command; on macOS the command is started by sandbox-exec.
 
-use crate::model::policy::SandboxPolicy;
+pub mod presets;
 
-/// The policy for what a model or a repository causes, on this system.
-pub fn untrusted() -> SandboxPolicy {
-    SandboxPolicy::Unsandboxed
+use crate::model::policy::{Abilities, Preset, SandboxPolicy, SandboxSettings};
+use presets::Machine;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Decides what processes may touch. Clones share what was decided when it was made.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    inner: Option<Arc<Inner>>,
 }
 
-/// The sandbox's state in a word, for the banner, events and pull request bodies.
-pub fn word() -> &'static str {
-    "unsandboxed"
+#[derive(Debug)]
+struct Inner {
+    settings: SandboxSettings,
+    machine: Machine,
+    abilities: Abilities,
+}
+
+/// This machine cannot put up the wall that the settings ask for.
+#[derive(Debug, thiserror::Error)]
+#[error("this machine cannot wall in what engines and checks run: {why}")]
+pub struct Refused {
+    pub why: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// A process that a policy is wanted for.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub preset: Preset,
+    /// The worktree that it works in.
+    pub lane: &'a Path,
+    /// Its command as a person would type it; for what settings say of single commands.
+    pub command: &'a str,
+    /// The environment that it is given.
+    pub env: &'a [(String, String)],
+}
+
+impl Sandbox {
+    /// No wall; the user said so.
+    pub fn off() -> Self {
+        Self { inner: None }
+    }
+
+    /// A wall as the settings have it.
+    ///
+    /// # Errors
+    /// The machine cannot enforce it, and the user did not switch it off.
+    pub fn new(
+        settings: SandboxSettings,
+        machine: Machine,
+        abilities: Abilities,
+    ) -> Result<Self, Refused> {
+        if settings.off {
+            return Ok(Self::off());
+        }
+        presets::check(&settings, &abilities)?;
+        Ok(Self {
+            inner: Some(Arc::new(Inner {
+                settings,
+                machine,
+                abilities,
+            })),
+        })
+    }
+
+    /// The policy for a process that a model or a repository causes.
+    pub fn policy(&self, subject: &Subject<'_>) -> SandboxPolicy {
+        let Some(inner) = &self.inner else {
+            return SandboxPolicy::Unsandboxed;
+        };
+        let wall = presets::wall(&inner.settings, &inner.machine, &inner.abilities, subject);
+        SandboxPolicy::Walled(Arc::new(wall))
+    }
+
+    /// True where there is no wall.
+    pub fn is_off(&self) -> bool {
+        self.inner.is_none()
+    }
+
+    /// The sandbox's state in a word, for the banner, events and pull request bodies.
+    pub fn word(&self) -> &'static str {
+        match self.inner {
+            Some(_) => "sandboxed",
+            None => "unsandboxed",
+        }
+    }
+
+    /// The folder beside a lane that is its processes' own: `home`, `tmp` and `cache` lie in it.
+    pub fn private_dir(lane: &Path) -> PathBuf {
+        let mut name = lane.file_name().unwrap_or_default().to_owned();
+        name.push("@box");
+        lane.with_file_name(name)
+    }
 }

@@ -42,6 +42,7 @@ pub use view::FileView;
 use crate::model::{CheckResult, Evidence};
 use crate::ports::StopSignal;
 use crate::proc;
+use crate::sandbox::Sandbox;
 use baseline::Judging;
 use check::{Check, CheckKind};
 use configured::Configured;
@@ -113,6 +114,7 @@ pub struct Verifier {
     allow_unverified: bool,
     env: Vec<(String, String)>,
     measure: Option<Measure>,
+    sandbox: Sandbox,
     end_leftovers: fn() -> usize,
 }
 
@@ -135,8 +137,15 @@ impl Verifier {
             allow_unverified: config.allow_unverified,
             env: config.env,
             measure: None,
+            sandbox: Sandbox::off(),
             end_leftovers: proc::end_leftovers,
         })
+    }
+
+    /// Walls the checks in.
+    #[must_use]
+    pub fn walled(self, sandbox: Sandbox) -> Self {
+        Self { sandbox, ..self }
     }
 
     /// Every check that there is, whole: for people who want to know.
@@ -155,6 +164,7 @@ impl Verifier {
             lane: root,
             env: &self.env,
             timeout: PROBE,
+            sandbox: &self.sandbox,
             end_leftovers: self.end_leftovers,
         };
         // Several checks of one tool ask it once.
@@ -370,6 +380,7 @@ impl Verifier {
                 lane,
                 env: &self.env,
                 timeout: self.timeout,
+                sandbox: &self.sandbox,
                 end_leftovers: self.end_leftovers,
             },
             judged,

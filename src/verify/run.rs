@@ -6,10 +6,11 @@ use super::classify::classify;
 use super::reading::{Format, Reading};
 use super::report_files::{Since, TempReport, read_left};
 use super::transcript::{Transcript, clean};
+use crate::model::policy::Preset;
 use crate::model::{CheckOutcome, CheckResult, TestCounts, Tests};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Limits};
-use crate::sandbox;
+use crate::sandbox::{Sandbox, Subject};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -35,6 +36,7 @@ pub(super) struct Surroundings<'a> {
     pub env: &'a [(String, String)],
     /// Bound on a check that has none of its own.
     pub timeout: Duration,
+    pub sandbox: &'a Sandbox,
     pub end_leftovers: fn() -> usize,
 }
 
@@ -81,7 +83,7 @@ pub(super) async fn run_check(
     if let Some(report) = &report {
         env.push((REPORT_VARIABLE.to_owned(), report.path()));
     }
-    let command = command(check, &dir).env(env);
+    let command = command(check, &dir, around, &env).env(env);
     let mut heard = Heard::new(check);
     let finished = proc::run(&command, limits, stop, &mut |_, line| {
         heard.line(&check.name, line);
@@ -179,10 +181,22 @@ fn told_in_json(line: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn command(check: &Check, dir: &Path) -> Command {
+fn command(
+    check: &Check,
+    dir: &Path,
+    around: Surroundings<'_>,
+    env: &[(String, String)],
+) -> Command {
+    let line = check.command();
+    let policy = around.sandbox.policy(&Subject {
+        preset: Preset::Verify,
+        lane: around.lane,
+        command: &line,
+        env,
+    });
     match &check.run {
-        Run::Shell { .. } => Command::shell(&check.command(), dir, sandbox::untrusted()),
-        Run::Parse { parser, files } => Command::new(parser.program, dir, sandbox::untrusted())
+        Run::Shell { .. } => Command::shell(&line, dir, policy),
+        Run::Parse { parser, files } => Command::new(parser.program, dir, policy)
             .args(parser.args.iter().copied())
             .stdin(files.join("\0")),
     }

@@ -78,6 +78,7 @@ impl Repo {
         };
         // Other tests of this process have children of their own.
         Verifier {
+            sandbox: Sandbox::off(),
             end_leftovers: || 0,
             ..Verifier::new(config).unwrap()
         }
@@ -165,7 +166,7 @@ fn process_env() -> Vec<(String, String)> {
 /// True when the program is there and `args` succeed; says so when not.
 fn have(program: &str, args: &[&str]) -> bool {
     let env = process_env();
-    let command = proc::Command::new(program, "/", crate::sandbox::untrusted())
+    let command = proc::Command::new(program, "/", crate::model::policy::SandboxPolicy::Trusted)
         .args(args.iter().copied())
         .env(env.clone());
     let (_handle, stop) = StopSignal::new();
@@ -800,7 +801,7 @@ fn a_check_whose_daemon_holds_its_output_open_still_ends() {
     let end = proc::Command::shell(
         &format!("kill {}", pid.trim()),
         repo.dir.path(),
-        crate::sandbox::untrusted(),
+        crate::model::policy::SandboxPolicy::Trusted,
     )
     .env(process_env());
     let (_handle, stop) = StopSignal::new();

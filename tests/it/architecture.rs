@@ -210,7 +210,7 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
 /// Packages in Cargo.lock, ourselves included. A new one earns its place by this number going up.
 /// Of the client for HTTP and its encryption there are 87; most of them are data of Unicode for host names, and what
 /// only Windows and Android need.
-const PACKAGES: usize = 253;
+const PACKAGES: usize = 258;
 
 fn rules() -> Rules {
     DIRECTIONS

@@ -12,7 +12,6 @@ use crate::model::policy::SandboxPolicy;
 use crate::model::{CheckOutcome, Evidence, Oid};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits};
-use crate::sandbox;
 use crate::verify::baseline::{self, Judging};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -133,7 +132,7 @@ impl Copies<'_> {
         let at = git(&lane, &["checkout", "--quiet", "--detach", commit.as_str()]);
         self.must("checking out", at).await?;
         for line in self.world.settings.worktree.setup.iter() {
-            let setup = Command::shell(line, &lane, sandbox::untrusted())
+            let setup = Command::shell(line, &lane, SandboxPolicy::Unsandboxed)
                 .env(self.env.children(&self.world.settings));
             self.must(&format!("setting up with `{line}`"), setup)
                 .await?;

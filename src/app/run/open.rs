@@ -6,7 +6,7 @@ use crate::app::engine::{self, Chosen};
 use crate::app::error::AppError;
 use crate::app::survey::Scope;
 use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
-use crate::config::{Environment, Format, Verbosity};
+use crate::config::{EngineKind, Environment, Format, Verbosity};
 use crate::core::budget::Charge;
 use crate::core::redact::Redactor;
 use crate::core::roster::Roster;
@@ -15,9 +15,11 @@ use crate::driver::{Control, EngineSetup, LaneSettings, Shells};
 use crate::fsx::lock::RunLock;
 use crate::git::{CommandSettings, Worker};
 use crate::ledger::{EventLog, Mailbox, Store};
+use crate::model::policy::Preset;
 use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
+use crate::sandbox::Sandbox;
 use crate::ui::Reporter;
 use crate::{fsx, proc};
 use std::cell::RefCell;
@@ -112,6 +114,7 @@ impl<'w> Session<'w> {
             let model = e.planner.clone()?;
             Some((e.engine.name().to_owned(), model))
         });
+        let sandbox = Sandbox::off();
         let chain = plan.engines.into_iter();
         let chain = chain.map(|chosen| set_up(world, &run, chosen));
         let command = CommandSettings {
@@ -127,7 +130,9 @@ impl<'w> Session<'w> {
             engines: chain.collect(),
             reviewer,
             forge: plan.forge.forge,
-            verifier: checks::measuring(&world.settings, &lane_settings.env)?,
+            verifier: checks::measuring(&world.settings, &lane_settings.env)?
+                .walled(sandbox.clone()),
+            sandbox,
             clock: Box::new(SystemClock),
             redactor,
             settings: lane_settings,
@@ -268,6 +273,13 @@ fn marked(world: &World, run: &RunId, mut vars: Vec<(String, String)>) -> Vec<(S
 
 fn set_up(world: &World, run: &RunId, chosen: Chosen) -> EngineSetup {
     EngineSetup {
+        preset: match chosen.kind {
+            EngineKind::Claude | EngineKind::Command => Preset::AgentCli,
+            EngineKind::Replay
+            | EngineKind::HuggingFace
+            | EngineKind::OpenAi
+            | EngineKind::Anthropic => Preset::EngineTool,
+        },
         engine: chosen.engine,
         env: marked(world, run, chosen.env),
         model: chosen.model,

@@ -5,7 +5,7 @@ use crate::app::reports;
 use crate::core::lane::Lane;
 use crate::model::report::{PostmortemReport, StateCounts};
 use crate::model::{AttemptEnd, ChunkState, EventKind, ExitCode, Intent, RunId};
-use crate::{fsx, sandbox, ui};
+use crate::{fsx, ui};
 use std::path::{Path, PathBuf};
 
 /// Log lines that a postmortem repeats.
@@ -38,7 +38,7 @@ impl Session<'_> {
             reason: self.shells.redactor.redact(reason).into_owned(),
             engine: self.engine_label.clone(),
             forge: self.shells.forge.name().to_owned(),
-            unsandboxed: sandbox::untrusted().is_unsandboxed(),
+            unsandboxed: self.shells.sandbox.is_off(),
             counts,
             in_flight: lanes.iter().flat_map(|l| in_flight(l, &self.run)).collect(),
             stopped: summaries.iter().flat_map(|s| s.stopped.clone()).collect(),

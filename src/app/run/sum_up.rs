@@ -7,8 +7,8 @@ use crate::config::{Format, Verbosity};
 use crate::core::lane::Lane;
 use crate::model::report::{REPORT_SCHEMA, Spent, SummaryReport};
 use crate::model::{Cost, Diagnostic, ExitCode};
+use crate::ui;
 use crate::ui::github::Lines;
-use crate::{sandbox, ui};
 use std::sync::Arc;
 
 impl Session<'_> {
@@ -67,7 +67,7 @@ impl Session<'_> {
                 .collect(),
             committed,
             diagnostics,
-            unsandboxed: sandbox::untrusted().is_unsandboxed(),
+            unsandboxed: self.shells.sandbox.is_off(),
             spent,
             millis: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             postmortem,
