@@ -4,6 +4,7 @@
 //! `proc` applies it to whatever it starts. On Linux the program starts itself anew as a helper that puts the wall up
 //! around itself and then becomes the command; on macOS the command is started by sandbox-exec.
 
+pub mod gateway;
 pub mod presets;
 
 use crate::model::policy::{Abilities, Preset, SandboxPolicy, SandboxSettings};
