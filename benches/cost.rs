@@ -1,7 +1,7 @@
 //! What codelicious costs beside engine and checks, measured side by side in one run.
 //!
-//! `cargo bench --bench cost` prints one table; with names behind `--` (`start`, `plan`, `chunks`, `verification`) only those
-//! parts of it. Absolute numbers belong to the machine; the column beside
+//! `cargo bench --bench cost` prints one table; with names behind `--` (`start`, `plan`, `chunks`, `verification`, `walled`) only
+//! those parts of it. Absolute numbers belong to the machine; the column beside
 //! them, measured in the same minute, is what they are compared with. Linux only: it reads `/proc`.
 
 #![allow(
@@ -12,6 +12,8 @@
 
 #[path = "cost/verification.rs"]
 mod verification;
+#[path = "cost/walled.rs"]
+mod walled;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -32,11 +34,12 @@ fn main() {
     if std::env::args().any(|a| a == "--test") {
         return;
     }
-    let parts: [Part; 4] = [
+    let parts: [Part; 5] = [
         ("start", start_up),
         ("plan", planning),
         ("chunks", chunks),
         ("verification", verification::measure),
+        ("walled", walled::measure),
     ];
     // Cargo adds flags of its own.
     let named: Vec<String> = std::env::args().skip(1).collect();

@@ -68,9 +68,11 @@ impl Ask<'_> {
         match finished.ended {
             Ended::Itself if finished.code == 0 => Ok(finished.stdout.text()),
             Ended::Itself => Err(NoAnswer::Refused(finished.code)),
-            Ended::TimedOut | Ended::Stalled | Ended::Stopped | Ended::ByCaller => {
-                Err(NoAnswer::TimedOut)
-            }
+            Ended::TimedOut
+            | Ended::Stalled
+            | Ended::Stopped
+            | Ended::ByCaller
+            | Ended::DiskSpent => Err(NoAnswer::TimedOut),
         }
     }
 }

@@ -127,6 +127,7 @@ impl Repo {
         }
         let why = match done.ended {
             Ended::Stopped => "the run was told to stop".to_owned(),
+            Ended::DiskSpent => "it filled the disk".to_owned(),
             Ended::TimedOut | Ended::Stalled => "it did not come to an end".to_owned(),
             Ended::Itself | Ended::ByCaller => done.stderr.text().trim().to_owned(),
         };

@@ -142,7 +142,7 @@ impl Place<'_> {
             Ok(done) => match done.ended {
                 Ended::Itself => Said::Badly(done),
                 Ended::TimedOut | Ended::Stalled => Said::Silent("it did not answer in time"),
-                Ended::Stopped | Ended::ByCaller => Said::Stopped,
+                Ended::Stopped | Ended::ByCaller | Ended::DiskSpent => Said::Stopped,
             },
             Err(e) => Said::NotThere(e.to_string()),
         }

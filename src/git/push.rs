@@ -75,6 +75,7 @@ fn judge(done: &Finished, branch: &str) -> Result<Vec<String>, PushFailure> {
         Ended::Itself => None,
         Ended::TimedOut => Some("git push took too long and was ended"),
         Ended::Stalled => Some("git push said nothing for too long and was ended"),
+        Ended::DiskSpent => Some("git push filled the disk and was ended"),
         Ended::Stopped | Ended::ByCaller => Some("git push was stopped"),
     };
     let first = refused.iter().find(is_branch).or(refused.first());

@@ -5,15 +5,9 @@
 //! kernel has control groups of version 2 (cgroups(7)) and lets us make one below our own; elsewhere the token in
 //! the environment has to do.
 
+use crate::sandbox::groups::{self, PREFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// First part of a group's name; the repository's token and the run's id follow.
-const PREFIX: &str = "codelicious-";
-
-/// What processes of a dead group get to disappear after they were killed.
-const MILLIS: u32 = 2_000;
 
 /// Our place in a group; left, and the group removed, on drop.
 #[derive(Debug)]
@@ -27,10 +21,12 @@ pub struct Membership {
 ///
 /// Returns the membership (None where the machine gives no group) and the pids that were ended.
 pub fn enter(repository: &str, run: &str) -> (Option<Membership>, Vec<i32>) {
+    let mut ended = groups::end_earlier(&format!("{PREFIX}{repository}-"));
+    groups::set_owner(&format!("{repository}-{run}"));
     let Some(above) = own_group() else {
-        return (None, Vec::new());
+        return (None, ended);
     };
-    let ended = end_earlier(&above, repository);
+    ended.extend(end_earlier(&above, repository));
     let group = above.join(format!("{PREFIX}{repository}-{run}"));
     let entered = fs::create_dir(&group).and_then(|()| move_to(&group));
     match entered {
@@ -72,45 +68,10 @@ fn move_to(group: &Path) -> std::io::Result<()> {
 fn end_earlier(above: &Path, repository: &str) -> Vec<i32> {
     let prefix = format!("{PREFIX}{repository}-");
     let groups = fs::read_dir(above).into_iter().flatten().flatten();
-    let mut ended = Vec::new();
-    for group in groups.filter(|g| g.file_name().to_string_lossy().starts_with(&prefix)) {
-        let group = group.path();
-        let left = members(&group);
-        // Takes the groups below along, which a run inside that run made.
-        let kill = fs::OpenOptions::new()
-            .write(true)
-            .open(group.join("cgroup.kill"));
-        let _ = kill.and_then(|mut file| std::io::Write::write_all(&mut file, b"1"));
-        // The dead leave when they are reaped.
-        for _ in 0..MILLIS {
-            if remove(&group).is_ok() {
-                break;
-            }
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-        ended.extend(left);
-    }
-    ended
-}
-
-/// Removes an empty group, with the groups below it.
-fn remove(group: &Path) -> std::io::Result<()> {
-    for below in fs::read_dir(group).into_iter().flatten().flatten() {
-        if below.file_type().is_ok_and(|t| t.is_dir()) {
-            remove(&below.path())?;
-        }
-    }
-    fs::remove_dir(group)
-}
-
-/// Processes in a group and in those below it.
-fn members(group: &Path) -> Vec<i32> {
-    let below = fs::read_dir(group).into_iter().flatten().flatten();
-    let below = below.filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
-    let mut pids: Vec<i32> = below.flat_map(|e| members(&e.path())).collect();
-    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    pids.extend(text.lines().filter_map(|l| l.trim().parse::<i32>().ok()));
-    pids
+    groups
+        .filter(|g| g.file_name().to_string_lossy().starts_with(&prefix))
+        .flat_map(|g| groups::end(&g.path()))
+        .collect()
 }
 
 /// The folder of the group that this process is in: where the hierarchy is mounted (proc(5), mountinfo), and the

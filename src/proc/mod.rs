@@ -10,6 +10,7 @@ mod capture;
 pub mod cgroup;
 mod reap;
 mod terminal;
+mod walled;
 
 pub use capture::Captured;
 pub use reap::{adopt_orphans, end_foreign, end_leftovers, push_mark};
@@ -28,6 +29,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
+use walled::Around;
 
 /// How long pipes are read after the process that was started is gone.
 const DRAIN: Duration = Duration::from_millis(250);
@@ -140,7 +142,13 @@ pub enum Ended {
     Stopped,
     /// We ended it: the line callback asked for it.
     ByCaller,
+    /// We ended it: the disk's free room shrank by more than the wall allows.
+    DiskSpent,
 }
+
+/// What [`Ended::DiskSpent`] is to a reader.
+pub const DISK_SPENT: &str =
+    "it was ended: it took more of the disk than its sandbox allows (`disk`)";
 
 /// A process that is over.
 #[derive(Clone, Debug)]
@@ -150,6 +158,8 @@ pub struct Finished {
     pub code: i32,
     pub stdout: Captured,
     pub stderr: Captured,
+    /// Hosts that its wall kept it from, each with the reason; bounded.
+    pub refused: Vec<String>,
 }
 
 impl Finished {
@@ -189,8 +199,16 @@ pub async fn run(
     mut stop: StopSignal,
     on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
 ) -> Result<Finished, SpawnError> {
-    let mut child = spawn(command)?;
+    let (mut child, mut around) = spawn(command)?;
     let group = Group::of(&child);
+    let mut told = around.told();
+    let mut on_line = |stream: Stream, line: &[u8]| match stream {
+        Stream::Err if told.takes(line) => ControlFlow::Continue(()),
+        Stream::Out | Stream::Err => on_line(stream, line),
+    };
+    let gateway = around.gateway(child.id());
+    let disk_spent = around.disk_spent();
+    tokio::pin!(gateway, disk_spent);
     let mut out = LineReader::new(child.stdout.take(), limits);
     let mut err = LineReader::new(child.stderr.take(), limits);
     let feeder = feed(child.stdin.take(), command.stdin.clone());
@@ -207,6 +225,8 @@ pub async fn run(
             () = stop.raised() => break (Ended::Stopped, None),
             () = at(total_at) => break (Ended::TimedOut, None),
             () = at(idle_at) => break (Ended::Stalled, None),
+            () = &mut disk_spent => break (Ended::DiskSpent, None),
+            () = &mut gateway => {}
             () = &mut feeder, if !fed => fed = true,
             read = out.fill(), if !out.is_done() => {
                 last_byte = Instant::now();
@@ -225,13 +245,17 @@ pub async fn run(
         None if ended == Ended::Itself => None,
         None => end_child(&mut child, &group, limits.grace).await,
     };
-    drain(&mut out, &mut err, on_line).await;
+    drain(&mut out, &mut err, &mut on_line).await;
     group.kill_rest();
+    if let Some(error) = told.error() {
+        return Err(walled::failed(command, error));
+    }
     Ok(Finished {
         ended,
         code: exit_code(status),
         stdout: out.into_captured(),
         stderr: err.into_captured(),
+        refused: around.refused(),
     })
 }
 
@@ -269,35 +293,32 @@ fn is_executable(path: &Path) -> bool {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
-fn spawn(command: &Command) -> Result<tokio::process::Child, SpawnError> {
+fn spawn(command: &Command) -> Result<(tokio::process::Child, Around), SpawnError> {
     let stdin = if command.stdin.is_empty() {
         Stdio::null()
     } else {
         Stdio::piped()
     };
-    let failed = |source| SpawnError {
-        program: command.program.to_string_lossy().into_owned(),
-        cwd: command.cwd.clone(),
-        source,
-    };
+    let failed = |source| walled::failed(command, source);
     let name = command.program.to_string_lossy();
     crash::named(Point::SpawnBefore, &name).map_err(failed)?;
-    let child = tokio::process::Command::new(&command.program)
-        .args(&command.args)
+    let start = walled::start(command).map_err(failed)?;
+    let child = tokio::process::Command::new(&start.program)
+        .args(&start.args)
         .current_dir(&command.cwd)
         .env_clear()
-        .envs(command.env.iter().map(|(k, v)| (k, v)))
+        .envs(start.env.iter().map(|(k, v)| (k, v)))
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(failed)?;
+        .map_err(|e| failed(start.around.judge(&command.cwd, e)))?;
     reap::started(child.id());
     // Only an end can come here: what runs cannot be taken back by an error.
     let _ = crash::named(Point::SpawnAfter, &name);
-    Ok(child)
+    Ok((child, start.around))
 }
 
 /// A child's process group; killed when dropped, so that a cancelled future leaves nothing running.

@@ -5,7 +5,15 @@
 //! around itself and then becomes the command; on macOS the command is started by sandbox-exec.
 
 pub mod gateway;
+pub mod groups;
+pub mod helper;
+pub mod launch;
+#[cfg(target_os = "linux")]
+mod linux;
 pub mod presets;
+pub mod probe;
+
+pub use launch::set_helper;
 
 use crate::model::policy::{Abilities, Preset, SandboxPolicy, SandboxSettings};
 use presets::Machine;

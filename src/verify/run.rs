@@ -99,11 +99,17 @@ pub(super) async fn run_check(
         }
         Err(error) => return Err(not_started(error.to_string())),
     };
+    if finished.ended == Ended::DiskSpent {
+        heard.line(&check.name, proc::DISK_SPENT.as_bytes());
+    }
     let transcript = heard.transcript;
     let outcome = match finished.ended {
         Ended::Itself => classify(finished.code, &transcript.text(), check.no_tests_exit),
         Ended::TimedOut | Ended::Stalled => CheckOutcome::TimedOut {
             seconds: timeout.as_millis().div_ceil(1000) as u64,
+        },
+        Ended::DiskSpent => CheckOutcome::Failed {
+            exit: finished.code,
         },
         Ended::Stopped | Ended::ByCaller => return Err(NoVerdict::Stopped),
     };

@@ -85,8 +85,8 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "main",
-        &["app", "cli", "config", "model"],
-        "it parses, calls app and exits",
+        &["app", "cli", "config", "model", "sandbox"],
+        "it parses, calls app and exits, or is the sandbox's helper",
     ),
 ];
 
@@ -112,8 +112,8 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "std::process::Command",
-        &["proc"],
-        "one spawner: groups, bounds and environments are its business",
+        &["proc", "sandbox"],
+        "one spawner: groups, bounds and environments are its business; the sandbox's helper becomes the command",
     ),
     (
         "tokio::process",

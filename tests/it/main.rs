@@ -50,6 +50,8 @@ mod reconcile;
 mod remotes;
 mod resume;
 mod review;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod shapes;
 mod stopping;
 mod support;

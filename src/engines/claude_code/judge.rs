@@ -10,7 +10,7 @@ use super::limits::{end_in_words, epoch};
 use super::wire::{ApiErrorKind, ApiRetry, ResultLine, StopReason, Subtype, TerminalReason};
 use crate::core::ending;
 use crate::model::{Ends, EngineError, EngineOutcome};
-use crate::proc::Ended;
+use crate::proc::{DISK_SPENT, Ended};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -264,6 +264,9 @@ fn without_result(evidence: &Evidence<'_>, end: &End) -> Option<EngineError> {
         Ended::TimedOut => Some(waiting(evidence).unwrap_or_else(|| timed_out(end))),
         Ended::Stalled => Some(waiting(evidence).unwrap_or_else(|| stalled(end))),
         Ended::ByCaller if evidence.spent.is_some() => Some(allowance_spent(evidence)),
+        Ended::DiskSpent => Some(EngineError::Protocol {
+            message: DISK_SPENT.to_owned(),
+        }),
         Ended::ByCaller | Ended::Itself => Some(broke_off(evidence, end)),
     }
 }

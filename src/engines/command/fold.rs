@@ -340,13 +340,23 @@ impl<'a> Fold<'a> {
                 _,
             ) if was_idle => Cost::Usd(0.0),
             (_, Ended::Itself) => self.cost(),
-            (_, Ended::TimedOut | Ended::Stalled | Ended::Stopped | Ended::ByCaller)
-                if self.done =>
-            {
-                self.cost()
-            }
+            (
+                _,
+                Ended::TimedOut
+                | Ended::Stalled
+                | Ended::Stopped
+                | Ended::ByCaller
+                | Ended::DiskSpent,
+            ) if self.done => self.cost(),
             // The answer that was on its way may be charged all the same.
-            (_, Ended::TimedOut | Ended::Stalled | Ended::Stopped | Ended::ByCaller) => {
+            (
+                _,
+                Ended::TimedOut
+                | Ended::Stalled
+                | Ended::Stopped
+                | Ended::ByCaller
+                | Ended::DiskSpent,
+            ) => {
                 spent.usage = spent.usage.map(|usage| Usage {
                     output: None,
                     ..usage

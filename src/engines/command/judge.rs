@@ -11,7 +11,7 @@ use super::words;
 use crate::core::ending;
 use crate::core::review::answer;
 use crate::model::{Ends, EngineError, EngineOutcome};
-use crate::proc::Ended;
+use crate::proc::{DISK_SPENT, Ended};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -59,6 +59,9 @@ pub(super) fn outcome(
         Ended::Stalled => EngineOutcome::Failed(told(evidence).unwrap_or(EngineError::Stalled {
             seconds: end.stall.as_secs(),
         })),
+        Ended::DiskSpent => EngineOutcome::Failed(EngineError::Protocol {
+            message: DISK_SPENT.to_owned(),
+        }),
         Ended::ByCaller => EngineOutcome::Failed(failure(config, evidence)),
         Ended::Itself => {
             let is_well = config.success.exit_codes.contains(&end.code)

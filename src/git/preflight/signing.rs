@@ -261,6 +261,7 @@ fn why(done: &Finished, words: &str) -> String {
         (Ended::Itself, false) => words.join(" "),
         (Ended::Itself, true) => format!("it ended with exit code {} and said nothing", done.code),
         (Ended::TimedOut | Ended::Stalled, _) => "it did not answer in time".to_owned(),
+        (Ended::DiskSpent, _) => "it filled the disk".to_owned(),
         (Ended::Stopped | Ended::ByCaller, _) => "the run was stopped".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Changed, Output, RunCommand, Site, Stopped};
 use crate::ports::StopSignal;
-use crate::proc::{Command, Ended, Finished, Limits, run as spawn};
+use crate::proc::{Command, DISK_SPENT, Ended, Finished, Limits, run as spawn};
 use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -60,6 +60,7 @@ fn answer(done: &Finished, seconds: u64) -> Output {
             format!("it was ended after {seconds} s, its time limit"),
             true,
         ),
+        Ended::DiskSpent => (DISK_SPENT.to_owned(), true),
         Ended::Stalled | Ended::Stopped | Ended::ByCaller => ("it was ended".to_owned(), true),
     };
     let mut text = first;

@@ -1,0 +1,231 @@
+//! System calls, by seccomp: what reaches around the other layers, or wide into the kernel, is refused.
+//!
+//! A list of what is refused, not of what is allowed: builds and tests use everything else, and the kernel decides
+//! about calls that look at a number only once, not each time.
+
+use crate::model::policy::Network;
+use nix::libc;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter, sock_filter,
+};
+use std::collections::BTreeMap;
+
+/// Refused whatever the arguments.
+const REFUSED: &[i64] = &[
+    // Other processes' memory and files.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    // Other views of the file system.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    // Namespaces; `clone` is below.
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    // Calls made by other means than a call, which no filter sees.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    // The user's keys.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // Wide doors into the kernel, and the machine's own affairs.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_acct,
+    libc::SYS_syslog,
+    libc::SYS_vhangup,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_kexec_file_load,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ioperm,
+];
+
+/// `CLONE_NEW*` that `clone` takes (clone(2)).
+const NEW_SPACES: &[libc::c_int] = &[
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+];
+
+/// Types of sockets that are neither streams nor datagrams nor sequenced packets.
+const ODD_TYPES: &[libc::c_int] = &[libc::SOCK_RAW, libc::SOCK_RDM, 6, 10];
+
+/// Restricts this process and all that it starts.
+pub(super) fn restrict(network: &Network, unix_sockets: bool) -> Result<(), String> {
+    let failed = |e: &dyn std::fmt::Display| format!("the filter of system calls is refused: {e}");
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| {
+        format!(
+            "there is no filter of system calls for {}",
+            std::env::consts::ARCH
+        )
+    })?;
+    // A flag of it lies in memory, where no filter looks; libraries fall back to `clone`.
+    let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    let absent = program(absent, libc::ENOSYS, arch).map_err(|e| failed(&e))?;
+    let refused = rules(network, unix_sockets)
+        .and_then(|r| program(r, libc::EPERM, arch))
+        .map_err(|e| failed(&e))?;
+    for filter in [refused, absent] {
+        apply_filter(&filter).map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+fn rules(network: &Network, unix_sockets: bool) -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    let mut refuse = |call: i64, alternatives: Vec<Vec<SeccompCondition>>| {
+        let alternatives = alternatives.into_iter().map(SeccompRule::new);
+        let alternatives = alternatives.collect::<Result<Vec<_>, _>>()?;
+        rules.insert(call, alternatives);
+        Ok::<(), seccompiler::BackendError>(())
+    };
+
+    let spaces = NEW_SPACES.iter().map(|flag| {
+        let flag = flag.unsigned_abs().into();
+        Ok(vec![argument(0, SeccompCmpOp::MaskedEq(flag), flag)?])
+    });
+    refuse(libc::SYS_clone, spaces.collect::<Result<_, _>>()?)?;
+    // What types into, or pastes to, a terminal that the user sits at (tty_ioctl(4)).
+    refuse(
+        libc::SYS_ioctl,
+        vec![vec![is(1, 0x5412)?], vec![is(1, 0x541c)?]],
+    )?;
+    // Another process' limits; one's own by the number 0.
+    refuse(
+        libc::SYS_prlimit64,
+        vec![vec![
+            is_not(0, 0)?,
+            SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?,
+        ]],
+    )?;
+
+    let mut families = Vec::new();
+    if *network != Network::None {
+        // Addresses are looked up over netlink; nobody inside may change any.
+        families.extend([libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]);
+    }
+    if unix_sockets {
+        families.push(libc::AF_UNIX);
+    }
+    if families.is_empty() {
+        refuse(libc::SYS_socket, Vec::new())?;
+    } else {
+        let others = families.iter().map(|family| is_not(0, *family));
+        let mut sockets = vec![
+            others.collect::<Result<Vec<_>, _>>()?,
+            vec![is(0, libc::AF_NETLINK)?, is_not(2, libc::NETLINK_ROUTE)?],
+        ];
+        for odd in ODD_TYPES {
+            sockets.push(vec![is_not(0, libc::AF_NETLINK)?, has_type(*odd)?]);
+        }
+        refuse(libc::SYS_socket, sockets)?;
+    }
+    if !unix_sockets {
+        // One of a pair of these can be connected anew, to any address.
+        refuse(
+            libc::SYS_socketpair,
+            vec![vec![has_type(libc::SOCK_DGRAM)?]],
+        )?;
+    }
+    Ok(rules)
+}
+
+fn argument(
+    index: u8,
+    compare: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(index, SeccompCmpArgLen::Dword, compare, value)
+}
+
+fn is(index: u8, value: libc::c_int) -> Result<SeccompCondition, seccompiler::BackendError> {
+    argument(index, SeccompCmpOp::Eq, value.unsigned_abs().into())
+}
+
+fn is_not(index: u8, value: libc::c_int) -> Result<SeccompCondition, seccompiler::BackendError> {
+    argument(index, SeccompCmpOp::Ne, value.unsigned_abs().into())
+}
+
+/// Flags may stand beside the type (socket(2)).
+fn has_type(kind: libc::c_int) -> Result<SeccompCondition, seccompiler::BackendError> {
+    argument(1, SeccompCmpOp::MaskedEq(0xf), kind.unsigned_abs().into())
+}
+
+fn program(
+    rules: Rules,
+    errno: libc::c_int,
+    arch: TargetArch,
+) -> Result<BpfProgram, seccompiler::BackendError> {
+    let filter = SeccompFilter::new(
+        rules,
+        SeccompAction::Allow,
+        SeccompAction::Errno(errno.unsigned_abs()),
+        arch,
+    )?;
+    let mut program = other_numbers();
+    program.extend(BpfProgram::try_from(filter)?);
+    Ok(program)
+}
+
+/// The kernel knows its calls by a second set of numbers on x86-64, told by one bit ("x32"); rules name the first.
+fn other_numbers() -> BpfProgram {
+    if !cfg!(target_arch = "x86_64") {
+        return Vec::new();
+    }
+    let statement = |code: u16, jt: u8, jf: u8, k: u32| sock_filter { code, jt, jf, k };
+    let load_number = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let at_least = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    vec![
+        statement(load_number, 0, 0, 0),
+        statement(at_least, 0, 1, 0x4000_0000),
+        statement(
+            answer,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
+        ),
+    ]
+}

@@ -1,0 +1,226 @@
+//! Namespaces: a network of one's own, and a view of the file system that cannot be changed.
+//!
+//! Landlock does not see modes, owners, times and attributes of files. In a mount namespace everything but the writable
+//! folders is mounted read-only, which covers them. Root needs no more; others make a user namespace first, in which
+//! they stay who they are (user_namespaces(7)).
+
+use super::write_control;
+use crate::model::policy::Network;
+use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, mount_bind_recursive, mount_change, mount_remount,
+};
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
+};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+/// What was entered.
+pub(super) struct Entered {
+    pub users: bool,
+    pub mounts: bool,
+}
+
+/// Enters namespaces of this process' own.
+pub(super) fn enter(network: &Network) -> Result<Entered, String> {
+    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
+    let needs_network = match network {
+        Network::Loopback | Network::Hosts(_) => true,
+        Network::None | Network::Full => false,
+    };
+    if *network != Network::Full {
+        flags |= CloneFlags::CLONE_NEWNET;
+    }
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    let entered = match user.is_root() && unshare(flags).is_ok() {
+        true => Entered {
+            users: false,
+            mounts: true,
+        },
+        false => match unshare(flags | CloneFlags::CLONE_NEWUSER) {
+            Ok(()) => {
+                let stay = |what: &str, id: u32| {
+                    write_control(&Path::new("/proc/self").join(what), &format!("{id} {id} 1"))
+                };
+                write_control(Path::new("/proc/self/setgroups"), "deny")
+                    .and_then(|()| stay("uid_map", user.as_raw()))
+                    .and_then(|()| stay("gid_map", group.as_raw()))
+                    .map_err(|e| format!("the user namespace cannot be set up: {e}"))?;
+                Entered {
+                    users: true,
+                    mounts: true,
+                }
+            }
+            Err(_) if !needs_network => Entered {
+                users: false,
+                mounts: false,
+            },
+            Err(e) => {
+                return Err(format!(
+                    "the kernel gives no network namespace: {e} (unprivileged user namespaces may be switched off)"
+                ));
+            }
+        },
+    };
+    if needs_network {
+        raise_loopback().map_err(|e| format!("the loopback cannot be brought up: {e}"))?;
+    }
+    Ok(entered)
+}
+
+/// Asks the kernel to bring up the first interface of this namespace, which is its loopback (rtnetlink(7)).
+fn raise_loopback() -> io::Result<()> {
+    const LENGTH: usize = 32;
+    const RTM_NEWLINK: u16 = 16;
+    const REQUEST_AND_ACK: u16 = 0x1 | 0x4;
+    const NLMSG_ERROR: u16 = 2;
+    const IFF_UP: u32 = 1;
+    let mut message = Vec::with_capacity(LENGTH);
+    message.extend((LENGTH as u32).to_ne_bytes());
+    message.extend(RTM_NEWLINK.to_ne_bytes());
+    message.extend(REQUEST_AND_ACK.to_ne_bytes());
+    message.extend([0; 8]); // sequence, port
+    message.extend([0; 4]); // family, type of device
+    message.extend(1_i32.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes());
+
+    let socket = socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        // NETLINK_ROUTE has the number 0.
+        None,
+    )?;
+    sendto(
+        &socket,
+        &message,
+        SendFlags::empty(),
+        &SocketAddrNetlink::new(0, 0),
+    )?;
+    let mut answer = [0_u8; 256];
+    let (length, _) = recv(&socket, &mut answer, RecvFlags::empty())?;
+    // Behind the header of sixteen bytes: 0, or the error's number below it.
+    let kind = answer.get(4..6).map(|b| u16::from_ne_bytes([b[0], b[1]]));
+    match answer.get(16..20) {
+        Some(b) if length >= 20 && kind == Some(NLMSG_ERROR) => {
+            match i32::from_ne_bytes([b[0], b[1], b[2], b[3]]) {
+                0 => Ok(()),
+                error => Err(io::Error::from_raw_os_error(error.saturating_neg())),
+            }
+        }
+        _ => Err(io::Error::other("the kernel's answer is not understood")),
+    }
+}
+
+/// Mounts everything but these folders and files read-only, in this process' own mount namespace.
+pub(super) fn freeze(writable: &[PathBuf]) -> Result<(), String> {
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(|e| format!("mounts cannot be made private: {e}"))?;
+    let mut kept: Vec<PathBuf> = Vec::new();
+    for path in writable {
+        // One inside another may have been replaced by a link; the outer one holds it anyway.
+        if writable.iter().any(|w| path.starts_with(w) && w != path) {
+            continue;
+        }
+        let Ok(path) = path.canonicalize() else {
+            continue;
+        };
+        // A device is written to whatever its mount says.
+        if !path.metadata().is_ok_and(|m| m.is_dir() || m.is_file()) || kept.contains(&path) {
+            continue;
+        }
+        if path == Path::new("/") {
+            return Ok(());
+        }
+        mount_bind_recursive(&path, &path)
+            .map_err(|e| format!("{} cannot be kept writable: {e}", path.display()))?;
+        kept.push(path);
+    }
+    let cwd =
+        std::env::current_dir().map_err(|e| format!("the working folder is not there: {e}"))?;
+    let mounts = std::fs::read("/proc/self/mountinfo")
+        .map_err(|e| format!("/proc/self/mountinfo cannot be read: {e}"))?;
+    for line in mounts.split(|b| *b == b'\n') {
+        let Some((place, flags)) = mount_in(line) else {
+            continue;
+        };
+        if flags.contains(MountFlags::RDONLY) || kept.iter().any(|k| place.starts_with(k)) {
+            continue;
+        }
+        let frozen = mount_remount(&place, flags | MountFlags::BIND | MountFlags::RDONLY, c"");
+        // One that something else is mounted over cannot be named, and cannot be reached either.
+        if let (Err(e), true) = (frozen, place == Path::new("/")) {
+            return Err(format!("/ cannot be mounted read-only: {e}"));
+        }
+    }
+    // The working folder was looked up in the mounts as they were.
+    std::env::set_current_dir(&cwd).map_err(|e| format!("{} cannot be entered: {e}", cwd.display()))
+}
+
+/// A mount's place and its own flags (proc_pid_mountinfo(5)), which a remount must not take away.
+fn mount_in(line: &[u8]) -> Option<(PathBuf, MountFlags)> {
+    let mut fields = line.split(|b| *b == b' ').skip(4);
+    let place = unescape(fields.next()?);
+    let options = std::str::from_utf8(fields.next()?).ok()?;
+    let flags = options.split(',').fold(MountFlags::empty(), |flags, word| {
+        flags
+            | match word {
+                "ro" => MountFlags::RDONLY,
+                "nosuid" => MountFlags::NOSUID,
+                "nodev" => MountFlags::NODEV,
+                "noexec" => MountFlags::NOEXEC,
+                "noatime" => MountFlags::NOATIME,
+                "nodiratime" => MountFlags::NODIRATIME,
+                "relatime" => MountFlags::RELATIME,
+                _ => MountFlags::empty(),
+            }
+    });
+    Some((place, flags))
+}
+
+/// Blanks and their like stand as three octal digits behind a backslash.
+fn unescape(text: &[u8]) -> PathBuf {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, more)) = rest.split_first() {
+        let digits = more
+            .get(..3)
+            .filter(|d| *first == b'\\' && d.iter().all(|b| matches!(b, b'0'..=b'7')));
+        match digits {
+            Some(digits) => {
+                out.push(
+                    digits
+                        .iter()
+                        .fold(0_u8, |n, d| n.wrapping_mul(8).wrapping_add(d - b'0')),
+                );
+                rest = &more[3..];
+            }
+            None => {
+                out.push(*first);
+                rest = more;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_read_with_their_flags_and_blanks() {
+        let line = br"36 35 98:0 /mnt1 /mnt\0402\134x rw,nosuid,noatime master:1 - ext3 /dev/root rw,errors=continue";
+        let (place, flags) = mount_in(line).unwrap();
+        assert_eq!(place, Path::new(r"/mnt 2\x"));
+        assert_eq!(flags, MountFlags::NOSUID | MountFlags::NOATIME);
+        assert!(mount_in(b"").is_none());
+        assert!(mount_in(b"1 2 3 4 /x").is_none());
+        assert_eq!(unescape(br"a\9\04"), Path::new(r"a\9\04"));
+    }
+}

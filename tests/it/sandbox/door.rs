@@ -1,0 +1,181 @@
+//! Starting and ending: what a caller of the spawner sees is what it would see without a wall.
+
+use super::*;
+use codelicious::proc::{Ended, Stream};
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn output_exit_codes_and_signals_are_the_commands_own() {
+    let Some(site) = site() else { return };
+    let done = site.sh("echo out; echo err >&2; exit 3");
+    assert_eq!((done.ended, done.code), (Ended::Itself, 3));
+    assert_eq!(
+        (done.stdout.text(), done.stderr.text()),
+        ("out\n".into(), "err\n".into())
+    );
+    assert_eq!(site.sh("kill -9 $$").code, 137);
+    assert_eq!(
+        site.sh("exit 125").code,
+        125,
+        "the helper's own code is nobody's secret"
+    );
+    // A pipe that nobody reads ends who writes to it, as ever.
+    assert_eq!(site.works("(yes; echo $? >&2) | head -1"), "y\n");
+    let input = site.command("wc", &["-c"]).stdin("x".repeat(300_000));
+    assert_eq!(finish(&input).unwrap().stdout.text().trim(), "300000");
+}
+
+#[test]
+fn the_environment_is_the_one_that_was_given_under_that_of_the_wall() {
+    let Some(mut site) = site() else { return };
+    site.wall.env = vec![
+        ("HOME".into(), "/private".into()),
+        ("TMPDIR".into(), "/t".into()),
+    ];
+    let command = site.command("env", &[]).env([
+        ("HOME".to_owned(), "/users".to_owned()),
+        ("LD_BIND_NOW".to_owned(), "1".to_owned()),
+    ]);
+    let done = finish(&command).unwrap();
+    let text = done.stdout.text();
+    let mut seen: Vec<&str> = text.lines().collect();
+    seen.sort_unstable();
+    assert_eq!(
+        seen,
+        [
+            "HOME=/private",
+            "LD_BIND_NOW=1",
+            &format!("PATH={PATH}"),
+            "TMPDIR=/t"
+        ]
+    );
+}
+
+#[test]
+fn a_program_keeps_the_name_that_it_was_called_by() {
+    let Some(site) = site() else { return };
+    assert_eq!(site.works("echo $0").trim(), "sh");
+    let tool = site.lane.join("tool");
+    std::fs::write(&tool, "#!/bin/sh\necho $0\n").unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut site = site;
+    site.wall.files.execute.push(site.lane.clone());
+    assert!(
+        site.start("./tool", &[])
+            .unwrap()
+            .stdout
+            .text()
+            .ends_with("/tool\n")
+    );
+}
+
+#[test]
+fn what_cannot_be_started_says_so_and_is_no_result_of_the_command() {
+    let Some(mut site) = site() else { return };
+    let error = site.start("no-such-program-here", &[]).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(site.start("./absent", &[]).unwrap_err().is_not_found());
+    std::fs::write(site.lane.join("plain"), "text").unwrap();
+    let error = site.start("./plain", &[]).unwrap_err();
+    assert_eq!(error.source.kind(), std::io::ErrorKind::PermissionDenied);
+
+    // Outside the wall, or with an interpreter that is not there.
+    let tool = site.lane.join("tool");
+    std::fs::copy("/bin/true", &tool).unwrap();
+    let error = site.start("./tool", &[]).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the sandbox does not let it be executed"),
+        "{error}"
+    );
+    assert!(!error.is_not_found());
+    std::fs::write(&tool, "#!/no/such/interpreter\n").unwrap();
+    site.wall.files.execute.push(site.lane.clone());
+    let error = site.start("./tool", &[]).unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+
+    let mut gone = site.command("true", &[]);
+    gone.cwd = site.lane.join("gone");
+    assert!(finish(&gone).is_err());
+}
+
+#[test]
+fn a_helper_that_is_not_asked_properly_says_so() {
+    sandbox::set_helper(crate::support::program());
+    for args in [
+        vec!["__sandbox"],
+        vec!["__sandbox", "{}"],
+        vec!["__sandbox", "{}", "--", "true"],
+    ] {
+        let out = std::process::Command::new(crate::support::program())
+            .args(&args)
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(125), "{args:?}");
+        assert!(
+            String::from_utf8_lossy(&out.stderr).contains("not a request"),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_command_says_cannot_pass_for_the_helpers_words() {
+    let Some(site) = site() else { return };
+    let done = site.sh(
+        "tr '\\0' '\\n' < /proc/self/cmdline >&2; tr '\\0' '\\n' < /proc/$$/cmdline >&2; exit 125",
+    );
+    assert_eq!(done.code, 125);
+    assert!(
+        !done.stderr.text().contains("codelicious-"),
+        "{}",
+        done.stderr.text()
+    );
+    // What this process had open is not open inside.
+    let open = site.works("ls /proc/self/fd | wc -l");
+    assert!(open.trim().parse::<u32>().unwrap() <= 4, "{open}");
+}
+
+#[test]
+fn it_ends_when_it_is_told_to_and_leaves_nothing() {
+    let Some(mut site) = site() else { return };
+    site.wall.limits.processes = Some(100);
+    let mut seen = Vec::new();
+    // Two that leave the group and close everything.
+    let line = "for i in 1 2; do setsid sh -c 'echo $$; exec tail -f /dev/null' & done; wait";
+    let command = site.command("sh", &["-c", line]);
+    let done = block_on(async {
+        let (_handle, stop) = StopSignal::new();
+        proc::run(&command, bounds(), stop, &mut |stream, line| {
+            assert_eq!(stream, Stream::Out);
+            seen.push(String::from_utf8_lossy(line).into_owned());
+            match seen.len() {
+                2 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+        .await
+        .unwrap()
+    });
+    assert_eq!(done.ended, Ended::ByCaller);
+    if lacks("control groups", abilities().control_group.is_some()) {
+        // Without one, what left the group is found by who adopts it.
+        for pid in seen
+            .iter()
+            .filter_map(|p| p.parse().ok())
+            .filter_map(rustix::process::Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        return;
+    }
+    for pid in seen {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(
+            stat.is_empty() || stat.contains(") Z") || stat.contains(") X"),
+            "{stat}"
+        );
+    }
+}

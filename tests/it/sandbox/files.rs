@@ -1,0 +1,97 @@
+//! What may be read, written and executed.
+
+use super::*;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+#[test]
+fn only_what_is_named_is_read_written_and_executed() {
+    let Some(site) = site() else { return };
+    let out = shown(&site.outside);
+    assert_eq!(site.works("echo hello > a && cat a"), "hello\n");
+    site.works("mkdir -p d/e && mv a d/e/b && ln d/e/b hard && ln -s d/e/b soft && cat soft && rm -r d hard soft");
+    site.works("mkfifo p && test -p p && echo x > /dev/null");
+    site.only_outside(&format!("cat {out}/secret"));
+    site.only_outside(&format!("ls {out}"));
+    site.only_outside(&format!("echo x > {out}/new"));
+    site.only_outside(&format!("mkdir {out}/folder"));
+    site.only_outside("cat ../outside/secret");
+    site.only_outside(&format!("ln -s {out}/secret link 2>/dev/null; cat link"));
+    site.only_outside(&format!("ln {out}/secret hard"));
+    site.only_outside("echo x > here && mv here ../outside/");
+    // What lies in a folder that may be written to, but not executed.
+    site.only_outside("cp /bin/true own && ./own");
+    // A way that leads round the names of things.
+    let done = site.sh(&format!("cat /proc/self/root{out}/secret"));
+    assert!(!done.success() && done.stdout.total == 0);
+}
+
+#[test]
+fn what_is_readable_is_not_writable_and_a_single_file_is_only_itself() {
+    let Some(mut site) = site() else { return };
+    let (one, other) = (site.outside.join("one"), site.outside.join("other"));
+    for file in [&one, &other] {
+        std::fs::write(file, "text\n").unwrap();
+    }
+    site.wall.files.read.push(one.clone());
+    assert_eq!(site.works(&format!("cat {}", one.display())), "text\n");
+    site.only_outside(&format!("echo x >> {}", one.display()));
+    site.only_outside(&format!("cat {}", other.display()));
+    site.wall.files.write.push(other.clone());
+    site.works(&format!("echo more >> {}", other.display()));
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "text\nmore\n");
+    site.only_outside(&format!("rm {}", other.display()));
+}
+
+#[test]
+fn modes_owners_and_times_outside_stay_as_they_are() {
+    let Some(site) = site() else { return };
+    if lacks("mount namespaces", abilities().network_namespace) {
+        return;
+    }
+    let secret = site.outside.join("secret");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let before = secret.metadata().unwrap();
+    let path = shown(&secret);
+    for line in [
+        format!("chmod 666 {path}"),
+        format!("chmod 777 {}", shown(&site.outside)),
+        format!("touch -d 2001-01-01 {path}"),
+        format!("chown $(id -u):$(id -g) {path}"),
+    ] {
+        let done = site.sh(&line);
+        assert!(!done.success(), "{line}");
+        site.only_outside(&line.replace(&path, "../outside/secret"));
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    assert_eq!(secret.metadata().unwrap().ino(), before.ino());
+    site.works("echo > own && chmod 755 own && touch -d 2001-01-01 own && test -x own");
+}
+
+#[test]
+fn a_link_that_was_planted_in_a_writable_folder_opens_nothing() {
+    let Some(mut site) = site() else { return };
+    symlink(&site.outside, site.lane.join("target")).unwrap();
+    std::fs::create_dir(site.lane.join("real")).unwrap();
+    symlink("real", site.lane.join("within")).unwrap();
+    for name in ["target", "target/deeper", "within"] {
+        let path = site.lane.join(name);
+        site.wall.files.write.push(path.clone());
+        site.wall.files.execute.push(path);
+    }
+    site.only_outside("cat target/secret");
+    site.only_outside("echo x > target/new");
+    site.works("cp /bin/true within/tool && within/tool");
+}
+
+#[test]
+fn more_than_one_folder_can_be_written_to_and_things_move_between_them() {
+    let Some(mut site) = site() else { return };
+    let second = site.outside.with_file_name("se cond");
+    std::fs::create_dir(&second).unwrap();
+    site.wall.files.write.push(second.clone());
+    let second = shown(&second);
+    site.works(&format!(
+        "echo a > x && mv x '{second}/y' && cat '{second}/y' && cp '{second}/y' z"
+    ));
+    assert_eq!(site.works(&format!("cd '{second}' && pwd")).trim(), second);
+}
