@@ -180,8 +180,13 @@ impl Proxy {
         tokio::pin!(receive);
         tokio::select! {
             done = &mut receive => done?,
-            // A server may have answered and stopped to listen.
-            Err(_) = send => timeout(LINGER, receive).await.unwrap_or(Ok(()))?,
+            Err(error) = send => match error.kind() {
+                // The server may have answered and stopped to listen.
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                    timeout(LINGER, receive).await.unwrap_or(Ok(()))?;
+                }
+                _ => return Err(error.into()),
+            },
             () = idle(&activity) => {}
         }
         Ok(())
