@@ -10,6 +10,7 @@ pub mod helper;
 pub mod launch;
 #[cfg(target_os = "linux")]
 mod linux;
+pub mod homes;
 pub mod presets;
 pub mod probe;
 

@@ -1,0 +1,613 @@
+//! What is known of agents' programs: where their configuration lies, what of it a private copy holds, and whom they
+//! talk to. A row an agent; a row's comment says where its facts stand.
+//!
+//! Paths are below the folder that they stand in. What a row does not name is not copied: histories, caches, other
+//! projects' sessions, downloaded plugins.
+
+/// An agent's program.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// As it is usually called on the command line.
+    pub name: &'static str,
+    /// Further names of its program.
+    pub also: &'static [&'static str],
+    pub folders: &'static [Folder],
+    /// Hosts without which it does not work.
+    pub hosts: &'static [&'static str],
+    /// Variables that name another address for its requests.
+    pub addresses: &'static [&'static str],
+    /// Talks to whichever provider has a key in the environment or a login in its credentials.
+    pub any_provider: bool,
+    /// Where its own installer puts it, below the user's home.
+    pub installs: &'static [&'static str],
+}
+
+/// A folder of an agent's.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Below the home; empty for the home itself.
+    pub at: &'static str,
+    pub named_by: NamedBy,
+    pub copied: &'static [Item],
+    /// The agent's own state that lives on between runs, so that a session is found again. `*` stands for anything
+    /// in a name, `**` for everything below. Nothing among it may be able to run or configure anything.
+    pub kept: &'static [&'static str],
+}
+
+/// Which variable says where a folder is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    Nothing,
+    /// The folder itself. Always set for the agent.
+    Own(&'static str),
+    /// The folder itself. Set for the agent only where the user has set it: it changes more than the place.
+    OwnWhereSet(&'static str),
+    /// A folder above it; the other text is what it stands for where it is not set. Set where the user has set it.
+    Above(&'static str, &'static str),
+}
+
+/// A file or folder that the private copy holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Item {
+    pub path: &'static str,
+    pub what: What,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum What {
+    /// Settings or instructions.
+    File,
+    /// The same, and everything below.
+    Tree,
+    /// Of a JSON file only these keys at the top. It lies in the home where the folder has no variable set.
+    Keys(&'static [&'static str]),
+    /// Credentials, and what of them comes back when the agent refreshed them. None: nothing does.
+    Credentials(Option<&'static Refresh>),
+}
+
+/// Values of a JSON file as pointers (RFC 6901), `*` standing for any key.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// What a refresh changes.
+    pub fields: &'static [&'static str],
+    /// What says whose they are.
+    pub same: &'static [&'static str],
+    /// A time that is later after a refresh; None where the file has none.
+    pub newer: Option<&'static str>,
+}
+
+const fn file(path: &'static str) -> Item {
+    Item {
+        path,
+        what: What::File,
+    }
+}
+
+const fn tree(path: &'static str) -> Item {
+    Item {
+        path,
+        what: What::Tree,
+    }
+}
+
+const fn secret(path: &'static str, refresh: Option<&'static Refresh>) -> Item {
+    Item {
+        path,
+        what: What::Credentials(refresh),
+    }
+}
+
+pub(super) const CLAUDE_TOKENS: Refresh = Refresh {
+    fields: &[
+        "/claudeAiOauth/accessToken",
+        "/claudeAiOauth/refreshToken",
+        "/claudeAiOauth/expiresAt",
+    ],
+    same: &[],
+    newer: Some("/claudeAiOauth/expiresAt"),
+};
+
+pub(super) const CODEX_TOKENS: Refresh = Refresh {
+    fields: &[
+        "/tokens/id_token",
+        "/tokens/access_token",
+        "/tokens/refresh_token",
+        "/last_refresh",
+    ],
+    same: &["/tokens/account_id"],
+    newer: Some("/last_refresh"),
+};
+
+/// Of Google's client library, which Qwen Code's file follows. Its `resource_url` says where requests go and is
+/// therefore none of the fields.
+const GOOGLE_TOKENS: Refresh = Refresh {
+    fields: &[
+        "/access_token",
+        "/refresh_token",
+        "/id_token",
+        "/expiry_date",
+    ],
+    same: &["/resource_url"],
+    newer: Some("/expiry_date"),
+};
+
+pub(super) const OPENCODE_TOKENS: Refresh = Refresh {
+    fields: &["/*/access", "/*/refresh", "/*/expires"],
+    same: &["/*/type", "/*/accountId", "/*/enterpriseUrl"],
+    newer: Some("/*/expires"),
+};
+
+const CURSOR_TOKENS: Refresh = Refresh {
+    fields: &["/accessToken", "/refreshToken"],
+    same: &[],
+    newer: None,
+};
+
+/// All agents that are known.
+pub const AGENTS: &[Agent] = &[
+    // code.claude.com/docs: claude-directory (what lies in ~/.claude, and that CLAUDE_CONFIG_DIR moves all of it),
+    // settings, authentication (.credentials.json on Linux, the keychain on macOS), network-config (hosts).
+    // With CLAUDE_CONFIG_DIR set, .claude.json lies in that folder too.
+    Agent {
+        name: "claude",
+        also: &["claude-code"],
+        folders: &[Folder {
+            at: ".claude",
+            named_by: NamedBy::Own("CLAUDE_CONFIG_DIR"),
+            copied: &[
+                file("settings.json"),
+                file("CLAUDE.md"),
+                tree("agents"),
+                tree("commands"),
+                tree("hooks"),
+                tree("output-styles"),
+                tree("rules"),
+                tree("skills"),
+                Item {
+                    path: ".claude.json",
+                    what: What::Keys(&[
+                        "customApiKeyResponses",
+                        "hasCompletedOnboarding",
+                        "installMethod",
+                        "lastOnboardingVersion",
+                        "mcpServers",
+                        "oauthAccount",
+                        "primaryApiKey",
+                        "userID",
+                    ]),
+                },
+                secret(".credentials.json", Some(&CLAUDE_TOKENS)),
+            ],
+            // A project's `memory` is read into every later session, so it is not among it.
+            kept: &[
+                "projects/*/*.jsonl",
+                "projects/*/*/subagents/**",
+                "projects/*/*/tool-results/**",
+                "todos/*.json",
+            ],
+        }],
+        hosts: &[
+            "api.anthropic.com",
+            "console.anthropic.com",
+            "platform.claude.com",
+        ],
+        addresses: &[
+            "ANTHROPIC_BASE_URL",
+            "ANTHROPIC_BEDROCK_BASE_URL",
+            "ANTHROPIC_VERTEX_BASE_URL",
+            "ANTHROPIC_FOUNDRY_BASE_URL",
+        ],
+        any_provider: false,
+        installs: &[".local/share/claude", ".claude/local"],
+    },
+    // developers.openai.com/codex: config-basic, config-advanced (CODEX_HOME, profiles in files of their own), auth
+    // (auth.json, or the keyring), AGENTS.md guide; github.com/openai/codex: docs/config.md.
+    Agent {
+        name: "codex",
+        also: &[],
+        folders: &[Folder {
+            at: ".codex",
+            named_by: NamedBy::Own("CODEX_HOME"),
+            copied: &[
+                file("config.toml"),
+                file("AGENTS.md"),
+                file("AGENTS.override.md"),
+                file("hooks.json"),
+                tree("agents"),
+                tree("prompts"),
+                tree("rules"),
+                tree("skills"),
+                secret("auth.json", Some(&CODEX_TOKENS)),
+                secret(".credentials.json", None),
+            ],
+            kept: &[
+                "sessions/**",
+                "session_index.jsonl",
+                "state_*.sqlite*",
+                "installation_id",
+            ],
+        }],
+        hosts: &["api.openai.com", "auth.openai.com", "chatgpt.com"],
+        addresses: &["OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"],
+        any_provider: false,
+        installs: &[],
+    },
+    // geminicli.com/docs/reference/configuration (settings, .env, trustedFolders.json), get-started/authentication.
+    // GEMINI_CLI_HOME names the folder that holds .gemini.
+    Agent {
+        name: "gemini",
+        also: &["gemini-cli"],
+        folders: &[Folder {
+            at: ".gemini",
+            named_by: NamedBy::Above("GEMINI_CLI_HOME", ""),
+            copied: &[
+                file("settings.json"),
+                file("GEMINI.md"),
+                file("trustedFolders.json"),
+                tree("agents"),
+                tree("commands"),
+                tree("policies"),
+                tree("skills"),
+                secret(".env", None),
+                secret("google_accounts.json", None),
+                secret("oauth_creds.json", Some(&GOOGLE_TOKENS)),
+                secret("gemini-credentials.json", None),
+                secret("mcp-oauth-tokens.json", None),
+            ],
+            kept: &["tmp/*/chats/**", "projects.json", "installation_id"],
+        }],
+        hosts: &[
+            "aiplatform.googleapis.com",
+            "cloudcode-pa.googleapis.com",
+            "generativelanguage.googleapis.com",
+            "oauth2.googleapis.com",
+        ],
+        addresses: &[
+            "GOOGLE_GEMINI_BASE_URL",
+            "GOOGLE_VERTEX_BASE_URL",
+            "CODE_ASSIST_ENDPOINT",
+        ],
+        any_provider: false,
+        installs: &[],
+    },
+    // opencode.ai/docs: config, rules, providers (auth.json in the data folder). Its folders follow the XDG Base
+    // Directory Specification on macOS too.
+    Agent {
+        name: "opencode",
+        also: &[],
+        folders: &[
+            Folder {
+                at: ".config/opencode",
+                named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
+                copied: &[
+                    file("opencode.json"),
+                    file("opencode.jsonc"),
+                    file("config.json"),
+                    file("AGENTS.md"),
+                    tree("agent"),
+                    tree("agents"),
+                    tree("command"),
+                    tree("commands"),
+                    tree("plugin"),
+                    tree("plugins"),
+                    tree("skill"),
+                    tree("skills"),
+                    tree("tool"),
+                    tree("tools"),
+                ],
+                kept: &[],
+            },
+            Folder {
+                at: ".local/share/opencode",
+                named_by: NamedBy::Above("XDG_DATA_HOME", ".local/share"),
+                copied: &[
+                    secret("auth.json", Some(&OPENCODE_TOKENS)),
+                    secret("mcp-auth.json", None),
+                ],
+                kept: &["storage/**", "opencode*.db*", "project/*/storage/**"],
+            },
+        ],
+        hosts: &["models.dev"],
+        addresses: &[],
+        any_provider: true,
+        installs: &[".opencode/bin"],
+    },
+    // aider.chat/docs: config/aider_conf, config/dotenv, config/adv-model-settings. It reads the home itself.
+    Agent {
+        name: "aider",
+        also: &[],
+        folders: &[
+            Folder {
+                at: "",
+                named_by: NamedBy::Nothing,
+                copied: &[
+                    file(".aider.conf.yml"),
+                    file(".aider.model.settings.yml"),
+                    file(".aider.model.metadata.json"),
+                    secret(".env", None),
+                ],
+                kept: &[],
+            },
+            Folder {
+                at: ".aider",
+                named_by: NamedBy::Nothing,
+                copied: &[secret("oauth-keys.env", None)],
+                kept: &["caches/*.json", "analytics.json", "installs.json"],
+            },
+        ],
+        hosts: &[],
+        addresses: &[
+            "OPENAI_API_BASE",
+            "OPENAI_BASE_URL",
+            "ANTHROPIC_BASE_URL",
+            "OLLAMA_API_BASE",
+        ],
+        any_provider: true,
+        installs: &[
+            ".local/share/uv/tools/aider-chat",
+            ".local/share/pipx/venvs/aider-chat",
+        ],
+    },
+    // block.github.io/goose/docs/guides/config-files (secrets.yaml where there is no keyring), environment-variables.
+    Agent {
+        name: "goose",
+        also: &[],
+        folders: &[
+            Folder {
+                at: ".config/goose",
+                named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
+                copied: &[
+                    file("config.yaml"),
+                    file("permission.yaml"),
+                    file(".goosehints"),
+                    tree("custom_providers"),
+                    tree("prompts"),
+                    tree("recipes"),
+                    secret("secrets.yaml", None),
+                ],
+                kept: &[],
+            },
+            Folder {
+                at: ".local/share/goose",
+                named_by: NamedBy::Above("XDG_DATA_HOME", ".local/share"),
+                copied: &[],
+                kept: &["sessions/**"],
+            },
+        ],
+        hosts: &[],
+        addresses: &[
+            "OPENAI_HOST",
+            "OPENAI_BASE_URL",
+            "ANTHROPIC_HOST",
+            "OLLAMA_HOST",
+            "DATABRICKS_HOST",
+        ],
+        any_provider: true,
+        installs: &[],
+    },
+    // cursor.com/docs/cli/reference: configuration (cli-config.json, CURSOR_CONFIG_DIR, XDG_CONFIG_HOME),
+    // authentication. On Linux the login lies in ~/.config/cursor/auth.json, on macOS in the keychain.
+    Agent {
+        name: "cursor-agent",
+        also: &["cursor"],
+        folders: &[
+            Folder {
+                at: ".cursor",
+                named_by: NamedBy::OwnWhereSet("CURSOR_CONFIG_DIR"),
+                copied: &[
+                    file("mcp.json"),
+                    file("hooks.json"),
+                    tree("agents"),
+                    tree("commands"),
+                    tree("hooks"),
+                    tree("rules"),
+                    tree("skills"),
+                    secret("cli-config.json", None),
+                ],
+                kept: &["chats/**", "projects/*/agent-transcripts/**"],
+            },
+            Folder {
+                at: ".config/cursor",
+                named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
+                copied: &[
+                    secret("auth.json", Some(&CURSOR_TOKENS)),
+                    secret("cli-config.json", None),
+                ],
+                kept: &["chats/**"],
+            },
+        ],
+        hosts: &["*.cursor.sh"],
+        addresses: &[],
+        any_provider: false,
+        installs: &[".local/share/cursor-agent"],
+    },
+    // qwenlm.github.io/qwen-code-docs: users/configuration/settings, users/configuration/auth. A fork of Gemini CLI;
+    // QWEN_HOME moves the folder.
+    Agent {
+        name: "qwen",
+        also: &["qwen-code"],
+        folders: &[Folder {
+            at: ".qwen",
+            named_by: NamedBy::Own("QWEN_HOME"),
+            copied: &[
+                file("settings.json"),
+                file("QWEN.md"),
+                file("trustedFolders.json"),
+                tree("agents"),
+                tree("commands"),
+                tree("skills"),
+                secret(".env", None),
+                secret("oauth_creds.json", Some(&GOOGLE_TOKENS)),
+                secret("mcp-oauth-tokens.json", None),
+            ],
+            kept: &["tmp/*/chats/**", "projects/*/chats/**", "installation_id"],
+        }],
+        hosts: &[
+            "chat.qwen.ai",
+            "coding-intl.dashscope.aliyuncs.com",
+            "coding.dashscope.aliyuncs.com",
+            "dashscope-intl.aliyuncs.com",
+            "dashscope.aliyuncs.com",
+            "portal.qwen.ai",
+        ],
+        addresses: &["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"],
+        any_provider: true,
+        installs: &[],
+    },
+    // docs.github.com/copilot/reference/copilot-cli-reference/cli-config-dir-reference (what lies in ~/.copilot, and
+    // COPILOT_HOME), copilot allowlist reference (hosts). config.json holds the login where there is no keychain.
+    Agent {
+        name: "copilot",
+        also: &[],
+        folders: &[Folder {
+            at: ".copilot",
+            named_by: NamedBy::Own("COPILOT_HOME"),
+            copied: &[
+                file("settings.json"),
+                file("copilot-instructions.md"),
+                file("lsp-config.json"),
+                file("mcp-config.json"),
+                file("permissions-config.json"),
+                tree("agents"),
+                tree("hooks"),
+                tree("instructions"),
+                tree("skills"),
+                secret("config.json", None),
+            ],
+            kept: &["session-state/**", "session-store.db*"],
+        }],
+        hosts: &["*.githubcopilot.com", "api.github.com"],
+        addresses: &[],
+        any_provider: false,
+        installs: &[],
+    },
+    // ampcode.com/manual (settings.json, AGENTS.md); the key lies in the data folder's secrets.json. Threads live on
+    // its server.
+    Agent {
+        name: "amp",
+        also: &[],
+        folders: &[
+            Folder {
+                at: ".config/amp",
+                named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
+                copied: &[
+                    file("settings.json"),
+                    file("settings.jsonc"),
+                    file("AGENTS.md"),
+                    tree("checks"),
+                    tree("commands"),
+                    tree("skills"),
+                ],
+                kept: &[],
+            },
+            Folder {
+                at: ".local/share/amp",
+                named_by: NamedBy::Above("XDG_DATA_HOME", ".local/share"),
+                copied: &[secret("secrets.json", None)],
+                kept: &["threads/**", "session.json", "device-id.json"],
+            },
+        ],
+        hosts: &["ampcode.com"],
+        addresses: &["AMP_URL"],
+        any_provider: false,
+        installs: &[],
+    },
+    // github.com/charmbracelet/crush: README (crush.json below .config, the program's own below .local/share). Its
+    // sessions lie in the project.
+    Agent {
+        name: "crush",
+        also: &[],
+        folders: &[
+            Folder {
+                at: ".config/crush",
+                named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
+                copied: &[
+                    file("crushrc"),
+                    file("CRUSH.md"),
+                    tree("skills"),
+                    secret("crush.json", None),
+                ],
+                kept: &[],
+            },
+            Folder {
+                at: ".local/share/crush",
+                named_by: NamedBy::Above("XDG_DATA_HOME", ".local/share"),
+                copied: &[secret("crush.json", None)],
+                kept: &["providers.json"],
+            },
+        ],
+        hosts: &[],
+        addresses: &["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"],
+        any_provider: true,
+        installs: &[],
+    },
+];
+
+/// The agent that a program or an engine's name stands for: its last part counts, without `.js` and the like.
+pub fn find(program: &str) -> Option<&'static Agent> {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let name = name.split_whitespace().next().unwrap_or(name);
+    let stem = [".js", ".mjs", ".exe", ".cmd"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(name);
+    AGENTS
+        .iter()
+        .find(|agent| agent.name == stem || agent.also.contains(&stem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn rows_hold_together() {
+        let mut names = BTreeSet::new();
+        for agent in AGENTS {
+            for name in agent.also.iter().chain([&agent.name]) {
+                assert!(names.insert(*name), "{name} twice");
+                assert_eq!(find(name), Some(agent));
+            }
+            for host in agent.hosts {
+                let read = crate::model::policy::Endpoint::parse(host);
+                assert!(read.is_ok(), "{}: {read:?}", agent.name);
+            }
+            for folder in agent.folders {
+                if let NamedBy::Above(_, above) = folder.named_by {
+                    assert!(folder.at.starts_with(above), "{}", folder.at);
+                }
+                let paths = folder.copied.iter().map(|item| item.path);
+                for path in paths.chain(folder.kept.iter().copied()).chain([folder.at]) {
+                    let fine = |step: &str| !matches!(step, "" | "." | "..");
+                    assert!(path.is_empty() || path.split('/').all(fine), "{path}");
+                }
+                let settings = |item: &&Item| item.what != What::Credentials(None);
+                for item in folder.copied.iter().filter(settings) {
+                    let is_kept = |kept: &&str| super::super::tidy::matches(kept, item.path);
+                    assert!(
+                        !folder.kept.iter().any(|k| is_kept(&k)),
+                        "{}: {} would outlive a run",
+                        agent.name,
+                        item.path
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn programs_are_known_by_their_last_part() {
+        for (program, name) in [
+            ("claude", Some("claude")),
+            ("/usr/local/bin/codex", Some("codex")),
+            ("/x/gemini.js --flag", Some("gemini")),
+            ("cursor-agent", Some("cursor-agent")),
+            ("claudette", None),
+            ("", None),
+            ("/", None),
+        ] {
+            assert_eq!(find(program).map(|a| a.name), name, "{program}");
+        }
+    }
+}

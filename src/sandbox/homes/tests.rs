@@ -1,0 +1,523 @@
+//! Real folders: what a private home holds, what survives in it, and what comes back out of it.
+
+use super::*;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+
+/// A user's home and a lane's private folder.
+struct Bench {
+    _dir: tempfile::TempDir,
+    home: PathBuf,
+    private: PathBuf,
+    env: Vec<(String, String)>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().canonicalize().unwrap();
+        let home = at.join("user");
+        fs::create_dir(&home).unwrap();
+        let env = vec![("HOME".to_owned(), home.to_str().unwrap().to_owned())];
+        Self {
+            private: at.join("lanes/one@box"),
+            home,
+            env,
+            _dir: dir,
+        }
+    }
+
+    fn own(&self, rel: &str, text: &str) {
+        put(&self.home.join(rel), text);
+    }
+
+    fn secret(&self, rel: &str, text: &str) {
+        self.own(rel, text);
+        chmod(&self.home.join(rel), 0o600);
+    }
+
+    fn at(&self, rel: &str) -> PathBuf {
+        self.private.join("home").join(rel)
+    }
+
+    fn text(&self, rel: &str) -> Option<String> {
+        fs::read_to_string(self.at(rel)).ok()
+    }
+
+    fn own_text(&self, rel: &str) -> String {
+        fs::read_to_string(self.home.join(rel)).unwrap()
+    }
+
+    fn prepare(&self, agent: &str) -> Prepared {
+        let facts = Facts { env: &self.env };
+        prepare(find(agent).unwrap(), &facts, &self.private).unwrap()
+    }
+
+    /// The files of the private home.
+    fn files(&self) -> Vec<String> {
+        let top = self.private.join("home");
+        let mut found = Vec::new();
+        let mut open = vec![top.clone()];
+        while let Some(dir) = open.pop() {
+            for entry in fs::read_dir(dir).unwrap().flatten() {
+                match entry.file_type().unwrap().is_dir() {
+                    true => open.push(entry.path()),
+                    false => {
+                        let rel = entry.path().strip_prefix(&top).unwrap().to_owned();
+                        found.push(rel.to_str().unwrap().to_owned());
+                    }
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+fn put(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    crate::fsx::atomic::write(path, text.as_bytes()).unwrap();
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn tokens(n: u32) -> String {
+    format!(
+        "{{\n  \"claudeAiOauth\": {{\n    \"accessToken\": \"access-{n}\",\n    \"expiresAt\": {n},\n    \"refreshToken\": \"refresh-{n}\"\n  }}\n}}"
+    )
+}
+
+const TOKENS: &str = ".claude/.credentials.json";
+
+#[test]
+fn settings_come_along_and_the_users_past_does_not() {
+    let b = Bench::new();
+    b.own(
+        ".claude/settings.json",
+        r#"{"model":"opus","env":{"ANTHROPIC_BASE_URL":"https://gate.example.org/x"}}"#,
+    );
+    b.own(".claude/CLAUDE.md", "be brief");
+    b.own(".claude/agents/reviewer.md", "reviews");
+    b.own(".claude/hooks/pre.sh", "#!/bin/sh");
+    chmod(&b.home.join(".claude/hooks/pre.sh"), 0o755);
+    b.own(".claude/skills/x/node_modules/y.js", "big");
+    b.own(".claude/projects/-other/1.jsonl", "private");
+    b.own(".claude/history.jsonl", "private");
+    b.own(".claude/todos/1.json", "private");
+    b.own(
+        ".claude.json",
+        r#"{"userID":"u","projects":{"/secret":{}},"mcpServers":{"m":{}},"tipsHistory":{}}"#,
+    );
+    b.own(".ssh/id_ed25519", "key");
+    b.secret(TOKENS, &tokens(1));
+    let prepared = b.prepare("claude");
+    assert_eq!(prepared.left_out, [""; 0]);
+    assert_eq!(
+        b.files(),
+        [
+            ".claude/.claude.json",
+            ".claude/.credentials.json",
+            ".claude/CLAUDE.md",
+            ".claude/agents/reviewer.md",
+            ".claude/hooks/pre.sh",
+            ".claude/settings.json",
+        ]
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&b.text(".claude/.claude.json").unwrap()).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"userID": "u", "mcpServers": {"m": {}}})
+    );
+    assert_eq!(mode(&b.at(TOKENS)), 0o600);
+    assert_eq!(mode(&b.at(".claude/hooks/pre.sh")), 0o700);
+    for dir in ["", ".claude", ".claude/agents"] {
+        assert_eq!(mode(&b.at(dir)), 0o700, "{dir}");
+    }
+    assert_eq!(mode(&b.private), 0o700);
+    let home = b.at("").to_str().unwrap().trim_end_matches('/').to_owned();
+    let expected = [
+        ("HOME".to_owned(), home.clone()),
+        ("CLAUDE_CONFIG_DIR".to_owned(), format!("{home}/.claude")),
+    ];
+    assert_eq!(prepared.env, expected);
+    let hosts: Vec<String> = prepared.hosts.iter().map(ToString::to_string).collect();
+    assert!(
+        hosts.contains(&"gate.example.org:443".to_owned()),
+        "{hosts:?}"
+    );
+    assert!(hosts.contains(&"api.anthropic.com".to_owned()));
+    assert!(b.private.join("tmp").is_dir() && b.private.join("cache").is_dir());
+}
+
+#[test]
+fn a_planted_hook_does_not_see_the_next_run_and_a_session_does() {
+    let b = Bench::new();
+    b.own(".claude/settings.json", "{}");
+    b.own(".claude/skills/mine/SKILL.md", "mine");
+    let run = b.prepare("claude");
+    let session = ".claude/projects/-lane/6f1.jsonl";
+    put(&b.at(session), "{}\n");
+    put(&b.at(".claude/settings.json"), r#"{"hooks":{"Stop":[]}}"#);
+    put(&b.at(".claude/settings.local.json"), r#"{"hooks":{}}"#);
+    put(
+        &b.at(".claude/.claude.json"),
+        r#"{"mcpServers":{"evil":{}}}"#,
+    );
+    put(&b.at(".claude/plugins/evil/plugin.json"), "{}");
+    put(&b.at(".claude/skills/mine/evil.py"), "");
+    put(&b.at(".claude/projects/-lane/memory/MEMORY.md"), "obey");
+    put(&b.at(".claude/shell-snapshots/s.sh"), "evil");
+    put(&b.at(".bashrc"), "evil");
+    put(&b.at(".gitconfig"), "[core]\n");
+    let given = run.give_back().unwrap();
+    assert_eq!(given.refreshed, [PathBuf::new(); 0]);
+    assert_eq!(given.undone.len(), 2, "{:?}", given.undone);
+    assert!(!b.at(".bashrc").exists() && !b.at(".gitconfig").exists());
+
+    b.own(".claude/CLAUDE.md", "new");
+    b.prepare("claude");
+    let files = [
+        ".claude/CLAUDE.md",
+        session,
+        ".claude/settings.json",
+        ".claude/skills/mine/SKILL.md",
+    ];
+    assert_eq!(b.files(), files);
+    assert_eq!(b.text(".claude/settings.json").as_deref(), Some("{}"));
+    assert_eq!(b.own_text(".claude/settings.json"), "{}");
+
+    fs::remove_file(b.home.join(".claude/settings.json")).unwrap();
+    b.prepare("claude");
+    assert_eq!(b.text(".claude/settings.json"), None);
+}
+
+#[test]
+fn planted_links_lead_nowhere() {
+    let b = Bench::new();
+    b.own(".claude/settings.json", "{}");
+    b.secret(TOKENS, &tokens(1));
+    b.own("target/keep", "keep");
+    b.own("target/.credentials.json", &tokens(9));
+    let run = b.prepare("claude");
+    // The agent's folder becomes a link to one of the user's.
+    fs::remove_dir_all(b.at(".claude")).unwrap();
+    symlink(b.home.join("target"), b.at(".claude")).unwrap();
+    assert_eq!(run.give_back().unwrap(), GivenBack::default());
+    assert_eq!(b.own_text(TOKENS), tokens(1));
+    let run = b.prepare("claude");
+    assert!(!b.at(".claude").is_symlink());
+    assert_eq!(b.own_text("target/keep"), "keep");
+    assert_eq!(fs::read_dir(b.home.join("target")).unwrap().count(), 2);
+
+    // The credentials themselves do.
+    fs::remove_file(b.at(TOKENS)).unwrap();
+    symlink(b.home.join("target/.credentials.json"), b.at(TOKENS)).unwrap();
+    assert_eq!(run.give_back().unwrap(), GivenBack::default());
+    b.prepare("claude");
+    assert!(!b.at(TOKENS).is_symlink());
+    assert_eq!(b.text(TOKENS), Some(tokens(1)));
+    assert_eq!(b.own_text("target/.credentials.json"), tokens(9));
+
+    // The home does.
+    fs::remove_dir_all(b.private.join("home")).unwrap();
+    symlink(&b.home, b.private.join("home")).unwrap();
+    b.prepare("claude");
+    assert!(!b.private.join("home").is_symlink());
+    assert_eq!(b.own_text("target/keep"), "keep");
+    assert_eq!(b.own_text(TOKENS), tokens(1));
+}
+
+#[test]
+fn refreshed_tokens_come_back_with_their_mode() {
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    let run = b.prepare("claude");
+    put(&b.at(TOKENS), &tokens(2));
+    let given = run.give_back().unwrap();
+    assert_eq!(given.refreshed, [b.home.join(TOKENS)]);
+    assert_eq!(b.own_text(TOKENS), tokens(2));
+    assert_eq!(mode(&b.home.join(TOKENS)), 0o600);
+    let names: Vec<_> = fs::read_dir(b.home.join(".claude"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|n| n != ".credentials.json")
+        .collect();
+    assert_eq!(names, ["..credentials.json.codelicious-lock"]);
+    assert_eq!(
+        b.prepare("claude").give_back().unwrap(),
+        GivenBack::default()
+    );
+}
+
+#[test]
+fn a_login_or_refresh_of_the_users_own_wins() {
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    let run = b.prepare("claude");
+    put(&b.at(TOKENS), &tokens(3));
+    b.secret(TOKENS, &tokens(2));
+    let given = run.give_back().unwrap();
+    assert_eq!(given.refreshed, [PathBuf::new(); 0]);
+    assert!(
+        given.undone[0].contains("changed meanwhile"),
+        "{:?}",
+        given.undone
+    );
+    assert_eq!(b.own_text(TOKENS), tokens(2));
+
+    let run = b.prepare("claude");
+    fs::remove_file(b.home.join(TOKENS)).unwrap();
+    put(&b.at(TOKENS), &tokens(9));
+    assert_eq!(run.give_back().unwrap().refreshed, [PathBuf::new(); 0]);
+    assert!(!b.home.join(TOKENS).exists());
+    b.prepare("claude");
+    assert_eq!(
+        b.text(TOKENS),
+        None,
+        "who logged out is logged out here too"
+    );
+}
+
+#[test]
+fn tokens_of_a_run_that_was_cut_off_are_not_lost() {
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    drop(b.prepare("claude"));
+    put(&b.at(TOKENS), &tokens(2));
+    let run = b.prepare("claude");
+    assert_eq!(b.own_text(TOKENS), tokens(2));
+    assert_eq!(b.text(TOKENS), Some(tokens(2)));
+    assert_eq!(run.give_back().unwrap(), GivenBack::default());
+    // And where the user's are newer they are taken.
+    b.secret(TOKENS, &tokens(5));
+    b.prepare("claude");
+    assert_eq!(b.text(TOKENS), Some(tokens(5)));
+}
+
+#[test]
+fn planted_credentials_stay_where_they_are() {
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    for planted in [
+        "",
+        "{}",
+        "null",
+        "{\"claudeAiOauth\":{\"accessToken\":\"x\"}}",
+    ] {
+        let run = b.prepare("claude");
+        put(&b.at(TOKENS), planted);
+        let given = run.give_back().unwrap();
+        assert_eq!(given.refreshed, [PathBuf::new(); 0], "{planted}");
+        assert_eq!(given.undone.len(), 1, "{planted}");
+        assert_eq!(b.own_text(TOKENS), tokens(1));
+    }
+    let run = b.prepare("claude");
+    put(&b.at(TOKENS), &"x".repeat((1 << 20) + 1));
+    assert_eq!(run.give_back().unwrap(), GivenBack::default());
+    b.prepare("claude");
+    assert_eq!(b.text(TOKENS), Some(tokens(1)));
+}
+
+#[test]
+fn lanes_at_once_never_tear_the_users_file() {
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    let lanes: Vec<PathBuf> = (0..8).map(|n| b.private.join(format!("lane{n}"))).collect();
+    let written: Vec<usize> = std::thread::scope(|scope| {
+        let work = |n: usize, private: &Path| {
+            let mut written = 0;
+            for round in 1..=10_u32 {
+                let facts = Facts { env: &b.env };
+                let run = prepare(find("claude").unwrap(), &facts, private).unwrap();
+                let now = fs::read_to_string(private.join("home").join(TOKENS)).unwrap();
+                let now: serde_json::Value = serde_json::from_str(&now).unwrap();
+                let expires = now["claudeAiOauth"]["expiresAt"].as_u64().unwrap();
+                let next = u32::try_from(expires).unwrap() + 1 + u32::try_from(n).unwrap();
+                put(&private.join("home").join(TOKENS), &tokens(next + round));
+                written += run.give_back().unwrap().refreshed.len();
+            }
+            written
+        };
+        let started: Vec<_> = lanes
+            .iter()
+            .enumerate()
+            .map(|(n, private)| scope.spawn(move || work(n, private)))
+            .collect();
+        started.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert!(written.iter().sum::<usize>() >= 10, "{written:?}");
+    let last: serde_json::Value = serde_json::from_str(&b.own_text(TOKENS)).unwrap();
+    let n = last["claudeAiOauth"]["expiresAt"].as_u64().unwrap();
+    assert_eq!(b.own_text(TOKENS), tokens(u32::try_from(n).unwrap()));
+    assert_eq!(mode(&b.home.join(TOKENS)), 0o600);
+}
+
+#[test]
+fn variables_of_the_user_are_followed_and_replaced() {
+    let mut b = Bench::new();
+    let config = b.home.join("elsewhere");
+    let set = |b: &mut Bench, name: &str, path: &Path| {
+        b.env
+            .push((name.to_owned(), path.to_str().unwrap().to_owned()));
+    };
+    set(&mut b, "XDG_CONFIG_HOME", &config);
+    put(
+        &config.join("opencode/opencode.json"),
+        r#"{"provider":{"x":{"options":{"baseURL":"http://127.0.0.1:9/v1"}}}}"#,
+    );
+    b.own(".config/opencode/AGENTS.md", "not this one");
+    b.secret(
+        ".local/share/opencode/auth.json",
+        r#"{"groq":{"type":"api","key":"k"}}"#,
+    );
+    let run = b.prepare("opencode");
+    assert_eq!(
+        b.files(),
+        [
+            ".config/opencode/opencode.json",
+            ".local/share/opencode/auth.json"
+        ]
+    );
+    let mut env = b.env.clone();
+    run.apply(&mut env);
+    let home = b.private.join("home").to_str().unwrap().to_owned();
+    assert_eq!(
+        env,
+        [
+            ("HOME".to_owned(), home.clone()),
+            ("XDG_CONFIG_HOME".to_owned(), format!("{home}/.config")),
+        ]
+    );
+    let hosts: Vec<String> = run.hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["127.0.0.1:9", "api.groq.com", "models.dev"]);
+
+    let work = b.home.join("work");
+    set(&mut b, "CLAUDE_CONFIG_DIR", &work);
+    put(&work.join(".claude.json"), r#"{"userID":"work"}"#);
+    b.own(".claude.json", r#"{"userID":"home"}"#);
+    b.prepare("claude");
+    assert!(b.text(".claude/.claude.json").unwrap().contains("work"));
+}
+
+#[test]
+fn links_of_the_user_are_followed_inside_only() {
+    let b = Bench::new();
+    let outside = b.home.parent().unwrap().join("outside");
+    put(&outside.join("secret.md"), "secret");
+    b.own("dotfiles/settings.json", r#"{"model":"opus"}"#);
+    b.own(".ssh/id", "key");
+    b.own(".claude/agents/own.md", "own");
+    symlink(
+        b.home.join("dotfiles/settings.json"),
+        b.home.join(".claude/settings.json"),
+    )
+    .unwrap();
+    symlink(outside.join("secret.md"), b.home.join(".claude/CLAUDE.md")).unwrap();
+    symlink(b.home.join(".ssh"), b.home.join(".claude/agents/ssh")).unwrap();
+    symlink(
+        b.home.join(".claude/agents"),
+        b.home.join(".claude/agents/loop"),
+    )
+    .unwrap();
+    symlink(&outside, b.home.join(".claude/commands")).unwrap();
+    let run = b.prepare("claude");
+    let files = b.files();
+    assert!(files.contains(&".claude/settings.json".to_owned()));
+    assert!(files.contains(&".claude/agents/own.md".to_owned()));
+    for file in &files {
+        let text = b.text(file).unwrap();
+        assert!(text != "key" && text != "secret", "{file}");
+    }
+    assert!(run.left_out.len() >= 3, "{:?}", run.left_out);
+    assert!(files.len() < 20, "{files:?}");
+}
+
+#[test]
+fn a_file_behind_a_link_is_written_where_it_is() {
+    let b = Bench::new();
+    b.secret("dotfiles/credentials.json", &tokens(1));
+    fs::create_dir(b.home.join(".claude")).unwrap();
+    symlink("../dotfiles/credentials.json", b.home.join(TOKENS)).unwrap();
+    let run = b.prepare("claude");
+    put(&b.at(TOKENS), &tokens(2));
+    assert_eq!(run.give_back().unwrap().refreshed.len(), 1);
+    assert!(b.home.join(TOKENS).is_symlink());
+    assert_eq!(b.own_text("dotfiles/credentials.json"), tokens(2));
+}
+
+#[test]
+fn what_is_too_large_is_left_out_and_said() {
+    let b = Bench::new();
+    b.own(".codex/config.toml", &"#".repeat((1 << 20) + 1));
+    for n in 0..1200 {
+        let path = b.home.join(format!(".codex/prompts/{n}.md"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(path).unwrap();
+    }
+    let run = b.prepare("codex");
+    assert_eq!(b.text(".codex/config.toml"), None);
+    assert!(
+        run.left_out[0].contains("larger than"),
+        "{:?}",
+        run.left_out
+    );
+    assert_eq!(b.files().len(), 1000);
+}
+
+#[test]
+fn without_a_user_there_is_a_home_all_the_same() {
+    let mut b = Bench::new();
+    b.env.clear();
+    for agent in AGENTS {
+        let facts = Facts { env: &b.env };
+        let run = prepare(agent, &facts, &b.private).unwrap();
+        assert!(run.env.iter().any(|(n, _)| n == "HOME"));
+        assert_eq!(run.give_back().unwrap(), GivenBack::default());
+    }
+    assert_eq!(b.files(), [""; 0]);
+}
+
+#[test]
+fn a_wall_admits_what_the_agent_needs() {
+    use crate::model::policy::{FileAccess, Preset, ResourceLimits, Wall};
+    let b = Bench::new();
+    b.own(".local/share/claude/versions/2.1.0", "program");
+    let run = b.prepare("claude");
+    let wall = |network| Wall {
+        preset: Preset::AgentCli,
+        files: FileAccess::default(),
+        network,
+        unix_sockets: false,
+        limits: ResourceLimits::default(),
+        env: vec![("HOME".to_owned(), "/elsewhere".to_owned())],
+    };
+    let own = Endpoint::parse("registry.npmjs.org").unwrap();
+    let policy = SandboxPolicy::Walled(Arc::new(wall(Network::Hosts(vec![own.clone()]))));
+    let SandboxPolicy::Walled(admitted) = run.admit(policy) else {
+        panic!("the wall is gone");
+    };
+    assert_eq!(admitted.env, run.env);
+    assert_eq!(admitted.files.execute, [b.home.join(".local/share/claude")]);
+    assert_eq!(admitted.files.write, [b.private.clone()]);
+    let Network::Hosts(hosts) = &admitted.network else {
+        panic!("the network is another one");
+    };
+    assert!(hosts.contains(&own) && hosts.len() == run.hosts.len() + 1);
+    let closed = SandboxPolicy::Walled(Arc::new(wall(Network::None)));
+    let SandboxPolicy::Walled(closed) = run.admit(closed) else {
+        panic!("the wall is gone");
+    };
+    assert_eq!(closed.network, Network::None);
+    assert_eq!(
+        run.admit(SandboxPolicy::Unsandboxed),
+        SandboxPolicy::Unsandboxed
+    );
+}
