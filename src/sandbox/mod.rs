@@ -7,12 +7,13 @@
 pub mod gateway;
 pub mod groups;
 pub mod helper;
+pub mod homes;
 pub mod launch;
 #[cfg(target_os = "linux")]
 mod linux;
-pub mod homes;
 pub mod presets;
 pub mod probe;
+pub mod seatbelt;
 
 pub use launch::set_helper;
 

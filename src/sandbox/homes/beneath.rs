@@ -222,6 +222,16 @@ impl Beneath {
         Ok(self.stat(name)?.map(of))
     }
 
+    /// When the file below it last changed (ctime).
+    pub(super) fn changed(&self, rel: &str) -> Result<Option<(i64, i64)>, FsError> {
+        let (above, name) = split(rel);
+        let Some(folder) = self.existing(above)? else {
+            return Ok(None);
+        };
+        let stamp = folder.stamp(OsStr::new(name))?;
+        Ok(stamp.map(|(_, _, seconds, nanoseconds)| (seconds, nanoseconds)))
+    }
+
     /// The folder of this name, made where it is not there.
     pub(super) fn child(&self, name: &OsStr) -> Result<Self, FsError> {
         // Twice where something else stood there, once more where the folder lets nobody in.

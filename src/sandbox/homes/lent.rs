@@ -67,7 +67,15 @@ impl Lent {
         let left = root.read(&at, MAX_FILE).map_err(Problem::Private)?;
         let mut own = read()?;
         let bytes = own.as_ref().map(|(_, bytes)| bytes.as_slice());
-        let decision = tokens::before(bytes, left.as_deref(), rule);
+        let mut decision = tokens::before(bytes, left.as_deref(), rule);
+        // Somebody logged in since: whose tokens last longer says nothing then.
+        if let (Before::GiveBack(_), Some((from, _))) = (&decision, &own) {
+            let theirs = from.symlink_metadata().map(|m| (m.ctime(), m.ctime_nsec()));
+            let ours = root.changed(&at).map_err(Problem::Private)?;
+            if theirs.ok() > ours {
+                decision = Before::Copy;
+            }
+        }
         if let (Before::GiveBack(text), Some((from, copied))) = (&decision, &own) {
             let own_again = match hand_over(from, copied, text) {
                 Handed::Over | Handed::Overtaken => read()?,
@@ -125,7 +133,11 @@ impl Lent {
         };
         Ok(match hand_over(&self.from, &self.copied, &text) {
             Handed::Over => Outcome::Refreshed(self.from.clone()),
-            Handed::Overtaken => stays("the user's changed meanwhile, and stay as they are"),
+            Handed::Overtaken => {
+                // Or the next run would take them for something that was not given back yet.
+                root.remove(&self.at)?;
+                stays("the user's changed meanwhile, and stay as they are")
+            }
             Handed::Not(why) => stays(&why),
         })
     }

@@ -9,16 +9,18 @@
 //!
 //! - `table` says what is known of each agent, `hosts` whom it talks to
 //! - `own` reads the user's side, `beneath` the private one, where a model could write
-//! - `tidy` clears away, `tokens` decides what of credentials goes back
+//! - `tidy` clears away, `lent` and `tokens` decide what of credentials goes back, `secrets` names their values
 
 mod beneath;
 mod hosts;
 mod lent;
 mod own;
+mod secrets;
 mod table;
 mod tidy;
 mod tokens;
 
+pub use secrets::secrets;
 pub use table::{AGENTS, Agent, Folder, Item, NamedBy, Refresh, What, find};
 
 use crate::fsx::FsError;

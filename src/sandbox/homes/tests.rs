@@ -2,7 +2,7 @@
 
 use super::*;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 /// A user's home and a lane's private folder.
@@ -273,7 +273,23 @@ fn a_login_or_refresh_of_the_users_own_wins() {
     );
     assert_eq!(b.own_text(TOKENS), tokens(2));
 
+    // Not with the next run either.
     let run = b.prepare("claude");
+    assert_eq!(b.text(TOKENS), Some(tokens(2)));
+    assert_eq!(b.own_text(TOKENS), tokens(2));
+
+    // Nor where the run before was cut off, and the user logged in after it.
+    put(&b.at(TOKENS), &tokens(8));
+    // Times of files go by ticks of the kernel.
+    let changed = |path: &Path| fs::metadata(path).map(|m| (m.ctime(), m.ctime_nsec()));
+    while changed(&b.home.join(TOKENS)).unwrap() <= changed(&b.at(TOKENS)).unwrap() {
+        b.secret(TOKENS, &tokens(3));
+    }
+    drop(run);
+    let run = b.prepare("claude");
+    assert_eq!(b.own_text(TOKENS), tokens(3));
+    assert_eq!(b.text(TOKENS), Some(tokens(3)));
+
     fs::remove_file(b.home.join(TOKENS)).unwrap();
     put(&b.at(TOKENS), &tokens(9));
     assert_eq!(run.give_back().unwrap().refreshed, [PathBuf::new(); 0]);
@@ -331,33 +347,39 @@ fn lanes_at_once_never_tear_the_users_file() {
     let b = Bench::new();
     b.secret(TOKENS, &tokens(1));
     let lanes: Vec<PathBuf> = (0..8).map(|n| b.private.join(format!("lane{n}"))).collect();
-    let written: Vec<usize> = std::thread::scope(|scope| {
-        let work = |n: usize, private: &Path| {
-            let mut written = 0;
-            for round in 1..=10_u32 {
+    let written: Vec<Vec<u32>> = std::thread::scope(|scope| {
+        let work = |n: u32, private: &Path| {
+            let mut written = Vec::new();
+            for _ in 0..10 {
                 let facts = Facts { env: &b.env };
                 let run = prepare(find("claude").unwrap(), &facts, private).unwrap();
-                let now = fs::read_to_string(private.join("home").join(TOKENS)).unwrap();
-                let now: serde_json::Value = serde_json::from_str(&now).unwrap();
-                let expires = now["claudeAiOauth"]["expiresAt"].as_u64().unwrap();
-                let next = u32::try_from(expires).unwrap() + 1 + u32::try_from(n).unwrap();
-                put(&private.join("home").join(TOKENS), &tokens(next + round));
-                written += run.give_back().unwrap().refreshed.len();
+                let at = private.join("home").join(TOKENS);
+                let next = number(&fs::read_to_string(&at).unwrap()) + 1 + n;
+                put(&at, &tokens(next));
+                if !run.give_back().unwrap().refreshed.is_empty() {
+                    written.push(next);
+                }
             }
             written
         };
+        let lanes = (0..).zip(&lanes);
         let started: Vec<_> = lanes
-            .iter()
-            .enumerate()
             .map(|(n, private)| scope.spawn(move || work(n, private)))
             .collect();
         started.into_iter().map(|t| t.join().unwrap()).collect()
     });
-    assert!(written.iter().sum::<usize>() >= 10, "{written:?}");
-    let last: serde_json::Value = serde_json::from_str(&b.own_text(TOKENS)).unwrap();
-    let n = last["claudeAiOauth"]["expiresAt"].as_u64().unwrap();
-    assert_eq!(b.own_text(TOKENS), tokens(u32::try_from(n).unwrap()));
+    // Each that came back stood on the one before, so that they only grow, and the last is the greatest.
+    let last = number(&b.own_text(TOKENS));
+    assert_eq!(b.own_text(TOKENS), tokens(last));
+    assert_eq!(written.iter().flatten().max(), Some(&last), "{written:?}");
     assert_eq!(mode(&b.home.join(TOKENS)), 0o600);
+}
+
+/// Which tokens these are.
+fn number(text: &str) -> u32 {
+    let json: serde_json::Value = serde_json::from_str(text).unwrap();
+    let n = json["claudeAiOauth"]["expiresAt"].as_u64().unwrap();
+    u32::try_from(n).unwrap()
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! The values in an agent's credentials that no output may repeat.
+
+use super::own;
+use super::table::Agent;
+use super::{Facts, credentials};
+use secrecy::SecretString;
+use std::collections::BTreeSet;
+
+/// Shorter ones are words and numbers, not tokens.
+const SHORTEST: usize = 12;
+
+/// Tokens and keys in the user's credentials for this agent, as far as they are written down in files. Those that an
+/// agent gets while it runs are not among them.
+pub fn secrets(agent: &'static Agent, facts: &Facts<'_>) -> Vec<SecretString> {
+    let mut found = BTreeSet::new();
+    let Some(home) = facts.folder("HOME") else {
+        return Vec::new();
+    };
+    for folder in agent.folders {
+        let place = facts.place(folder, home.clone());
+        let roots = place.roots();
+        for (rel, _) in credentials(folder) {
+            if let Ok(Some((_, bytes))) = own::file(&place.folder.join(rel), &roots) {
+                found.extend(values(&bytes));
+            }
+        }
+    }
+    found.into_iter().map(SecretString::from).collect()
+}
+
+/// Values of JSON by the names of their keys; of `name=value` and `name: value` lines all that are long enough.
+fn values(bytes: &[u8]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    match serde_json::from_slice::<serde_json::Value>(bytes) {
+        Ok(value) => of_json(value, &mut found),
+        Err(_) => {
+            for line in String::from_utf8_lossy(bytes).lines() {
+                let value = line.split_once(['=', ':']).map(|(_, value)| value);
+                let value = value.unwrap_or("").trim().trim_matches(['"', '\'']);
+                if value.len() >= SHORTEST && !line.trim_start().starts_with('#') {
+                    found.insert(value.to_owned());
+                }
+            }
+        }
+    }
+    found
+}
+
+fn of_json(value: serde_json::Value, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                let key = key.to_ascii_lowercase();
+                let secret = ["token", "key", "secret", "access", "refresh", "password"];
+                match value {
+                    serde_json::Value::String(text) => {
+                        if text.len() >= SHORTEST && secret.iter().any(|word| key.contains(word)) {
+                            found.insert(text);
+                        }
+                    }
+                    other => of_json(other, found),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.into_iter().for_each(|v| of_json(v, found)),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_by_their_names() {
+        let found = |text: &str| values(text.as_bytes()).into_iter().collect::<Vec<_>>();
+        let json = r#"{"claudeAiOauth":{"accessToken":"sk-ant-oat01-x","refreshToken":"sk-ant-ort01-x",
+            "scopes":["user:inference"],"subscriptionType":"enterprise-x"},"keys":[{"api_key":"0123456789ab"}]}"#;
+        assert_eq!(
+            found(json),
+            ["0123456789ab", "sk-ant-oat01-x", "sk-ant-ort01-x"]
+        );
+        let lines = "# OLD=sk-old-0123456789\nGEMINI_API_KEY=\"AIza0123456789\"\nopenai: sk-0123456789ab\nX=1\n";
+        assert_eq!(found(lines), ["AIza0123456789", "sk-0123456789ab"]);
+        assert_eq!(found("\u{0}\u{1}"), [""; 0]);
+    }
+}
