@@ -1,5 +1,6 @@
 //! Running the engine at a chunk, and undoing what it did beside its work.
 
+use super::lodging;
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::{EngineSetup, Shells};
@@ -54,7 +55,7 @@ pub(super) async fn run_engine(
             answers.as_deref(),
         )
     };
-    let job = EngineJob {
+    let mut job = EngineJob {
         spec: lane.ledger.spec.clone(),
         chunk: id.clone(),
         title: chunk.title.clone(),
@@ -80,6 +81,7 @@ pub(super) async fn run_engine(
             env: &engine.env,
         }),
     };
+    let home = lodging::move_in(shells, engine, &mut job)?;
     let of_chunk = lane.is_first_turn(fixes).then(|| id.to_string());
     let (before, mut undone) = shells
         .git
@@ -108,6 +110,7 @@ pub(super) async fn run_engine(
         *text = shells.redactor.redact(text).into_owned();
     }
     crate::proc::end_leftovers();
+    undone.extend(lodging::move_out(home));
     crash::point(Point::EngineEnded)?;
     let tip = tip_of(lane)?;
     let reference = format!("{ATTEMPTS}{}/{id}/{attempt}", lane.ledger.spec);

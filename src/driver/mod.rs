@@ -6,6 +6,7 @@
 mod audit;
 mod checks;
 mod engine;
+mod lodging;
 mod moves;
 mod notes;
 mod perform;

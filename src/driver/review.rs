@@ -1,6 +1,7 @@
 //! Having verified work reviewed: a copy to look at, the reviewer's run, and everything as it was afterwards.
 
 use super::engine::Progress;
+use super::lodging;
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::{EngineSetup, Shells};
@@ -87,7 +88,7 @@ async fn run(
     let evidence = lane.verified.as_ref().map(|v| v.evidence.clone());
     let attempt = lane.record(id).and_then(|r| r.attempts.last());
     let n = attempt.map_or(0, |a| a.n);
-    let job = EngineJob {
+    let mut job = EngineJob {
         spec: lane.ledger.spec.clone(),
         chunk: id.clone(),
         title: chunk.title.clone(),
@@ -127,7 +128,13 @@ async fn run(
         chunk: id,
     };
     let stop = shells.stop_engines.clone();
-    Ok(reviewer.engine.run(&job, &progress, stop).await)
+    let home = lodging::move_in(shells, reviewer, &mut job)?;
+    let report = reviewer.engine.run(&job, &progress, stop).await;
+    crate::proc::end_leftovers();
+    for undone in lodging::move_out(home) {
+        tracing::warn!("{undone}");
+    }
+    Ok(report)
 }
 
 /// Whatever the reviewer did to the repository and to the lane counts for nothing.

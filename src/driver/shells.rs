@@ -9,6 +9,7 @@ use crate::model::policy::Preset;
 use crate::model::{ChunkId, EventKind, Evidence, Ledger, Oid, Prove, SpecId};
 use crate::ports::{Clock, Engine, Forge, StopSignal};
 use crate::sandbox::Sandbox;
+use crate::sandbox::homes::Agent;
 use crate::verify::Verifier;
 use crate::verify::audit::AuditPolicy;
 use chrono::{DateTime, Utc};
@@ -86,6 +87,8 @@ pub struct EngineSetup {
     pub engine: Box<dyn Engine>,
     /// The wall around what it starts.
     pub preset: Preset,
+    /// The program behind it, where it is an agent's whose configuration is known.
+    pub agent: Option<&'static Agent>,
     /// Environment of the engine and its tools, complete.
     pub env: Vec<(String, String)>,
     /// The model it is asked to use; None: its own choice.

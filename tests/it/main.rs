@@ -53,6 +53,7 @@ mod resume;
 mod review;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod seatbelt;
 mod shapes;
 mod stopping;
 mod support;

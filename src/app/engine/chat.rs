@@ -40,6 +40,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
     Ok(Chosen {
         engine: Box::new(engine),
         kind: own.kind,
+        agent: None,
         ending: Ending::Tools,
         model: Some(model),
         env: of.env.engine_env(of.settings, own.kind),

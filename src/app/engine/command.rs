@@ -6,6 +6,7 @@ use crate::config::{EngineKind, EngineSettings, Environment, Settings};
 use crate::core::prompt::Ending;
 use crate::engines::command::{self, CommandConfig, CommandEngine, CommandTable};
 use crate::model::Allowance;
+use crate::sandbox::homes::{self, Agent};
 
 pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
     let config = config(of.settings, of.name, of.model.as_deref(), own)?;
@@ -23,6 +24,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
     let one = |usd, tokens| config.cannot_bound(&Allowance { usd, tokens }).is_none();
     Ok(Chosen {
         kind: EngineKind::Command,
+        agent: agent(&config, of.name, own),
         ending: match config.declares() {
             true => Ending::Object,
             false => Ending::Silent,
@@ -40,6 +42,16 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         engine: Box::new(CommandEngine::new(config, Box::new(SystemClock))),
         planner: None,
     })
+}
+
+/// The agent whose program it is: by the program's own name, or by the preset that the table goes by.
+fn agent(config: &CommandConfig, name: &str, own: &EngineSettings) -> Option<&'static Agent> {
+    let preset = own.command.table.get("preset").and_then(|p| p.as_str());
+    let program = config.program.to_str();
+    [program, preset, Some(name)]
+        .into_iter()
+        .flatten()
+        .find_map(homes::find)
 }
 
 /// The table as it is written, with the price that is known of its model.

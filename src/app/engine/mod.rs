@@ -17,6 +17,7 @@ use crate::engines::agent::AgentEngine;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
 use crate::engines::claude_code::{self, ClaudeCode, ClaudeConfig};
 use crate::ports::{ChatModel, Engine};
+use crate::sandbox::homes::{self, Agent};
 use secrecy::SecretString;
 use std::path::Path;
 use std::rc::Rc;
@@ -28,6 +29,8 @@ const MAX_CASSETTE: u64 = 64 << 20;
 pub struct Chosen {
     pub engine: Box<dyn Engine>,
     pub kind: EngineKind,
+    /// The program behind it, where it is an agent's whose configuration is known.
+    pub agent: Option<&'static Agent>,
     /// How it asks for the end of its assignment.
     pub ending: Ending,
     /// The model it is asked to use.
@@ -349,6 +352,7 @@ fn claude(of: Of<'_>) -> Result<Chosen, Why> {
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Claude,
+        agent: homes::find(claude_code::NAME),
         ending: Ending::Object,
         model: of.model,
         env: vars,
@@ -397,6 +401,7 @@ pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppEr
     Ok(Chosen {
         engine: Box::new(engine),
         kind: EngineKind::Replay,
+        agent: None,
         ending: Ending::Tools,
         model: None,
         env: Vec::new(),

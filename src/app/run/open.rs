@@ -280,6 +280,7 @@ fn set_up(world: &World, run: &RunId, chosen: Chosen) -> EngineSetup {
             | EngineKind::OpenAi
             | EngineKind::Anthropic => Preset::EngineTool,
         },
+        agent: chosen.agent,
         engine: chosen.engine,
         env: marked(world, run, chosen.env),
         model: chosen.model,
