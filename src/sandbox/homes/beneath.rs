@@ -449,7 +449,7 @@ mod tests {
         root.write("shut/inner/f", b"x", false).unwrap();
         let shut = dir.path().join("private/shut");
         for path in [shut.join("inner"), shut] {
-            fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap();
         }
         root.remove("deep").unwrap();
         root.remove("shut").unwrap();

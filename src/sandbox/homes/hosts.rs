@@ -1,7 +1,7 @@
 //! Whom an agent talks to: its own API's hosts, those that variables name instead, and those of the providers that it
 //! has keys for. Pure.
 
-use super::table::Agent;
+use super::agent::Agent;
 use crate::model::policy::Endpoint;
 
 /// A provider of models: what agents call it in their credentials, the variables that hold its keys, its hosts.

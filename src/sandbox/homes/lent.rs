@@ -1,8 +1,8 @@
 //! One file of credentials that a private home holds a copy of, and the way of refreshed tokens back.
 
+use super::agent::Refresh;
 use super::beneath::Beneath;
 use super::own::{self, MAX_FILE, Place};
-use super::table::Refresh;
 use super::tokens::{self, Before};
 use crate::fsx::read::open_flags;
 use crate::fsx::{FsError, atomic, lock, read_bounded};

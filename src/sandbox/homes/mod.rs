@@ -11,6 +11,7 @@
 //! - `own` reads the user's side, `beneath` the private one, where a model could write
 //! - `tidy` clears away, `lent` and `tokens` decide what of credentials goes back, `secrets` names their values
 
+mod agent;
 mod beneath;
 mod hosts;
 mod lent;
@@ -20,8 +21,9 @@ mod table;
 mod tidy;
 mod tokens;
 
+pub use agent::{Agent, Folder, Item, NamedBy, Refresh, What};
 pub use secrets::secrets;
-pub use table::{AGENTS, Agent, Folder, Item, NamedBy, Refresh, What, find};
+pub use table::{AGENTS, find};
 
 use crate::fsx::FsError;
 use crate::model::policy::{Endpoint, Network, SandboxPolicy};

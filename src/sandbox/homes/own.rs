@@ -3,7 +3,7 @@
 //! Symbolic links are followed where they stay inside: a file that the table names may lead anywhere below the home,
 //! as people who keep their dotfiles elsewhere have it; inside of a tree they may lead to the agent's folder only.
 
-use super::table::{Folder, Item, What};
+use super::agent::{Folder, Item, What};
 use crate::fsx::read_bounded;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -1,7 +1,7 @@
 //! The values in an agent's credentials that no output may repeat.
 
+use super::agent::Agent;
 use super::own;
-use super::table::Agent;
 use super::{Facts, credentials};
 use secrecy::SecretString;
 use std::collections::BTreeSet;

@@ -178,7 +178,7 @@ fn a_planted_hook_does_not_see_the_next_run_and_a_session_does() {
     put(&b.at(".bashrc"), "evil");
     put(&b.at(".gitconfig"), "[core]\n");
     let given = run.give_back().unwrap();
-    assert_eq!(given.refreshed, [PathBuf::new(); 0]);
+    assert_eq!(given.refreshed, Vec::<PathBuf>::new());
     assert_eq!(given.undone.len(), 2, "{:?}", given.undone);
     assert!(!b.at(".bashrc").exists() && !b.at(".gitconfig").exists());
 
@@ -265,7 +265,7 @@ fn a_login_or_refresh_of_the_users_own_wins() {
     put(&b.at(TOKENS), &tokens(3));
     b.secret(TOKENS, &tokens(2));
     let given = run.give_back().unwrap();
-    assert_eq!(given.refreshed, [PathBuf::new(); 0]);
+    assert_eq!(given.refreshed, Vec::<PathBuf>::new());
     assert!(
         given.undone[0].contains("changed meanwhile"),
         "{:?}",
@@ -292,7 +292,7 @@ fn a_login_or_refresh_of_the_users_own_wins() {
 
     fs::remove_file(b.home.join(TOKENS)).unwrap();
     put(&b.at(TOKENS), &tokens(9));
-    assert_eq!(run.give_back().unwrap().refreshed, [PathBuf::new(); 0]);
+    assert_eq!(run.give_back().unwrap().refreshed, Vec::<PathBuf>::new());
     assert!(!b.home.join(TOKENS).exists());
     b.prepare("claude");
     assert_eq!(
@@ -331,7 +331,7 @@ fn planted_credentials_stay_where_they_are() {
         let run = b.prepare("claude");
         put(&b.at(TOKENS), planted);
         let given = run.give_back().unwrap();
-        assert_eq!(given.refreshed, [PathBuf::new(); 0], "{planted}");
+        assert_eq!(given.refreshed, Vec::<PathBuf>::new(), "{planted}");
         assert_eq!(given.undone.len(), 1, "{planted}");
         assert_eq!(b.own_text(TOKENS), tokens(1));
     }
@@ -476,6 +476,42 @@ fn a_file_behind_a_link_is_written_where_it_is() {
 }
 
 #[test]
+fn what_belongs_to_another_user_is_not_replaced() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can give a file away");
+        return;
+    }
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    std::os::unix::fs::chown(b.home.join(TOKENS), Some(65534), Some(65534)).unwrap();
+    let run = b.prepare("claude");
+    put(&b.at(TOKENS), &tokens(2));
+    let given = run.give_back().unwrap();
+    assert!(given.undone[0].contains("another user"), "{given:?}");
+    assert_eq!(b.own_text(TOKENS), tokens(1));
+    // Until somebody can, the lane goes on with its own.
+    b.prepare("claude");
+    assert_eq!(b.text(TOKENS), Some(tokens(2)));
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let b = Bench::new();
+    b.secret(TOKENS, &tokens(1));
+    let lock = b.home.join(".claude/..credentials.json.codelicious-lock");
+    symlink(b.home.join("new"), &lock).unwrap();
+    let run = b.prepare("claude");
+    put(&b.at(TOKENS), &tokens(2));
+    let given = run.give_back().unwrap();
+    assert!(
+        given.refreshed.is_empty() && given.undone.len() == 1,
+        "{given:?}"
+    );
+    assert!(!b.home.join("new").exists());
+    assert_eq!(b.own_text(TOKENS), tokens(1));
+}
+
+#[test]
 fn what_is_too_large_is_left_out_and_said() {
     let b = Bench::new();
     b.own(".codex/config.toml", &"#".repeat((1 << 20) + 1));
@@ -528,7 +564,7 @@ fn a_wall_admits_what_the_agent_needs() {
     };
     assert_eq!(admitted.env, run.env);
     assert_eq!(admitted.files.execute, [b.home.join(".local/share/claude")]);
-    assert_eq!(admitted.files.write, [b.private.clone()]);
+    assert_eq!(admitted.files.write, vec![b.private.clone()]);
     let Network::Hosts(hosts) = &admitted.network else {
         panic!("the network is another one");
     };

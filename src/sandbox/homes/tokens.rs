@@ -4,7 +4,7 @@
 //! over, into the user's own text, each only where the user's has one of the same kind; and only where the whole
 //! still looks like the file that was copied.
 
-use super::table::Refresh;
+use super::agent::Refresh;
 use serde_json::Value;
 
 /// Longest token.
@@ -184,6 +184,7 @@ fn order(had: Option<&Value>, has: Option<&Value>) -> Option<std::cmp::Ordering>
 mod tests {
     use super::super::table::{CLAUDE_TOKENS, CODEX_TOKENS, OPENCODE_TOKENS};
     use super::*;
+    use proptest::prelude::*;
 
     fn claude(access: &str, refresh: &str, expires: i64) -> String {
         format!(
@@ -276,5 +277,55 @@ mod tests {
             Before::GiveBack(_)
         ));
         assert_eq!(before(Some(old), Some(new), None), Before::Copy);
+    }
+
+    /// JSON of a few names and depths, much of it like the real files.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            (0..30_i64).prop_map(Value::from),
+            "[a-c]{0,3}".prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            Just("claudeAiOauth"),
+            Just("accessToken"),
+            Just("refreshToken"),
+            Just("expiresAt"),
+            Just("access"),
+            Just("refresh"),
+            Just("expires"),
+            Just("type"),
+            Just("a/b~"),
+        ];
+        leaf.prop_recursive(3, 24, 5, move |inner| {
+            proptest::collection::btree_map(name.clone(), inner, 0..5).prop_map(|map| {
+                let own = map.into_iter().map(|(k, v)| (k.to_owned(), v));
+                Value::Object(own.collect())
+            })
+        })
+    }
+
+    proptest! {
+        /// Whatever an agent leaves, only tokens and their times become the user's.
+        #[test]
+        fn nothing_but_tokens_comes_back(own in json(), left in json(), which in any::<bool>()) {
+            let rule = if which { &CLAUDE_TOKENS } else { &OPENCODE_TOKENS };
+            let own_text = own.to_string();
+            if let Ok(text) = refreshed(own_text.as_bytes(), left.to_string().as_bytes(), rule) {
+                let mut merged: Value = serde_json::from_slice(&text).unwrap();
+                for path in rule.fields {
+                    for exact in places(&own, path) {
+                        *merged.pointer_mut(&exact).unwrap() = own.pointer(&exact).unwrap().clone();
+                    }
+                }
+                prop_assert_eq!(merged, own);
+            }
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange(own in any::<Vec<u8>>(), left in any::<Vec<u8>>()) {
+            prop_assert!(refreshed(&own, &left, &CODEX_TOKENS).is_err());
+            before(Some(&own), Some(&left), Some(&CODEX_TOKENS));
+        }
     }
 }
