@@ -72,3 +72,24 @@ pub struct Refresh {
     /// A time that is later after a refresh; None where the file has none.
     pub newer: Option<&'static str>,
 }
+
+pub(super) const fn file(path: &'static str) -> Item {
+    Item {
+        path,
+        what: What::File,
+    }
+}
+
+pub(super) const fn tree(path: &'static str) -> Item {
+    Item {
+        path,
+        what: What::Tree,
+    }
+}
+
+pub(super) const fn secret(path: &'static str, refresh: Option<&'static Refresh>) -> Item {
+    Item {
+        path,
+        what: What::Credentials(refresh),
+    }
+}

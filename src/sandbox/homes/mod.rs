@@ -16,6 +16,7 @@ mod beneath;
 mod hosts;
 mod lent;
 mod own;
+mod refresh;
 mod secrets;
 mod table;
 mod tidy;

@@ -3,74 +3,8 @@
 //! Paths are below the folder that they stand in. What a row does not name is not copied: histories, caches, other
 //! projects' sessions, downloaded plugins.
 
-use super::agent::{Agent, Folder, Item, NamedBy, Refresh, What};
-
-const fn file(path: &'static str) -> Item {
-    Item {
-        path,
-        what: What::File,
-    }
-}
-
-const fn tree(path: &'static str) -> Item {
-    Item {
-        path,
-        what: What::Tree,
-    }
-}
-
-const fn secret(path: &'static str, refresh: Option<&'static Refresh>) -> Item {
-    Item {
-        path,
-        what: What::Credentials(refresh),
-    }
-}
-
-pub(super) const CLAUDE_TOKENS: Refresh = Refresh {
-    fields: &[
-        "/claudeAiOauth/accessToken",
-        "/claudeAiOauth/refreshToken",
-        "/claudeAiOauth/expiresAt",
-    ],
-    same: &[],
-    newer: Some("/claudeAiOauth/expiresAt"),
-};
-
-pub(super) const CODEX_TOKENS: Refresh = Refresh {
-    fields: &[
-        "/tokens/id_token",
-        "/tokens/access_token",
-        "/tokens/refresh_token",
-        "/last_refresh",
-    ],
-    same: &["/tokens/account_id"],
-    newer: Some("/last_refresh"),
-};
-
-/// Of Google's client library, which Qwen Code's file follows. Its `resource_url` says where requests go and is
-/// therefore none of the fields.
-const GOOGLE_TOKENS: Refresh = Refresh {
-    fields: &[
-        "/access_token",
-        "/refresh_token",
-        "/id_token",
-        "/expiry_date",
-    ],
-    same: &["/resource_url"],
-    newer: Some("/expiry_date"),
-};
-
-pub(super) const OPENCODE_TOKENS: Refresh = Refresh {
-    fields: &["/*/access", "/*/refresh", "/*/expires"],
-    same: &["/*/type", "/*/accountId", "/*/enterpriseUrl"],
-    newer: Some("/*/expires"),
-};
-
-const CURSOR_TOKENS: Refresh = Refresh {
-    fields: &["/accessToken", "/refreshToken"],
-    same: &[],
-    newer: None,
-};
+use super::agent::{Agent, Folder, Item, NamedBy, What, file, secret, tree};
+use super::refresh::{CLAUDE, CODEX, CURSOR, GOOGLE, OPENCODE};
 
 /// All agents that are known.
 pub const AGENTS: &[Agent] = &[
@@ -105,7 +39,7 @@ pub const AGENTS: &[Agent] = &[
                         "userID",
                     ]),
                 },
-                secret(".credentials.json", Some(&CLAUDE_TOKENS)),
+                secret(".credentials.json", Some(&CLAUDE)),
             ],
             // A project's `memory` is read into every later session, so it is not among it.
             kept: &[
@@ -146,7 +80,7 @@ pub const AGENTS: &[Agent] = &[
                 tree("prompts"),
                 tree("rules"),
                 tree("skills"),
-                secret("auth.json", Some(&CODEX_TOKENS)),
+                secret("auth.json", Some(&CODEX)),
                 secret(".credentials.json", None),
             ],
             kept: &[
@@ -179,7 +113,7 @@ pub const AGENTS: &[Agent] = &[
                 tree("skills"),
                 secret(".env", None),
                 secret("google_accounts.json", None),
-                secret("oauth_creds.json", Some(&GOOGLE_TOKENS)),
+                secret("oauth_creds.json", Some(&GOOGLE)),
                 secret("gemini-credentials.json", None),
                 secret("mcp-oauth-tokens.json", None),
             ],
@@ -230,7 +164,7 @@ pub const AGENTS: &[Agent] = &[
                 at: ".local/share/opencode",
                 named_by: NamedBy::Above("XDG_DATA_HOME", ".local/share"),
                 copied: &[
-                    secret("auth.json", Some(&OPENCODE_TOKENS)),
+                    secret("auth.json", Some(&OPENCODE)),
                     secret("mcp-auth.json", None),
                 ],
                 kept: &["storage/**", "opencode*.db*", "project/*/storage/**"],
@@ -339,7 +273,7 @@ pub const AGENTS: &[Agent] = &[
                 at: ".config/cursor",
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
-                    secret("auth.json", Some(&CURSOR_TOKENS)),
+                    secret("auth.json", Some(&CURSOR)),
                     secret("cli-config.json", None),
                 ],
                 kept: &["chats/**"],
@@ -366,7 +300,7 @@ pub const AGENTS: &[Agent] = &[
                 tree("commands"),
                 tree("skills"),
                 secret(".env", None),
-                secret("oauth_creds.json", Some(&GOOGLE_TOKENS)),
+                secret("oauth_creds.json", Some(&GOOGLE)),
                 secret("mcp-oauth-tokens.json", None),
             ],
             kept: &["tmp/*/chats/**", "projects/*/chats/**", "installation_id"],

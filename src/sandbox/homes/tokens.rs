@@ -182,7 +182,7 @@ fn order(had: Option<&Value>, has: Option<&Value>) -> Option<std::cmp::Ordering>
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{CLAUDE_TOKENS, CODEX_TOKENS, OPENCODE_TOKENS};
+    use super::super::refresh::{CLAUDE, CODEX, OPENCODE};
     use super::*;
     use proptest::prelude::*;
 
@@ -201,7 +201,7 @@ mod tests {
         let own = claude("a1", "r1", 10);
         let left = claude("a2", "r2", 20).replace("user:inference", "everything");
         let left = left.replacen('{', r#"{"mcpOAuth":{"evil":{}},"#, 1);
-        let merged = text(refreshed(own.as_bytes(), left.as_bytes(), &CLAUDE_TOKENS));
+        let merged = text(refreshed(own.as_bytes(), left.as_bytes(), &CLAUDE));
         let expected: Value = serde_json::from_str(&claude("a2", "r2", 20)).unwrap();
         assert_eq!(merged, expected);
     }
@@ -224,15 +224,12 @@ mod tests {
             ),
             (claude(&"a".repeat(40_000), "r2", 20), Strange::OtherShape),
         ] {
-            let result = refreshed(own.as_bytes(), left.as_bytes(), &CLAUDE_TOKENS);
+            let result = refreshed(own.as_bytes(), left.as_bytes(), &CLAUDE);
             assert_eq!(result, Err(why), "{left:.80}");
         }
         let key = br#"{"OPENAI_API_KEY":"sk-1"}"#;
         let other = br#"{"OPENAI_API_KEY":"sk-2"}"#;
-        assert_eq!(
-            refreshed(key, other, &CODEX_TOKENS),
-            Err(Strange::NotRefreshable)
-        );
+        assert_eq!(refreshed(key, other, &CODEX), Err(Strange::NotRefreshable));
     }
 
     #[test]
@@ -244,12 +241,12 @@ mod tests {
         };
         let own = file("me", "a1", "2026-01-01T00:00:00.5Z");
         let fine = file("me", "a2", "2026-01-02T00:00:00Z");
-        let merged = text(refreshed(own.as_bytes(), fine.as_bytes(), &CODEX_TOKENS));
+        let merged = text(refreshed(own.as_bytes(), fine.as_bytes(), &CODEX));
         assert_eq!(merged["tokens"]["access_token"], "a2");
         assert_eq!(merged["last_refresh"], "2026-01-02T00:00:00Z");
         let other = file("them", "a2", "2026-01-02T00:00:00Z");
         assert_eq!(
-            refreshed(own.as_bytes(), other.as_bytes(), &CODEX_TOKENS),
+            refreshed(own.as_bytes(), other.as_bytes(), &CODEX),
             Err(Strange::OtherAccount)
         );
     }
@@ -258,7 +255,7 @@ mod tests {
     fn every_provider_of_a_file_on_its_own() {
         let own = r#"{"a/b":{"type":"oauth","access":"1","refresh":"1","expires":1},"k":{"type":"api","key":"K"}}"#;
         let left = r#"{"a/b":{"type":"oauth","access":"2","refresh":"2","expires":2},"k":{"type":"api","key":"EVIL"}}"#;
-        let merged = text(refreshed(own.as_bytes(), left.as_bytes(), &OPENCODE_TOKENS));
+        let merged = text(refreshed(own.as_bytes(), left.as_bytes(), &OPENCODE));
         assert_eq!(merged["a/b"]["access"], "2");
         assert_eq!(merged["k"]["key"], "K");
     }
@@ -267,7 +264,7 @@ mod tests {
     fn before_a_run() {
         let (old, new) = (claude("a1", "r1", 10), claude("a2", "r2", 20));
         let (old, new) = (old.as_bytes(), new.as_bytes());
-        let rule = Some(&CLAUDE_TOKENS);
+        let rule = Some(&CLAUDE);
         assert_eq!(before(None, Some(old), rule), Before::Remove);
         assert_eq!(before(Some(old), None, rule), Before::Copy);
         assert_eq!(before(Some(old), Some(old), rule), Before::Keep);
@@ -309,7 +306,7 @@ mod tests {
         /// Whatever an agent leaves, only tokens and their times become the user's.
         #[test]
         fn nothing_but_tokens_comes_back(own in json(), left in json(), which in any::<bool>()) {
-            let rule = if which { &CLAUDE_TOKENS } else { &OPENCODE_TOKENS };
+            let rule = if which { &CLAUDE } else { &OPENCODE };
             let own_text = own.to_string();
             if let Ok(text) = refreshed(own_text.as_bytes(), left.to_string().as_bytes(), rule) {
                 let mut merged: Value = serde_json::from_slice(&text).unwrap();
@@ -324,8 +321,8 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_strange(own in any::<Vec<u8>>(), left in any::<Vec<u8>>()) {
-            prop_assert!(refreshed(&own, &left, &CODEX_TOKENS).is_err());
-            before(Some(&own), Some(&left), Some(&CODEX_TOKENS));
+            prop_assert!(refreshed(&own, &left, &CODEX).is_err());
+            before(Some(&own), Some(&left), Some(&CODEX));
         }
     }
 }
