@@ -497,12 +497,17 @@ impl SpecSurvey<'_> {
             Ok(spec) => self.planned(spec, &text)?,
             Err(diagnostic) => Err(diagnostic),
         };
-        let (spec, planning) = match planned {
+        let (mut spec, planning) = match planned {
             Ok(planned) => planned,
             Err(diagnostic) => return Ok(Err(diagnostic)),
         };
         if spec.tasks.is_empty() && spec.diagnostics.is_empty() && tip.is_none() {
             return Ok(Ok(None));
+        }
+        if spec.tasks.iter().any(|t| t.mark != TaskMark::Done) {
+            let text = String::from_utf8_lossy(&text);
+            spec.diagnostics
+                .extend(spec::injection::warnings(path, &text));
         }
         // One text is parsed once, wherever it stands.
         let done_in = |other: &[u8]| {

@@ -3,10 +3,11 @@
 //! This room is pure. It finds out which paths are specs ([`discover`]), gives each a stable slug
 //! ([`slug`]), parses one file ([`parse`]), writes "done" and "part 1 of 3" into it without touching
 //! anything else ([`marks`]), merges what the user and the lane did to it ([`merge`]), shows it as
-//! context ([`outline`]), takes a model's plan for its tasks ([`planned`]) and says what of a text people are shown
-//! ([`visible()`]). It reads no files and knows no git.
+//! context ([`outline`]), takes a model's plan for its tasks ([`planned`]), says what of a text people are shown
+//! ([`visible()`]) and what in it reads like an order to whoever builds it ([`injection`]). It reads no files and knows no git.
 
 pub mod discover;
+pub mod injection;
 pub mod lines;
 pub mod marks;
 pub mod merge;

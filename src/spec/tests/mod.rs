@@ -2,6 +2,7 @@
 
 mod discovery;
 mod identities;
+mod injections;
 mod merging;
 mod planned;
 mod properties;

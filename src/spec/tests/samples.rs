@@ -3,15 +3,33 @@
 use super::{ParseOptions, parse};
 use crate::model::{SpecId, TaskMark};
 use crate::spec::tick;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-fn samples() -> Option<PathBuf> {
+pub(super) fn samples() -> Option<PathBuf> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/specs_samples");
     if dir.join("SOURCES.tsv").is_file() {
         return Some(dir);
     }
     eprintln!("SKIPPED: no sample specs at {}", dir.display());
     None
+}
+
+/// The samples that are Markdown, by name.
+pub(super) fn texts(dir: &Path) -> Vec<(String, String)> {
+    let table = std::fs::read_to_string(dir.join("SOURCES.tsv")).unwrap();
+    let names = table
+        .lines()
+        .skip(1)
+        .filter_map(|row| row.split('\t').next());
+    names
+        .filter(|name| name.ends_with(".md"))
+        .map(|name| {
+            (
+                name.to_owned(),
+                std::fs::read_to_string(dir.join(name)).unwrap(),
+            )
+        })
+        .collect()
 }
 
 /// Boxes by a simple look at lines: open, done, and those with a `*` behind the box. Fences are left out.
