@@ -58,6 +58,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.extend(delivery(&world, &repo, env));
     findings.extend(checks(&world, &repo, env));
     findings.extend(coverage(&world, &repo, env));
+    findings.extend(policy(&world, &repo));
     findings.extend(the_engines(&world, env));
     findings.extend(the_reviewer(&world, env));
     findings.push(sandbox());
@@ -304,6 +305,19 @@ fn checks(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
 }
 
 /// What would measure coverage, where somebody wants to know.
+/// Whether the repository wants what a model makes.
+fn policy(world: &World, repo: &Repo) -> Option<Finding> {
+    let (settings, remote) = (&world.settings, repo.default_remote());
+    let base = resolve_base(repo, settings.base.as_deref(), remote.as_deref()).ok()?;
+    let policy = super::survey::forbidding(repo, &base.commit).ok()??;
+    Some(Finding {
+        what: "policy",
+        verdict: Verdict::Note,
+        found: format!("{}:{}: {}", policy.path, policy.line, policy.message()),
+        remedy: policy.remedy(),
+    })
+}
+
 fn coverage(world: &World, repo: &Repo, env: &Environment) -> Vec<Finding> {
     let root = &world.info.root;
     let said = match super::checks::would_measure(&world.settings, env, root, repo) {
@@ -460,7 +474,8 @@ fn render(report: &Report, color: bool) -> String {
             crate::ui::clean(&finding.found)
         ));
         if !finding.remedy.is_empty() {
-            out.push_str(&format!("{:<20}-> {}\n", "", finding.remedy));
+            let remedy = crate::ui::clean(&finding.remedy);
+            out.push_str(&format!("{:<20}-> {remedy}\n", ""));
         }
     }
     out

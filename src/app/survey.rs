@@ -4,9 +4,11 @@
 mod branches;
 mod copies;
 mod plans;
+mod policy;
 mod scope;
 
 pub use plans::Planning;
+pub use policy::forbidding;
 pub use scope::{Handed, Scope};
 
 use crate::core::forge_facts::ForgeFacts;
@@ -26,6 +28,7 @@ use crate::model::{
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use copies::{Looked, UserCopy};
+use policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +39,8 @@ pub struct Survey {
     pub plan: Plan,
     /// Commits of the user's HEAD that the base lacks.
     pub head_ahead: usize,
+    /// What in the repository forbids to build it.
+    pub policy: Option<Policy>,
 }
 
 /// One spec and its lane.
@@ -108,12 +113,16 @@ pub fn survey(
     }
     let mut plan = plan_specs(&root, specs.values(), scope.budget_tokens);
     plan.diagnostics.extend(diagnostics);
+    let policy = policy::forbidding(repo, &base.commit)?;
+    plan.diagnostics
+        .extend(policy.iter().map(Policy::diagnostic));
     let head_ahead = repo.head_ahead_of(&base.commit)?;
     Ok(Survey {
         base: base.clone(),
         specs,
         plan,
         head_ahead,
+        policy,
     })
 }
 

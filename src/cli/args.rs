@@ -310,6 +310,9 @@ struct RunArgs {
     no_resume: bool,
     #[command(flatten)]
     skip: SkipArgs,
+    /// Build what the repository's policy forbids: its maintainers allow it
+    #[arg(long)]
+    i_have_permission: bool,
     /// Rebuild the ledgers from git; the old ones are kept aside
     #[arg(long)]
     reset_ledger: bool,
@@ -427,6 +430,7 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
                 .or(cli.run.no_wait_for_reset.then_some(false)),
             max_fix_attempts: cli.verification.max_fix_attempts,
             sandbox: cli.engine.sandbox,
+            i_have_permission: on(cli.run.i_have_permission),
             max_commits: cli.pulls.caps.max_commits,
             max_lines: cli.pulls.caps.max_lines,
             platform: cli.pulls.platform.platform,

@@ -1,7 +1,6 @@
 //! Every environment variable that codelicious reads, sets or hands on, in one place.
 
-/// What all of our own variables start with. One that starts so and is not listed here is an error:
-/// a mistyped name must not be ignored in silence.
+/// What all of our own variables start with. One that starts so and is not listed here is a mistyped name: an error.
 pub const PREFIX: &str = "CODELICIOUS_";
 
 /// `auto`, or engines separated by commas.
@@ -32,6 +31,8 @@ pub const MAX_ATTEMPTS: &str = "CODELICIOUS_MAX_ATTEMPTS";
 pub const MAX_FIX_ATTEMPTS: &str = "CODELICIOUS_MAX_FIX_ATTEMPTS";
 /// `off`: the user accepts that nothing is walled in.
 pub const SANDBOX: &str = "CODELICIOUS_SANDBOX";
+/// `true` where maintainers allowed what their policy forbids.
+pub const I_HAVE_PERMISSION: &str = "CODELICIOUS_I_HAVE_PERMISSION";
 /// Commits per pull request.
 pub const PR_MAX_COMMITS: &str = "CODELICIOUS_PR_MAX_COMMITS";
 /// Changed lines per pull request.

@@ -348,6 +348,9 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("sandbox", Kind::OneOf(&["on", "off"]), "\"off\"", env::SANDBOX,
         "Walls around engines and checks. This version has none: off is all it accepts, and every run says so.")
         .flag("--sandbox").wall(),
+    KeyDoc::new("i_have_permission", Kind::Bool, "false", env::I_HAVE_PERMISSION,
+        "Build although the repository forbids work of models or work that nobody watches (AI_POLICY or CONTRIBUTING at the base): its maintainers allowed it. Without, such a run ends with exit code 2 before an engine is paid.")
+        .flag("--i-have-permission").wall(),
     KeyDoc::new("pr.max_commits", Kind::Int { min: 1, max: 100 }, "8", env::PR_MAX_COMMITS,
         "Commits per pull request; then a continuation is stacked on it.")
         .flag("--max-commits-per-pr"),

@@ -274,6 +274,7 @@ pub struct Flags {
     pub wait_for_reset: Option<bool>,
     pub max_fix_attempts: Option<u32>,
     pub sandbox: Option<String>,
+    pub i_have_permission: Option<bool>,
     pub max_commits: Option<u32>,
     pub max_lines: Option<u32>,
     pub platform: Option<String>,
@@ -309,6 +310,7 @@ impl Flags {
             wait_for_reset,
             max_fix_attempts,
             sandbox,
+            i_have_permission,
             max_commits,
             max_lines,
             platform,
@@ -349,6 +351,7 @@ impl Flags {
             ("--max-tokens-per-chunk", tokens(chunk_max_tokens)),
         ];
         let plain = [
+            ("--i-have-permission", *i_have_permission == Some(true)),
             ("--allow-unverified", *allow_unverified == Some(true)),
             ("--require-proof", *require_proof),
             ("--continuous", *continuous == Some(true)),

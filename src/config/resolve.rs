@@ -63,6 +63,7 @@ pub(super) fn resolve(
         max_attempts: r.get("max_attempts", decode::count),
         max_fix_attempts: r.get("max_fix_attempts", decode::count),
         sandbox: r.sandbox(sandbox),
+        i_have_permission: r.get("i_have_permission", decode::boolean),
         pr: PrSettings {
             max_commits: r.get("pr.max_commits", decode::count),
             max_lines: r.get("pr.max_lines", decode::count),

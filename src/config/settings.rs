@@ -40,6 +40,8 @@ pub struct Settings {
     /// Fix turns per attempt.
     pub max_fix_attempts: Value<u32>,
     pub sandbox: Value<SandboxMode>,
+    /// Maintainers allowed what their policy forbids.
+    pub i_have_permission: Value<bool>,
     pub pr: PrSettings,
     pub forge: ForgeSettings,
     pub sources: SourceSettings,

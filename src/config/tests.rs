@@ -243,6 +243,7 @@ fn every_flag_reaches_its_setting() {
         allow_unverified: Some(true),
         require_proof: true,
         min_coverage: Some(81.5),
+        i_have_permission: Some(true),
         skip_auth_check: true,
         skip_credential_probe: true,
     };
@@ -264,6 +265,7 @@ fn every_flag_reaches_its_setting() {
     );
     assert_eq!(s.engines["openai"].chat.base_url.value, s.endpoint.value);
     assert_eq!(*s.plan.strategy, PlanStrategy::Llm);
+    assert!(*s.i_have_permission);
     assert_eq!(
         (s.budget.max_cost_usd.value, s.budget.max_tokens.value),
         (Some(7.5), Some(7_000))
@@ -574,6 +576,11 @@ fn walls_are_the_users_alone() {
             "env.pass",
             "['SECRET_THING']",
             "set it with CODELICIOUS_ENV_PASS",
+        ),
+        (
+            "i_have_permission",
+            "true",
+            "set it with --i-have-permission or CODELICIOUS_I_HAVE_PERMISSION",
         ),
         ("claude.path", "'./evil'", "CODELICIOUS_CLAUDE_PATH"),
         ("claude.args", "['--x']", "CODELICIOUS_CLAUDE_ARGS"),

@@ -1,6 +1,7 @@
 //! The decisions: pure functions over the model. No IO, no clock, no randomness.
 
 pub mod absorb;
+pub mod ai_policy;
 pub mod budget;
 mod closes;
 pub mod commit_message;

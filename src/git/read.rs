@@ -34,6 +34,33 @@ impl Repo {
         self.read_file(commit, path)
     }
 
+    /// Names of the files in a folder of a commit, `""` for its root; none where there is no such folder.
+    ///
+    /// # Errors
+    /// Objects that cannot be read.
+    pub fn files_in(&self, commit: &Oid, folder: &str) -> Result<Vec<String>, GitError> {
+        let id = from_oid(commit)?;
+        let name = format!("{commit}:{folder}");
+        let names = self.with_fetched(&["ls-tree", "--name-only", &name], || {
+            let root = self.git.find_commit(id)?.tree()?;
+            let tree = match folder {
+                "" => root,
+                folder => match root.get_path(Path::new(folder)) {
+                    Ok(entry) if entry.kind() == Some(ObjectType::Tree) => {
+                        self.git.find_tree(entry.id())?
+                    }
+                    Ok(_) => return Ok(Vec::new()),
+                    Err(e) if e.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
+                    Err(e) => return Err(e),
+                },
+            };
+            let files = tree.iter().filter(|e| e.kind() == Some(ObjectType::Blob));
+            let names = files.map(|e| String::from_utf8_lossy(e.name_bytes()).into_owned());
+            Ok(names.collect())
+        });
+        names.doing(|| format!("listing {folder:?} in {}", commit.short()))
+    }
+
     /// What stands below a ref prefix that ends in `/`, to know of hundreds of refs that they do not exist.
     ///
     /// # Errors

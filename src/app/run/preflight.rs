@@ -25,6 +25,15 @@ impl Session<'_> {
         if !plans.any(|p| p.not_built.is_none() && p.chunks.iter().any(is_open)) {
             return Ok(());
         }
+        if let Some(policy) = &found.policy
+            && !*self.world.settings.i_have_permission
+        {
+            let place = format!("{}:{}", policy.path, policy.line);
+            return Err(AppError::setup(
+                format!("{place}: {}", policy.message()),
+                policy.remedy(),
+            ));
+        }
         let flags = &self.world.flags;
         let (asks, signs) = (!flags.skip_auth_check, !flags.skip_credential_probe);
         let options = Options {
