@@ -5,7 +5,7 @@
 //! addresses, `Fixes …`), run GitLab quick actions (`/merge` at the start of a line), break out of a
 //! table or a code span, hide text in HTML comments or forge our markers.
 
-use crate::model::report::is_unsafe_char;
+use crate::model::report::{is_hidden_char, is_unsafe_char};
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ const BREAK: char = '\u{200b}';
 /// <https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>
 /// and <https://docs.gitlab.com/user/markdown/#gitlab-specific-references>
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)@[\w\[-]|#\w|![0-9]|\bGH-[0-9]|://|\bwww\.|\bmailto:")
+    Regex::new(r"(?i)@[\w\[-]|#\w|[!&$%~][0-9]|[%~][a-z\x22]|\^alert|\[(?:issue|epic|work_item|merge_request|vulnerability|feature_flag|cadence|contact|wiki_page|snippet|alert):|\bGH-[0-9]|://|\bwww\.|\bmailto:|\bxmpp:")
         .expect("the pattern is a constant")
 });
 
@@ -30,15 +30,44 @@ static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a constant")
 });
 
+/// What keeps CI from looking at a commit. A squash merge makes the message of title and body.
+static SKIP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\[[ \t]*(?:(?:skip|no)[ _-]?ci|skip[ _-][\w -]{1,30}|[\w -]{1,30}[ _-]skip)[ \t]*\]|\*{3}no_ci|skip-checks:")
+        .expect("the pattern is a constant")
+});
+
+/// What makes a title say that the work is not ready yet, or that CI may pass it by.
+static DRAFT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\W{0,3}(?:draft|wip|work in progress)\b").expect("the pattern is a constant")
+});
+
+/// A title from somewhere else. Forges read from its beginning whether it is a draft.
+pub fn title(text: &str, max: usize) -> String {
+    let text = plain(text, max);
+    DRAFT
+        .replace(&text, |c: &Captures<'_>| {
+            let word = c[0].trim_start_matches(|c: char| !c.is_alphanumeric());
+            let start = &c[0][..c[0].len() - word.len()];
+            format!("{start}{}", broken(word))
+        })
+        .into_owned()
+}
+
 /// One line of plain text, at most `max` characters before neutralising: for titles, which no forge
 /// renders as Markdown but some read for references and closing keywords.
 pub fn plain(text: &str, max: usize) -> String {
-    let visible = visible(text, max);
-    let closing = CLOSING.replace_all(&visible, |c: &Captures<'_>| {
+    let orders = without_orders(&visible(text, max));
+    REFERENCE
+        .replace_all(&orders, |c: &Captures<'_>| broken(&c[0]))
+        .into_owned()
+}
+
+/// Breaks what is obeyed even in code, where a title or a body becomes a commit's message.
+fn without_orders(text: &str) -> String {
+    let closing = CLOSING.replace_all(text, |c: &Captures<'_>| {
         format!("{}{}{}", broken(&c[1]), &c[2], &c[3])
     });
-    REFERENCE
-        .replace_all(&closing, |c: &Captures<'_>| broken(&c[0]))
+    SKIP.replace_all(&closing, |c: &Captures<'_>| broken(&c[0]))
         .into_owned()
 }
 
@@ -66,7 +95,7 @@ pub fn code(text: &str, max: usize) -> String {
     if visible.is_empty() {
         return "–".to_owned();
     }
-    let inner = visible.replace("<!", &broken("<!"));
+    let inner = without_orders(&visible).replace("<!", &broken("<!"));
     let longest = inner.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let gap = if inner.starts_with('`') || inner.ends_with('`') {
@@ -80,7 +109,7 @@ pub fn code(text: &str, max: usize) -> String {
 /// A code block that shows each text on a line of its own. Forges see no references in code.
 pub fn block(language: &str, lines: &[String]) -> String {
     let shown = |text: &String| {
-        let text = visible(text, 2_000).replace("<!", &broken("<!"));
+        let text = without_orders(&visible(text, 2_000)).replace("<!", &broken("<!"));
         text.trim().to_owned()
     };
     let lines: Vec<String> = lines.iter().map(shown).collect();
@@ -132,7 +161,10 @@ fn visible(text: &str, max: usize) -> String {
                 out.push('…');
                 return out;
             }
-            out.push(if is_unsafe_char(c) { '\u{fffd}' } else { c });
+            match is_unsafe_char(c) || is_hidden_char(c) {
+                true => out.extend(c.escape_unicode()),
+                false => out.push(c),
+            }
             size += 1;
         }
     }
@@ -160,8 +192,37 @@ mod tests {
                 "https:\u{200b}//github.com/o/r/issues/1",
             ),
             ("a\nb\t c\r\n", "a b c"),
-            ("\x1b[31m\u{202e}x", "\u{fffd}[31m\u{fffd}x"),
+            ("\x1b[31m\u{202e}x", "\\u{1b}[31m\\u{202e}x"),
+            ("in\u{200b}visible\u{e0041}", "in\\u{200b}visible\\u{e0041}"),
             ("C# and a@", "C# and a@"),
+            (
+                "closing #1, implements #2",
+                "c\u{200b}losing #\u{200b}1, i\u{200b}mplements #\u{200b}2",
+            ),
+            (
+                "Closes #4, #6 and #7",
+                "C\u{200b}loses #\u{200b}4, #\u{200b}6 and #\u{200b}7",
+            ),
+            ("fix o/r#1", "f\u{200b}ix o/r#\u{200b}1"),
+            (
+                "Resolves https://e.org/o/r/issues/1",
+                "R\u{200b}esolves https:\u{200b}//e.org/o/r/issues/1",
+            ),
+            (
+                "&12 %3 ~4 $5 !6",
+                "&\u{200b}12 %\u{200b}3 ~\u{200b}4 $\u{200b}5 !\u{200b}6",
+            ),
+            (
+                "%v1 ~bug ^alert#1",
+                "%\u{200b}v1 ~\u{200b}bug ^\u{200b}alert#\u{200b}1",
+            ),
+            ("[epic:7] [a:7]", "[\u{200b}epic:7] [a:7]"),
+            ("5 % of a & b ~ c", "5 % of a & b ~ c"),
+            ("Tune [skip ci]", "Tune [\u{200b}skip ci]"),
+            ("[no ci] [ci-skip]", "[\u{200b}no ci] [\u{200b}ci-skip]"),
+            ("***NO_CI***", "*\u{200b}**NO_CI***"),
+            ("skip-checks: true", "s\u{200b}kip-checks: true"),
+            ("a [link] to skip", "a [link] to skip"),
         ] {
             assert_eq!(plain(hostile, 200), harmless, "{hostile:?}");
         }
@@ -181,6 +242,35 @@ mod tests {
         ] {
             assert_eq!(inline(hostile, 200), harmless, "{hostile:?}");
         }
+        for (hostile, harmless) in [
+            (
+                "![x](https://e.org/p.png)",
+                "!\\[x\\](https:\u{200b}//e.org/p.png)",
+            ),
+            ("<img src=x>", "&lt;img src=x&gt;"),
+            ("[a]: https://e.org", "\\[a\\]: https:\u{200b}//e.org"),
+            ("<!-- codelicious:end -->", "&lt;!-- codelicious:end --&gt;"),
+            ("- [x] done", r"\- \[x\] done"),
+            ("> quote", "&gt; quote"),
+            ("a\n\n# b", "a # b"),
+            ("```\nx\n```", r"\`\`\` x \`\`\`"),
+        ] {
+            assert_eq!(inline(hostile, 200), harmless, "{hostile:?}");
+        }
+        for (hostile, harmless) in [
+            ("Draft: a bell", "D\u{200b}raft: a bell"),
+            ("[WIP] a bell", "[W\u{200b}IP] a bell"),
+            ("(draft) a bell", "(d\u{200b}raft) a bell"),
+            ("A draft of a bell", "A draft of a bell"),
+            ("Drafts", "Drafts"),
+            ("@bob WIP", "@\u{200b}bob WIP"),
+        ] {
+            assert_eq!(title(hostile, 200), harmless, "{hostile:?}");
+        }
+        assert_eq!(
+            code("fixes #1 [skip ci]", 99),
+            "`f\u{200b}ixes #1 [\u{200b}skip ci]`"
+        );
         assert_eq!(cell_code("a|b", 9), r"`a\|b`");
         assert_eq!(cell_code(r"a\|b", 9), "`a\\\u{200b}\\|b`");
         assert_eq!(code("a | b", 9), "`a | b`");

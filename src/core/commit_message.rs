@@ -7,6 +7,7 @@
 use super::prompt::one_line;
 use crate::model::{ChunkId, SpecId, Verdict};
 use regex::{Captures, Regex};
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Longest subject and longest body line, in characters.
@@ -187,7 +188,8 @@ fn fill(template: &str, spec: &str, id: &str, title: &str, body: &str) -> String
         .into_owned()
 }
 
-/// What may stand after the subject: no trailer of ours, no line that ends a message for mail tools.
+/// What may stand after the subject: no trailer of ours, no line that ends a message for mail tools, and none that git
+/// takes for a comment or for scissors when somebody edits the message.
 fn plain_lines(text: &str) -> String {
     static OURS: LazyLock<Regex> =
         LazyLock::new(|| pattern(r"(?im)^([ \t]*)(codelicious-[a-z0-9-]*)([ \t]*:)"));
@@ -195,7 +197,10 @@ fn plain_lines(text: &str) -> String {
     let lines: Vec<String> = text
         .lines()
         .map(|l| {
-            if l.starts_with("---") {
+            let cuts = ["---", "#", "diff -", "Index: ", "From "];
+            if is_scissors(l) {
+                format!(" `{}`", l.trim())
+            } else if cuts.iter().any(|c| l.starts_with(c)) {
                 format!(" {l}")
             } else {
                 l.trim_end().to_owned()
@@ -203,6 +208,14 @@ fn plain_lines(text: &str) -> String {
         })
         .collect();
     lines.join("\n")
+}
+
+/// A line of dashes with scissors in it, as `git-mailinfo(1)` reads them.
+fn is_scissors(line: &str) -> bool {
+    let has = [">8", "8<", ">%", "%<"].iter().any(|s| line.contains(s));
+    has && line
+        .chars()
+        .all(|c| c.is_whitespace() || matches!(c, '-' | '>' | '8' | '<' | '%'))
 }
 
 fn harmless_line(text: &str) -> String {
@@ -241,7 +254,7 @@ fn harmless(text: &str) -> String {
     static TICKS: LazyLock<Regex> = LazyLock::new(|| pattern("`{2,}"));
     static TRAILER: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
-            r"(?i)(^|[^\w-])((?:codelicious|signed-off|co-authored|reviewed|acked|approved|tested|reported|suggested|helped|merged)-[a-z0-9-]*|change-id|cc)([ \t]*:)",
+            r"(?i)(^|[^\w-])((?:codelicious|signed-off|co-authored|reviewed|acked|approved|tested|reported|suggested|helped|merged|co-developed|skip|on-behalf)-[a-z0-9-]*|change-id|cc)([ \t]*:)",
         )
     });
     // One pattern for both, so that a name within an address is not taken for a mention.
@@ -252,17 +265,38 @@ fn harmless(text: &str) -> String {
             r"|(^|[^\w@.])(@\w(?:[\w.-]*\w)?(?:/\w(?:[\w.-]*\w)?)*)",
         ))
     });
-    let text = TICKS.replace_all(text, "`");
+    // Closing words in front of the key of a tracker elsewhere, as GitLab reads them.
+    static TRACKER: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"\b((?i:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?):?[ \t]+)([A-Z][A-Z0-9_]+-[0-9]+)",
+        )
+    });
+    let text = without_skips(text);
+    let text = TICKS.replace_all(&text, "`");
     let bare = text.replace('`', "");
     let odd = text.matches('`').count() % 2 == 1;
     let acts = [&*TRAILER, &*REFERENCE]
         .into_iter()
         .any(|p| p.is_match(&bare) || p.is_match(&text));
-    if !acts {
-        return if odd { bare } else { text.into_owned() };
-    }
-    let text = TRAILER.replace_all(&bare, "$1`$2`$3");
-    REFERENCE.replace_all(&text, "$1$3`$2$4`").into_owned()
+    let text = match (acts, odd) {
+        (false, false) => text.into_owned(),
+        (false, true) => bare,
+        (true, _) => {
+            let text = TRAILER.replace_all(&bare, "$1`$2`$3");
+            REFERENCE.replace_all(&text, "$1$3`$2$4`").into_owned()
+        }
+    };
+    TRACKER.replace_all(&text, "$1`$2`").into_owned()
+}
+
+/// What would keep CI from looking at the commit, in round brackets: those are read by none.
+fn without_skips(text: &str) -> Cow<'_, str> {
+    static SKIP: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"(?i)\[[ \t]*(skip[ \t_-][\w \t-]{1,30}|no[ \t_-]?ci|[\w \t-]{1,30}[ \t_-]skip|cf-pages-skip)[ \t]*\]|\*{3}[ \t]*(no_ci)[ \t]*\*{3}",
+        )
+    });
+    SKIP.replace_all(text, "($1$2)")
 }
 
 /// The first [`WIDTH`] characters, the last of them `…` where something was cut off.

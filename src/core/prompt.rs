@@ -6,6 +6,7 @@
 
 use super::first::First;
 use super::tokens::cut;
+use crate::model::report::{is_hidden_char, is_unsafe_char};
 use crate::model::{Chunk, Prompt, SpecPlan};
 use std::fmt::Write as _;
 
@@ -285,19 +286,21 @@ pub(super) fn block(out: &mut String, title: &str, text: &str) {
 }
 
 /// `text` between fences longer than any run of backticks in it, so that it cannot end its own block.
-/// Control characters are taken out; tabs and line ends stay.
+/// Control characters are taken out; tabs and line ends stay. What people do not see is spelled out: a model would
+/// read it.
 pub fn fenced(text: &str) -> String {
-    let text: String = text
-        .replace("\r\n", "\n")
-        .chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\t' {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect();
+    let mut shown = String::with_capacity(text.len());
+    // What a file's first bytes say of its encoding is no text.
+    let text = text.trim_start_matches('\u{feff}');
+    for c in text.replace("\r\n", "\n").chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c if c.is_control() => shown.push(' '),
+            c if is_unsafe_char(c) || is_hidden_char(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    let text = shown;
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
     format!("{fence}\n{}\n{fence}", text.trim_end())

@@ -11,7 +11,7 @@ mod sections;
 
 use crate::core::template::Slot;
 pub use crate::core::template::{Template, TemplateError};
-use crate::markdown::{code, plain};
+use crate::markdown::{self, code, plain};
 use crate::model::report::BodyInput;
 use std::ops::Range;
 
@@ -84,8 +84,8 @@ fn joined(texts: impl IntoIterator<Item = String>) -> String {
 }
 
 fn title(input: &BodyInput) -> String {
-    let name = match plain(&input.title, MAX_TITLE) {
-        empty if empty.is_empty() => plain(&input.spec_path, MAX_TITLE),
+    let name = match markdown::title(&input.title, MAX_TITLE) {
+        empty if empty.is_empty() => markdown::title(&input.spec_path, MAX_TITLE),
         name => name,
     };
     if input.part > 1 {

@@ -3,6 +3,8 @@
 use crate::core::redact::{Redactor, StreamRedactor};
 use crate::fsx::{FsError, atomic, read};
 use crate::model::RunId;
+use crate::model::report::{is_hidden_char, is_unsafe_char};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -94,11 +96,28 @@ impl<W: Write> RedactingWriter<W> {
     }
 
     fn pass_on(&mut self) -> io::Result<()> {
-        let result = self.inner.write_all(&self.out);
+        let result = self.inner.write_all(&harmless(&self.out));
         // What could not be written is lost, not repeated: the log is no record.
         self.out.clear();
         result
     }
+}
+
+/// Lines as they may be looked at in a terminal: what would be obeyed or not be seen there is spelled out.
+fn harmless(lines: &[u8]) -> Cow<'_, [u8]> {
+    let is_obeyed = |c: char| (is_unsafe_char(c) && !matches!(c, '\n' | '\t')) || is_hidden_char(c);
+    let text = String::from_utf8_lossy(lines);
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(lines);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_obeyed(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out.into_bytes())
 }
 
 impl<W: Write> Write for RedactingWriter<W> {
@@ -166,6 +185,19 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "one [redacted]\ntwo [redacted]"
+        );
+    }
+
+    #[test]
+    fn nothing_in_the_log_is_obeyed() {
+        let mut out = Vec::new();
+        let mut writer = RedactingWriter::new(&mut out, redactor());
+        let hostile = "a\u{1b}[2Jb\rc\u{202e}d\u{200b}e\u{9b}f\tg\n日本\n";
+        writer.write_all(hostile.as_bytes()).unwrap();
+        drop(writer);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a\\u{1b}[2Jb\\u{d}c\\u{202e}d\\u{200b}e\\u{9b}f\tg\n日本\n"
         );
     }
 

@@ -30,6 +30,15 @@ pub fn is_unsafe_char(c: char) -> bool {
             '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// True for a character that shows nothing and means nothing but to programs: blanks without width, marks of
+/// direction, fillers. Joiners and selectors, which scripts and emoji need, are none.
+pub fn is_hidden_char(c: char) -> bool {
+    matches!(c,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{61c}'
+        | '\u{180e}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0100}'..='\u{e01ef}')
+}
+
 /// What `plan` and `--dry-run` say.
 ///
 /// Fields of this and of what it holds stand in the order of their names, the order in which JSON shows them:

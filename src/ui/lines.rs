@@ -394,12 +394,21 @@ fn line_of(weight: Weight, paint: Paint, text: String) -> Line {
     }
 }
 
-/// Neutralises and joins lines, but keeps the two spaces that part columns.
+/// Most characters of a line: what is longer nobody reads there.
+const LONGEST: usize = 4_000;
+
+/// Neutralises and joins lines, but keeps the two spaces that part columns. What is left out is counted.
 fn keep_gaps(text: &str) -> String {
-    text.split("  ")
-        .map(one_line)
-        .collect::<Vec<_>>()
-        .join("  ")
+    let (text, rest) = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => text.split_at(end),
+        None => (text, ""),
+    };
+    let columns: Vec<String> = text.split("  ").map(one_line).collect();
+    let line = columns.join("  ");
+    match rest.chars().count() {
+        0 => line,
+        n => format!("{line}… ({} more characters)", count(n as u64)),
+    }
 }
 
 /// The first line of a run: version, engine, forge and what wall there is.

@@ -5,6 +5,7 @@
 //! models, repositories and specs pass [`clean`] on their way out, so that none of them can move a
 //! cursor or speak to a CI system. Secrets are redacted before they get here.
 
+mod clean;
 pub mod error;
 pub mod evidence;
 pub mod gc;

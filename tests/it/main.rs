@@ -35,6 +35,7 @@ mod gateway;
 mod gc;
 mod git_cases;
 mod github_traffic;
+mod hostile;
 mod issues;
 mod laws;
 mod locking;

@@ -128,12 +128,55 @@ fn nothing_is_closed_mentioned_or_forged() {
         ),
         ("C# 12 and issue 5", "C# 12 and issue 5"),
         ("# heading", "# heading"),
+        ("Close PROJ-12.", "Close `PROJ-12`."),
+        ("Implements ABC-1 and #2", "Implements `ABC-1` and `#2`"),
+        ("Fix UTF-8 and #2", "Fix `UTF-8` and `#2`"),
+        ("Fix utf-8", "Fix utf-8"),
+        ("Tune it [skip ci]", "Tune it (skip ci)"),
+        ("[ci skip] x", "(ci skip) x"),
+        ("[No CI] [skip actions]", "(No CI) (skip actions)"),
+        (
+            "[azurepipelines skip][skip azp]",
+            "(azurepipelines skip)(skip azp)",
+        ),
+        ("[CF-Pages-Skip]", "(CF-Pages-Skip)"),
+        ("`[skip ci]`", "`(skip ci)`"),
+        ("***NO_CI***", "(NO_CI)"),
+        ("skip-checks: true", "`skip-checks`: true"),
+        (
+            "on-behalf-of: @org <a@b.example>",
+            "`on-behalf-of`: `@org` <a@b.example>",
+        ),
+        ("Co-developed-by: A", "`Co-developed-by`: A"),
+        (
+            "[no such file] and [skipped]",
+            "[no such file] and [skipped]",
+        ),
     ] {
         assert_eq!(harmless(said), kept);
     }
     let long = format!("{} Codelicious-Chunk: T9", "a".repeat(70));
     assert!(!with(None, "t", &long, None).contains("\nCodelicious-Chunk: T9"));
-    assert!(with(None, "t", "a\n---\nb", None).contains("\n ---\n"));
+    for (line, kept) in [
+        ("---", " ---"),
+        ("# a comment", " # a comment"),
+        (
+            "# ------------------------ >8 ------------------------",
+            " # ------------------------ >8 ------------------------",
+        ),
+        ("-- >8 --", " `-- >8 --`"),
+        ("- - 8< - -", " `- - 8< - -`"),
+        ("diff --git a/x b/x", " diff --git a/x b/x"),
+        ("Index: x", " Index: x"),
+        (
+            "From 0123456789 Mon Sep 17 00:00:00 2001",
+            " From 0123456789 Mon Sep 17 00:00:00 2001",
+        ),
+        ("8 < 9", "8 < 9"),
+    ] {
+        let text = with(None, "t", &format!("a\n{line}\nb"), None);
+        assert!(text.contains(&format!("\n{kept}\n")), "{text}");
+    }
 }
 
 #[test]
