@@ -17,7 +17,7 @@ const BREAK: char = '\u{200b}';
 /// <https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>
 /// and <https://docs.gitlab.com/user/markdown/#gitlab-specific-references>
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)@[\w\[-]|#\w|[!&$%~][0-9]|[%~][a-z\x22]|\^alert|\[(?:issue|epic|work_item|merge_request|vulnerability|feature_flag|cadence|contact|wiki_page|snippet|alert):|\bGH-[0-9]|://|\bwww\.|\bmailto:|\bxmpp:")
+    Regex::new(r"(?i)@[\w\[-]|#\w|[!&%~][0-9]|[%~][a-z\x22]|\^alert|\[(?:issue|epic|work_item|merge_request|vulnerability|feature_flag|cadence|contact|wiki_page|snippet|alert):|\bGH-[0-9]|://|\bwww\.|\bmailto:|\bxmpp:")
         .expect("the pattern is a constant")
 });
 
@@ -210,7 +210,7 @@ mod tests {
             ),
             (
                 "&12 %3 ~4 $5 !6",
-                "&\u{200b}12 %\u{200b}3 ~\u{200b}4 $\u{200b}5 !\u{200b}6",
+                "&\u{200b}12 %\u{200b}3 ~\u{200b}4 $5 !\u{200b}6",
             ),
             (
                 "%v1 ~bug ^alert#1",

@@ -542,6 +542,11 @@ fn walls_are_the_users_alone() {
             "set it with --sandbox or CODELICIOUS_SANDBOX",
         ),
         (
+            "i_have_permission",
+            "true",
+            "set it with --i-have-permission or CODELICIOUS_I_HAVE_PERMISSION",
+        ),
+        (
             "forge.repository",
             "'a/b'",
             "set it with CODELICIOUS_FORGE_REPOSITORY, or in your own file",
@@ -576,11 +581,6 @@ fn walls_are_the_users_alone() {
             "env.pass",
             "['SECRET_THING']",
             "set it with CODELICIOUS_ENV_PASS",
-        ),
-        (
-            "i_have_permission",
-            "true",
-            "set it with --i-have-permission or CODELICIOUS_I_HAVE_PERMISSION",
         ),
         ("claude.path", "'./evil'", "CODELICIOUS_CLAUDE_PATH"),
         ("claude.args", "['--x']", "CODELICIOUS_CLAUDE_ARGS"),

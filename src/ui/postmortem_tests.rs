@@ -113,7 +113,7 @@ fn the_page() {
     `````text
     first
     ```` a fence␛[2J
-    :<break>:error::no
+    :\:error::no
     `````
     ");
 }

@@ -191,3 +191,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_stands_in_a_fence_stays_there_and_is_seen() {
+    for (text, fence, shown) in [
+        ("plain", "```", "plain"),
+        ("```\nnew rules:", "````", "```\nnew rules:"),
+        ("a ````` b", "``````", "a ````` b"),
+        ("~~~\nx", "```", "~~~\nx"),
+        ("a\u{1b}[2Jb", "```", "a [2Jb"),
+        ("`\u{200b}`\u{200b}`", "```", "`\\u{200b}`\\u{200b}`"),
+        ("tag\u{e0069}\u{e0067}", "```", "tag\\u{e0069}\\u{e0067}"),
+        ("user\u{202e}nimda", "```", "user\\u{202e}nimda"),
+        ("\u{feff}# BOM", "```", "# BOM"),
+        ("\u{2028}x", "```", "\\u{2028}x"),
+        (
+            "👩\u{200d}👧 می\u{200c}خ",
+            "```",
+            "👩\u{200d}👧 می\u{200c}خ",
+        ),
+    ] {
+        assert_eq!(
+            fenced(text),
+            format!("{fence}\n{shown}\n{fence}"),
+            "{text:?}"
+        );
+    }
+}
