@@ -6,6 +6,7 @@
 use super::engine::{EngineKind, TokenSource};
 use super::env_names as names;
 use super::settings::Settings;
+use crate::model::secret::{is_ordinary_value, is_secret_name};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -206,7 +207,9 @@ impl Environment {
                 || names::FORGE_TOKENS.contains(&name)
                 || is_token_variable(settings, name);
             // Our own settings hold none, whatever `…_MAX_TOKENS` sounds like.
-            let is_secret = is_secret_name(name) && !name.starts_with(names::PREFIX);
+            let is_secret = is_secret_name(name)
+                && !name.starts_with(names::PREFIX)
+                && !is_ordinary_value(name, value);
             if named || is_secret || has_authorization(value) {
                 let shortest = if named {
                     SHORTEST_NAMED_SECRET
@@ -297,28 +300,6 @@ fn matches(pattern: &str, name: &str) -> bool {
         Some(start) => name.starts_with(start),
         None => pattern == name,
     }
-}
-
-/// True when a variable is secret by its name alone: `GITHUB_TOKEN`, `OPENAI_API_KEY`, `PGPASSWORD`.
-fn is_secret_name(name: &str) -> bool {
-    const ANYWHERE: [&str; 9] = [
-        "PASSWORD",
-        "PASSWD",
-        "PASSPHRASE",
-        "SECRET",
-        "CREDENTIAL",
-        "API_KEY",
-        "APIKEY",
-        "ACCESS_KEY",
-        "PRIVATE_KEY",
-    ];
-    const WORDS: [&str; 4] = ["TOKEN", "PAT", "JWT", "COOKIE"];
-    const LAST: [&str; 6] = ["KEY", "KEYS", "TOKENS", "PASS", "AUTH", "DSN"];
-    let name = name.to_ascii_uppercase();
-    ANYWHERE.iter().any(|w| name.contains(w))
-        || name.split('_').any(|w| WORDS.contains(&w))
-        || name.rsplit('_').next().is_some_and(|w| LAST.contains(&w))
-        || name.ends_with("TOKEN")
 }
 
 /// A header that git or curl is told to send, as CI systems put it into `GIT_CONFIG_VALUE_n`.

@@ -8,15 +8,18 @@ use std::fmt::Write;
 /// line, or one with spaces, may be ordinary text.
 const MIN_LINE: usize = 20;
 
-/// Adds every spelling of `value` to `forms`.
+/// Adds every spelling of `value` to `forms` that is not read out of the text itself (see `known`).
 pub(super) fn of(value: &str, forms: &mut BTreeSet<String>) {
     base64(value.as_bytes(), forms);
-    for upper in [true, false] {
-        let percent = percent(value, upper);
-        forms.insert(percent.replace("%20", "+"));
-        forms.insert(percent);
+    for hex in [hex(value, false), hex(value, true)] {
+        forms.insert(hex);
     }
-    forms.insert(json(value));
+    // A form's spaces, where none of its other characters has to be encoded.
+    forms.insert(value.replace(' ', "+"));
+    // A single quote inside single quotes: of shells, and as Python's shlex writes it.
+    forms.insert(value.replace('\'', r"'\''"));
+    forms.insert(value.replace('\'', r#"'"'"'"#));
+    html(value, forms);
     if value.contains('\n') {
         let lines = value.lines().map(str::trim);
         let telling = |l: &&str| {
@@ -25,6 +28,31 @@ pub(super) fn of(value: &str, forms: &mut BTreeSet<String>) {
         forms.extend(lines.filter(telling).map(str::to_owned));
     }
     forms.insert(value.to_owned());
+}
+
+/// Its bytes in hexadecimal.
+fn hex(value: &str, upper: bool) -> String {
+    let mut out = String::with_capacity(2 * value.len());
+    for byte in value.bytes() {
+        let written = match upper {
+            true => write!(out, "{byte:02X}"),
+            false => write!(out, "{byte:02x}"),
+        };
+        written.expect("a string takes every write");
+    }
+    out
+}
+
+/// As it stands in HTML, with the names of the quotes that are in use.
+fn html(value: &str, forms: &mut BTreeSet<String>) {
+    let text = value.replace('&', "&amp;").replace('<', "&lt;");
+    forms.insert(text.clone());
+    let text = text.replace('>', "&gt;");
+    forms.insert(text.clone());
+    let text = text.replace('"', "&quot;");
+    for quote in ["&#39;", "&#x27;", "&apos;", "'"] {
+        forms.insert(text.replace('\'', quote));
+    }
 }
 
 /// The characters that base64, in both alphabets (RFC 4648), has for `value` wherever it stands in a longer
@@ -55,29 +83,6 @@ fn base64(value: &[u8], forms: &mut BTreeSet<String>) {
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// Percent-encoding: everything but the unreserved characters of RFC 3986.
-fn percent(value: &str, upper: bool) -> String {
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        let written = match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-                Ok(())
-            }
-            _ if upper => write!(out, "%{byte:02X}"),
-            _ => write!(out, "%{byte:02x}"),
-        };
-        written.expect("a string takes every write");
-    }
-    out
-}
-
-/// As it stands inside a JSON string.
-fn json(value: &str) -> String {
-    let quoted = serde_json::Value::from(value).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
 
 #[cfg(test)]
 mod tests {
@@ -120,13 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn percent_and_json() {
-        let forms = forms("pa/ss \"w\u{e9}");
+    fn other_spellings() {
+        let forms = forms("a'b <\"> c");
         for form in [
-            "pa%2Fss%20%22w%C3%A9",
-            "pa%2fss%20%22w%c3%a9",
-            "pa%2Fss+%22w%C3%A9",
-            "pa/ss \\\"w\u{e9}",
+            r#"a'\''b <"> c"#,
+            "a'\"'\"'b <\"> c",
+            "a&#39;b &lt;&quot;&gt; c",
+            "a'b+<\">+c",
+            "612762203c223e2063",
+            "612762203C223E2063",
         ] {
             assert!(forms.contains(form), "{form}: {forms:?}");
         }

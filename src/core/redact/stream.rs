@@ -1,6 +1,7 @@
 //! Redaction of a stream of bytes that arrives in pieces.
 
-use super::{KEY_LAST, KEY_LINE, REDACTED, Redactor, is_base64};
+use super::shape::is_base64;
+use super::{REDACTED, Redactor, keys};
 use std::sync::Arc;
 
 /// Bytes of an unfinished line that are held back before a part of it is let go.
@@ -13,14 +14,15 @@ const MIN_BEHIND: usize = 4096;
 const MAX_KEY_LINES: usize = 400;
 
 /// Lets lines through, redacted, as soon as they are complete. A secret that comes in two pieces is found;
-/// the body of a private key goes whatever stands in front of its lines. Bytes that are not UTF-8 become
-/// replacement characters.
+/// the body of a private key goes whatever stands in front of its lines. Bytes that are not UTF-8 pass as they are.
 #[derive(Debug)]
 pub struct StreamRedactor {
     redactor: Arc<Redactor>,
     pending: Vec<u8>,
     /// Lines that may still belong to a private key.
     key_lines: usize,
+    /// The head of an overlong line ended within a secret that goes on.
+    is_within: bool,
 }
 
 impl StreamRedactor {
@@ -29,6 +31,7 @@ impl StreamRedactor {
             redactor,
             pending: Vec::new(),
             key_lines: 0,
+            is_within: false,
         }
     }
 
@@ -37,16 +40,17 @@ impl StreamRedactor {
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             let (line, after) = rest.split_at(end + 1);
-            if self.pending.is_empty() {
-                self.line(line, out);
-            } else {
-                self.pending.extend_from_slice(line);
+            self.pending.extend_from_slice(line);
+            // A secret of several lines is looked for as a whole.
+            let is_bounded = self.pending.len() <= MAX_LINE;
+            self.leave_secret();
+            if !(is_bounded && self.redactor.known().may_go_on(&self.pending)) {
                 let whole = std::mem::take(&mut self.pending);
-                self.line(&whole, out);
+                self.lines(&whole, out);
             }
             rest = after;
         }
-        let behind = self.redactor.longest().max(MIN_BEHIND);
+        let behind = self.redactor.known().reach().max(MIN_BEHIND);
         for piece in rest.chunks(MAX_LINE) {
             self.pending.extend_from_slice(piece);
             if self.pending.len() > MAX_LINE + 2 * behind {
@@ -57,27 +61,34 @@ impl StreamRedactor {
 
     /// Appends what is left, at the end of the stream.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.leave_secret();
         let last = std::mem::take(&mut self.pending);
         if !last.is_empty() {
-            self.line(&last, out);
+            self.lines(&last, out);
         }
     }
 
-    fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(line);
+    /// Redacts complete lines, one as a rule.
+    fn lines(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        for piece in bytes.utf8_chunks() {
+            self.text(piece.valid(), out);
+            out.extend_from_slice(piece.invalid());
+        }
+    }
+
+    fn text(&mut self, text: &str, out: &mut Vec<u8>) {
         if self.key_lines > 0 {
-            self.key_lines = if text.contains(KEY_LAST) {
+            self.key_lines = if keys::ends_in(text) {
                 0
             } else {
                 self.key_lines - 1
             };
-            let text = without_key_body(&text);
+            let text = without_key_body(text);
             out.extend_from_slice(self.redactor.redact(&text).as_bytes());
         } else {
-            out.extend_from_slice(self.redactor.redact(&text).as_bytes());
+            out.extend_from_slice(self.redactor.redact(text).as_bytes());
         }
-        if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY") && !text.contains(KEY_LAST)
-        {
+        if keys::begins_in(text) {
             self.key_lines = MAX_KEY_LINES;
         }
     }
@@ -85,21 +96,49 @@ impl StreamRedactor {
     /// Redacts and appends the head of an overlong line. What stays behind begins on a character's border
     /// and not inside a secret.
     fn let_go(&mut self, behind: usize, out: &mut Vec<u8>) {
-        let whole = self.pending.len() - incomplete_tail(&self.pending);
-        let text = String::from_utf8_lossy(&self.pending[..whole]).into_owned();
-        let wanted = text.floor_char_boundary(text.len().saturating_sub(behind));
-        let spans = self.redactor.spans(&text);
-        let cut = match spans.iter().find(|s| s.start < wanted && wanted < s.end) {
-            // Nothing but one secret that goes on: it goes as far as it is known.
-            Some(span) if span.start == 0 => span.end,
-            Some(span) => span.start,
-            None => wanted,
-        };
-        let tail = self.pending.split_off(whole);
-        self.line(&text.as_bytes()[..cut], out);
-        self.pending = text.as_bytes()[cut..].to_vec();
-        self.pending.extend_from_slice(&tail);
+        self.leave_secret();
+        let wanted = self.pending.len().saturating_sub(behind);
+        // The last run of text; a secret holds no byte that is not of one.
+        let (mut cut, mut at) = (wanted, 0);
+        for piece in self.pending.utf8_chunks() {
+            let (start, end) = (at, at + piece.valid().len());
+            at = end + piece.invalid().len();
+            if wanted < start || wanted >= end {
+                continue;
+            }
+            let text = piece.valid();
+            let border = text.floor_char_boundary(wanted - start);
+            let spans = self.redactor.spans(text);
+            cut = start
+                + match spans.iter().find(|s| s.start < border && border < s.end) {
+                    // Nothing but one secret that goes on: it goes as far as it is known.
+                    Some(span) if start + span.start == 0 => {
+                        self.is_within = span.end == text.len();
+                        span.end
+                    }
+                    Some(span) => span.start,
+                    None => border,
+                };
+            break;
+        }
+        let tail = self.pending.split_off(cut);
+        let head = std::mem::replace(&mut self.pending, tail);
+        self.lines(&head, out);
     }
+
+    /// Drops what a secret goes on with whose beginning is gone already.
+    fn leave_secret(&mut self) {
+        if self.is_within {
+            let part = self.pending.iter().take_while(|b| goes_on(**b)).count();
+            self.is_within = part == self.pending.len();
+            self.pending.drain(..part);
+        }
+    }
+}
+
+/// True for a byte that a token may go on with.
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.~+/=".contains(&byte)
 }
 
 /// The line without anything that may be the body of a key.
@@ -109,7 +148,7 @@ fn without_key_body(line: &str) -> String {
         let body = part.trim_end_matches(|c| !is_base64(c));
         // A body's last line may be short, but then it is alone on its line.
         let alone = i == 0 && body.len() == line.trim().len();
-        if body.len() >= KEY_LINE || (alone && !body.is_empty()) {
+        if body.len() >= keys::LINE || (alone && !body.is_empty()) {
             out.push_str(REDACTED);
             out.push_str(&part[body.len()..]);
         } else {
@@ -117,20 +156,4 @@ fn without_key_body(line: &str) -> String {
         }
     }
     out
-}
-
-/// Bytes at the end that begin a character and do not complete it (at most three).
-fn incomplete_tail(bytes: &[u8]) -> usize {
-    for back in 1..=bytes.len().min(3) {
-        let byte = bytes[bytes.len() - back];
-        let wants = match byte {
-            0xC0..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xF7 => 4,
-            0x80..=0xBF => continue,
-            _ => return 0,
-        };
-        return if wants > back { back } else { 0 };
-    }
-    0
 }
