@@ -21,6 +21,7 @@ mod preflight;
 mod programs;
 mod reports;
 mod run;
+mod secrets;
 mod status;
 mod survey;
 mod world;
@@ -29,7 +30,7 @@ use actions::Actions;
 pub use error::AppError;
 pub use world::{SystemClock, SystemRng};
 
-use crate::config::{Environment, Flags, Request, Shell};
+use crate::config::{Environment, Flags, Request, Settings, Shell};
 use crate::core::redact::Redactor;
 use crate::model::ExitCode;
 use crate::ui;
@@ -106,6 +107,8 @@ fn place(request: &Request) -> Option<(PathBuf, Flags)> {
 /// What keeps secrets out of the last word. Where the settings cannot be read, those that the environment names.
 fn redactor(place: Option<(PathBuf, Flags)>, env: &Environment) -> Redactor {
     let world = place.and_then(|(path, flags)| World::open(&path, flags, env).ok());
-    let settings = world.map(|w| w.settings).unwrap_or_default();
-    Redactor::new(env.secrets(&settings))
+    match world {
+        Some(world) => secrets::redactor(&world, env),
+        None => Redactor::new(secrets::of_user(&Settings::default(), env)),
+    }
 }

@@ -90,7 +90,7 @@ impl Desk {
         let is_there = |p: &&String| world.info.root.join(p.as_str()).is_file();
         scope.configured.extend(known.filter(is_there).cloned());
         let (found, ledgers) = world.look(&repo, &scope)?;
-        let redactor = Arc::new(Redactor::new(env.secrets(&world.settings)));
+        let redactor = Arc::new(super::secrets::redactor(&world, env));
         let at_work = crate::fsx::lock::peek(&world.dir(), &world.info.common_dir)?.is_some();
         Ok(Self {
             who: who(&repo, env, &redactor),

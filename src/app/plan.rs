@@ -4,9 +4,8 @@ use super::actions::Actions;
 use super::error::AppError;
 use super::issues::{self, Issues};
 use super::world::{World, ui_options};
-use super::{engine, forge, planning, reports};
+use super::{engine, forge, planning, reports, secrets};
 use crate::config::{Environment, Format, IssueRef, Output, PlanRequest, PlanShape, Verbosity};
-use crate::core::redact::Redactor;
 use crate::model::report::PlanReport;
 use crate::model::{ExitCode, Severity};
 use crate::ui;
@@ -54,7 +53,7 @@ pub(super) fn run_with(
         }
     }
     if let Some(actions) = actions {
-        let redactor = Redactor::new(env.secrets(&world.settings));
+        let redactor = secrets::redactor(&world, env);
         actions.plan(&report.diagnostics, &redactor);
     }
     let broken = report
@@ -88,7 +87,7 @@ fn matrix(world: &World, env: &Environment, output: Output, report: &PlanReport)
     if output.verbosity == Verbosity::Quiet && report.diagnostics.is_empty() && left_out == 0 {
         return;
     }
-    let redactor = Redactor::new(env.secrets(&world.settings));
+    let redactor = secrets::redactor(world, env);
     let _ = std::io::stderr()
         .lock()
         .write_all(redactor.redact(&text).as_bytes());

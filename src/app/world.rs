@@ -3,7 +3,6 @@
 use super::error::AppError;
 use super::survey::{Scope, Survey, below_root, survey};
 use crate::config::{self, Color, Environment, Flags, Output, Settings, Verbosity};
-use crate::core::redact::Redactor;
 use crate::core::uncounted::Uncounted;
 use crate::fsx::lock::LockInfo;
 use crate::git::{CommandSettings, Repo, RepoInfo, resolve_base};
@@ -93,7 +92,7 @@ impl World {
     /// Writes a result that repeats what stands in specs, ledgers or configuration to stdout, without the secrets
     /// that are known.
     pub fn print(&self, env: &Environment, text: &str) {
-        let redactor = Redactor::new(env.secrets(&self.settings));
+        let redactor = super::secrets::redactor(self, env);
         print(&redactor.redact(text));
     }
 

@@ -4,7 +4,6 @@ use crate::app::checks::verifier;
 use crate::app::error::AppError;
 use crate::app::world::{SystemClock, SystemRng, World, new_run_id};
 use crate::config::Environment;
-use crate::core::redact::Redactor;
 use crate::fsx::tree;
 use crate::git::{Repo, files_of_tree};
 use crate::model::evidence::{RerunCheck, RerunReport};
@@ -77,7 +76,7 @@ pub(super) fn rerun(
         &now,
         allowed,
     );
-    let redactor = Redactor::new(env.secrets(&world.settings));
+    let redactor = crate::app::secrets::redactor(world, env);
     Ok(RerunReport {
         passed: judged.passed(),
         checks: judged

@@ -40,7 +40,7 @@ impl<'w> Session<'w> {
         let lock = RunLock::acquire(&dir, &world.info.common_dir, lock_info(&run, &clock))?;
         fsx::root::ensure_codelicious_dir(&world.info.root)?;
 
-        let mut secrets = env.secrets(settings);
+        let mut secrets = crate::app::secrets::all(world, env);
         secrets.extend(plan.engines.iter().filter_map(|e| e.secret.clone()));
         let reviewer = plan.reviewer.iter().flatten();
         secrets.extend(reviewer.filter_map(|e| e.secret.clone()));
