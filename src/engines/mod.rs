@@ -5,4 +5,6 @@ pub mod agent;
 mod charge;
 pub mod claude_code;
 pub mod command;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod http;

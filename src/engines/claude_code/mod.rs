@@ -303,6 +303,17 @@ pub async fn probe(program: &Path, env: &[(String, String)]) -> Result<Probe, Pr
     }
 }
 
+/// Reads lines as a run does; see `engines::fuzz`.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8]) {
+    let mut fold = fold::Fold::new(Path::new("/lane"), meter::Bounds::default());
+    for line in bytes.split(|b| *b == b'\n') {
+        fold.line(line, chrono::DateTime::UNIX_EPOCH);
+    }
+    fold.session_is_lost();
+    fold.foreign_lines();
+}
+
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

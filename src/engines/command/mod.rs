@@ -457,6 +457,19 @@ fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a 
         .map(|(_, name)| name)
 }
 
+/// Reads lines as runs of every preset do; see `engines::fuzz`.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8]) {
+    for config in presets::NAMES
+        .iter()
+        .filter_map(|name| CommandConfig::preset(name))
+    {
+        for line in bytes.split(|b| *b == b'\n') {
+            config.events.read(line, "/lane");
+        }
+    }
+}
+
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

@@ -132,5 +132,22 @@ fn protocol(message: impl Into<String>) -> EngineError {
     }
 }
 
+/// Reads an answer in one piece and in two, and puts replies together from its events; see `engines::fuzz`.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(bytes: &[u8], cut: usize) {
+    let (a, b) = bytes.split_at(cut.min(bytes.len()));
+    let whole = sse::Decoder::default().feed(bytes);
+    let mut decoder = sse::Decoder::default();
+    let mut pieces = decoder.feed(a);
+    pieces.extend(decoder.feed(b));
+    assert_eq!(
+        whole, pieces,
+        "events are the same wherever the bytes are cut"
+    );
+    openai::fuzz(&whole);
+    anthropic::fuzz(&whole);
+    errors::Said::read(bytes);
+}
+
 #[cfg(test)]
 mod tests;

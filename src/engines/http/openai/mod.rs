@@ -161,3 +161,15 @@ impl ChatModel for OpenAiModel {
         Box::pin(self.ask(request))
     }
 }
+
+/// Takes in events as an answer's do; see `engines::fuzz`.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(events: &[super::sse::Event]) {
+    use super::exchange::Fold as _;
+    let mut folded = fold::Folded::default();
+    for event in events {
+        if folded.event(event).is_err() || folded.is_over() {
+            break;
+        }
+    }
+}
