@@ -86,6 +86,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
     let (late_env, env) = env.into_iter().partition(|(name, _)| launch::is_late(name));
     let request = launch::Request {
         token: launch::token(),
+        parent: std::process::id(),
         wall: inner,
         late_env,
         groups: bounds.iter().flat_map(Bounds::groups).cloned().collect(),

@@ -37,6 +37,8 @@ pub fn helper() -> &'static Path {
 pub struct Request {
     /// Precedes the helper's own words.
     pub token: String,
+    /// The process that starts the helper.
+    pub parent: u32,
     /// With those limits only that no control group holds.
     pub wall: Wall,
     /// Variables that are set when the command is started: they would change how the helper itself is loaded, before

@@ -14,6 +14,7 @@ use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
+use spaces::Frozen;
 use std::io;
 use std::path::Path;
 
@@ -23,9 +24,6 @@ use std::path::Path;
 /// A layer could not be put up; the words say which. This process must then end.
 pub(super) fn put_up(request: &Request) -> Result<(), String> {
     let wall = &request.wall;
-    // Who dies without a word cannot end us; what this process starts is found by the next run.
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|e| format!("it cannot be tied to its parent: {e}"))?;
     close_inherited().map_err(|e| format!("open files cannot be looked at: {e}"))?;
     for group in &request.groups {
         write_control(&group.join("cgroup.procs"), "0")
@@ -37,11 +35,13 @@ pub(super) fn put_up(request: &Request) -> Result<(), String> {
             .map_err(|e| format!("the gateway to the network cannot be reached: {e}"))?;
     }
     if entered.mounts {
-        spaces::freeze(&wall.files.write)?;
+        // Where it is not to be had, the probe says so.
+        let _: Frozen = spaces::freeze(&wall.files.write)?;
     }
     limits::apply(&wall.limits, entered.users)?;
     set_no_new_privs(true).map_err(|e| format!("no_new_privs is refused: {e}"))?;
     drop_capabilities()?;
+    follow(request.parent)?;
     files::restrict(&wall.files, &wall.network)?;
     calls::restrict(&wall.network, wall.unix_sockets)
 }
@@ -53,9 +53,11 @@ pub(super) fn probe() -> Abilities {
     match spaces::enter(&Network::Loopback) {
         Ok(entered) => {
             found.network_namespace = true;
-            if !entered.mounts {
-                lacking.push("modes, owners and times of files outside cannot be protected: no mount namespace".to_owned());
-            } else if let Err(why) = spaces::freeze(&[]) {
+            let frozen = match entered.mounts {
+                true => spaces::freeze(&[]),
+                false => Ok(Frozen::No("no mount namespace".to_owned())),
+            };
+            if let Ok(Frozen::No(why)) | Err(why) = frozen {
                 lacking.push(format!(
                     "modes, owners and times of files outside cannot be protected: {why}"
                 ));
@@ -85,6 +87,18 @@ pub(super) fn probe() -> Abilities {
     }
     found.lacking = lacking;
     found
+}
+
+/// Makes this process end with the one that started it. What it starts itself is found by the next run.
+fn follow(parent: u32) -> Result<(), String> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|e| format!("it cannot be tied to its parent: {e}"))?;
+    let now = getppid().map(|p| p.as_raw_nonzero().get().unsigned_abs());
+    match now == Some(parent) {
+        true => Ok(()),
+        false => Err("who started it is gone".to_owned()),
+    }
 }
 
 /// Closes what this process was started with beyond the three standard streams.

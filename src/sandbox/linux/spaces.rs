@@ -14,6 +14,7 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
 };
+use rustix::process::{Gid, Uid};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -23,6 +24,37 @@ use std::path::{Path, PathBuf};
 pub(super) struct Entered {
     pub users: bool,
     pub mounts: bool,
+}
+
+/// Whether files outside the writable folders are protected from changes of mode, owner and time.
+pub(super) enum Frozen {
+    Yes,
+    /// Everything is as it was; Landlock protects what files hold all the same.
+    No(String),
+}
+
+/// Set where who makes a user namespace may do nothing in it, not even say who they are there: then it is too late.
+const NO_USER_SPACES: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+
+/// Makes a user namespace; nothing has changed when it cannot.
+fn make_users(flags: CloneFlags) -> Result<(), String> {
+    let forbidden = std::fs::read_to_string(NO_USER_SPACES).is_ok_and(|s| s.trim() == "1");
+    if forbidden {
+        return Err("AppArmor restricts user namespaces; `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` as root allows them".to_owned());
+    }
+    unshare(flags | CloneFlags::CLONE_NEWUSER)
+        .map_err(|e| format!("{e} (unprivileged user namespaces may be switched off)"))
+}
+
+/// Stays who one was, in a user namespace that was just made.
+fn stay_the_same(user: Uid, group: Gid) -> Result<(), String> {
+    let stay = |what: &str, id: u32| {
+        write_control(&Path::new("/proc/self").join(what), &format!("{id} {id} 1"))
+    };
+    write_control(Path::new("/proc/self/setgroups"), "deny")
+        .and_then(|()| stay("uid_map", user.as_raw()))
+        .and_then(|()| stay("gid_map", group.as_raw()))
+        .map_err(|e| format!("the user namespace cannot be set up: {e}"))
 }
 
 /// Enters namespaces of this process' own.
@@ -41,29 +73,21 @@ pub(super) fn enter(network: &Network) -> Result<Entered, String> {
             users: false,
             mounts: true,
         },
-        false => match unshare(flags | CloneFlags::CLONE_NEWUSER) {
+        false => match make_users(flags) {
             Ok(()) => {
-                let stay = |what: &str, id: u32| {
-                    write_control(&Path::new("/proc/self").join(what), &format!("{id} {id} 1"))
-                };
-                write_control(Path::new("/proc/self/setgroups"), "deny")
-                    .and_then(|()| stay("uid_map", user.as_raw()))
-                    .and_then(|()| stay("gid_map", group.as_raw()))
-                    .map_err(|e| format!("the user namespace cannot be set up: {e}"))?;
+                stay_the_same(user, group)?;
                 Entered {
                     users: true,
                     mounts: true,
                 }
             }
-            Err(_) if !needs_network => Entered {
+            Err(why) if needs_network => {
+                return Err(format!("the kernel gives no network namespace: {why}"));
+            }
+            Err(_) => Entered {
                 users: false,
                 mounts: false,
             },
-            Err(e) => {
-                return Err(format!(
-                    "the kernel gives no network namespace: {e} (unprivileged user namespaces may be switched off)"
-                ));
-            }
         },
     };
     if needs_network {
@@ -118,9 +142,11 @@ fn raise_loopback() -> io::Result<()> {
 }
 
 /// Mounts everything but these folders and files read-only, in this process' own mount namespace.
-pub(super) fn freeze(writable: &[PathBuf]) -> Result<(), String> {
+pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).map_err(|e| format!("mounts cannot be made private: {e}"))?;
+    if let Err(e) = mount_change("/", private) {
+        return Ok(Frozen::No(format!("mounts cannot be made private: {e}")));
+    }
     let mut kept: Vec<PathBuf> = Vec::new();
     for path in writable {
         // One inside another may have been replaced by a link; the outer one holds it anyway.
@@ -135,10 +161,12 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<(), String> {
             continue;
         }
         if path == Path::new("/") {
-            return Ok(());
+            return Ok(Frozen::Yes);
         }
-        mount_bind_recursive(&path, &path)
-            .map_err(|e| format!("{} cannot be kept writable: {e}", path.display()))?;
+        if let Err(e) = mount_bind_recursive(&path, &path) {
+            let path = path.display();
+            return Ok(Frozen::No(format!("{path} cannot be kept writable: {e}")));
+        }
         kept.push(path);
     }
     let cwd =
@@ -159,7 +187,9 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<(), String> {
         }
     }
     // The working folder was looked up in the mounts as they were.
-    std::env::set_current_dir(&cwd).map_err(|e| format!("{} cannot be entered: {e}", cwd.display()))
+    std::env::set_current_dir(&cwd)
+        .map_err(|e| format!("{} cannot be entered: {e}", cwd.display()))?;
+    Ok(Frozen::Yes)
 }
 
 /// A mount's place and its own flags (proc_pid_mountinfo(5)), which a remount must not take away.

@@ -179,3 +179,52 @@ fn it_ends_when_it_is_told_to_and_leaves_nothing() {
         );
     }
 }
+
+#[test]
+fn it_ends_with_the_one_that_started_it() {
+    let Some(site) = site() else { return };
+    let request = sandbox::launch::Request {
+        token: sandbox::launch::token(),
+        parent: std::process::id(),
+        wall: site.wall.clone(),
+        late_env: Vec::new(),
+        groups: Vec::new(),
+        gateway: None,
+    };
+    let start = |request: &sandbox::launch::Request| {
+        let line = "echo ready; exec tail -f /dev/null";
+        let args = ["-c".into(), line.into()];
+        let args = sandbox::launch::arguments(request, Path::new("/bin/sh"), "sh".as_ref(), &args)
+            .unwrap();
+        std::process::Command::new(crate::support::program())
+            .args(args)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    // A parent is a thread, as the kernel sees it.
+    let started = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let mut child = start(&request);
+            let mut ready = [0; 6];
+            std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+            child
+        });
+        thread.join().unwrap()
+    });
+    let mut started = started;
+    let status = started.wait().unwrap();
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(9)
+    );
+
+    let late = sandbox::launch::Request {
+        parent: 1,
+        ..request
+    };
+    let out = start(&late).wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(125));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("is gone"));
+}
