@@ -134,6 +134,7 @@ pub(super) async fn run_engine(
                 && repo.carry_back(&left_at, &tip, &spec)? {
                     undone.push("the engine worked on another commit than the lane's tip; its changes were put on top of the tip".to_owned());
                 }
+            undone.extend(repo.restore_kept(&tip)?);
             Ok(undone)
         })
         .await?;

@@ -7,6 +7,7 @@ mod audit;
 mod checks;
 mod engine;
 mod lodging;
+mod hooks;
 mod moves;
 mod notes;
 mod perform;

@@ -175,7 +175,16 @@ async fn send(
         replaces,
         beside,
     };
-    match push(&shells.root, &request, &shells.settings.git_env, stop).await {
+    let pushed = async {
+        let made = shells.git.call(|repo| repo.push_place()).await;
+        let place = made.map_err(|e| PushFailure {
+            kind: PushFailureKind::Other,
+            message: e.to_string(),
+        })?;
+        super::hooks::before_push(shells, lane, &place, &request).await?;
+        push(&place, &request, &shells.settings.git_env, stop).await
+    };
+    match pushed.await {
         Ok(notes) => EffectResult::Pushed {
             branch: branch.to_owned(),
             tip: tip.clone(),

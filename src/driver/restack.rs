@@ -6,7 +6,7 @@ use super::shells::Shells;
 use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::core::restack::SpecTexts;
-use crate::git::{GitError, LANES, RestackRequest, SealMethod, branch_tips};
+use crate::git::{GitError, LANES, RestackRequest, branch_tips};
 use crate::model::EffectResult;
 
 /// Replays, keeps the old lane, moves lane and branches. A run that is killed in between does it again and
@@ -85,7 +85,7 @@ pub(super) async fn restack(shells: &Shells, lane: &Lane) -> Result<EffectResult
                     repo.follow(branch, tip)?;
                 }
             }
-            if repo.seal_method() == (SealMethod::Command { signs: true }) {
+            if repo.seal_method()?.signs {
                 notes.push("the commits that were moved are not signed any more".to_owned());
             }
             Ok(EffectResult::Restacked {

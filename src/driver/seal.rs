@@ -1,14 +1,13 @@
 //! Making a chunk's commit and landing it.
 
+use super::hooks::{Before, after_commit, before_commit};
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
 use crate::core::commit_message::{MessageInput, message};
 use crate::core::lane::Lane;
-use crate::git::{GitError, LANES, LaneDir, SealMethod, SealRequest, commit_with_command};
-use crate::model::policy::Preset;
+use crate::git::{GitError, LANES, LaneDir, SealMethod, SealRequest, sign_with_command};
 use crate::model::{ChunkId, EffectResult, Oid, TaskMark};
-use crate::sandbox::Subject;
 use crate::spec::{self, ParseOptions};
 
 pub(super) async fn seal(
@@ -67,9 +66,12 @@ pub(super) async fn seal(
                 spec_text: marked,
                 message: text,
             };
-            Ok(match repo.seal_method() {
-                SealMethod::InProcess => Begun::Sealed(repo.seal(&request)?),
-                SealMethod::Command { signs } => Begun::NeedsCommand { request, signs },
+            Ok(match repo.seal_method()? {
+                SealMethod {
+                    hooks: false,
+                    signs: false,
+                } => Begun::Sealed(repo.seal(&request)?),
+                method => Begun::NeedsCommand { request, method },
             })
         })
         .await?;
@@ -80,33 +82,34 @@ pub(super) async fn seal(
             commit,
             warning: None,
         }),
-        Begun::NeedsCommand { request, signs } => {
-            seal_with_command(shells, lane, id, part, request, signs).await
+        Begun::NeedsCommand { request, method } => {
+            seal_with_command(shells, lane, id, part, request, method).await
         }
     }
 }
 
 enum Begun {
     Sealed(Oid),
-    NeedsCommand { request: SealRequest, signs: bool },
+    NeedsCommand {
+        request: SealRequest,
+        method: SealMethod,
+    },
 }
 
+/// A commit in which hooks or a signer have a say. A signer that does not work falls back to an unsigned commit, with
+/// a warning.
 async fn seal_with_command(
     shells: &Shells,
     lane: &Lane,
     id: &ChunkId,
     part: u32,
-    request: SealRequest,
-    signs: bool,
+    mut request: SealRequest,
+    method: SealMethod,
 ) -> Result<EffectResult, Failure> {
-    let (dir, text, tip) = (
-        lane_dir(shells, lane),
-        request.message.clone(),
-        request.tip.clone(),
-    );
-    let (wanted, found) = shells
+    let (dir, staged, tip) = (lane_dir(shells, lane), request.clone(), request.tip.clone());
+    let (tree, found) = shells
         .git
-        .call(move |repo| Ok((repo.stage_for_command(&request)?, repo.find_lane(&dir)?)))
+        .call(move |repo| Ok((repo.stage_for_command(&staged)?, repo.find_lane(&dir)?)))
         .await?;
     let LaneDir::Ready(paths) = found else {
         return Err(Failure::new(
@@ -114,41 +117,57 @@ async fn seal_with_command(
             "run again: it is made anew",
         ));
     };
-    let policy = shells.sandbox.policy(&Subject {
-        preset: Preset::Verify,
-        lane: &paths.dir,
-        command: "git commit",
-        env: &shells.settings.git_env,
-    });
-    let stop = shells.stop_engines.clone();
-    let ran =
-        commit_with_command(&paths, &text, signs, &shells.settings.git_env, policy, stop).await?;
-    let back = async || {
-        let tip = tip.clone();
-        shells.git.call(move |repo| repo.detach_lane(&tip)).await
-    };
-    match ran {
-        Err(output) => {
-            back().await?;
-            Ok(EffectResult::SealRefused {
-                chunk: id.clone(),
-                output: shells.redactor.redact(&output).into_owned(),
-            })
-        }
-        Ok(warning) => {
-            let (commit, tree) = shells.git.call(|repo| repo.read_seal()).await?;
-            if tree == wanted {
-                return Ok(EffectResult::Sealed {
+    if method.hooks {
+        let back = async || {
+            let tip = tip.clone();
+            shells.git.call(move |repo| repo.detach_lane(&tip)).await
+        };
+        match before_commit(shells, lane, &paths, &tip, &request.message).await? {
+            Before::Agreed { message } => request.message = message,
+            Before::Changed => {
+                back().await?;
+                return Ok(EffectResult::SealChanged { chunk: id.clone() });
+            }
+            Before::Refused(output) => {
+                back().await?;
+                return Ok(EffectResult::SealRefused {
                     chunk: id.clone(),
-                    part,
-                    commit,
-                    warning,
+                    output: shells.redactor.redact(&output).into_owned(),
                 });
             }
-            back().await?;
-            Ok(EffectResult::SealChanged { chunk: id.clone() })
         }
     }
+    let mut warning = None;
+    let mut signed = None;
+    if method.signs {
+        let (env, stop) = (&shells.settings.git_env, shells.stop_engines.clone());
+        let made = sign_with_command(&paths, (&tree, &tip), &request.message, env, stop).await?;
+        match made {
+            Ok(commit) => signed = Some(commit),
+            Err(why) => {
+                let why = shells.redactor.redact(&why);
+                warning = Some(format!(
+                    "the commit is not signed: the signer failed ({why})"
+                ));
+            }
+        }
+    }
+    let commit = shells
+        .git
+        .call(move |repo| {
+            repo.sealed_with_command()?;
+            match signed {
+                Some(commit) => Ok(commit),
+                None => repo.seal(&request),
+            }
+        })
+        .await?;
+    Ok(EffectResult::Sealed {
+        chunk: id.clone(),
+        part,
+        commit,
+        warning,
+    })
 }
 
 /// The spec's text with the chunk's mark set. `Err` says why the task cannot be found.
@@ -211,6 +230,16 @@ pub(super) async fn land(
                     Ok(repo.lines_of(&commit, &spec)?.counted())
                 }
             }
+        })
+        .await?;
+    after_commit(shells, lane, new).await?;
+    let commit = new.clone();
+    shells
+        .git
+        .call(move |repo| match repo.hooks()?.of_commits() {
+            // What they left beside the commit is nobody's work.
+            true => repo.reset_lane(&commit),
+            false => Ok(()),
         })
         .await?;
     let landed = EffectResult::Landed {

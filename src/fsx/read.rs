@@ -15,7 +15,18 @@ use std::path::Path;
 /// # Errors
 /// The file is missing, unreadable, not regular, or larger than `max`.
 pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, FsError> {
-    let file = open_regular(path)?;
+    bounded(open_regular(path, OFlags::empty())?, path, max)
+}
+
+/// The same for a file that somebody else may have put there: a symbolic link at the path is refused.
+///
+/// # Errors
+/// As [`read_bounded`], and for a link.
+pub fn read_own(path: &Path, max: u64) -> Result<Vec<u8>, FsError> {
+    bounded(open_regular(path, OFlags::NOFOLLOW)?, path, max)
+}
+
+pub(super) fn bounded(file: File, path: &Path, max: u64) -> Result<Vec<u8>, FsError> {
     let size = file.metadata().context("read", path)?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(max)).unwrap_or(0) + 1);
     file.take(max.saturating_add(1))
@@ -34,7 +45,7 @@ pub fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, FsError> {
 
 /// Reads the last `max` bytes of a file, and says whether that is all of it.
 pub fn read_tail(path: &Path, max: u64) -> Result<(Vec<u8>, bool), FsError> {
-    let mut file = open_regular(path)?;
+    let mut file = open_regular(path, OFlags::empty())?;
     let size = file.metadata().context("read", path)?.len();
     let from = size.saturating_sub(max);
     file.seek(SeekFrom::Start(from)).context("read", path)?;
@@ -58,16 +69,16 @@ pub fn open_append(path: &Path) -> Result<File, FsError> {
     regular(file, path)
 }
 
-fn open_regular(path: &Path) -> Result<File, FsError> {
+fn open_regular(path: &Path, more: OFlags) -> Result<File, FsError> {
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(open_flags(OFlags::NONBLOCK | OFlags::NOCTTY))
+        .custom_flags(open_flags(OFlags::NONBLOCK | OFlags::NOCTTY | more))
         .open(path)
         .context("read", path)?;
     regular(file, path)
 }
 
-fn regular(file: File, path: &Path) -> Result<File, FsError> {
+pub(super) fn regular(file: File, path: &Path) -> Result<File, FsError> {
     if file.metadata().context("read", path)?.is_file() {
         return Ok(file);
     }

@@ -2,6 +2,7 @@
 //! partial clone left on its remote. Runs on the git thread and waits there.
 
 use super::error::{Context, GitError};
+use super::frozen::named;
 use super::remote::git;
 use super::repo::Repo;
 use super::sweep::walk_rules;
@@ -23,6 +24,8 @@ const TOTAL: Duration = Duration::from_secs(1800);
 const IDLE: Duration = Duration::from_secs(300);
 /// Filter programs are named by the user's configuration, not by a tree: attributes only choose among them.
 const FILTERS: SandboxPolicy = SandboxPolicy::Trusted;
+/// Bytes that git may say where all of it counts.
+const MAX_SAID: usize = 16 << 20;
 /// Paths that one command gets as arguments.
 const PATHS: usize = 100;
 
@@ -104,8 +107,17 @@ impl Repo {
         let settings = self.command.clone().ok_or_else(|| {
             GitError::new(what(), "it was not set up", "this is a bug in codelicious")
         })?;
+        // The lane's own link is not followed: an engine may have changed where it leads.
+        let place = match &self.lane {
+            Some(lane) if lane.paths.dir == dir => named(&lane.paths.admin, dir),
+            _ if dir == self.info.root => named(&self.info.common_dir, dir),
+            // Our index of a lane lies in the lane's own git folder.
+            _ => index
+                .and_then(Path::parent)
+                .map_or_else(Vec::new, |admin| named(admin, dir)),
+        };
         let mut command = git(dir, &settings.env, policy)
-            .args(["-c", "core.hooksPath=/dev/null"])
+            .env(place)
             .args(PLAIN_INDEX)
             .args(args)
             .args(more);
@@ -136,6 +148,33 @@ impl Repo {
             why,
             format!("look at what git says in {}", dir.display()),
         ))
+    }
+
+    /// What git says in the main worktree, whole.
+    ///
+    /// # Errors
+    /// It could not be started, failed, or said more than anybody configures.
+    pub(super) fn ask_git(&self, args: &[&str]) -> Result<String, GitError> {
+        let what = || format!("git {}", args.first().unwrap_or(&"command"));
+        let settings = self.command.clone().ok_or_else(|| {
+            GitError::new(what(), "it was not set up", "this is a bug in codelicious")
+        })?;
+        let (root, common) = (&self.info.root, &self.info.common_dir);
+        let command = git(root, &settings.env, SandboxPolicy::Trusted)
+            .env(named(common, root))
+            .args(args);
+        let limits = Limits {
+            total: Some(IDLE),
+            capture: MAX_SAID,
+            ..Limits::default()
+        };
+        let done = blocking(&command, limits, settings.stop)
+            .map_err(|why| GitError::new(what(), why, "install git and make sure it is on PATH"))?;
+        if done.success() && done.stdout.dropped() == 0 {
+            return Ok(done.stdout.text());
+        }
+        let why = done.stderr.text().trim().to_owned();
+        Err(GitError::new(what(), why, "look at what git says there"))
     }
 
     /// Stages files that git passes through a program: what the program makes of them is committed. Returns

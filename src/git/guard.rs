@@ -52,6 +52,10 @@ impl Repo {
     /// # Errors
     /// Refs that cannot be listed.
     pub fn snapshot(&mut self) -> Result<Snapshot, GitError> {
+        // What the user has is what stood before the first engine.
+        if self.command.is_some() {
+            self.hooks()?;
+        }
         let common = self.info.common_dir.clone();
         let hooks = files_in(&common.join("hooks"));
         let fixed = [

@@ -437,16 +437,19 @@ impl OpenLane {
     }
 }
 
-/// The lane's `.git` file points to its admin folder, whatever stood there.
-pub(super) fn restore_dot_git(paths: &LanePaths) -> Result<(), GitError> {
+/// The lane's `.git` file points to its admin folder, whatever stood there; true when something else did.
+pub(super) fn restore_dot_git(paths: &LanePaths) -> Result<bool, GitError> {
     let file = paths.dir.join(".git");
     let content = [b"gitdir: ", paths.admin.as_os_str().as_bytes(), b"\n"].concat();
-    if std::fs::read(&file).is_ok_and(|now| now == content) {
-        return Ok(());
+    let is_file = file.symlink_metadata().is_ok_and(|m| m.is_file());
+    if is_file && std::fs::read(&file).is_ok_and(|now| now == content) {
+        return Ok(false);
     }
     let what = || format!("restoring {}", file.display());
     if file.is_dir() && !file.is_symlink() {
         std::fs::remove_dir_all(&file).doing(what)?;
     }
-    crate::fsx::atomic::write(&file, &content).map_err(|e| GitError::new(what(), e.to_string(), ""))
+    crate::fsx::atomic::write(&file, &content)
+        .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
+    Ok(true)
 }

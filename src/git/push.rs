@@ -2,6 +2,7 @@
 
 use super::NOTES;
 use super::address::without_credentials;
+use super::frozen::PushPlace;
 use super::push_words::{Refused, kind_of, refused, told};
 use super::remote::{git, limits};
 use crate::model::Oid;
@@ -9,7 +10,6 @@ use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
 use crate::proc::{self, Ended, Finished};
-use std::path::Path;
 
 /// What goes to the remote.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct PushRequest {
 /// # Errors
 /// A classified [`PushFailure`].
 pub async fn push(
-    root: &Path,
+    place: &PushPlace,
     request: &PushRequest,
     env: &[(String, String)],
     stop: StopSignal,
@@ -49,15 +49,55 @@ pub async fn push(
     let lease = replaces
         .as_ref()
         .map(|seen| format!("--force-with-lease=refs/heads/{branch}:{seen}"));
-    let command = git(root, env, SandboxPolicy::Trusted)
+    let command = git(&place.root, env, SandboxPolicy::Trusted)
+        .env(place.env.iter().cloned())
         .env([(proc::PUSH_MARK.to_owned(), proc::push_mark().to_owned())])
         .args(["push", "--quiet", "--porcelain", "--no-follow-tags"])
+        .args(["--no-verify"])
         .args(lease)
         .args([remote])
         .args(refspecs);
     match proc::output(&command, limits(), stop).await {
         Ok(done) if done.success() => Ok(Vec::new()),
         Ok(done) => judge(&done, branch),
+        Err(e) => Err(PushFailure {
+            kind: PushFailureKind::Other,
+            message: e.to_string(),
+        }),
+    }
+}
+
+/// Where refs stand on the remote, of those that a push is to change: `(name, commit)`.
+///
+/// # Errors
+/// A classified [`PushFailure`].
+pub async fn on_remote(
+    place: &PushPlace,
+    request: &PushRequest,
+    env: &[(String, String)],
+    stop: StopSignal,
+) -> Result<Vec<(String, Oid)>, PushFailure> {
+    let command = git(&place.root, env, SandboxPolicy::Trusted)
+        .env(place.env.iter().cloned())
+        .env([(proc::PUSH_MARK.to_owned(), proc::push_mark().to_owned())])
+        .args(["ls-remote", "--quiet", &request.remote])
+        .args([format!("refs/heads/{}", request.branch)])
+        .args(&request.beside);
+    match proc::output(&command, limits(), stop).await {
+        Ok(done) if done.success() => {
+            let out = done.stdout.text();
+            let lines = out.lines().filter_map(|line| {
+                let (oid, name) = line.split_once('\t')?;
+                Some((name.to_owned(), Oid::new(oid)))
+            });
+            Ok(lines.collect())
+        }
+        Ok(done) => Err(judge(&done, &request.branch)
+            .err()
+            .unwrap_or_else(|| PushFailure {
+                kind: PushFailureKind::Other,
+                message: "git ls-remote failed".to_owned(),
+            })),
         Err(e) => Err(PushFailure {
             kind: PushFailureKind::Other,
             message: e.to_string(),

@@ -27,7 +27,9 @@ pub(super) fn git(root: &Path, env: &[(String, String)], policy: SandboxPolicy) 
         // A repack in the background would outlive the command; it is the user's own git's to do.
         .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
         // Chunks are built on what is fetched.
-        .args(["-c", "core.fsync=all"]);
+        .args(["-c", "core.fsync=all"])
+        // Hooks are the repository's; the driver runs them.
+        .args(["-c", "core.hooksPath=/dev/null"]);
     // Nobody is there to type a passphrase.
     if !env
         .iter()
@@ -66,8 +68,6 @@ pub async fn fetch(
     // A pattern, since git refuses to fetch a ref by name that is not there.
     let notes = notes.then(|| format!("+{NOTES}*:{REMOTE_NOTES}*"));
     let command = git(root, env, SandboxPolicy::Trusted).args([
-        "-c",
-        "core.hooksPath=/dev/null",
         "fetch",
         "--quiet",
         "--no-tags",
@@ -112,8 +112,6 @@ pub async fn add_worktree(
     let what = format!("making the lane {}", dir.display());
     let command = git(root, env, SandboxPolicy::Trusted)
         .args([
-            "-c",
-            "core.hooksPath=/dev/null",
             "-c",
             "advice.detachedHead=false",
             "worktree",

@@ -18,6 +18,10 @@ pub struct Repo {
     pub(super) lane: Option<super::lane::OpenLane>,
     /// How commits are made: as the repository stood when the run first asked.
     pub(super) method: Option<super::seal::SealMethod>,
+    /// The hooks as they stood then.
+    pub(super) hooks: Option<Arc<super::hooks::Hooks>>,
+    /// The configuration as it stood then.
+    pub(super) frozen: Option<Arc<super::frozen::Frozen>>,
     pub(super) command: Option<super::command::CommandSettings>,
     /// What stands in files that engines must not change.
     pub(super) watch: super::watch::Watch,
@@ -41,6 +45,8 @@ impl Repo {
             info,
             lane: None,
             method: None,
+            hooks: None,
+            frozen: None,
             command: None,
             watch: super::watch::Watch::default(),
             things: None,

@@ -1,28 +1,29 @@
 //! Making a chunk's commit, and landing it.
 //!
-//! Sealing writes objects and moves nothing. In-process where nothing of the repository's has a say; through
-//! the git command where a hook or a signer does.
+//! Sealing writes objects and moves nothing. In-process, but for commits that the user signs; hooks are run before
+//! and after by the driver (`hooks`).
 
 use super::error::{Context, GitError};
+use super::frozen::named;
 use super::lane::{LanePaths, OpenLane};
+use super::remote::git;
 use super::repo::{Repo, from_oid, signature, to_oid};
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
-use crate::proc::{self, Command, Limits};
+use crate::proc::{self, Limits};
 use git2::{IndexEntry, IndexTime, Repository};
 use std::path::Path;
 use std::time::Duration;
 
-/// How commits have to be made in this repository.
+/// What has a say in how commits are made in this repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SealMethod {
-    InProcess,
-    /// Hooks or signing: `git commit` runs them.
-    Command {
-        signs: bool,
-    },
+pub struct SealMethod {
+    /// The repository has hooks for it.
+    pub hooks: bool,
+    /// The user signs.
+    pub signs: bool,
 }
 
 /// What goes into a commit beside the staged work.
@@ -43,41 +44,21 @@ pub enum CaughtUp {
     Lagged,
 }
 
-/// Hooks that `git commit` runs.
-const COMMIT_HOOKS: [&str; 4] = [
-    "pre-commit",
-    "prepare-commit-msg",
-    "commit-msg",
-    "post-commit",
-];
-
 impl Repo {
     /// How commits have to be made here. Asked once: a hook that appears during a run is not the user's.
-    pub fn seal_method(&mut self) -> SealMethod {
+    ///
+    /// # Errors
+    /// Git cannot be started.
+    pub fn seal_method(&mut self) -> Result<SealMethod, GitError> {
         if let Some(method) = self.method {
-            return method;
+            return Ok(method);
         }
-        let signs = self.config_bool("commit.gpgsign");
-        let method = if signs || COMMIT_HOOKS.iter().any(|h| self.has_hook(h)) {
-            SealMethod::Command { signs }
-        } else {
-            SealMethod::InProcess
+        let method = SealMethod {
+            hooks: self.hooks()?.of_commits(),
+            signs: self.config_bool("commit.gpgsign"),
         };
         self.method = Some(method);
-        method
-    }
-
-    /// True when the repository has this hook, enabled.
-    pub fn has_hook(&self, name: &str) -> bool {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = match self.git.config().and_then(|c| c.get_path("core.hooksPath")) {
-            Ok(path) if path.is_absolute() => path,
-            Ok(path) => self.info.root.join(path),
-            Err(_) => self.info.common_dir.join("hooks"),
-        };
-        dir.join(name)
-            .metadata()
-            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        Ok(method)
     }
 
     /// Writes the commit object in-process: staged work, mark and message.
@@ -105,7 +86,7 @@ impl Repo {
         Ok(to_oid(commit))
     }
 
-    /// Stages the spec with its mark and writes our index out, for the git command.
+    /// Stages the spec with its mark and writes our index out, for hooks and signers.
     ///
     /// # Errors
     /// Objects or files that cannot be written.
@@ -127,22 +108,12 @@ impl Repo {
         Ok(to_oid(tree))
     }
 
-    /// Reads what `git commit` made: the lane's new HEAD and its tree.
+    /// Notes that hooks and signer are through.
     ///
     /// # Errors
-    /// Objects that cannot be read.
-    pub fn read_seal(&mut self) -> Result<(Oid, Oid), GitError> {
-        let lane = self.opened()?;
-        let what = || "reading the commit that git made".to_owned();
-        crash::point(Point::SealRan).doing(what)?;
-        lane.holds = None;
-        lane.index.read(true).doing(what)?;
-        let commit = lane
-            .git
-            .head()
-            .and_then(|h| h.peel_to_commit())
-            .doing(what)?;
-        Ok((to_oid(commit.id()), to_oid(commit.tree_id())))
+    /// Only what a test asks for.
+    pub fn sealed_with_command(&self) -> Result<(), GitError> {
+        crash::point(Point::SealRan).doing(|| "reading the commit that git made".to_owned())
     }
 
     /// Lands a commit: the lane's tip by compare-and-swap, then the branch where nobody has it checked out.
@@ -305,68 +276,38 @@ impl OpenLane {
     }
 }
 
-/// `git commit` in the lane, with the repository's hooks and the user's signer. A signer that does not work
-/// falls back to an unsigned commit, with a warning.
+/// `git commit-tree` with the user's signer: a commit of `tree` on top of `tip`, which nothing points to yet. `Err` is
+/// why there is none.
 ///
 /// # Errors
 /// Git could not be started.
-pub async fn commit_with_command(
+pub async fn sign_with_command(
     paths: &LanePaths,
+    (tree, tip): (&Oid, &Oid),
     message: &str,
-    signs: bool,
     env: &[(String, String)],
-    policy: SandboxPolicy,
     stop: StopSignal,
-) -> Result<Result<Option<String>, String>, GitError> {
-    let run = async |extra: &[&str]| {
-        let command = Command::new("git", &paths.dir, policy.clone())
-            .args(super::command::PLAIN_INDEX)
-            .args([
-                "-c",
-                "gc.auto=0",
-                "-c",
-                "maintenance.auto=false",
-                "-c",
-                "core.fsync=all",
-                "commit",
-                "--quiet",
-                "--allow-empty",
-                "--cleanup=verbatim",
-                "--file=-",
-            ])
-            .args(extra.iter().copied())
-            .env(env.iter().cloned())
-            .env([
-                (
-                    "GIT_INDEX_FILE".to_owned(),
-                    paths.index().to_string_lossy().into_owned(),
-                ),
-                ("GIT_EDITOR".to_owned(), "true".to_owned()),
-            ])
-            .stdin(message.as_bytes());
-        let limits = Limits {
-            total: Some(Duration::from_secs(600)),
-            ..Limits::default()
-        };
-        proc::output(&command, limits, stop.clone())
-            .await
-            .map_err(|e| GitError::new("committing", e.to_string(), "install git"))
+) -> Result<Result<Oid, String>, GitError> {
+    // Not in the lane: nothing there has a say in how a signer is started.
+    let command = git(&paths.admin, env, SandboxPolicy::Trusted)
+        .env(named(&paths.admin, &paths.dir))
+        .args(["commit-tree", "-S", "-p", tip.as_str(), "-F", "-"])
+        .args([tree.as_str()])
+        .stdin(message.as_bytes());
+    let limits = Limits {
+        total: Some(Duration::from_secs(600)),
+        ..Limits::default()
     };
-    let first = run(&[]).await?;
-    if first.success() {
-        return Ok(Ok(None));
+    let done = proc::output(&command, limits, stop)
+        .await
+        .map_err(|e| GitError::new("committing", e.to_string(), "install git"))?;
+    let out = done.stdout.text();
+    match git2::Oid::from_str(out.trim()) {
+        Ok(commit) if done.success() => Ok(Ok(to_oid(commit))),
+        _ => {
+            let words = format!("{out}{}", done.stderr.text());
+            let why = words.trim().lines().last().unwrap_or("no reason given");
+            Ok(Err(why.to_owned()))
+        }
     }
-    let words = format!("{}{}", first.stdout.text(), first.stderr.text());
-    if signs && run(&["--no-gpg-sign"]).await?.success() {
-        let why = words
-            .trim()
-            .lines()
-            .last()
-            .unwrap_or("no reason given")
-            .to_owned();
-        return Ok(Ok(Some(format!(
-            "the commit is not signed: the signer failed ({why})"
-        ))));
-    }
-    Ok(Err(words))
 }

@@ -178,10 +178,10 @@ fn a_pre_push_hook_runs_and_may_decline() {
     repo.script(&hook, "#!/bin/sh\necho 'not on a friday' >&2\nexit 1\n");
     let ended = repo.run(&CLAUDE).expect(1);
     assert!(ended.stderr.contains("not on a friday"), "{}", ended.stderr);
-    repo.script(&hook, "#!/bin/sh\ncat > ../pushed.txt\n");
+    repo.script(&hook, "#!/bin/sh\ncat > \"$HOME/pushed.txt\"\n");
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.calls().len(), 1);
-    let pushed = fs::read_to_string(repo.base().join("pushed.txt")).expect("the hook ran");
+    let pushed = fs::read_to_string(repo.base().join("home/pushed.txt")).expect("the hook ran");
     assert!(pushed.contains(BRANCH), "{pushed}");
     assert_eq!(sent(&repo, BRANCH), tip(&repo, BRANCH));
 }

@@ -36,6 +36,7 @@ mod gc;
 mod git_cases;
 mod github_traffic;
 mod hostile;
+mod hooks;
 mod issues;
 mod laws;
 mod locking;

@@ -1,0 +1,380 @@
+//! Git's configuration as it stood before any engine ran.
+//!
+//! The repository's own configuration is a file that git reads anew each time, and there is no option that names
+//! another one. Pushes happen beside the next engine, so they get a git folder of their own: links to everything of
+//! the repository's, and the configuration as a copy in which what it included is spelled out.
+
+use super::error::{Context, GitError};
+use super::repo::Repo;
+use crate::fsx::root::{DIR_NAME, ensure_folder};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Folder below `.codelicious` in which pushes have their git folders.
+const FOLDER: &str = "git";
+
+/// First version that knows `GIT_CONFIG_GLOBAL` (git's release notes).
+const NAMES_GLOBAL: Version = (2, 32);
+
+/// Major and minor.
+pub(super) type Version = (u32, u32);
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Setting {
+    /// Of the machine or the user, not of the repository.
+    is_users: bool,
+    key: String,
+    /// None where only the key stands, which means true.
+    value: Option<String>,
+}
+
+/// The configuration.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    pub(super) version: Version,
+    settings: Vec<Setting>,
+}
+
+/// Where a push is made. Its git folder goes when this does.
+#[derive(Debug)]
+pub struct PushPlace {
+    pub(super) root: PathBuf,
+    pub(super) env: Vec<(String, String)>,
+    made: Option<PathBuf>,
+}
+
+impl Drop for PushPlace {
+    fn drop(&mut self) {
+        if let Some(dir) = &self.made {
+            // What is left is removed when the next run makes its first.
+            let _ = std::fs::remove_dir_all(dir);
+        }
+    }
+}
+
+impl Repo {
+    /// The configuration as it stood when this was first called.
+    ///
+    /// # Errors
+    /// Git cannot be started or cannot read it.
+    pub(super) fn frozen(&mut self) -> Result<Arc<Frozen>, GitError> {
+        if let Some(frozen) = &self.frozen {
+            return Ok(Arc::clone(frozen));
+        }
+        let version = version(&self.ask_git(&["version"])?);
+        let listed = self.ask_git(&["config", "--list", "-z", "--show-scope"])?;
+        let frozen = Arc::new(Frozen {
+            version,
+            settings: settings(&listed),
+        });
+        // Left behind by a run that was killed.
+        let _ = std::fs::remove_dir_all(self.info.root.join(DIR_NAME).join(FOLDER));
+        self.frozen = Some(Arc::clone(&frozen));
+        Ok(frozen)
+    }
+
+    /// Makes the place for one push.
+    ///
+    /// # Errors
+    /// Folders and links that cannot be made.
+    pub fn push_place(&mut self) -> Result<PushPlace, GitError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (root, common) = (self.info.root.clone(), self.info.common_dir.clone());
+        let frozen = self.frozen()?;
+        if frozen.version < NAMES_GLOBAL {
+            return Ok(PushPlace {
+                env: named(&common, &root),
+                root,
+                made: None,
+            });
+        }
+        let ours = root.join(DIR_NAME);
+        ensure_folder(&ours, FOLDER)
+            .map_err(|e| GitError::new("making a folder for the push", e.to_string(), ""))?;
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = ours.join(FOLDER).join(format!("push-{n}"));
+        let what = || format!("making {}", dir.display());
+        clear(&dir).doing(what)?;
+        std::fs::create_dir(&dir).doing(what)?;
+        link_all(&common, &dir).doing(what)?;
+        let users = dir.join("config.user");
+        put(
+            &dir.join("config"),
+            frozen.text(Whose::Repository).as_bytes(),
+        )
+        .doing(what)?;
+        put(&users, frozen.text(Whose::User).as_bytes()).doing(what)?;
+        let mut env = named(&dir, &root);
+        env.push(("GIT_CONFIG_GLOBAL".to_owned(), word(&users)));
+        env.push(("GIT_CONFIG_NOSYSTEM".to_owned(), "1".to_owned()));
+        Ok(PushPlace {
+            root,
+            env,
+            made: Some(dir),
+        })
+    }
+}
+
+/// What says which git folder and which worktree are meant, whatever stands in the folder git is started in.
+pub(super) fn named(git_dir: &Path, work_tree: &Path) -> Vec<(String, String)> {
+    vec![
+        ("GIT_DIR".to_owned(), word(git_dir)),
+        ("GIT_WORK_TREE".to_owned(), word(work_tree)),
+    ]
+}
+
+fn word(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Whose settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    User,
+    Repository,
+    /// Both, for what the repository causes: without what opens doors elsewhere.
+    All,
+}
+
+impl Frozen {
+    /// All of it in one file, without credentials.
+    pub(super) fn for_hooks(&self) -> String {
+        self.text(Whose::All)
+    }
+
+    /// The last value of a key.
+    pub(super) fn value(&self, key: &str) -> Option<&str> {
+        let last = self.settings.iter().rev().find(|s| s.key == key)?;
+        Some(last.value.as_deref().unwrap_or("true"))
+    }
+
+    fn text(&self, whose: Whose) -> String {
+        let mut text = String::new();
+        for setting in &self.settings {
+            let is_wanted = match whose {
+                Whose::User => setting.is_users,
+                Whose::Repository => !setting.is_users,
+                Whose::All => !is_credential(&setting.key),
+            };
+            if !is_wanted || is_placed(&setting.key) {
+                continue;
+            }
+            let value = setting.value.as_deref().map(|v| match whose {
+                Whose::User | Whose::Repository => v.into(),
+                Whose::All => super::without_credentials(v),
+            });
+            write(&mut text, &setting.key, value.as_deref());
+        }
+        text
+    }
+}
+
+/// True for what the copy has spelled out, and for what its place says otherwise.
+fn is_placed(key: &str) -> bool {
+    let is_include = key.starts_with("include.") || key.starts_with("includeif.");
+    is_include || matches!(key, "core.worktree" | "core.bare" | "core.hookspath")
+}
+
+/// True for what names or is a credential.
+fn is_credential(key: &str) -> bool {
+    key.starts_with("credential.")
+        || key.starts_with("sendemail.")
+        || (key.starts_with("http.") && key.ends_with(".extraheader"))
+        || key == "http.extraheader"
+        || [
+            "cookiefile",
+            "sslkey",
+            "sslcert",
+            "proxy",
+            "sslcertpasswordprotected",
+        ]
+        .iter()
+        .any(|k| key.starts_with("http.") && key.ends_with(k))
+}
+
+/// One setting as a section of its own (git-config(1), "Syntax").
+fn write(text: &mut String, key: &str, value: Option<&str>) {
+    let (Some((section, _)), Some((_, name))) = (key.split_once('.'), key.rsplit_once('.')) else {
+        return;
+    };
+    let between = key
+        .get(section.len() + 1..key.len() - name.len())
+        .and_then(|b| b.strip_suffix('.'));
+    text.push('[');
+    text.push_str(section);
+    if let Some(between) = between {
+        let between = between.replace('\\', "\\\\").replace('"', "\\\"");
+        text.push_str(&format!(" \"{between}\""));
+    }
+    text.push_str("]\n\t");
+    text.push_str(name);
+    if let Some(value) = value {
+        let value = value
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n")
+            .replace('\t', "\\t");
+        text.push_str(&format!(" = \"{value}\""));
+    }
+    text.push('\n');
+}
+
+/// Reads `git config --list -z --show-scope`: scope, NUL, key, newline, value, NUL.
+fn settings(listed: &str) -> Vec<Setting> {
+    let mut words = listed.split('\0');
+    let mut found = Vec::new();
+    while let (Some(scope), Some(entry)) = (words.next(), words.next()) {
+        let is_users = match scope {
+            "system" | "global" => true,
+            "local" | "worktree" => false,
+            // Given by our own options and variables, which are given each time.
+            _ => continue,
+        };
+        let (key, value) = match entry.split_once('\n') {
+            Some((key, value)) => (key, Some(value.to_owned())),
+            None => (entry, None),
+        };
+        found.push(Setting {
+            is_users,
+            key: key.to_owned(),
+            value,
+        });
+    }
+    found
+}
+
+/// Reads `git version 2.47.3`. What cannot be read is as old as can be.
+fn version(said: &str) -> Version {
+    let number = said.split_whitespace().nth(2).unwrap_or_default();
+    let mut parts = number.split('.').map(|p| p.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// Links to everything in the repository's git folder but its configuration, its hooks and locks.
+fn link_all(common: &Path, dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(common)? {
+        let name = entry?.file_name();
+        // A HEAD that is a link is not one to git, unless it leads to a ref.
+        if name == "HEAD" {
+            put(&dir.join(&name), &std::fs::read(common.join(&name))?)?;
+            continue;
+        }
+        let is_ours = name == "config" || name == "config.worktree" || name == "hooks";
+        if is_ours || name.as_encoded_bytes().ends_with(b".lock") {
+            continue;
+        }
+        std::os::unix::fs::symlink(common.join(&name), dir.join(&name))?;
+    }
+    // Git makes these where they belong, also where they are not there yet.
+    for name in ["packed-refs", "logs"] {
+        match std::os::unix::fs::symlink(common.join(name), dir.join(name)) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+    }
+    std::fs::create_dir_all(common.join("logs"))
+}
+
+/// Removes a folder, or a link in its place; fine when there is none.
+pub(super) fn clear(dir: &Path) -> std::io::Result<()> {
+    let removed = match dir.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(dir),
+        Ok(_) => std::fs::remove_file(dir),
+        Err(e) => Err(e),
+    };
+    match removed {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a file that was not there, for its owner alone. Not synced: it is made anew each time.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        for (said, wanted) in [
+            ("git version 2.47.3\n", (2, 47)),
+            ("git version 2.39.5 (Apple Git-154)", (2, 39)),
+            ("git version 3.0.rc1", (3, 0)),
+            ("git", (0, 0)),
+            ("", (0, 0)),
+        ] {
+            assert_eq!(version(said), wanted, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_copy_says_what_the_configuration_said() {
+        let listed = "system\0http.proxy\nhttp://u:p@proxy\0global\0user.name\nAda \"L\" \\ \ttab\0\
+            global\0include.path\n/x\0local\0remote.origin.url\nhttps://me:secret@host/r.git\0\
+            local\0branch.a.b\"c\\d.merge\nrefs/heads/x\0local\0core.flag\0\
+            local\0alias.two\nline one\nline two ; # \0command\0gc.auto\n0\0\
+            local\0http.https://h/.extraheader\nAUTHORIZATION: basic x\0local\0core.worktree\n../x\0";
+        let frozen = Frozen {
+            version: (2, 47),
+            settings: settings(listed),
+        };
+        let read = |text: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("config");
+            put(&path, text.as_bytes()).unwrap();
+            let config = git2::Config::open(&path).unwrap().snapshot().unwrap();
+            let mut entries = config.entries(None).unwrap();
+            let mut found = Vec::new();
+            while let Some(entry) = entries.next() {
+                let entry = entry.unwrap();
+                let value = entry.has_value().then(|| entry.value().unwrap().to_owned());
+                found.push((entry.name().unwrap().to_owned(), value));
+            }
+            found.sort();
+            found
+        };
+        let pair = |k: &str, v: &str| (k.to_owned(), Some(v.to_owned()));
+        assert_eq!(
+            read(&frozen.text(Whose::User)),
+            [
+                pair("http.proxy", "http://u:p@proxy"),
+                pair("user.name", "Ada \"L\" \\ \ttab")
+            ]
+        );
+        assert_eq!(
+            read(&frozen.text(Whose::Repository)),
+            [
+                pair("alias.two", "line one\nline two ; # "),
+                pair("branch.a.b\"c\\d.merge", "refs/heads/x"),
+                ("core.flag".to_owned(), None),
+                pair("http.https://h/.extraheader", "AUTHORIZATION: basic x"),
+                pair("remote.origin.url", "https://me:secret@host/r.git"),
+            ]
+        );
+        let for_hooks = frozen.for_hooks();
+        for secret in ["secret", "AUTHORIZATION", "u:p"] {
+            assert!(!for_hooks.contains(secret), "{for_hooks}");
+        }
+        assert_eq!(
+            read(&for_hooks)
+                .iter()
+                .find(|(k, _)| k == "remote.origin.url"),
+            Some(&pair("remote.origin.url", "https://host/r.git"))
+        );
+        assert_eq!(frozen.value("core.flag"), Some("true"));
+        assert_eq!(frozen.value("gc.auto"), None);
+    }
+}
