@@ -4,14 +4,17 @@
 //! [`lock`]. This module knows paths and bytes; what the bytes mean is its callers' business.
 
 pub mod atomic;
+pub mod beneath;
 mod error;
 mod ignores;
 pub mod lock;
+pub mod names;
 pub mod read;
 pub mod root;
 pub mod rotate;
 pub mod tree;
 pub mod walk;
 
+pub use beneath::{Beneath, read_beneath};
 pub use error::FsError;
 pub use read::read_bounded;

@@ -4,17 +4,23 @@
 //! Writing is refused besides for what the program keeps to itself: git's files, `.codelicious`, the
 //! configuration and the spec.
 //!
-//! Between looking and opening there is a moment in which another process of the model could swap a
-//! folder for a link. The last component is opened without following links; for the folders above it this
-//! check is not a wall, and it is not meant as one: a model that can run commands needs no race. The wall
-//! is the sandbox.
+//! Everything is opened beneath a handle of the lane's folder ([`Beneath`]), so that nothing that happens between
+//! looking and opening leads out. What a turn writes is bounded.
 
-use rustix::fs::{Mode, OFlags};
+use crate::fsx::Beneath;
+use crate::fsx::beneath::{BeneathError, Place};
+use crate::fsx::names::is_taken_for;
+use rustix::fs::{FileType, Stat};
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Files that one turn may make, and bytes that it may write.
+const MAX_MADE: u64 = 5_000;
+const MAX_WRITTEN: u64 = 256 << 20;
 
 /// Why a file tool did not do it: a sentence for the model.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +45,10 @@ pub(super) enum PathError {
     Special(String),
     #[error("`{path}` has {size} bytes, more than the {max} that this tool takes")]
     TooLarge { path: String, size: u64, max: u64 },
+    #[error(
+        "this turn wrote {files} new files and {bytes} bytes, which is all that it may; go on with what is there"
+    )]
+    TooMuch { files: u64, bytes: u64 },
     #[error("`{path}`: {source}")]
     Io {
         path: String,
@@ -52,7 +62,16 @@ pub(super) enum PathError {
 pub(super) struct Lane {
     /// Canonical.
     root: PathBuf,
+    beneath: Beneath,
     spec: PathBuf,
+    written: Arc<Written>,
+}
+
+/// What this turn wrote so far.
+#[derive(Debug, Default)]
+struct Written {
+    files: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl Lane {
@@ -61,9 +80,12 @@ impl Lane {
     /// # Errors
     /// The folder is not there or cannot be read.
     pub(super) fn open(root: &Path, spec: &str) -> io::Result<Self> {
+        let root = root.canonicalize()?;
         Ok(Self {
-            root: root.canonicalize()?,
+            beneath: Beneath::open(&root)?,
+            root,
             spec: spec.into(),
+            written: Arc::default(),
         })
     }
 
@@ -71,7 +93,12 @@ impl Lane {
         &self.root
     }
 
-    /// The canonical path of something that exists.
+    /// The lane's folder, for what is opened by a path that was found in it.
+    pub(super) fn beneath(&self) -> &Beneath {
+        &self.beneath
+    }
+
+    /// The canonical path of something that exists, for showing and comparing: nothing is opened by it.
     pub(super) fn existing(&self, path: &str) -> Result<PathBuf, PathError> {
         let full = self
             .root
@@ -85,9 +112,27 @@ impl Lane {
         }
     }
 
+    /// Names and kinds in a folder; of links, where they lead.
+    pub(super) fn list(&self, path: &str) -> Result<Vec<Entry>, PathError> {
+        let folder = relative(path)?;
+        let found = self.beneath.list(&folder).map_err(wrong(path))?;
+        let entry = |(name, kind): (OsString, FileType)| {
+            let leads_to = match kind {
+                FileType::Symlink => self.beneath.read_link(&folder, &name),
+                _ => None,
+            };
+            Entry {
+                name,
+                is_dir: kind == FileType::Directory,
+                leads_to,
+            }
+        };
+        Ok(found.into_iter().map(entry).collect())
+    }
+
     /// The bytes of a file of at most `max` bytes.
     pub(super) fn read(&self, path: &str, max: u64) -> Result<Vec<u8>, PathError> {
-        let (file, meta) = open_regular(&self.existing(path)?, path)?;
+        let (file, meta) = open_regular(&self.beneath, &relative(path)?, path)?;
         let mut bytes = Vec::new();
         file.take(max + 1)
             .read_to_end(&mut bytes)
@@ -103,88 +148,63 @@ impl Lane {
         Ok(bytes)
     }
 
-    /// Writes a file whole, with the folders above it; true when it did not exist.
+    /// Writes a file whole, with the folders above it; true when it did not exist. Other names of a file that was
+    /// there, such as a package manager's, keep what they had.
     pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<bool, PathError> {
-        let target = self.target(path)?;
-        std::fs::create_dir_all(&target.folder).map_err(io_error(path))?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let old = target.existing;
-        if old.as_ref().is_some_and(|m| m.nlink() > 1) {
-            // The other name may be somebody's file outside, such as a package manager's cache.
-            std::fs::remove_file(&target.full).map_err(io_error(path))?;
+        let is_new = self.target(path, false)?.there.is_none();
+        self.charge(is_new, bytes.len() as u64)?;
+        // Judged anew by the way that is written by: folders may have been swapped since.
+        let place = self.target(path, true)?;
+        place.write(bytes).map_err(io_error(path))?;
+        Ok(is_new)
+    }
+
+    fn charge(&self, is_new: bool, bytes: u64) -> Result<(), PathError> {
+        let Written {
+            files: made,
+            bytes: written,
+        } = self.written.as_ref();
+        let files = made.fetch_add(u64::from(is_new), Ordering::Relaxed) + u64::from(is_new);
+        let bytes = written.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if files > MAX_MADE || bytes > MAX_WRITTEN {
+            return Err(PathError::TooMuch { files, bytes });
         }
-        let fd = rustix::fs::open(&target.full, flags, Mode::from_raw_mode(0o666))
-            .map_err(|e| io_error(path)(e.into()))?;
-        let mut file = File::from(fd);
-        if let Some(old) = &old {
-            // A file that was made anew keeps its executable bit.
-            let mode = std::fs::Permissions::from_mode(old.mode() & 0o777);
-            file.set_permissions(mode).map_err(io_error(path))?;
-        }
-        file.set_len(0)
-            .and_then(|()| file.write_all(bytes))
-            .map_err(io_error(path))?;
-        Ok(old.is_none())
+        Ok(())
     }
 
     /// Refuses what must not be written, without writing.
     pub(super) fn may_write(&self, path: &str) -> Result<(), PathError> {
-        self.target(path).map(|_| ())
+        self.target(path, false).map(|_| ())
     }
 
-    /// Follows `path` component by component; what does not exist yet cannot lead anywhere.
-    fn target(&self, path: &str) -> Result<Target, PathError> {
+    /// Where a write goes, judged. With `make`, the folders above are made.
+    fn target(&self, path: &str, make: bool) -> Result<Place, PathError> {
         let relative = relative(path)?;
-        let Some(name) = relative.file_name() else {
+        if relative.file_name().is_none() {
             return Err(PathError::Folder(path.to_owned()));
-        };
-        let mut folder = self.root.clone();
-        let mut exists = true;
-        for part in relative.parent().into_iter().flat_map(Path::components) {
-            folder.push(part);
-            if !exists {
-                continue;
-            }
-            match folder.symlink_metadata() {
-                Ok(meta) if meta.is_symlink() => {
-                    folder = folder.canonicalize().map_err(io_error(path))?;
-                    if !folder.starts_with(&self.root) {
-                        return Err(PathError::Outside(path.to_owned()));
-                    }
-                }
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::NotFound => exists = false,
-                Err(e) => return Err(io_error(path)(e)),
+        }
+        let place = self.beneath.place(&relative, make).map_err(wrong(path))?;
+        if let Some(there) = &place.there {
+            match FileType::from_raw_mode(there.st_mode) {
+                FileType::RegularFile => {}
+                FileType::Symlink => return Err(PathError::Link(path.to_owned())),
+                FileType::Directory => return Err(PathError::Folder(path.to_owned())),
+                _ => return Err(PathError::Special(path.to_owned())),
             }
         }
-        let full = folder.join(name);
-        let existing = match full.symlink_metadata() {
-            Ok(meta) if meta.is_symlink() => return Err(PathError::Link(path.to_owned())),
-            Ok(meta) if meta.is_dir() => return Err(PathError::Folder(path.to_owned())),
-            Ok(meta) if !meta.is_file() => return Err(PathError::Special(path.to_owned())),
-            Ok(meta) => Some(meta),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => return Err(io_error(path)(e)),
-        };
         // Both as it was named and as it is: a folder may be reached through a link in the lane.
-        let real = full.strip_prefix(&self.root).unwrap_or(&relative);
-        for candidate in [relative.as_path(), real] {
-            if let Some(why) = self.protected(candidate, existing.as_ref()) {
+        for candidate in [relative.as_path(), &place.real] {
+            if let Some(why) = self.protected(candidate, place.there.as_ref()) {
                 let path = path.to_owned();
                 return Err(PathError::Protected { path, why });
             }
         }
-        Ok(Target {
-            folder,
-            full,
-            existing,
-        })
+        Ok(place)
     }
 
-    fn protected(&self, relative: &Path, meta: Option<&Metadata>) -> Option<&'static str> {
+    fn protected(&self, relative: &Path, meta: Option<&Stat>) -> Option<&'static str> {
         const CONFIG: &str = "codelicious.toml";
-        let is = |part: &std::ffi::OsStr, name: &str| part.eq_ignore_ascii_case(name);
+        let is = is_taken_for;
         if relative.iter().any(|part| is(part, ".git")) {
             return Some("git's own files belong to the program that runs you");
         }
@@ -207,24 +227,31 @@ impl Lane {
     }
 
     /// The same file under another name: a hard link, or a file system that folds case.
-    fn is_same(&self, kept: &Path, meta: Option<&Metadata>) -> bool {
-        let kept = self.root.join(kept).metadata();
-        matches!((kept, meta), (Ok(a), Some(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the fields have other types on other systems"
+    )]
+    fn is_same(&self, kept: &Path, meta: Option<&Stat>) -> bool {
+        let kept = self.beneath.place(kept, false).ok().and_then(|p| p.there);
+        let id = |s: &Stat| (s.st_dev as u64, s.st_ino as u64);
+        matches!((kept, meta), (Some(a), Some(b)) if id(&a) == id(b))
     }
 }
 
-/// Where a write goes.
-struct Target {
-    folder: PathBuf,
-    full: PathBuf,
-    existing: Option<Metadata>,
+/// Something in a folder.
+pub(super) struct Entry {
+    pub name: OsString,
+    pub is_dir: bool,
+    pub leads_to: Option<PathBuf>,
 }
 
-/// Opens a regular file for reading; never follows a link, never waits for a pipe.
-pub(super) fn open_regular(full: &Path, shown: &str) -> Result<(File, Metadata), PathError> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(full, flags, Mode::empty()).map_err(|e| io_error(shown)(e.into()))?;
-    let file = File::from(fd);
+/// Opens a regular file below the lane for reading; never waits for a pipe.
+pub(super) fn open_regular(
+    lane: &Beneath,
+    relative: &Path,
+    shown: &str,
+) -> Result<(File, Metadata), PathError> {
+    let file = lane.open_any(relative).map_err(wrong(shown))?;
     let meta = file.metadata().map_err(io_error(shown))?;
     if meta.is_dir() {
         return Err(PathError::Folder(shown.to_owned()));
@@ -257,6 +284,14 @@ fn relative(path: &str) -> Result<PathBuf, PathError> {
     Ok(parts?.into_iter().collect())
 }
 
+fn wrong(path: &str) -> impl FnOnce(BeneathError) -> PathError {
+    let path = path.to_owned();
+    move |e| match e {
+        BeneathError::Outside => PathError::Outside(path),
+        BeneathError::Io(source) => PathError::Io { path, source },
+    }
+}
+
 fn io_error(path: &str) -> impl FnOnce(io::Error) -> PathError {
     let path = path.to_owned();
     move |source| PathError::Io { path, source }
@@ -265,7 +300,8 @@ fn io_error(path: &str) -> impl FnOnce(io::Error) -> PathError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::io::Write;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     fn put(path: &Path, text: &str) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -318,7 +354,7 @@ mod tests {
             ("out/secret", "leads out"),
             ("sib/secret", "leads out"),
             ("outfile", "leads out"),
-            ("dangling", "No such file"),
+            ("dangling", "leads out"),
             ("loop", "loop"),
             ("missing.rs", "No such file"),
             ("src", "folder"),
@@ -358,7 +394,12 @@ mod tests {
             ("outfile", "symbolic link"),
             ("infile", "symbolic link"),
             ("dangling", "symbolic link"),
-            ("dangling/x", "No such file"),
+            ("dangling/x", "leads out"),
+            (".git\u{200c}/config", "must not be written"),
+            ("sub/git~1/config", "must not be written"),
+            (".git. ./config", "must not be written"),
+            (".codelicious./x", "must not be written"),
+            ("codelicious.toml ", "must not be written"),
             (".git/hooks/pre-commit", "must not be written"),
             (".GIT/config", "must not be written"),
             ("sub/.git/config", "must not be written"),
@@ -410,6 +451,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_turn_writes_is_bounded() {
+        let (_dir, lane) = lane();
+        lane.written.files.store(MAX_MADE - 1, Ordering::Relaxed);
+        assert!(lane.write("one", b"x").unwrap());
+        let error = lane.write("two", b"x").unwrap_err().to_string();
+        assert!(error.contains("all that it may"), "{error}");
+        assert!(!lane.root().join("two").exists());
+        lane.written.files.store(0, Ordering::Relaxed);
+        lane.written.bytes.store(MAX_WRITTEN, Ordering::Relaxed);
+        assert!(lane.write("one", b"y").is_err());
+        assert_eq!(text(&lane.root().join("one")), "x");
+    }
+
+    #[test]
     fn a_pipe_is_no_file_and_is_not_waited_for() {
         let (_dir, lane) = lane();
         let socket = lane.root().join("sock");
@@ -431,9 +486,10 @@ mod tests {
             if let Ok(full) = lane.existing(&path) {
                 proptest::prop_assert!(full.starts_with(lane.root()));
             }
-            if let Ok(target) = lane.target(&path) {
-                proptest::prop_assert!(target.full.starts_with(lane.root()));
-                proptest::prop_assert!(!target.full.starts_with(lane.root().join(".git")));
+            if let Ok(place) = lane.target(&path, false) {
+                let is_plain = |c| matches!(c, Component::Normal(_));
+                proptest::prop_assert!(place.real.components().all(is_plain));
+                proptest::prop_assert!(!place.real.starts_with(".git"));
             }
         }
     }

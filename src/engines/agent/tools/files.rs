@@ -136,26 +136,16 @@ pub(super) fn edit(lane: &Lane, request: &EditFile) -> Result<Output, PathError>
 }
 
 pub(super) fn list(lane: &Lane, request: &ListDir) -> Result<Output, PathError> {
-    let folder = lane.existing(&request.path)?;
-    let io = |source| PathError::Io {
-        path: request.path.clone(),
-        source,
-    };
     let mut names = Vec::new();
-    for entry in folder.read_dir().map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = printable(&entry.file_name().to_string_lossy());
+    for entry in lane.list(&request.path)? {
+        let name = printable(&entry.name.to_string_lossy());
         if name == ".git" {
             continue;
         }
-        let kind = entry.file_type().map_err(io)?;
-        names.push(if kind.is_dir() {
-            format!("{name}/")
-        } else if kind.is_symlink() {
-            let to = entry.path().read_link().unwrap_or_default();
-            format!("{name} -> {}", printable(&to.to_string_lossy()))
-        } else {
-            name
+        names.push(match (entry.is_dir, entry.leads_to) {
+            (true, _) => format!("{name}/"),
+            (false, Some(to)) => format!("{name} -> {}", printable(&to.to_string_lossy())),
+            (false, None) => name,
         });
     }
     names.sort_unstable();

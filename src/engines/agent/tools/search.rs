@@ -3,6 +3,7 @@
 use super::super::lane::{Lane, open_regular};
 use super::files::is_binary;
 use super::{Changed, Output, Search, Stopped};
+use crate::fsx::Beneath;
 use crate::ports::StopSignal;
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
@@ -49,6 +50,7 @@ pub(super) async fn search(
 /// A search that was checked.
 struct Query {
     root: PathBuf,
+    beneath: Beneath,
     /// Canonical; a file or a folder.
     target: PathBuf,
     pattern: Regex,
@@ -73,6 +75,7 @@ impl Query {
         };
         Ok(Self {
             root: lane.root().to_owned(),
+            beneath: lane.beneath().clone(),
             target,
             pattern,
             glob,
@@ -88,7 +91,7 @@ impl Query {
             let relative = path.strip_prefix(&self.root).unwrap_or(&path);
             let wanted = |glob: &Override| glob.matched(relative, false).is_whitelist();
             if self.glob.as_ref().is_none_or(wanted) {
-                self.look(&path, &relative.to_string_lossy(), &mut found);
+                self.look(relative, &relative.to_string_lossy(), &mut found);
             }
         }
         found
@@ -121,7 +124,7 @@ impl Query {
     fn look(&self, path: &Path, shown: &str, found: &mut Found) {
         found.files += 1;
         let mut bytes = Vec::new();
-        let read = open_regular(path, shown)
+        let read = open_regular(&self.beneath, path, shown)
             .is_ok_and(|(file, _)| file.take(MAX_FILE + 1).read_to_end(&mut bytes).is_ok());
         found.bytes += bytes.len() as u64;
         if !read || bytes.len() as u64 > MAX_FILE {
