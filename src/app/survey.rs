@@ -18,7 +18,7 @@ use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
 use crate::core::rename::renamed_to;
 use crate::core::tokens;
-use crate::fsx::{read_bounded, walk};
+use crate::fsx::{read_beneath, walk};
 use crate::git::{
     BRANCHES, GitError, RefNames, Repo, SpecRefs, files_of_tree, lane_facts, spec_refs,
 };
@@ -390,7 +390,7 @@ fn parsed(root: &Path, paths: Vec<String>) -> Vec<(String, Spec)> {
     paths
         .into_iter()
         .filter_map(|path| {
-            let bytes = read_bounded(&root.join(&path), MAX_SPEC_BYTES as u64).ok()?;
+            let bytes = read_beneath(root, Path::new(&path), MAX_SPEC_BYTES as u64).ok()?;
             let spec = spec::parse(SpecId::new(""), &path, &bytes, ParseOptions::default());
             Some((path, spec.ok()?))
         })

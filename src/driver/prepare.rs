@@ -5,16 +5,20 @@ use super::shells::Shells;
 use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
+use crate::fsx::{Beneath, read_beneath};
 use crate::git::{ATTEMPTS, GitError, LANES, LaneDir, LanePaths, SYNC, add_worktree};
 use crate::model::policy::Preset;
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
 use crate::sandbox::Subject;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Bound on one set-up command.
 const SETUP_TIME: Duration = Duration::from_secs(1800);
+/// Bytes of a file that is copied into a lane.
+const MAX_COPY: u64 = 256 << 20;
 
 pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult, Failure> {
     let spec = lane.ledger.spec.clone();
@@ -272,13 +276,22 @@ fn marker(paths: &LanePaths) -> PathBuf {
 
 /// Makes a fresh lane usable: copied files, linked folders, set-up commands.
 async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
+    // The names are the repository's, and so are links on the way: neither leads out of the two folders.
+    let below = |dir: &Path| {
+        Beneath::open(dir)
+            .map_err(|e| Failure::new(format!("cannot open {}: {e}", dir.display()), ""))
+    };
+    let lane = below(&paths.dir)?;
     for name in &shells.settings.copy {
-        let (from, to) = (inside(&shells.root, name)?, inside(&paths.dir, name)?);
+        let (from, to) = (inside(&shells.root, name)?, inside(Path::new(""), name)?);
         if from.is_file() {
-            let copied = to
-                .parent()
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .and_then(|()| std::fs::copy(&from, &to));
+            let mode = from.metadata().map(|m| m.permissions().mode()).ok();
+            let copied = read_beneath(&shells.root, Path::new(name), MAX_COPY)
+                .map_err(|e| e.to_string())
+                .and_then(|bytes| {
+                    let place = lane.place(&to, true).map_err(|e| e.to_string())?;
+                    place.write_as(&bytes, mode).map_err(|e| e.to_string())
+                });
             copied.map_err(|e| {
                 Failure::new(
                     format!("cannot copy {} into the lane: {e}", from.display()),
@@ -288,12 +301,13 @@ async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
         }
     }
     for name in &shells.settings.link {
-        let (from, to) = (inside(&shells.root, name)?, inside(&paths.dir, name)?);
-        if from.is_dir() && to.symlink_metadata().is_err() {
-            let linked = to
-                .parent()
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .and_then(|()| std::os::unix::fs::symlink(&from, &to));
+        let (from, to) = (inside(&shells.root, name)?, inside(Path::new(""), name)?);
+        if from.is_dir() {
+            let linked = lane.place(&to, true).map_err(|e| e.to_string());
+            let linked = linked.and_then(|place| match place.there {
+                Some(_) => Ok(()),
+                None => place.link_to(&from).map_err(|e| e.to_string()),
+            });
             linked.map_err(|e| {
                 Failure::new(
                     format!("cannot link {} into the lane: {e}", from.display()),

@@ -426,12 +426,7 @@ impl Verifier {
 /// UTF-8 are replaced: detection looks for words.
 fn read_small(lane: &Path, path: &str) -> Option<String> {
     const MAX_READ: u64 = 1 << 20;
-    let full = lane.join(path);
-    let meta = full.metadata().ok()?;
-    if !meta.is_file() || meta.len() > MAX_READ {
-        return None;
-    }
-    std::fs::read(full)
+    crate::fsx::read_beneath(lane, Path::new(path), MAX_READ)
         .ok()
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -99,7 +99,8 @@ pub(super) fn read_left(dir: &Path, places: &[String], since: Since) -> Vec<Stri
         if !fresh {
             continue;
         }
-        let Ok(read) = fsx::read_bounded(&path, MAX_REPORT) else {
+        let below = path.strip_prefix(dir).unwrap_or(&path);
+        let Ok(read) = fsx::read_beneath(dir, below, MAX_REPORT) else {
             tracing::warn!("{} is no report that can be read", path.display());
             continue;
         };

@@ -3,7 +3,7 @@
 //! Mostly what the user has is what is built: then this parse is the only one.
 
 use super::{Place, Scope, problem};
-use crate::fsx::read_bounded;
+use crate::fsx::read_beneath;
 use crate::model::{Diagnostic, Spec, SpecId};
 use crate::spec::{self};
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
     let file = root.join(path);
     match file.symlink_metadata() {
         Ok(meta) if meta.is_file() => {
-            let text = read_bounded(&file, scope.max_spec_bytes).map_err(|e| {
+            let text = read_beneath(root, Path::new(path), scope.max_spec_bytes).map_err(|e| {
                 problem(
                     path,
                     &e.to_string(),
