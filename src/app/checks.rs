@@ -52,6 +52,7 @@ pub(in crate::app) fn audit_policy(settings: &Settings) -> AuditPolicy {
             .filter_map(|(word, severity)| Some((Rule::parse(word)?, **severity)))
             .collect(),
         max_added_lines: *settings.audit.max_added_lines,
+        protect: settings.audit.protect.to_vec(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings of the audit, rows of the one table: one for each of its rules, which stand in `docs/audit.md`.
 
-use super::keys::{KeyDoc, Kind};
+use super::keys::{KeyDoc, Kind, Of};
 use crate::model::FindingSeverity;
 
 /// How grave a rule can be taken.
@@ -129,6 +129,23 @@ pub(super) const NEW_DEPENDENCY: KeyDoc = rule(
     NOTE,
     "CODELICIOUS_AUDIT_NEW_DEPENDENCY",
     "The project depends on something new.",
+);
+/// Not for the repository to lower: an engine writes there too.
+pub(super) const PROTECTED_PATH: KeyDoc = KeyDoc {
+    wall: true,
+    ..rule(
+        "audit.protected_path",
+        REVIEW,
+        "CODELICIOUS_AUDIT_PROTECTED_PATH",
+        "A file changed that only people change: continuous integration, owners, licences, and what is named in `protect`.",
+    )
+};
+pub(super) const PROTECT: KeyDoc = KeyDoc::new(
+    "audit.protect",
+    Kind::List(Of::Glob),
+    "[]",
+    "CODELICIOUS_AUDIT_PROTECT",
+    "Paths that only people change, as lines of .gitignore, beside those that always are. Lists of all files count together.",
 );
 pub(super) const MAX_ADDED_LINES: KeyDoc = KeyDoc::new(
     "audit.max_added_lines",

@@ -509,6 +509,8 @@ pub const KEYS: &[KeyDoc] = &[
     audit::STUB_BODY,
     audit::COMMENTED_OUT_CODE,
     audit::NEW_DEPENDENCY,
+    audit::PROTECTED_PATH,
+    audit::PROTECT,
     audit::MAX_ADDED_LINES,
     proof::COVERAGE_MIN,
     proof::COVERAGE_CHANGED_MIN,

@@ -144,6 +144,7 @@ pub(super) fn resolve(
         },
         audit: AuditSettings {
             rules: r.audit_rules(),
+            protect: r.union("audit.protect", decode::list),
             max_added_lines: r.get("audit.max_added_lines", decode::int),
         },
         coverage: CoverageSettings {

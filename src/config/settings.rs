@@ -362,6 +362,8 @@ impl CoverageSettings {
 pub struct AuditSettings {
     /// By the rule's word; every rule has one.
     pub rules: BTreeMap<&'static str, Value<FindingSeverity>>,
+    /// Patterns of paths that only people change.
+    pub protect: Value<Vec<String>>,
     /// Lines that a file may gain before nobody reads them.
     pub max_added_lines: Value<u64>,
 }

@@ -227,3 +227,49 @@ fn what_was_ignored_before_and_what_checks_leave_is_not_told() {
     let pr = pull_request(&repo);
     assert!(!pr.contains("git ignores"), "{pr}");
 }
+
+#[test]
+fn what_only_people_change_waits_for_a_person() {
+    let settings = "[audit]\nprotect = [\"/deploy/\"]\n";
+    for (path, task) in [
+        (".github/workflows/ci.yml", "Tidy up the arithmetic"),
+        ("LICENSE", "Write the file LICENSE anew"),
+        ("deploy/run.sh", "Tidy up the arithmetic"),
+    ] {
+        let Some(repo) = project(task, settings, "") else {
+            return;
+        };
+        repo.fake(&writes(&[(path, "a line\n"), ("more.py", "X = 1\n")]));
+        let ended = run(&repo);
+        let (state, why) = state(&repo);
+        assert_eq!(state, "needs_review", "{path}: {why}\n{}", ended.stderr);
+        assert!(
+            why.contains(path) && why.contains("only people change"),
+            "{why}"
+        );
+        assert_eq!(
+            why.contains("a person decides all the same"),
+            path == "LICENSE",
+            "{why}"
+        );
+        repo.run(&["accept", "T001"]).expect(0);
+        run(&repo).expect(0);
+        let files = repo.git(&["ls-tree", "-r", "--name-only", "codelicious/specs-work"]);
+        assert!(files.contains(path), "{files}");
+    }
+}
+
+#[test]
+fn a_repository_may_not_lower_what_only_people_change() {
+    let settings = "[audit]\nprotected_path = \"note\"\n";
+    let Some(repo) = project("Tidy up the arithmetic", settings, "") else {
+        return;
+    };
+    let ended = run(&repo).expect(2);
+    assert!(
+        ended.stderr.contains("audit.protected_path"),
+        "{}",
+        ended.stderr
+    );
+    assert!(repo.calls().is_empty());
+}

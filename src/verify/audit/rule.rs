@@ -50,6 +50,7 @@ rules! {
     GeneratedGiant "generated_giant" NeedsReview "A file grew by more lines than anybody reads.",
     StubBody "stub_body" Fail "Code stands for work that was not done.",
     CommentedOutCode "commented_out_code" Note "Code was put in comments.",
+    ProtectedPath "protected_path" NeedsReview "A file changed that only people change: continuous integration, owners, licences, and what is named in `protect`.",
     NewDependency "new_dependency" Note "The project depends on something new.",
 }
 
@@ -78,6 +79,8 @@ pub struct AuditPolicy {
     pub severities: BTreeMap<Rule, FindingSeverity>,
     /// Lines that a file may gain before nobody reads them.
     pub max_added_lines: u64,
+    /// Patterns of paths that only people change, beside those that always are.
+    pub protect: Vec<String>,
 }
 
 impl Default for AuditPolicy {
@@ -85,6 +88,7 @@ impl Default for AuditPolicy {
         Self {
             severities: BTreeMap::new(),
             max_added_lines: 2_000,
+            protect: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod files;
 mod found;
 mod looser;
 mod lost;
+mod protected;
 mod skipped;
 mod stubs;
 mod weakened;
@@ -27,6 +28,7 @@ const RULES: &[fn(&Diff<'_>) -> Vec<Finding>] = &[
     coverage::run,
     configuration::run,
     files::run,
+    protected::run,
     stubs::run,
 ];
 
