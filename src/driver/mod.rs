@@ -6,8 +6,8 @@
 mod audit;
 mod checks;
 mod engine;
-mod lodging;
 mod hooks;
+mod lodging;
 mod moves;
 mod notes;
 mod perform;
