@@ -357,6 +357,44 @@ fn the_lock_file_holds_no_more_packages_than_its_budget() {
     );
 }
 
+/// Files that may look into a secret, and what for.
+const SECRETS_ARE_OPENED: &[(&str, &str)] = &[
+    (
+        "src/config/environment.rs",
+        "secrets of files join those of variables, longest first",
+    ),
+    (
+        "src/core/redact/known.rs",
+        "what is not to be written is searched for",
+    ),
+    (
+        "src/net/client.rs",
+        "the header that carries it is made here",
+    ),
+];
+
+#[test]
+fn secrets_are_opened_in_few_places() {
+    let mut opened = BTreeSet::new();
+    for file in sources() {
+        let text = fs::read_to_string(root().join(&file.path)).expect("it is there");
+        // Tests of a file stand at its end, or in files of their own.
+        let own = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let is_test = file.path.contains("tests");
+        if !is_test && own.contains("expose_secret") {
+            opened.insert(file.path.clone());
+        }
+    }
+    let known: BTreeSet<String> = SECRETS_ARE_OPENED
+        .iter()
+        .map(|(p, _)| (*p).to_owned())
+        .collect();
+    assert_eq!(
+        opened, known,
+        "only these files may call expose_secret: whoever holds the text of a secret can print it"
+    );
+}
+
 #[test]
 fn the_documents_name_every_room_and_every_exit_code() {
     let read = |name: &str| fs::read_to_string(root().join(name)).expect("it is there");
