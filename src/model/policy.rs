@@ -100,6 +100,21 @@ pub enum Network {
 }
 
 impl Network {
+    /// The one of both that reaches less; of two lists of hosts what stands in both.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::Loopback, _) | (_, Self::Loopback) => Self::Loopback,
+            (Self::Hosts(mut own), Self::Hosts(others)) => {
+                own.retain(|endpoint| others.contains(endpoint));
+                Self::Hosts(own)
+            }
+            (Self::Hosts(own), Self::Full) | (Self::Full, Self::Hosts(own)) => Self::Hosts(own),
+            (Self::Full, Self::Full) => Self::Full,
+        }
+    }
+
     /// The word in configuration and output.
     pub fn word(&self) -> &'static str {
         match self {
@@ -215,6 +230,34 @@ pub struct ResourceLimits {
     pub cpu_seconds: Option<u64>,
 }
 
+impl ResourceLimits {
+    /// These where they say something, else those.
+    #[must_use]
+    pub fn or(self, base: Self) -> Self {
+        self.with(base, Option::or)
+    }
+
+    /// The lower of both.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        self.with(other, |own, other| match (own, other) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        })
+    }
+
+    fn with(self, other: Self, pick: impl Fn(Option<u64>, Option<u64>) -> Option<u64>) -> Self {
+        Self {
+            memory: pick(self.memory, other.memory),
+            processes: pick(self.processes, other.processes),
+            open_files: pick(self.open_files, other.open_files),
+            file_size: pick(self.file_size, other.file_size),
+            disk: pick(self.disk, other.disk),
+            cpu_seconds: pick(self.cpu_seconds, other.cpu_seconds),
+        }
+    }
+}
+
 /// What this machine can enforce.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abilities {
@@ -253,15 +296,26 @@ pub struct PresetSettings {
     pub hosts: Vec<Endpoint>,
     pub unix_sockets: Option<bool>,
     pub limits: ResourceLimits,
+    /// What the repository's own file says: it can take away, and never give.
+    pub ceiling: Ceiling,
+}
+
+/// What a wall grants at most, whatever else is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    pub network: Option<Network>,
+    pub limits: ResourceLimits,
 }
 
 /// A command with a wall of another kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandSettings {
     /// Words that the command begins with.
     pub command: String,
     pub preset: Option<Preset>,
     pub change: PresetSettings,
+    /// Said by the repository's own file: stands beside what the user says of the command, not in its place.
+    pub is_repositorys: bool,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! `proc` applies it to whatever it starts. On Linux the program starts itself anew as a helper that puts the wall up
 //! around itself and then becomes the command; on macOS the command is started by sandbox-exec.
 
+pub mod caches;
 pub mod gateway;
 pub mod groups;
 pub mod helper;
@@ -18,7 +19,7 @@ pub mod seatbelt;
 pub use launch::set_helper;
 
 use crate::model::policy::{Abilities, Preset, SandboxPolicy, SandboxSettings};
-use presets::Machine;
+use presets::{Explained, Machine};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ impl Sandbox {
         if settings.off {
             return Ok(Self::off());
         }
-        presets::check(&settings, &abilities)?;
+        presets::check(&settings, &machine, &abilities)?;
         Ok(Self {
             inner: Some(Arc::new(Inner {
                 settings,
@@ -93,6 +94,22 @@ impl Sandbox {
         SandboxPolicy::Walled(Arc::new(wall))
     }
 
+    /// The same wall with the reason of each part; None where there is none.
+    pub fn explain(&self, subject: &Subject<'_>) -> Option<Explained> {
+        let inner = self.inner.as_ref()?;
+        let Inner {
+            settings,
+            machine,
+            abilities,
+        } = inner.as_ref();
+        Some(presets::explain(settings, machine, abilities, subject))
+    }
+
+    /// What it was made of; None where there is no wall.
+    pub fn machine(&self) -> Option<&Machine> {
+        self.inner.as_ref().map(|inner| &inner.machine)
+    }
+
     /// True where there is no wall.
     pub fn is_off(&self) -> bool {
         self.inner.is_none()
@@ -100,7 +117,10 @@ impl Sandbox {
 
     /// The sandbox's state in a word, for the banner, events and pull request bodies.
     pub fn word(&self) -> &'static str {
-        match self.inner {
+        match &self.inner {
+            Some(inner) if presets::is_open(&inner.settings, &inner.machine) => {
+                "sandboxed, network open"
+            }
             Some(_) => "sandboxed",
             None => "unsandboxed",
         }
