@@ -10,6 +10,7 @@ use super::keys::{Kind, Of};
 use super::raw::{Item, Raw};
 use super::request::parse_duration;
 use super::settings::CommitTemplate;
+use crate::model::policy::Network;
 use chrono::NaiveDate;
 use std::path::{Component, Path};
 use std::time::Duration;
@@ -282,6 +283,70 @@ pub(super) fn repository(item: &Item, kind: Kind, form: Form) -> Decoded<String>
     }
 }
 
+/// What a walled process reaches: a word, or a list of hosts.
+pub(super) fn network(item: &Item, _: Kind, form: Form) -> Decoded<Network> {
+    match &item.raw {
+        Raw::List(_) => endpoints(item, Kind::List(Of::Endpoint), form).map(Network::Hosts),
+        Raw::Text(text) => match text.as_str() {
+            "none" => Ok(Network::None),
+            "loopback" => Ok(Network::Loopback),
+            "full" => Ok(Network::Full),
+            _ => bad_value(item),
+        },
+        _ => wrong_type(item),
+    }
+}
+
+pub(super) fn endpoints(
+    item: &Item,
+    kind: Kind,
+    form: Form,
+) -> Decoded<Vec<crate::model::policy::Endpoint>> {
+    let hosts = list(item, kind, form)?;
+    let hosts = hosts
+        .iter()
+        .map(|host| crate::model::policy::Endpoint::parse(host));
+    hosts.collect::<Result<_, _>>().or_else(|_| bad_value(item))
+}
+
+/// Bytes as a number, or as a text with a unit.
+pub(super) fn size(item: &Item, kind: Kind, _: Form) -> Decoded<u64> {
+    let (min, max) = match kind {
+        Kind::Size { min, max } => (min, max),
+        _ => (0, u64::MAX),
+    };
+    let bytes = match &item.raw {
+        Raw::Int(number) => u64::try_from(*number).ok(),
+        Raw::Text(text) => bytes_of(text),
+        _ => return wrong_type(item),
+    };
+    match bytes {
+        Some(bytes) if (min..=max).contains(&bytes) => Ok(bytes),
+        _ => bad_value(item),
+    }
+}
+
+fn bytes_of(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 /// A command that is run without a shell: a program, and its arguments.
 pub(super) fn command(item: &Item, kind: Kind, form: Form) -> Decoded<Vec<String>> {
     let words = list(item, kind, form)?;
@@ -325,6 +390,8 @@ fn list_item(item: &Item, of: Of) -> Decoded<String> {
         Of::Host => is_host(&value),
         Of::Label => is_label(&value),
         Of::Reviewer => is_reviewer(&value),
+        Of::Place => is_place(&value),
+        Of::Endpoint => crate::model::policy::Endpoint::parse(&value).is_ok(),
         Of::Command | Of::Argument | Of::Check => true,
     };
     if fits { Ok(value) } else { bad_value(item) }
@@ -412,6 +479,15 @@ fn is_repository(path: &str) -> bool {
                 .contains(|c: char| c.is_whitespace() || c.is_control() || "?#%\\:@".contains(c))
     };
     path.len() <= 1_024 && path.contains('/') && path.split('/').all(is_name)
+}
+
+/// True for a path that says by itself where it leads.
+fn is_place(path: &str) -> bool {
+    !path.contains(char::is_control)
+        && Path::new(path).components().all(|part| match part {
+            Component::ParentDir | Component::Prefix(_) => false,
+            Component::Normal(_) | Component::CurDir | Component::RootDir => true,
+        })
 }
 
 fn is_glob(glob: &str) -> bool {

@@ -59,7 +59,7 @@ pub enum Wall {
 }
 
 impl Field {
-    const fn new(
+    pub(super) const fn new(
         name: &'static str,
         kind: Kind,
         of: For,
@@ -82,7 +82,7 @@ impl Field {
         self
     }
 
-    const fn wall(mut self, wall: Wall) -> Self {
+    pub(super) const fn wall(mut self, wall: Wall) -> Self {
         self.wall = wall;
         self
     }

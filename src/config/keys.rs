@@ -61,6 +61,13 @@ pub enum Kind {
     Repository,
     /// Which issues are specs.
     Issues,
+    /// What a walled process reaches.
+    Network,
+    /// Bytes in a range, or a size such as `4 GiB` within it.
+    Size {
+        min: u64,
+        max: u64,
+    },
 }
 
 /// What the items of a list are.
@@ -83,6 +90,10 @@ pub enum Of {
     Check,
     /// Users, and teams behind `team:`.
     Reviewer,
+    /// Paths on this machine.
+    Place,
+    /// Hosts, each perhaps with a port.
+    Endpoint,
 }
 
 impl Kind {
@@ -131,6 +142,14 @@ impl Kind {
             Self::Issues => {
                 "a table as { label = \"codelicious\" }, in a variable the label alone".to_owned()
             }
+            Self::Network => {
+                format!("\"none\", \"loopback\", \"full\", or a list of {}", Of::Endpoint.words())
+            }
+            Self::Size { min, max } => format!(
+                "a number of bytes, or a size such as \"512 MiB\" or \"4 GiB\", from {} to {}",
+                in_units(*min),
+                in_units(*max)
+            ),
         }
     }
 }
@@ -148,6 +167,8 @@ impl Of {
             Self::Label => "labels, each of at most 255 characters and without commas",
             Self::Check => "names of checks, which may end in @ and a folder",
             Self::Reviewer => "user names without @, or team:NAME for a team, at most 50 of them",
+            Self::Place => "paths, absolute, below ~/, or relative to the lane without ..",
+            Self::Endpoint => "hosts, such as api.example.org, *.example.org or 127.0.0.1:5432",
         }
     }
 
@@ -163,6 +184,8 @@ impl Of {
             | Self::Command
             | Self::Argument
             | Self::Check
+            | Self::Place
+            | Self::Endpoint
             | Self::Host => super::decode::MAX_ITEMS,
         }
     }
@@ -176,8 +199,9 @@ impl Of {
             | Self::Host
             | Self::Label
             | Self::Check
+            | Self::Endpoint
             | Self::Reviewer => ',',
-            Self::Glob | Self::Command | Self::Argument => '\n',
+            Self::Place | Self::Glob | Self::Command | Self::Argument => '\n',
         }
     }
 }
@@ -247,7 +271,11 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 19] = [
+pub const SECTIONS: [(&str, &str); 20] = [
+    (
+        "sandbox",
+        "The wall around everything that a model or the repository causes.",
+    ),
     ("pr", "How big pull requests get and where they go."),
     (
         "forge",
@@ -291,8 +319,9 @@ pub const SECTIONS: [(&str, &str); 19] = [
 ];
 
 /// Tables whose names people choose, each with the name as it stands in a heading.
-pub(super) const FAMILIES: [(&str, &str); 2] = [
+pub(super) const FAMILIES: [(&str, &str); 3] = [
     ("engine", "[engine.<name>]"),
+    ("sandbox", "[sandbox] with mode, or [sandbox.<preset>]"),
     ("price", "[price.\"<model>\"]"),
 ];
 
@@ -345,8 +374,8 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("max_fix_attempts", Kind::Int { min: 0, max: 10 }, "3", env::MAX_FIX_ATTEMPTS,
         "Times an engine may repair what verification refused, per attempt.")
         .flag("--max-fix-attempts"),
-    KeyDoc::new("sandbox", Kind::OneOf(&["on", "off"]), "\"off\"", env::SANDBOX,
-        "Walls around engines and checks. This version has none: off is all it accepts, and every run says so.")
+    KeyDoc::new("sandbox.mode", Kind::OneOf(&["on", "off"]), "\"on\"", env::SANDBOX,
+        "The operating system's wall around engines, checks, hooks and set-up commands. On: where the machine cannot put it up, nothing runs. Off: every run and pull request says so.")
         .flag("--sandbox").wall(),
     KeyDoc::new("i_have_permission", Kind::Bool, "false", env::I_HAVE_PERMISSION,
         "Build although the repository forbids work of models or work that nobody watches (AI_POLICY or CONTRIBUTING at the base): its maintainers allowed it. Without, such a run ends with exit code 2 before an engine is paid.")
@@ -550,4 +579,16 @@ pub const KEYS: &[KeyDoc] = &[
 /// The setting of this dotted name.
 pub(super) fn find(key: &str) -> Option<&'static KeyDoc> {
     KEYS.iter().find(|doc| doc.key == key)
+}
+
+/// Bytes in the greatest unit that has no rest.
+fn in_units(bytes: u64) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units
+        .iter()
+        .find(|(shift, _)| bytes.is_multiple_of(1 << shift) && bytes > 0);
+    match unit {
+        Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
 }

@@ -41,6 +41,9 @@ pub(super) struct Named {
 /// The chain of engines, in a file whose `engine` is a table: TOML has no room for a value of that name beside it.
 pub(super) const CHAIN: &str = "chain";
 
+/// The list of tables about single commands.
+pub(super) const COMMAND: &str = "sandbox.command";
+
 /// A configuration file's text and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum File {
@@ -174,6 +177,14 @@ impl FileReader<'_> {
                         at: self.file.at(line),
                     });
                 }
+                DeValue::Array(entries) if format!("{family}.{written}") == COMMAND => {
+                    self.commands(entries);
+                }
+                _ if keys::find(&format!("{family}.{written}")).is_some() => {
+                    if let Some(doc) = keys::find(&format!("{family}.{written}")) {
+                        self.key(doc, line, value);
+                    }
+                }
                 _ if family == "engine" && written == CHAIN => {
                     if let Some(doc) = keys::find("engine") {
                         self.key(doc, line, value);
@@ -196,6 +207,33 @@ impl FileReader<'_> {
                     allowed: format!("a table: {heading}"),
                 }),
             }
+        }
+    }
+
+    /// Takes the entries about single commands over, each as a table without a name.
+    fn commands(&mut self, entries: &[Spanned<DeValue<'_>>]) {
+        for entry in entries {
+            let at = self.file.at(self.lines.of(entry.span().start));
+            let item = item(entry, &self.lines, entry.get_ref());
+            let Raw::Table(fields) = item.raw else {
+                self.problems.push(Problem::WrongType {
+                    at,
+                    key: COMMAND.to_owned(),
+                    found: item.raw.kind(),
+                    allowed: "tables: [[sandbox.command]]".to_owned(),
+                });
+                continue;
+            };
+            let fields = fields.into_iter().map(|(name, item)| {
+                let origin = at.at_line(item.line);
+                (name, Given { item, origin })
+            });
+            self.layer.tables.push(Named {
+                family: COMMAND,
+                name: String::new(),
+                fields: fields.collect(),
+                at: at.clone(),
+            });
         }
     }
 
@@ -342,8 +380,8 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
         ("cycle_sleep_s", cycle_sleep.map(seconds)),
         ("wait_for_reset", wait_for_reset.map(Raw::Bool)),
         ("max_fix_attempts", max_fix_attempts.map(count)),
-        ("sandbox", sandbox.map(Raw::Text)),
         ("i_have_permission", i_have_permission.map(Raw::Bool)),
+        ("sandbox.mode", sandbox.map(Raw::Text)),
         ("pr.max_commits", max_commits.map(count)),
         ("pr.max_lines", max_lines.map(count)),
         ("pr.platform", platform.map(Raw::Text)),

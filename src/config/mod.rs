@@ -24,6 +24,9 @@ mod proof_keys;
 mod raw;
 mod request;
 mod resolve;
+mod sandbox_keys;
+#[cfg(test)]
+mod sandbox_tests;
 mod settings;
 mod template;
 #[cfg(test)]
@@ -46,6 +49,7 @@ pub use request::{
     PlanShape, Request, Restart, Shell, StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb,
     parse_duration,
 };
+pub use sandbox_keys::{COMMAND_FIELDS, SANDBOX_FIELDS};
 pub use settings::{
     AuditSettings, BudgetSettings, CHECK_FORMATS, CheckCommand, CheckScope, ClaudeSettings,
     CommitSettings, CommitTemplate, CoverageSettings, EnvSettings, EvidenceSettings, ForgeSettings,

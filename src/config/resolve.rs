@@ -3,6 +3,7 @@
 mod chain;
 mod engines;
 mod prices;
+mod sandbox;
 mod token;
 
 use super::audit_keys::{SEVERITIES, severity};
@@ -39,7 +40,12 @@ pub(super) fn resolve(
         set: Vec::new(),
     };
     let platform = r.get("pr.platform", decode::one_of);
-    let sandbox = r.get("sandbox", decode::one_of);
+    let sandbox = r
+        .get("sandbox.mode", decode::one_of)
+        .map(|word| match word == "off" {
+            true => SandboxMode::Off,
+            false => SandboxMode::On,
+        });
     let continuous = r.get("continuous", decode::boolean);
     let engines = r.engines();
     let engine = r.chain(&engines);
@@ -62,8 +68,9 @@ pub(super) fn resolve(
         cycle_sleep: r.get("cycle_sleep_s", decode::seconds),
         max_attempts: r.get("max_attempts", decode::count),
         max_fix_attempts: r.get("max_fix_attempts", decode::count),
-        sandbox: r.sandbox(sandbox),
         i_have_permission: r.get("i_have_permission", decode::boolean),
+        walls: r.walls(sandbox.value),
+        sandbox,
         pr: PrSettings {
             max_commits: r.get("pr.max_commits", decode::count),
             max_lines: r.get("pr.max_lines", decode::count),
@@ -300,19 +307,6 @@ impl Resolver<'_> {
         }
         self.set.extend(shown);
         found
-    }
-
-    fn sandbox(&mut self, word: Value<String>) -> Value<SandboxMode> {
-        if word.value == "on" {
-            let message =
-                "this version cannot enforce a sandbox; leave `sandbox` out or use --sandbox off"
-                    .to_owned();
-            self.problems.push(Problem::Unsupported {
-                at: word.origin.clone(),
-                message,
-            });
-        }
-        word.map(|_| SandboxMode::Off)
     }
 
     fn plan(&mut self) -> PlanSettings {

@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use super::engine::{EngineChoice, EngineRef, EngineSettings, TokenSource};
 use super::value::{Origin, Value};
+use crate::model::policy::SandboxSettings;
 use crate::model::{FindingSeverity, ForgeKind, PrMode, Price, Prove, ReviewOn};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub sandbox: Value<SandboxMode>,
     /// Maintainers allowed what their policy forbids.
     pub i_have_permission: Value<bool>,
+    /// What is set of walls, the mode included.
+    pub walls: SandboxSettings,
     pub pr: PrSettings,
     pub forge: ForgeSettings,
     pub sources: SourceSettings,
@@ -121,8 +124,10 @@ pub struct SetValue {
 /// Whether engines and checks are walled in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SandboxMode {
-    /// They are not, and every run says so. The origin tells whether the user chose it by name.
+    /// They are, or nothing runs.
     #[default]
+    On,
+    /// They are not, because the user chose it by name, and every run says so.
     Off,
 }
 

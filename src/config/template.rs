@@ -3,6 +3,7 @@
 use super::env_names;
 use super::fields::{ENGINE_FIELDS, Field, PRICE_FIELDS, Wall};
 use super::keys::{KEYS, KeyDoc, SECTIONS};
+use super::sandbox_keys::{COMMAND_FIELDS, SANDBOX_FIELDS};
 use std::fmt::Write;
 
 /// Tables as a repository may have them.
@@ -16,6 +17,15 @@ prompt_tokens = 40000
 type = "huggingface"
 model = "openai/gpt-oss-120b"
 planner_model = "openai/gpt-oss-20b"
+
+[sandbox.verify]
+network = "none"
+memory = "4 GiB"
+
+[[sandbox.command]]
+command = "npm run lint"
+preset = "engine-tool"
+processes = 256
 "#;
 
 /// Tables that count from the user's own file alone.
@@ -33,6 +43,15 @@ token_file = "~/.config/codelicious/work-token"
 type = "command"
 preset = "codex"
 program = "~/bin/codex-next"
+
+[sandbox.verify]
+read = ["~/data"]
+hosts = ["127.0.0.1:5432"]
+
+[[sandbox.command]]
+command = "npm run e2e"
+unix_sockets = true
+memory = "16 GiB"
 
 [price."work:claude-*"]
 input = 3.0
@@ -72,14 +91,15 @@ pub fn template() -> String {
     out.push('\n');
     prose(
         &mut out,
-        "Engines and what is set of each are tables, and so are prices; docs/reference.md has their keys. Beside \
+        "Engines and what is set of each are tables, and so are walls and prices; docs/reference.md has their keys. Beside \
          such tables the chain is written below `[engine]`, because TOML knows no value of that name then:",
     );
     example(&mut out, REPO_EXAMPLE);
     out.push('\n');
     prose(
         &mut out,
-        "Addresses, tokens, programs and prices stand in your own file, never in this one. The prices are made up:",
+        "Addresses, tokens, programs, prices and what opens a wall stand in your own file, never in this one. The \
+         prices are made up:",
     );
     example(&mut out, USER_EXAMPLE);
     out
@@ -164,6 +184,14 @@ pub fn reference() -> String {
     );
     fields(&mut out, PRICE_FIELDS, false);
     out.push_str(
+        "\n### Walls\n\n\
+         `[sandbox.<preset>]`, where the preset is engine-tool, verify, setup or agent-cli, and `[[sandbox.command]]` for \
+         single commands. [docs/sandbox.md](sandbox.md) says what each preset allows by itself.\n\n",
+    );
+    fields(&mut out, SANDBOX_FIELDS, false);
+    out.push_str("\nKeys that `[[sandbox.command]]` has beside these:\n\n");
+    fields(&mut out, COMMAND_FIELDS, false);
+    out.push_str(
         "\n### Variables of forges\n\n\
          A token goes to no host but the remote's own (or where GitHub has the API of that), and only where it is said \
          whose it is: by a variable that names the host, by the host being the forge's public one, or by you, with \
@@ -202,7 +230,7 @@ fn fields(out: &mut String, fields: &[Field], with_types: bool) {
         };
         let wall = match field.wall {
             // Of prices the head says it.
-            Wall::Closed if with_types => " Not in the repository's file.",
+            Wall::Closed if !std::ptr::eq(fields, PRICE_FIELDS) => " Not in the repository's file.",
             Wall::OfUsers => {
                 " Not in the repository's file where yours has a table of the same name."
             }

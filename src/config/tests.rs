@@ -127,7 +127,12 @@ fn defaults_are_those_of_the_table() {
 fn the_table_is_consistent() {
     let mut previous = Vec::new();
     for doc in KEYS {
-        let env = format!("CODELICIOUS_{}", doc.key.to_uppercase().replace('.', "_"));
+        // Of the sandbox only its mode has a variable.
+        let name = match doc.key {
+            "sandbox.mode" => "SANDBOX".to_owned(),
+            key => key.to_uppercase().replace('.', "_"),
+        };
+        let env = format!("CODELICIOUS_{name}");
         assert_eq!(doc.env, env, "the variable follows from the key");
         assert!(!previous.contains(&doc.key), "{} stands twice", doc.key);
         previous.push(doc.key);
@@ -537,7 +542,7 @@ fn walls_are_the_users_alone() {
             "set it with --endpoint or CODELICIOUS_ENDPOINT, or in your own file",
         ),
         (
-            "sandbox",
+            "sandbox.mode",
             "'off'",
             "set it with --sandbox or CODELICIOUS_SANDBOX",
         ),
@@ -610,31 +615,32 @@ fn walls_are_the_users_alone() {
 }
 
 #[test]
-fn what_is_not_supported_is_refused_by_the_winner_only() {
-    let case = Case {
-        repo: "sandbox = 'on'",
-        ..Case::default()
+fn the_sandbox_is_on_until_the_user_says_otherwise() {
+    let mode = |case: &Case| {
+        let settings = case.settings();
+        assert_eq!(settings.walls.off, *settings.sandbox == SandboxMode::Off);
+        *settings.sandbox
     };
-    assert!(case.error().contains("may not be set"));
+    assert_eq!(mode(&Case::default()), SandboxMode::On);
+    assert_eq!(mode(&user("[sandbox]\nmode = 'off'")), SandboxMode::Off);
     let case = Case {
-        user: "sandbox = 'on'",
+        user: "sandbox.mode = 'on'",
         env: &[("CODELICIOUS_SANDBOX", "off")],
         ..Case::default()
     };
-    assert_eq!(*case.settings().sandbox, SandboxMode::Off);
+    assert_eq!(mode(&case), SandboxMode::Off);
     let flags = Flags {
         sandbox: Some("on".into()),
         ..Flags::default()
     };
-    let error = Case {
+    let case = Case {
         flags,
+        user: "sandbox.mode = 'off'",
         ..Case::default()
-    }
-    .error();
-    assert!(
-        error.starts_with("--sandbox: this version cannot enforce a sandbox"),
-        "{error}"
-    );
+    };
+    assert_eq!(mode(&case), SandboxMode::On);
+    let error = user("sandbox = 'off'").error();
+    assert!(error.contains("[sandbox] with mode"), "{error}");
 }
 
 #[test]
@@ -904,7 +910,8 @@ fn the_reference_names_every_key_and_variable() {
         }
         assert_eq!(found, columns, "{row}");
     }
-    for field in ENGINE_FIELDS.iter().chain(PRICE_FIELDS) {
+    let sandbox = SANDBOX_FIELDS.iter().chain(COMMAND_FIELDS);
+    for field in ENGINE_FIELDS.iter().chain(PRICE_FIELDS).chain(sandbox) {
         assert!(
             text.contains(&format!("| `{}` |", field.name)),
             "{}",
