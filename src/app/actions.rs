@@ -46,6 +46,7 @@ impl Actions {
             | Request::Evidence(_)
             | Request::Audit(_)
             | Request::Gc(_)
+            | Request::Sandbox(_)
             | Request::Demo(_)
             | Request::Completions(_) => false,
         };

@@ -12,6 +12,7 @@ use crate::git::{LaneRecord, Repo, remove_lane};
 use crate::model::gc::{GcKind, GcReport, GcThing};
 use crate::model::report::REPORT_SCHEMA;
 use crate::model::{ExitCode, Oid};
+use crate::sandbox::Sandbox;
 use crate::ui;
 use std::path::PathBuf;
 
@@ -79,7 +80,12 @@ pub fn run(request: &GcRequest, env: &Environment) -> Result<ExitCode, AppError>
 /// same.
 fn remove(repo: &Repo, target: &Target) -> Result<(), String> {
     match target {
-        Target::Lane(record) => remove_lane(record).map_err(|e| e.to_string()),
+        Target::Lane(record) => {
+            remove_lane(record).map_err(|e| e.to_string())?;
+            // Its own home, temporary files and caches mean nothing without it.
+            let own = Sandbox::private_dir(&record.dir);
+            tree::remove(&own).map_err(|e| e.to_string())
+        }
         Target::Path(path) => tree::remove(path).map_err(|e| e.to_string()),
         Target::Ref(name, oid) => repo.delete_ref_at(name, oid).map_err(|e| e.to_string()),
     }

@@ -21,9 +21,11 @@ mod preflight;
 mod programs;
 mod reports;
 mod run;
+mod sandbox;
 mod secrets;
 mod status;
 mod survey;
+mod walls;
 mod world;
 
 use actions::Actions;
@@ -34,21 +36,19 @@ use crate::config::{Environment, Flags, Request, Settings, Shell};
 use crate::core::redact::Redactor;
 use crate::model::ExitCode;
 use crate::ui;
+use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
 use world::World;
 
 /// Carries out one request, says what there is to say, and returns how the process ends, after a panic too.
 /// `completions` makes the script for a shell: only the command line knows its own words.
-pub fn run(
-    request: Request,
-    env: &Environment,
-    completions: impl FnOnce(Shell) -> String,
-) -> ExitCode {
+pub fn run(request: Request, env: &Environment, completions: impl FnOnce(Shell) -> String) -> Exit {
     bug::listen();
     let actions = Actions::of(env, &request);
     let place = place(&request);
     let told = actions.as_ref();
+    let commands = Cell::new(None);
     let done = bug::caught(|| match request {
         Request::Build(request) => build::run(&request, env, told),
         Request::Plan(request) => plan::run(&request, env, told),
@@ -60,6 +60,10 @@ pub fn run(
         Request::Evidence(request) => evidence::run(&request, env),
         Request::Audit(request) => evidence::verify(&request, env),
         Request::Gc(request) => gc::run(&request, env),
+        Request::Sandbox(request) => sandbox::run(&request, env).map(|code| {
+            commands.set(code);
+            ExitCode::Done
+        }),
         Request::Demo(request) => demo::run(&request, env),
         Request::Completions(shell) => {
             world::print(&completions(shell));
@@ -83,7 +87,27 @@ pub fn run(
     if let Some(actions) = actions {
         actions.finish(error.as_ref(), exit);
     }
-    exit
+    match commands.get() {
+        Some(code) => Exit::Commands(code),
+        None => Exit::Ours(exit),
+    }
+}
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Ours(ExitCode),
+    /// With the code of the command that was run for the user.
+    Commands(u8),
+}
+
+impl Exit {
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ours(exit) => exit.code(),
+            Self::Commands(code) => code,
+        }
+    }
 }
 
 /// Where settings are to be found, and those that were typed; None for what needs no repository.
@@ -99,6 +123,7 @@ fn place(request: &Request) -> Option<(PathBuf, Flags)> {
         Request::Evidence(r) => (&r.path, Flags::default()),
         Request::Audit(r) => (&r.path, Flags::default()),
         Request::Gc(r) => (&r.path, Flags::default()),
+        Request::Sandbox(r) => return Some((PathBuf::from("."), r.flags.clone())),
         Request::Demo(_) | Request::Completions(_) => return None,
     };
     Some((path.clone(), flags))

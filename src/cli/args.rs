@@ -8,6 +8,7 @@ mod evidence;
 mod later;
 mod moves;
 mod plan;
+mod sandbox;
 mod values;
 mod verification;
 
@@ -17,7 +18,7 @@ use crate::config::{
     Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
 };
 use crate::model::ExitCode;
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{
     ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
@@ -145,6 +146,9 @@ enum Verb {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Show the wall of a command, or run one inside
+    #[command(override_usage = sandbox::USAGE)]
+    Sandbox(sandbox::SandboxArgs),
     /// Build a small sample project, offline and free
     Demo {
         /// Folder for the sample, new or empty [default: a temporary one]
@@ -220,8 +224,8 @@ struct EngineArgs {
     /// Bound on an engine's silence [default: 600]
     #[arg(long, value_name = "SECONDS", value_parser = seconds::<1, { 7 * 86_400 }>)]
     stall_timeout: Option<Duration>,
-    /// Accept by name that nothing is walled in: off [default: off]
-    #[arg(long, value_name = "MODE", value_parser = [PossibleValue::new("off"), PossibleValue::new("on").hide(true)], hide_possible_values = true)]
+    /// The wall around engines and checks: on, or off by name [default: on]
+    #[arg(long, value_name = "MODE", value_parser = ["on", "off"], hide_possible_values = true)]
     sandbox: Option<String>,
 }
 
@@ -511,6 +515,7 @@ impl Verb {
                 yes,
                 output: output.output(),
             }),
+            Self::Sandbox(args) => args.request(),
             Self::Demo { dir, output } => Request::Demo(DemoRequest {
                 dir,
                 output: output.output(Format::Human),

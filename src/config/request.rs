@@ -2,6 +2,7 @@
 
 use super::engine::EngineChoice;
 use super::layers::NO_WAIT_FOR_RESET;
+use crate::model::policy::Preset;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -23,6 +24,7 @@ pub enum Request {
     Evidence(EvidenceRequest),
     Audit(AuditRequest),
     Gc(GcRequest),
+    Sandbox(SandboxRequest),
     Demo(DemoRequest),
     Completions(Shell),
 }
@@ -212,6 +214,19 @@ pub struct AuditRequest {
     pub output: Output,
 }
 
+/// Show or use the wall of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SandboxRequest {
+    /// Run it; else only say what it would get.
+    pub runs: bool,
+    /// None for that of checks.
+    pub preset: Option<Preset>,
+    /// Words of a command, or one line for the shell. Never empty.
+    pub command: Vec<String>,
+    pub output: Output,
+    pub flags: Flags,
+}
+
 /// Build a sample project offline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DemoRequest {
@@ -371,7 +386,7 @@ impl Flags {
 }
 
 /// The words that are verbs when they stand first on the command line.
-pub const VERBS: [&str; 13] = [
+pub const VERBS: [&str; 14] = [
     "plan",
     "status",
     "events",
@@ -383,6 +398,7 @@ pub const VERBS: [&str; 13] = [
     "doctor",
     "init",
     "gc",
+    "sandbox",
     "demo",
     "completions",
 ];

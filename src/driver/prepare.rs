@@ -10,7 +10,7 @@ use crate::git::{ATTEMPTS, GitError, LANES, LaneDir, LanePaths, SYNC, add_worktr
 use crate::model::policy::Preset;
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
-use crate::sandbox::Subject;
+use crate::sandbox::{Subject, caches};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -105,6 +105,12 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
         tip = sync(shells, lane, &lane_ref, &tip).await?;
     }
     remember_seen(shells, lane).await?;
+    {
+        let (sandbox, dir) = (shells.sandbox.clone(), paths.dir.clone());
+        let made = tokio::task::spawn_blocking(move || caches::prepare(&sandbox, &dir)).await;
+        made.map_err(|e| Failure::new(e.to_string(), "run again"))?
+            .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
+    }
     if is_new || !marker(&paths).exists() {
         set_up(shells, &paths).await?;
         // What set-up left beside ignored files is nobody's work.

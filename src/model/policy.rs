@@ -84,6 +84,49 @@ pub struct FileAccess {
     pub write: Vec<PathBuf>,
 }
 
+/// What may be done with a group of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    Read,
+    /// And read.
+    Execute,
+    /// And read, not execute.
+    Write,
+    /// All of it.
+    All,
+}
+
+impl Access {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Execute => "read, execute",
+            Self::Write => "read, write",
+            Self::All => "read, write, execute",
+        }
+    }
+}
+
+/// Files that are granted for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileGroup {
+    pub access: Access,
+    pub why: &'static str,
+    pub paths: Vec<PathBuf>,
+}
+
+/// A wall with the reason of each part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    pub wall: Wall,
+    pub files: Vec<FileGroup>,
+    /// What this machine does in another way than the settings ask, or not at all.
+    pub weaker: Vec<String>,
+    /// The `[[sandbox.command]]` entries that count for it, as they stand in settings.
+    pub entries: Vec<String>,
+}
+
 /// What a process may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,8 +18,9 @@ pub mod seatbelt;
 
 pub use launch::set_helper;
 
-use crate::model::policy::{Abilities, Preset, SandboxPolicy, SandboxSettings};
-use presets::{Explained, Machine};
+use crate::model::policy::{Abilities, Explained, Preset, SandboxPolicy, SandboxSettings};
+use presets::Machine;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -124,6 +125,13 @@ impl Sandbox {
             Some(_) => "sandboxed",
             None => "unsandboxed",
         }
+    }
+
+    /// The lane that such a folder belongs to; None for any other path.
+    pub fn lane_of(private: &Path) -> Option<PathBuf> {
+        let name = private.file_name()?.as_encoded_bytes();
+        let name = name.strip_suffix(b"@box").filter(|name| !name.is_empty())?;
+        Some(private.with_file_name(std::ffi::OsStr::from_bytes(name)))
     }
 
     /// The folder beside a lane that is its processes' own: `home`, `tmp` and `cache` lie in it.

@@ -414,11 +414,6 @@ fn keep_gaps(text: &str) -> String {
 /// The first line of a run: version, engine, forge and what wall there is.
 fn banner(version: &str, engine: &str, forge: &str, sandbox: &str) -> Line {
     let open = sandbox == "unsandboxed";
-    let wall = if open {
-        "unsandboxed".to_owned()
-    } else {
-        format!("sandbox {sandbox}")
-    };
     Line {
         // Said even when only problems are wanted, since it is one.
         weight: if open {
@@ -428,7 +423,7 @@ fn banner(version: &str, engine: &str, forge: &str, sandbox: &str) -> Line {
         },
         paint: if open { Paint::Doubt } else { Paint::Strong },
         text: keep_gaps(&format!(
-            "codelicious {version}  engine {engine}  forge {forge}  {wall}"
+            "codelicious {version}  engine {engine}  forge {forge}  {sandbox}"
         )),
     }
 }

@@ -19,6 +19,7 @@ mod reporter;
 pub mod status;
 pub mod summary;
 mod text;
+pub mod walls;
 
 pub use reporter::{Reporter, Writer};
 pub use text::{clean, json_line, json_text, shell_quote, shell_quote_path};

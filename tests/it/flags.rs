@@ -126,7 +126,7 @@ fn flags_without_an_effect_are_refused_by_name_before_anything_happens() {
         );
     }
     for (args, says) in [
-        (&["--sandbox", "on"][..], "sandbox"),
+        (&["--sandbox", "maybe"][..], "sandbox"),
         (&["--platform", "github"], "--platform"),
         (&["--platform", "gitlab"], "--platform"),
         (&["--platform", "gitea"], "--platform"),

@@ -535,3 +535,149 @@ fn the_reference_page_is_what_the_code_says() {
     }
     page("reference.md", &text);
 }
+
+/// The presets on a machine with everything, as a table.
+fn table_of_presets() -> String {
+    use codelicious::model::policy::{Abilities, Network, Preset, SandboxSettings};
+    use codelicious::sandbox::Subject;
+    use codelicious::sandbox::presets::{Machine, REGISTRIES, explain};
+    use codelicious::ui::walls;
+
+    let abilities = Abilities {
+        landlock: 7,
+        seccomp: true,
+        network_namespace: true,
+        control_group: Some("version 2".to_owned()),
+        ..Abilities::default()
+    };
+    let machine = Machine {
+        git_dir: "/repository/.git".into(),
+        path: vec!["/home/you/.cargo/bin".into()],
+        tools: vec![("GOMODCACHE".to_owned(), "/home/you/go/pkg/mod".into())],
+        linked: vec!["/repository/node_modules".into()],
+        ..Machine::default()
+    };
+    let explained = Preset::ALL.map(|preset| {
+        let subject = Subject {
+            preset,
+            lane: Path::new("/lane"),
+            command: "",
+            env: &[],
+        };
+        explain(&SandboxSettings::default(), &machine, &abilities, &subject)
+    });
+    let mut text =
+        String::from("| | engine-tool | verify | setup | agent-cli |\n|---|---|---|---|---|\n");
+    let mut row = |name: &str, cells: Vec<String>| {
+        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    };
+    for group in &explained[0].files {
+        let cells = explained.iter().map(|e| {
+            let same = e.files.iter().find(|g| g.why == group.why);
+            same.map_or("–", |g| g.access.words()).to_owned()
+        });
+        row(group.why, cells.collect());
+    }
+    let network = |preset: usize| match (&explained[preset].wall.network, Preset::ALL[preset]) {
+        (Network::Hosts(_), Preset::AgentCli) => "the agent's own hosts".to_owned(),
+        (Network::Hosts(_), _) => "registries".to_owned(),
+        (other, _) => other.word().to_owned(),
+    };
+    row("network", (0..4).map(network).collect());
+    row(
+        "sockets of the Unix domain",
+        explained
+            .iter()
+            .map(|e| if e.wall.unix_sockets { "yes" } else { "no" }.to_owned())
+            .collect(),
+    );
+    let names = walls::limits(&explained[0].wall.limits).map(|(name, _)| name);
+    for (at, name) in names.iter().enumerate() {
+        let cells = explained
+            .iter()
+            .map(|e| walls::limits(&e.wall.limits)[at].1.clone());
+        row(name, cells.collect());
+    }
+    let _ = writeln!(
+        text,
+        "\nRegistries: {}; and those that your own settings of cargo, npm, pip, uv and go name.",
+        REGISTRIES.join(", ")
+    );
+    text
+}
+
+#[test]
+fn the_page_about_walls_is_what_the_code_says() {
+    let text = format!("{}{}{}", SANDBOX_HEAD, table_of_presets(), SANDBOX_PROSE);
+    page("sandbox.md", &text);
+}
+
+const SANDBOX_HEAD: &str = "\
+# The sandbox
+
+Written by a test from the code; `BLESS=1 cargo test --test it shapes` writes it anew.
+
+Everything that a model or the repository causes runs inside a wall of the operating system: commands that a model asks
+for, an agent's own program, checks, hooks and set-up commands. What the wall does not name is refused, whoever asks for
+it. `codelicious sandbox explain -- npm test` shows what a command would get here, and
+`codelicious sandbox run -- npm test` runs it so, in the folder that you are in; its input is empty.
+
+## What each preset allows
+
+";
+
+const SANDBOX_PROSE: &str = r#"
+Nothing else of your home can be read: no keys, no tokens, no other repository, and of this one neither your working tree
+nor `.codelicious`. Git's folder can be read, so that `git status` and `git log` work in a lane; so can what stands in its
+`config`, so keep credentials out of there. There is no terminal, and no `/tmp`: `TMPDIR` names a folder of the lane's
+own. `HOME` and the caches of package managers are the lane's own as well. Cargo's is filled with copies of what you have,
+without credentials; Go and Maven read yours where they are; what else is missing is fetched by set-up commands, which
+reach registries.
+
+`/dev/shm` can be written, because locks of Python and browsers' memory lie there: other programs of yours that keep
+something in it are not protected.
+
+## Letting something through
+
+In your own file (`~/.config/codelicious/config.toml`), for a preset or for single commands:
+
+```toml
+[sandbox.verify]
+read = ["~/data/fixtures"]
+hosts = ["127.0.0.1:5432"]      # a database on this machine
+
+[[sandbox.command]]
+command = "npm run e2e"
+write = ["/dev/ptmx", "/dev/pts"]
+unix_sockets = true
+memory = "16 GiB"
+```
+
+`network` takes the place of the preset's (`"none"`, `"loopback"`, `"full"` or a list of hosts), `hosts` come beside it.
+Of entries for commands the one with most words counts. A line such as `make && make test` is several commands for a
+shell: it has to stand in `command` as a whole. All keys are in [reference.md](reference.md).
+
+The repository's `codelicious.toml` can only take away: `network = "none"` or `"loopback"`, lower limits, and for a command
+the presets `engine-tool` or `verify`. What it says never gives a command more than your own settings do.
+
+A package that only the network has: name its registry in your cargo, npm, pip or go settings, or its host in
+`[sandbox.setup] hosts`, and fetch it by a command of `[worktree] setup`.
+
+## Where a machine cannot do all of it
+
+`codelicious doctor` tells what is lacking.
+
+| lacking | then |
+|---|---|
+| Landlock, or filters of system calls | nothing runs, with exit code 2; `--sandbox=off` or `[sandbox] mode = "off"` in your own file runs without a wall |
+| a network namespace | `loopback` becomes `none`; a list of hosts is refused with exit code 2, until `[sandbox.<preset>] network` is `"none"` or `"full"` |
+| Landlock 2 | files cannot be renamed or linked from one folder into another |
+| Landlock 3 | files that may only be read can be cut short where their permissions allow it |
+| Landlock 4 | ports are held back by the namespace and the filter of system calls alone |
+| Landlock 5 | control requests to devices that may be opened are not held back |
+| Landlock 6 | signals to your other processes and abstract sockets are not held back |
+| a control group | memory is bounded for each process alone; the number of processes by their user's, which does not bind root |
+
+Without a wall the banner, the events and every pull request say `unsandboxed`. Where a preset in use, or an entry for a
+command, has `network = "full"`, the banner and the events say `sandboxed, network open`.
+"#;

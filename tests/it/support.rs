@@ -218,6 +218,8 @@ impl Repo {
             ("XDG_CONFIG_HOME".to_owned(), at("config")),
             ("GIT_CONFIG_GLOBAL".to_owned(), "/dev/null".to_owned()),
             ("GIT_CONFIG_SYSTEM".to_owned(), "/dev/null".to_owned()),
+            // The programs that play agents tell what they saw in files beside the lane.
+            ("CODELICIOUS_SANDBOX".to_owned(), "off".to_owned()),
             ("FAKE_CLAUDE_LOG".to_owned(), at("calls.jsonl")),
             ("FAKE_CLAUDE_STATE".to_owned(), at("state")),
         ]);

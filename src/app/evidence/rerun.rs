@@ -2,15 +2,17 @@
 
 use crate::app::checks::verifier;
 use crate::app::error::AppError;
+use crate::app::walls;
 use crate::app::world::{SystemClock, SystemRng, World, new_run_id};
 use crate::config::Environment;
 use crate::fsx::tree;
 use crate::git::{Repo, files_of_tree};
 use crate::model::evidence::{RerunCheck, RerunReport};
-use crate::model::policy::SandboxPolicy;
+use crate::model::policy::{Preset, SandboxPolicy};
 use crate::model::{CheckOutcome, Evidence, Oid};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits};
+use crate::sandbox::{Sandbox, Subject, caches};
 use crate::verify::baseline::{self, Judging};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,14 +50,16 @@ pub(super) fn rerun(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let sandbox = walls::sandbox(world, env, &walls::uses(world, []))?;
     let (_handle, stop) = StopSignal::new();
     let copies = Copies {
         world,
         env,
         dir: &dir.0,
+        sandbox: &sandbox,
         stop: stop.clone(),
     };
-    let checks = verifier(&world.settings, &env.children(&world.settings))?;
+    let checks = verifier(&world.settings, &env.children(&world.settings))?.walled(sandbox.clone());
     let (before, now) = runtime.block_on(async {
         let mut found = Vec::new();
         for (name, commit) in [("base", base), ("tip", tip)] {
@@ -101,6 +105,7 @@ struct Copies<'a> {
     world: &'a World,
     env: &'a Environment,
     dir: &'a Path,
+    sandbox: &'a Sandbox,
     stop: StopSignal,
 }
 
@@ -130,9 +135,16 @@ impl Copies<'_> {
         let lane = self.dir.join(name);
         let at = git(&lane, &["checkout", "--quiet", "--detach", commit.as_str()]);
         self.must("checking out", at).await?;
+        caches::prepare(self.sandbox, &lane)?;
+        let env = self.env.children(&self.world.settings);
         for line in self.world.settings.worktree.setup.iter() {
-            let setup = Command::shell(line, &lane, SandboxPolicy::Unsandboxed)
-                .env(self.env.children(&self.world.settings));
+            let policy = self.sandbox.policy(&Subject {
+                preset: Preset::Setup,
+                lane: &lane,
+                command: line,
+                env: &env,
+            });
+            let setup = Command::shell(line, &lane, policy).env(env.iter().cloned());
             self.must(&format!("setting up with `{line}`"), setup)
                 .await?;
         }

@@ -14,6 +14,7 @@ use crate::ledger::events;
 use crate::model::gc::GcKind;
 use crate::model::{ChunkId, Oid, SpecId};
 use crate::ports::Clock;
+use crate::sandbox::Sandbox;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -122,11 +123,14 @@ impl Looker<'_> {
                 .iter()
                 .filter_map(|r| Some(r.dir.parent()?.to_path_buf())),
         );
+        let known: BTreeSet<PathBuf> = records.iter().map(|r| r.dir.clone()).collect();
         for record in records {
             self.lane_record(record);
         }
         for path in folders.iter().flat_map(|f| entries(f)) {
-            if path.file_name().is_some_and(is_rest) {
+            let is_alone = Sandbox::lane_of(&path)
+                .is_some_and(|lane| !known.contains(&lane) && lane.symlink_metadata().is_err());
+            if is_alone || path.file_name().is_some_and(is_rest) {
                 self.add_file(GcKind::Rest, path, Facts::Rest);
             }
         }
@@ -171,7 +175,8 @@ impl Looker<'_> {
             };
             (GcKind::Lane, facts, record.dir.clone())
         };
-        let bytes = tree::size(&record.dir) + tree::size(&record.admin);
+        let own = Sandbox::private_dir(&record.dir);
+        let bytes = tree::size(&record.dir) + tree::size(&record.admin) + tree::size(&own);
         let changed = tree::modified(&at);
         self.add(kind, Target::Lane(record), facts, changed, bytes);
     }
@@ -311,6 +316,7 @@ impl Looker<'_> {
             let lanes: Vec<PathBuf> = entries(&folder)
                 .into_iter()
                 .filter(|p| !p.file_name().is_some_and(is_rest))
+                .filter(|p| Sandbox::lane_of(p).is_none())
                 .collect();
             if lanes.is_empty() || !lanes.iter().all(|lane| is_orphaned(lane)) {
                 continue;

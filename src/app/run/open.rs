@@ -5,8 +5,9 @@ use crate::app::checks;
 use crate::app::engine::{self, Chosen};
 use crate::app::error::AppError;
 use crate::app::survey::Scope;
+use crate::app::walls;
 use crate::app::world::{SystemClock, SystemRng, World, lock_info, new_run_id, ui_options};
-use crate::config::{EngineKind, Environment, Format, Verbosity};
+use crate::config::{Environment, Format, Verbosity};
 use crate::core::budget::Charge;
 use crate::core::redact::Redactor;
 use crate::core::roster::Roster;
@@ -15,11 +16,9 @@ use crate::driver::{Control, EngineSetup, LaneSettings, Shells};
 use crate::fsx::lock::RunLock;
 use crate::git::{CommandSettings, Worker};
 use crate::ledger::{EventLog, Mailbox, Store};
-use crate::model::policy::Preset;
 use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
-use crate::sandbox::Sandbox;
 use crate::ui::Reporter;
 use crate::{fsx, proc};
 use std::cell::RefCell;
@@ -37,6 +36,9 @@ impl<'w> Session<'w> {
         let run = new_run_id(&clock, &SystemRng);
         let settings = &world.settings;
         let dir = world.dir();
+        let reviewers = plan.reviewer.iter().flatten();
+        let kinds = plan.engines.iter().chain(reviewers).map(|e| e.kind);
+        let sandbox = walls::sandbox(world, env, &walls::uses(world, kinds))?;
         let lock = RunLock::acquire(&dir, &world.info.common_dir, lock_info(&run, &clock))?;
         fsx::root::ensure_codelicious_dir(&world.info.root)?;
 
@@ -114,7 +116,6 @@ impl<'w> Session<'w> {
             let model = e.planner.clone()?;
             Some((e.engine.name().to_owned(), model))
         });
-        let sandbox = Sandbox::off();
         let chain = plan.engines.into_iter();
         let chain = chain.map(|chosen| set_up(world, &run, chosen));
         let command = CommandSettings {
@@ -273,13 +274,7 @@ fn marked(world: &World, run: &RunId, mut vars: Vec<(String, String)>) -> Vec<(S
 
 fn set_up(world: &World, run: &RunId, chosen: Chosen) -> EngineSetup {
     EngineSetup {
-        preset: match chosen.kind {
-            EngineKind::Claude | EngineKind::Command => Preset::AgentCli,
-            EngineKind::Replay
-            | EngineKind::HuggingFace
-            | EngineKind::OpenAi
-            | EngineKind::Anthropic => Preset::EngineTool,
-        },
+        preset: walls::preset_of(chosen.kind),
         agent: chosen.agent,
         engine: chosen.engine,
         env: marked(world, run, chosen.env),

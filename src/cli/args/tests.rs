@@ -617,3 +617,42 @@ fn every_verb_is_listed_and_completed() {
         );
     }
 }
+
+#[test]
+fn the_words_of_sandbox() {
+    use crate::config::SandboxRequest;
+    use crate::model::policy::Preset;
+    let read = |words: &[&str]| {
+        let words = ["codelicious", "sandbox"].iter().chain(words);
+        parse(words.map(OsString::from))
+    };
+    let request = |words: &[&str]| match read(words) {
+        Ok(Request::Sandbox(request)) => request,
+        other => panic!("{other:?}"),
+    };
+    let run = request(&["run", "--preset", "setup", "--", "npm", "ci", "--json"]);
+    assert!(run.runs);
+    assert_eq!(run.preset, Some(Preset::Setup));
+    assert_eq!(run.command, ["npm", "ci", "--json"]);
+    let SandboxRequest {
+        runs,
+        preset,
+        command,
+        output,
+        ..
+    } = request(&["explain", "--json", "--", "make test"]);
+    assert!(!runs && preset.is_none());
+    assert_eq!(
+        (command, output.format),
+        (vec!["make test".to_owned()], Format::Json)
+    );
+    for words in [
+        &["explain"][..],
+        &[],
+        &["run", "--"],
+        &["run", "--preset", "other", "--", "x"],
+        &["run", "--json", "--", "x"],
+    ] {
+        assert_eq!(read(words).unwrap_err().exit_code(), 2, "{words:?}");
+    }
+}

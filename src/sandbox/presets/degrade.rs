@@ -81,12 +81,8 @@ fn has_own_network(abilities: &Abilities) -> bool {
 
 /// What of every wall this machine cannot enforce, one line each.
 pub fn lacks(abilities: &Abilities) -> Vec<String> {
-    let mut lacks = Vec::new();
+    let mut lacks = abilities.lacking.clone();
     if abilities.seatbelt {
-        lacks.push(
-            "limits are those of single processes, and signals to others are refused by their owner alone"
-                .to_owned(),
-        );
         return lacks;
     }
     let by_version = [
@@ -119,7 +115,8 @@ pub fn lacks(abilities: &Abilities) -> Vec<String> {
             ));
         }
     }
-    if abilities.control_group.is_none() {
+    // Who looked may have said why.
+    if abilities.control_group.is_none() && abilities.lacking.is_empty() {
         lacks.push(
             "no control group can be made: memory is bounded for each process alone, and processes by their \
              user's number, which does not bind root"

@@ -4,40 +4,8 @@
 //! nobody should see: of `/etc` single files, of the user's home only what is a toolchain.
 
 use super::Machine;
-use crate::model::policy::{FileAccess, PresetSettings};
+use crate::model::policy::{Access, FileAccess, FileGroup, PresetSettings};
 use std::path::{Path, PathBuf};
-
-/// What may be done with a group of files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
-    Read,
-    /// And read.
-    Execute,
-    /// And read, not execute.
-    Write,
-    /// All of it.
-    All,
-}
-
-impl Access {
-    /// For people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Execute => "read, execute",
-            Self::Write => "read, write",
-            Self::All => "read, write, execute",
-        }
-    }
-}
-
-/// Files that are granted for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileGroup {
-    pub access: Access,
-    pub why: &'static str,
-    pub paths: Vec<PathBuf>,
-}
 
 /// Programs and libraries of the system, macOS' as well: what is not there grants nothing.
 const SYSTEM: &[&str] = &[

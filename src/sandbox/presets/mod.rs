@@ -11,14 +11,13 @@ mod tests;
 mod variables;
 
 pub use degrade::lacks;
-pub use files::{Access, FileGroup};
 pub use network::{REGISTRIES, endpoint_of};
 pub(super) use variables::{CACHES, HOMES};
 
 use super::{Refused, Sandbox, Subject};
 use crate::model::policy::{
-    Abilities, Ceiling, CommandSettings, Endpoint, Network, Preset, PresetSettings, ResourceLimits,
-    SandboxSettings, Wall,
+    Abilities, Ceiling, CommandSettings, Endpoint, Explained, Network, Preset, PresetSettings,
+    ResourceLimits, SandboxSettings, Wall,
 };
 use std::path::{Path, PathBuf};
 
@@ -42,8 +41,6 @@ pub struct Machine {
     pub registries: Vec<Endpoint>,
     /// Where Go gets modules from, as the user has it.
     pub go_proxy: Option<String>,
-    /// Hosts that an agent's program needs, by the engine's name.
-    pub agents: Vec<(String, Vec<Endpoint>)>,
     /// The presets that will be asked for; empty for all.
     pub uses: Vec<Preset>,
 }
@@ -63,17 +60,6 @@ impl Machine {
             false => &self.uses,
         }
     }
-}
-
-/// A wall with the reason of each part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explained {
-    pub wall: Wall,
-    pub files: Vec<FileGroup>,
-    /// What this machine does in another way than the settings ask, or not at all.
-    pub weaker: Vec<String>,
-    /// The `[[sandbox.command]]` entries that count for it, as they stand in settings.
-    pub entries: Vec<String>,
 }
 
 /// Whether the machine can enforce what the settings ask for.

@@ -38,17 +38,13 @@ pub(super) fn usual(machine: &Machine, preset: Preset, subject: &Subject<'_>) ->
             Network::Hosts(without_repeats(hosts))
         }
         Preset::AgentCli => {
-            let of_agent = machine
-                .agents
-                .iter()
-                .filter(|(name, _)| name == subject.command)
-                .flat_map(|(_, hosts)| hosts.iter().cloned());
             let of_variables = subject
                 .env
                 .iter()
                 .filter(|(name, _)| ADDRESSES.iter().any(|ending| name.ends_with(ending)));
             let of_variables = of_variables.filter_map(|(_, value)| endpoint_of(value));
-            Network::Hosts(without_repeats(of_agent.chain(of_variables)))
+            // What its row in the table of agents names is added when its home is made.
+            Network::Hosts(without_repeats(of_variables))
         }
     }
 }

@@ -30,10 +30,6 @@ fn machine() -> Machine {
             tool("GRADLE_USER_HOME", "/home/ann/.gradle"),
             tool("MAVEN_REPOSITORY", "/home/ann/.m2/repository"),
         ],
-        agents: vec![(
-            "claude".to_owned(),
-            vec![Endpoint::parse("api.anthropic.com").unwrap()],
-        )],
         registries: vec![Endpoint::parse("npm.example.org").unwrap()],
         ..Machine::default()
     }
@@ -215,15 +211,16 @@ fn what_each_preset_reaches() {
             "https://elsewhere.example.org".to_owned(),
         ),
     ];
-    let of = |command: &str| {
-        let subject = subject(Preset::AgentCli, command, &env);
-        wall(&usual, &machine(), &all(), &subject).network
-    };
-    assert_eq!(
-        of("claude"),
-        network("api.anthropic.com localhost:8080 llm.example.org:8443")
+    let of_agent = wall(
+        &usual,
+        &machine(),
+        &all(),
+        &subject(Preset::AgentCli, "claude", &env),
     );
-    assert_eq!(of("other"), network("localhost:8080 llm.example.org:8443"));
+    assert_eq!(
+        of_agent.network,
+        network("localhost:8080 llm.example.org:8443")
+    );
 }
 
 #[test]

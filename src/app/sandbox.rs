@@ -1,0 +1,140 @@
+//! `sandbox`: what a command gets, and one command inside the wall.
+
+use super::error::AppError;
+use super::walls;
+use super::world::{SystemClock, SystemRng, World, new_run_id};
+use crate::config::{Environment, Format, SandboxRequest};
+use crate::fsx::tree;
+use crate::model::policy::{Preset, SandboxPolicy};
+use crate::ports::StopSignal;
+use crate::proc::{self, Command, Limits, Stream};
+use crate::sandbox::{Sandbox, Subject, caches};
+use crate::ui;
+use crate::ui::walls::Shown;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// A lane's private folder that goes with its owner.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed is in the folder for such things.
+        let _ = tree::remove(&self.0);
+    }
+}
+
+/// Explains or runs. The command's own exit code comes back where one was run.
+pub fn run(request: &SandboxRequest, env: &Environment) -> Result<Option<u8>, AppError> {
+    let world = World::open(Path::new("."), request.flags.clone(), env)?;
+    let preset = request.preset.unwrap_or(Preset::Verify);
+    let command = match request.command.as_slice() {
+        [line] => line.clone(),
+        words => {
+            let words: Vec<String> = words.iter().map(|word| ui::shell_quote(word)).collect();
+            words.join(" ")
+        }
+    };
+    let vars = env.children(&world.settings);
+    let lane = env.cwd().canonicalize()?;
+    let subject = Subject {
+        preset,
+        lane: &lane,
+        command: &command,
+        env: &vars,
+    };
+    match request.runs {
+        true => run_inside(request, env, &world, &subject).map(Some),
+        false => explain(request, env, &world, &subject).map(|()| None),
+    }
+}
+
+fn explain(
+    request: &SandboxRequest,
+    env: &Environment,
+    world: &World,
+    subject: &Subject<'_>,
+) -> Result<(), AppError> {
+    let sandbox = walls::sandbox(world, env, &[subject.preset])?;
+    let explained = sandbox.explain(subject);
+    let shown = explained.as_ref().map(|explained| Shown {
+        explained,
+        exists: &|path: &Path| path.exists(),
+        names: subject.env.iter().map(|(name, _)| name.as_str()).collect(),
+    });
+    let text = match request.output.format {
+        Format::Json => ui::json_text(&ui::walls::json(subject.command, shown.as_ref())),
+        Format::Human => ui::walls::render(subject.command, shown.as_ref()),
+    };
+    world.print(env, &text);
+    Ok(())
+}
+
+fn run_inside(
+    request: &SandboxRequest,
+    env: &Environment,
+    world: &World,
+    subject: &Subject<'_>,
+) -> Result<u8, AppError> {
+    let sandbox = walls::sandbox(world, env, &[subject.preset])?;
+    // The private folder lies beside the lane, and beside the user's own folder nothing of ours belongs.
+    let above = env.cache_dir().ok_or_else(|| {
+        AppError::setup(
+            "there is no cache folder: neither HOME nor XDG_CACHE_HOME is set",
+            "set HOME",
+        )
+    })?;
+    let name = format!("sandbox-{}", new_run_id(&SystemClock, &SystemRng));
+    let place = above.join("codelicious").join(name);
+    std::fs::create_dir_all(&place)?;
+    let place = Temporary(place);
+    let stand_in = place.0.join("lane");
+    caches::prepare(&sandbox, &stand_in)?;
+    let policy = policy(&sandbox, subject, &stand_in);
+    let command = match request.command.as_slice() {
+        [line] => Command::shell(line, subject.lane, policy),
+        words => {
+            let (program, args) = words
+                .split_first()
+                .ok_or_else(|| AppError::setup("there is no command", "write it behind --"))?;
+            Command::new(program.as_str(), subject.lane, policy).args(args)
+        }
+    };
+    let command = command.env(subject.env.iter().cloned());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (_handle, stop) = StopSignal::new();
+    let mut say = |stream: Stream, line: &[u8]| {
+        let line = [line, b"\n"].concat();
+        // A closed stream leaves nobody to tell.
+        let _ = match stream {
+            Stream::Out => std::io::stdout().lock().write_all(&line),
+            Stream::Err => std::io::stderr().lock().write_all(&line),
+        };
+        ControlFlow::Continue(())
+    };
+    let done = runtime.block_on(proc::run(&command, Limits::default(), stop, &mut say));
+    let done = done.map_err(|e| AppError::setup(e.to_string(), "is it installed, and in PATH?"))?;
+    Ok(u8::try_from(done.code).unwrap_or(u8::MAX))
+}
+
+/// The wall of a lane that has its private folder elsewhere.
+fn policy(sandbox: &Sandbox, subject: &Subject<'_>, stand_in: &Path) -> SandboxPolicy {
+    let policy = sandbox.policy(&Subject {
+        lane: stand_in,
+        ..*subject
+    });
+    match policy {
+        SandboxPolicy::Walled(wall) => {
+            let mut wall = (*wall).clone();
+            let lane = subject.lane.to_path_buf();
+            for paths in [&mut wall.files.execute, &mut wall.files.write] {
+                paths.push(lane.clone());
+            }
+            SandboxPolicy::Walled(wall.into())
+        }
+        other @ (SandboxPolicy::Trusted | SandboxPolicy::Unsandboxed) => other,
+    }
+}
