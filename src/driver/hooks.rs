@@ -266,6 +266,7 @@ fn words(done: &Finished) -> String {
         proc::Ended::TimedOut | proc::Ended::Stalled => {
             format!("{said}\nit took too long and was ended")
         }
+        proc::Ended::DiskSpent => format!("{said}\n{}", proc::DISK_SPENT),
         proc::Ended::Stopped => format!("{said}\nit was stopped with the run"),
     }
 }

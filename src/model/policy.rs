@@ -1,8 +1,8 @@
 //! What a spawned process may touch, as data. Enforced by `sandbox`, applied at the one door in `proc`.
 
+use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
