@@ -336,7 +336,7 @@ impl<'w> Session<'w> {
     }
 
     async fn cycle(&mut self) -> Result<Cycle, AppError> {
-        let (found, mut ledgers, base) = match self.look().await? {
+        let (found, mut ledgers, base) = match Box::pin(self.look()).await? {
             Ok(looked) => looked,
             Err(stop) => {
                 return Ok(Cycle {

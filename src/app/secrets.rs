@@ -103,6 +103,7 @@ fn in_file(path: &Path) -> Vec<SecretString> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
     use secrecy::ExposeSecret;

@@ -279,6 +279,7 @@ fn read_small(path: &Path) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
     use crate::model::policy::{Abilities, SandboxSettings};

@@ -56,6 +56,7 @@ mod review;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod seatbelt;
+mod secrets;
 mod shapes;
 mod stopping;
 mod support;

@@ -30,7 +30,7 @@ impl Session<'_> {
     pub(super) async fn look(
         &mut self,
     ) -> Result<Result<(Survey, BTreeMap<SpecId, Ledger>, SpecBase), Stop>, AppError> {
-        let seen = self.listening(async |session| session.see().await).await;
+        let seen = Box::pin(self.listening(async |session| session.see().await)).await;
         let (mut found, ledgers, closed) = match seen {
             Ok(seen) => seen?,
             Err(stop) => return Ok(Err(stop)),

@@ -194,6 +194,7 @@ fn value_of<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
 

@@ -449,7 +449,7 @@ mod tests {
                 for item in folder.copied.iter().filter(settings) {
                     let is_kept = |kept: &&str| super::super::tidy::matches(kept, item.path);
                     assert!(
-                        !folder.kept.iter().any(|k| is_kept(k)),
+                        !folder.kept.iter().any(is_kept),
                         "{}: {} would outlive a run",
                         agent.name,
                         item.path

@@ -241,7 +241,7 @@ fn encoded(line: &str) -> Option<&str> {
                 .chars()
                 .next()
                 .map_or(0, char::len_utf8);
-        let has = |f: fn(&u8) -> bool| piece.as_bytes().iter().any(|b| f(b));
+        let has = |f: fn(&u8) -> bool| piece.as_bytes().iter().any(f);
         let is_known =
             line[..start].ends_with("base64,") || line[..start].ends_with(['.', ':', '-']);
         piece.len() >= LONG
@@ -302,10 +302,10 @@ fn comments(text: &str) -> Vec<Suspicion> {
     let mut at = 0;
     for line in text.split('\n') {
         let start = line.trim_start();
-        if let Some((label, words)) = start.strip_prefix('[').and_then(|l| l.split_once("]: ")) {
-            if matches!(label, "//" | "comment" | "_") || words.starts_with('#') {
-                say(at, words);
-            }
+        if let Some((label, words)) = start.strip_prefix('[').and_then(|l| l.split_once("]: "))
+            && (matches!(label, "//" | "comment" | "_") || words.starts_with('#'))
+        {
+            say(at, words);
         }
         at += line.len() + 1;
     }
