@@ -1,22 +1,21 @@
 //! `doctor`: what is there, what is missing, what to type.
 
+mod walls;
+
 use super::checks::Known;
 use super::engine;
 use super::error::AppError;
 use super::forge::{self, Opened};
 use super::preflight::{ask_forge, of_check, of_error};
-use super::walls;
 use super::world::{SystemClock, World, ui_options};
 use crate::config::{DoctorRequest, EngineKind, Environment, Format};
 use crate::core::preflight;
 use crate::engines::claude_code;
 use crate::git::preflight::{Options, probe};
 use crate::git::{Repo, identity, remote_url, resolve_base};
-use crate::model::policy::Preset;
 use crate::model::{self, ExitCode};
 use crate::ports::{Clock as _, StopSignal};
 use crate::proc;
-use crate::sandbox::{Sandbox, Subject, presets};
 use serde::Serialize;
 
 /// Version of the JSON shape.
@@ -64,7 +63,7 @@ pub fn run(request: &DoctorRequest, env: &Environment) -> Result<ExitCode, AppEr
     findings.extend(policy(&world, &repo));
     findings.extend(the_engines(&world, env));
     findings.extend(the_reviewer(&world, env));
-    findings.extend(sandbox(&world, env));
+    findings.extend(walls::findings(&world, env));
     findings.extend(settings(&world));
     findings.extend(env.unreadable().iter().map(|name| Finding {
         what: "environment",
@@ -435,62 +434,6 @@ fn version(world: &World, env: &Environment) -> Option<String> {
         probe.version,
         probe.program.display()
     ))
-}
-
-/// What wall there is for each preset, and what of it this machine does not enforce.
-fn sandbox(world: &World, env: &Environment) -> Vec<Finding> {
-    let finding = |verdict, found: String, remedy: &str| Finding {
-        what: "sandbox",
-        verdict,
-        found,
-        remedy: remedy.to_owned(),
-    };
-    if world.settings.walls.off {
-        return vec![finding(
-            Verdict::Note,
-            format!(
-                "unsandboxed ({}): engines and checks reach everything you can",
-                world.settings.sandbox.origin
-            ),
-            "leave `mode` below `[sandbox]` out, and --sandbox as well",
-        )];
-    }
-    let abilities = walls::abilities();
-    let engines = world.settings.chain().iter();
-    let engines = engines
-        .filter_map(|e| world.settings.engine(e))
-        .map(|e| e.kind);
-    let used = walls::uses(world, engines);
-    let mut findings = Vec::new();
-    for preset in Preset::ALL {
-        let machine = walls::machine(world, env, &[preset]);
-        let made = Sandbox::new(world.settings.walls.clone(), machine, abilities.clone());
-        // A chain that is chosen by what is installed may ask for any.
-        let is_used = used.contains(&preset) || (preset != Preset::Setup && used.len() == 1);
-        findings.push(match made {
-            Ok(sandbox) => {
-                let explained = sandbox.explain(&Subject {
-                    preset,
-                    lane: &world.info.root,
-                    command: "",
-                    env: &[],
-                });
-                let network = explained.map(|e| e.wall.network.word()).unwrap_or_default();
-                let verdict = match network {
-                    "full" => Verdict::Note,
-                    _ => Verdict::Ok,
-                };
-                finding(verdict, format!("{preset}: network {network}"), "")
-            }
-            Err(e) if is_used => {
-                finding(Verdict::Missing, format!("{preset}: {}", e.why), &e.remedy)
-            }
-            Err(e) => finding(Verdict::Note, format!("{preset}: {}", e.why), &e.remedy),
-        });
-    }
-    let lacks = presets::lacks(&abilities).into_iter();
-    findings.extend(lacks.map(|lack| finding(Verdict::Note, lack, "see docs/sandbox.md")));
-    findings
 }
 
 fn settings(world: &World) -> Vec<Finding> {

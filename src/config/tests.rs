@@ -587,6 +587,11 @@ fn walls_are_the_users_alone() {
             "['SECRET_THING']",
             "set it with CODELICIOUS_ENV_PASS",
         ),
+        (
+            "audit.protected_path",
+            "'note'",
+            "CODELICIOUS_AUDIT_PROTECTED_PATH",
+        ),
         ("claude.path", "'./evil'", "CODELICIOUS_CLAUDE_PATH"),
         ("claude.args", "['--x']", "CODELICIOUS_CLAUDE_ARGS"),
     ];

@@ -193,8 +193,8 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
         780,
         "one look at tree, base, lanes and ledgers; the steps share what they found",
     ),
-    ("src/cli/args.rs", 605, "the flags as one table"),
-    ("src/config/keys.rs", 560, "every setting in one table"),
+    ("src/cli/args.rs", 610, "the flags as one table"),
+    ("src/config/keys.rs", 600, "every setting in one table"),
     (
         "src/core/absorb.rs",
         860,
@@ -371,6 +371,10 @@ const SECRETS_ARE_OPENED: &[(&str, &str)] = &[
         "src/net/client.rs",
         "the header that carries it is made here",
     ),
+    (
+        "src/sandbox/gateway/proxy.rs",
+        "the machine's own proxy wants the user's login",
+    ),
 ];
 
 #[test]
@@ -379,7 +383,11 @@ fn secrets_are_opened_in_few_places() {
     for file in sources() {
         let text = fs::read_to_string(root().join(&file.path)).expect("it is there");
         // Tests of a file stand at its end, or in files of their own.
-        let own = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let own = ["#[cfg(test)]\nmod ", "#[cfg(test)]\n#[allow("]
+            .iter()
+            .filter_map(|start| text.find(start))
+            .min()
+            .map_or(text.as_str(), |end| &text[..end]);
         let is_test = file.path.contains("tests");
         if !is_test && own.contains("expose_secret") {
             opened.insert(file.path.clone());

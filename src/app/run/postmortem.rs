@@ -201,6 +201,8 @@ mod tests {
                 ("HOME", &home),
                 ("GIT_CONFIG_NOSYSTEM", "1"),
                 ("MY_TOKEN", "hunter22hunter22"),
+                // The helper of a sandbox is the program, which a test's own is not.
+                ("CODELICIOUS_SANDBOX", "off"),
             ],
         );
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -37,12 +37,7 @@ struct SubjectArgs {
     #[arg(long, value_name = "PRESET", value_parser = preset)]
     preset: Option<Preset>,
     /// A command and its arguments, or one line for the shell
-    #[arg(
-        value_name = "COMMAND",
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(value_name = "COMMAND", required = true, last = true)]
     command: Vec<String>,
 }
 
