@@ -3,15 +3,18 @@
 use super::{Chosen, Of, Tells, Why};
 use crate::app::programs::token_printed;
 use crate::app::reports;
+use crate::app::secrets;
 use crate::app::world::{SystemClock, SystemRng};
 use crate::config::{ANTHROPIC, Endpoint, EngineKind, EngineSettings, HUGGINGFACE, OPENAI, Token};
 use crate::core::prompt::Ending;
+use crate::core::redact::Redactor;
 use crate::engines::agent::{AgentEngine, Bounds};
-use crate::engines::http::{AnthropicModel, HttpConfig, OpenAiModel};
+use crate::engines::http::{AnthropicModel, Discreet, HttpConfig, OpenAiModel};
 use crate::model::EngineError;
 use crate::ports::ChatModel;
 use secrecy::SecretString;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The models that a token of Hugging Face alone leads to: one that codes, one that plans.
 const HUGGINGFACE_MODEL: &str = "Qwen/Qwen3-Coder-480B-A35B-Instruct";
@@ -32,8 +35,9 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         turns: *own.chat.max_turns,
         ..Bounds::default()
     };
-    let planner = planner(&of, own, &config);
-    let engine = chat_model(own.kind, config)?;
+    let redactor = Arc::new(Redactor::new(secrets::of_user(of.settings, of.env)));
+    let planner = planner(&of, own, &config, &redactor);
+    let engine = chat_model(&redactor, own.kind, config)?;
     let engine = AgentEngine::new(name, engine, Rc::new(SystemClock), Rc::new(SystemRng))
         .with_bounds(bounds)
         .with_retry(reports::retry(of.settings));
@@ -48,6 +52,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         names_sessions: false,
         resumes: false,
         secret,
+        redactor: Some(redactor),
         label,
         planner,
     })
@@ -58,7 +63,12 @@ fn default_model(kind: EngineKind) -> Option<String> {
 }
 
 /// The chat model that plans: a model of its own, where one is named or known, at the same provider.
-fn planner(of: &Of<'_>, own: &EngineSettings, engine: &HttpConfig) -> Option<Rc<dyn ChatModel>> {
+fn planner(
+    of: &Of<'_>,
+    own: &EngineSettings,
+    engine: &HttpConfig,
+    redactor: &Arc<Redactor>,
+) -> Option<Rc<dyn ChatModel>> {
     let set = (*own.chat.planner_model)
         .clone()
         .or_else(|| of.model.clone());
@@ -69,23 +79,28 @@ fn planner(of: &Of<'_>, own: &EngineSettings, engine: &HttpConfig) -> Option<Rc<
         model,
         ..engine.clone()
     };
-    chat_model(own.kind, config).ok().map(Rc::from)
+    chat_model(redactor, own.kind, config).ok().map(Rc::from)
 }
 
-fn chat_model(kind: EngineKind, config: HttpConfig) -> Result<Box<dyn ChatModel>, Why> {
+fn chat_model(
+    redactor: &Arc<Redactor>,
+    kind: EngineKind,
+    config: HttpConfig,
+) -> Result<Box<dyn ChatModel>, Why> {
     let failed = |e: EngineError| {
         let remedy = "look at the machine's certificates, and at `codelicious doctor`";
         (e.to_string(), remedy.to_owned())
     };
     let clock = Rc::new(SystemClock);
-    Ok(match kind {
+    let model: Box<dyn ChatModel> = match kind {
         EngineKind::Anthropic => Box::new(AnthropicModel::new(config, clock).map_err(failed)?),
         EngineKind::HuggingFace
         | EngineKind::OpenAi
         | EngineKind::Claude
         | EngineKind::Replay
         | EngineKind::Command => Box::new(OpenAiModel::new(config, clock).map_err(failed)?),
-    })
+    };
+    Ok(Box::new(Discreet::new(model, Arc::clone(redactor))))
 }
 
 fn config(of: &Of<'_>, own: &EngineSettings, model: Option<String>) -> Result<HttpConfig, Why> {

@@ -38,6 +38,7 @@ pub(super) fn engine(of: Of<'_>, own: &EngineSettings) -> Result<Chosen, Why> {
         names_sessions: false,
         resumes: config.resumes(),
         secret: None,
+        redactor: None,
         label: of.name.to_owned(),
         engine: Box::new(CommandEngine::new(config, Box::new(SystemClock))),
         planner: None,

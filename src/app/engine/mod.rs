@@ -12,6 +12,7 @@ use crate::config::{
     BUILT_IN, EngineChoice, EngineKind, EngineRef, Environment, REPLAY, Settings, Token,
 };
 use crate::core::prompt::{Ending, Rules, system};
+use crate::core::redact::Redactor;
 use crate::core::retry::RetryPolicy;
 use crate::engines::agent::AgentEngine;
 use crate::engines::agent::replay::{Cassette, ReplayModel};
@@ -21,6 +22,7 @@ use crate::sandbox::homes::{self, Agent};
 use secrecy::SecretString;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Largest cassette that is read.
 const MAX_CASSETTE: u64 = 64 << 20;
@@ -45,6 +47,8 @@ pub struct Chosen {
     pub resumes: bool,
     /// What it sends as its key, for no output to repeat.
     pub secret: Option<SecretString>,
+    /// Keeps secrets out of what its provider is sent, for a run to tell it more of them.
+    pub redactor: Option<Arc<Redactor>>,
     /// For people: `claude`, `replay:demo.jsonl`.
     pub label: String,
     /// Who can be asked to plan a spec that has no tasks.
@@ -360,6 +364,7 @@ fn claude(of: Of<'_>) -> Result<Chosen, Why> {
         names_sessions: true,
         resumes: true,
         secret: None,
+        redactor: None,
         label: name.to_owned(),
         planner: None,
     })
@@ -409,6 +414,7 @@ pub fn from_cassette(name: &str, from: &str, text: &str) -> Result<Chosen, AppEr
         names_sessions: false,
         resumes: false,
         secret: None,
+        redactor: None,
         label: format!("{REPLAY}:{from}"),
         planner: Some(Rc::new(model)),
     })

@@ -47,6 +47,11 @@ impl<'w> Session<'w> {
         let reviewer = plan.reviewer.iter().flatten();
         secrets.extend(reviewer.filter_map(|e| e.secret.clone()));
         secrets.extend(plan.forge.token);
+        let reviewer = plan.reviewer.iter().flatten();
+        let of_engines = plan.engines.iter().chain(reviewer);
+        for redactor in of_engines.filter_map(|e| e.redactor.as_ref()) {
+            redactor.add(secrets.iter().cloned());
+        }
         let redactor = Arc::new(Redactor::new(secrets));
         let level = if plan.output.verbosity >= Verbosity::Debug {
             tracing::Level::TRACE

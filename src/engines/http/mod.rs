@@ -8,12 +8,14 @@
 //! A request is sent once. Whether it is sent again is the loop's to decide, with what [`EngineError`] says.
 
 mod anthropic;
+mod discreet;
 mod errors;
 mod exchange;
 mod openai;
 mod sse;
 
 pub use anthropic::AnthropicModel;
+pub use discreet::Discreet;
 pub use openai::OpenAiModel;
 
 use crate::config::Endpoint;

@@ -174,6 +174,7 @@ impl Gateway {
     /// The socket cannot be listened on.
     pub async fn serve(self) -> io::Result<()> {
         let listener = tokio::net::UnixListener::from_std(self.listener)?;
+        let mut file = Some(self.file);
         let made = loop {
             let (mut stream, _) = listener.accept().await?;
             let taken = async {
@@ -182,7 +183,11 @@ impl Gateway {
                     Err(error) => Err(error),
                 };
                 let answer = match &made {
-                    Ok(_) => "+".to_owned(),
+                    Ok(_) => {
+                        // Before anybody inside can run: nobody else is to find it.
+                        file.take();
+                        "+".to_owned()
+                    }
                     Err(error) => format!("-{error}"),
                 };
                 stream.write_all(answer.as_bytes()).await.and(made)
@@ -192,7 +197,7 @@ impl Gateway {
                 break made;
             }
         };
-        drop((listener, self.file));
+        drop(listener);
         serve_doors(made, self.proxy).await
     }
 }
