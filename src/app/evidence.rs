@@ -156,7 +156,6 @@ fn of_ledger(world: &World, repo: &Repo, found: &Found) -> Result<Option<Evidenc
         spec_path: &ledger.path,
         chunk: &found.chunk,
         trees: &trees,
-        sandbox: "not recorded",
     };
     Ok(Some(evidence::document(&facts, record, evidence)))
 }

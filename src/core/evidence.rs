@@ -16,8 +16,6 @@ pub struct Facts<'a> {
     pub spec_path: &'a str,
     pub chunk: &'a ChunkId,
     pub trees: &'a Trees,
-    /// What walled the checks in, in a word.
-    pub sandbox: &'a str,
 }
 
 /// A document that cannot be used.
@@ -36,6 +34,10 @@ pub fn document(facts: &Facts<'_>, record: &ChunkRecord, evidence: &Evidence) ->
         spent.add_attempt(attempt);
     }
     let last = record.attempts.last();
+    let sandbox = match evidence.sandbox.as_str() {
+        "" => "unsandboxed",
+        word => word,
+    };
     EvidenceDoc {
         schema: EVIDENCE_SCHEMA,
         codelicious: facts.version.to_owned(),
@@ -52,7 +54,7 @@ pub fn document(facts: &Facts<'_>, record: &ChunkRecord, evidence: &Evidence) ->
         checks: evidence
             .checks
             .iter()
-            .map(|check| check_doc(check, facts.sandbox))
+            .map(|check| check_doc(check, sandbox))
             .collect(),
         tests: evidence.test_counts(),
         proving: evidence.proof.proving.clone(),

@@ -129,7 +129,6 @@ fn sample() -> EvidenceDoc {
         spec_path: "specs/login.md",
         chunk: &chunk,
         trees: &trees(),
-        sandbox: "unsandboxed",
     };
     document(&facts, &record(), &evidence())
 }
@@ -156,7 +155,6 @@ fn what_is_unknown_is_null() {
         spec_path: "a.md",
         chunk: &chunk,
         trees: &trees,
-        sandbox: "unsandboxed",
     };
     let doc = document(&facts, &record, &Evidence::default());
     let value: serde_json::Value = serde_json::from_slice(&written(&doc)).unwrap();

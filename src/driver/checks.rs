@@ -117,6 +117,9 @@ pub(super) async fn verify(
         audit::findings(shells, lane, id, (&tree, &changed, &unseen), &evidence).await?;
     evidence.proof = proof(shells, lane, id, (&tree, &changed), &evidence).await?;
     evidence.tree = Some(tree.to_string());
+    if !shells.sandbox.is_off() {
+        evidence.sandbox = shells.sandbox.word().to_owned();
+    }
     Ok(verified(Verified {
         signature: signature(&evidence),
         evidence,

@@ -5,18 +5,33 @@ use super::shells::{EngineSetup, Shells};
 use crate::model::policy::SandboxPolicy;
 use crate::ports::EngineJob;
 use crate::sandbox::Sandbox;
-use crate::sandbox::homes::{self, Facts, Prepared};
+use crate::sandbox::caches;
+use crate::sandbox::homes::{self, Agent, Facts, Prepared};
 
-/// Points the job's agent to the lane's private home and lets it reach what it needs. None where there is no wall,
+/// Makes the job's private folders, points its agent to a home there and lets it reach what it needs. None where there is no wall,
 /// or no agent behind the engine.
 pub(super) fn move_in(
     shells: &Shells,
     engine: &EngineSetup,
     job: &mut EngineJob,
 ) -> Result<Option<Prepared>, Failure> {
-    let Some(agent) = engine.agent.filter(|_| !shells.sandbox.is_off()) else {
-        return Ok(None);
+    caches::make(&shells.sandbox, &job.lane)
+        .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
+    let prepared = match engine.agent.filter(|_| !shells.sandbox.is_off()) {
+        Some(agent) => Some(home_of(agent, engine, job)?),
+        None => None,
     };
+    // What the engine puts down for what it starts has to lie where that may look.
+    job.env = job.policy.environment(&job.env);
+    Ok(prepared)
+}
+
+/// The agent's home, which the job then points to.
+fn home_of(
+    agent: &'static Agent,
+    engine: &EngineSetup,
+    job: &mut EngineJob,
+) -> Result<Prepared, Failure> {
     let private = Sandbox::private_dir(&job.lane);
     let prepared = homes::prepare(agent, &Facts { env: &engine.env }, &private).map_err(|e| {
         let remedy = format!("remove {}, then run again", private.display());
@@ -28,7 +43,7 @@ pub(super) fn move_in(
     prepared.apply(&mut job.env);
     let policy = std::mem::replace(&mut job.policy, SandboxPolicy::Unsandboxed);
     job.policy = prepared.admit(policy);
-    Ok(Some(prepared))
+    Ok(prepared)
 }
 
 /// After the agent's run and the end of whatever it left running. Returns what it left behind and does not get.

@@ -21,12 +21,11 @@ struct Kept {
     chunk: ChunkId,
     commit: Oid,
     record: ChunkRecord,
-    sandbox: &'static str,
 }
 
 impl Kept {
     /// None where nothing is known of how the commit was proven but what it says itself.
-    fn new(shells: &Shells, lane: &Lane, chunk: &ChunkId, record: &ChunkRecord) -> Option<Self> {
+    fn new(lane: &Lane, chunk: &ChunkId, record: &ChunkRecord) -> Option<Self> {
         let ChunkState::Committed { commit } = &record.state else {
             return None;
         };
@@ -40,7 +39,6 @@ impl Kept {
             chunk: chunk.clone(),
             commit: commit.clone(),
             record: record.clone(),
-            sandbox: shells.sandbox.word(),
         })
     }
 
@@ -62,7 +60,6 @@ impl Kept {
             spec_path: &self.spec_path,
             chunk: &self.chunk,
             trees: &trees,
-            sandbox: self.sandbox,
         };
         let document = evidence::document(&facts, &self.record, known);
         write(repo, &self.commit, &document).map(Some)
@@ -87,7 +84,7 @@ pub(super) async fn landed(shells: &Shells, lane: &Lane, chunk: &ChunkId, result
     }
     let Some(kept) = then
         .record(chunk)
-        .and_then(|record| Kept::new(shells, &then, chunk, record))
+        .and_then(|record| Kept::new(&then, chunk, record))
     else {
         return;
     };
@@ -112,7 +109,7 @@ pub async fn make_good(shells: &Shells, lane: &Lane) {
         last.is_some_and(|a| a.end == AttemptEnd::Committed)
     });
     let kept: Vec<Kept> = built
-        .filter_map(|(chunk, record)| Kept::new(shells, lane, chunk, record))
+        .filter_map(|(chunk, record)| Kept::new(lane, chunk, record))
         .collect();
     if kept.is_empty() {
         return;

@@ -6,7 +6,7 @@
 
 use super::error::{Context, GitError};
 use super::repo::Repo;
-use crate::fsx::root::{DIR_NAME, ensure_folder};
+use crate::fsx::root::ensure_bare;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Folder below `.codelicious` in which pushes have their git folders.
-const FOLDER: &str = "git";
+/// Folder in the repository's git folder in which pushes have theirs.
+const FOLDER: &str = "codelicious-pushes";
 
 /// First version that knows `GIT_CONFIG_GLOBAL` (git's release notes).
 const NAMES_GLOBAL: Version = (2, 32);
@@ -73,7 +73,7 @@ impl Repo {
             settings: settings(&listed),
         });
         // Left behind by a run that was killed.
-        let _ = std::fs::remove_dir_all(self.info.root.join(DIR_NAME).join(FOLDER));
+        let _ = std::fs::remove_dir_all(self.info.common_dir.join(FOLDER));
         self.frozen = Some(Arc::clone(&frozen));
         Ok(frozen)
     }
@@ -86,18 +86,24 @@ impl Repo {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (root, common) = (self.info.root.clone(), self.info.common_dir.clone());
         let frozen = self.frozen()?;
-        if frozen.version < NAMES_GLOBAL {
+        // Variables are text.
+        let is_text = root.to_str().is_some() && common.to_str().is_some();
+        if frozen.version < NAMES_GLOBAL || !is_text {
+            let env = match is_text {
+                true => named(&common, &root),
+                false => Vec::new(),
+            };
             return Ok(PushPlace {
-                env: named(&common, &root),
+                env,
                 root,
                 made: None,
             });
         }
-        let ours = root.join(DIR_NAME);
-        ensure_folder(&ours, FOLDER)
+        let ours = common.join(FOLDER);
+        ensure_bare(&ours)
             .map_err(|e| GitError::new("making a folder for the push", e.to_string(), ""))?;
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = ours.join(FOLDER).join(format!("push-{n}"));
+        let dir = ours.join(n.to_string());
         let what = || format!("making {}", dir.display());
         clear(&dir).doing(what)?;
         std::fs::create_dir(&dir).doing(what)?;
@@ -264,7 +270,9 @@ fn link_all(common: &Path, dir: &Path) -> std::io::Result<()> {
             put(&dir.join(&name), &std::fs::read(common.join(&name))?)?;
             continue;
         }
-        let is_ours = name == "config" || name == "config.worktree" || name == "hooks";
+        let is_ours = ["config", "config.worktree", "hooks", FOLDER]
+            .iter()
+            .any(|ours| name == *ours);
         if is_ours || name.as_encoded_bytes().ends_with(b".lock") {
             continue;
         }

@@ -24,6 +24,8 @@ pub(super) struct EvidenceWire {
     remarks: Option<Vec<Remark>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Verdict>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    sandbox: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -78,6 +80,7 @@ impl From<&Evidence> for EvidenceWire {
             findings,
             remarks,
             told,
+            sandbox,
         } = evidence;
         Self {
             checks: checks.iter().map(Into::into).collect(),
@@ -88,6 +91,7 @@ impl From<&Evidence> for EvidenceWire {
             findings: findings.clone(),
             remarks: remarks.clone(),
             told: *told,
+            sandbox: sandbox.clone(),
         }
     }
 }
@@ -154,6 +158,7 @@ impl TryFrom<EvidenceWire> for Evidence {
             findings: w.findings,
             remarks: w.remarks,
             told: w.told,
+            sandbox: w.sandbox,
         })
     }
 }

@@ -23,6 +23,17 @@ impl SandboxPolicy {
     pub fn is_unsandboxed(&self) -> bool {
         matches!(self, Self::Unsandboxed)
     }
+
+    /// What a process sees that is given these variables: those of its wall stand over them.
+    pub fn environment(&self, env: &[(String, String)]) -> Vec<(String, String)> {
+        let over: &[(String, String)] = match self {
+            Self::Trusted | Self::Unsandboxed => &[],
+            Self::Walled(wall) => &wall.env,
+        };
+        let is_over = |name: &str| over.iter().any(|(n, _)| n == name);
+        let kept = env.iter().filter(|(name, _)| !is_over(name));
+        kept.chain(over).cloned().collect()
+    }
 }
 
 /// Who a process is started for; each has a wall of its own kind.

@@ -256,6 +256,9 @@ pub struct Evidence {
     /// The verdict as the commit's trailer says it, where nothing else is known of how it came about.
     #[serde(default)]
     pub told: Option<Verdict>,
+    /// What walled the checks in, in a word; empty where nothing did.
+    #[serde(default)]
+    pub sandbox: String,
 }
 
 /// Whether it is shown which tests need the work.

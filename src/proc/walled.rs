@@ -52,7 +52,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
     use crate::model::policy::{Network, ResourceLimits};
     use crate::sandbox::{gateway::Gateway, groups::Bounds, launch};
 
-    let env = merged(&command.env, &wall.env);
+    let env = command.policy.environment(&command.env);
     let program = resolve(command, &env)?;
     let mut inner = Wall::clone(wall);
     // What the variables are is in the environment already.
@@ -236,14 +236,6 @@ pub(super) fn failed(command: &Command, source: io::Error) -> SpawnError {
         cwd: command.cwd.clone(),
         source,
     }
-}
-
-/// Variables with those of the wall over them.
-#[cfg(target_os = "linux")]
-fn merged(env: &[(String, String)], over: &[(String, String)]) -> Vec<(String, String)> {
-    let mut all: std::collections::BTreeMap<String, String> = env.iter().cloned().collect();
-    all.extend(over.iter().cloned());
-    all.into_iter().collect()
 }
 
 /// The program's path, as execvp would find it in the command's folder and environment: the helper is to start what

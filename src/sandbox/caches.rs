@@ -36,6 +36,20 @@ pub struct CacheError {
     source: io::Error,
 }
 
+/// Makes a lane's private folders, empty where they are not there yet. Does nothing where there is no wall.
+///
+/// # Errors
+/// They cannot be made.
+pub fn make(sandbox: &Sandbox, lane: &Path) -> Result<(), CacheError> {
+    if sandbox.is_off() {
+        return Ok(());
+    }
+    for path in folders(&Sandbox::private_dir(lane)) {
+        folder(&path).map_err(|source| CacheError { path, source })?;
+    }
+    Ok(())
+}
+
 /// Makes a lane's private folders and fills what caches it has. Quick where that was done before and the user's caches
 /// are as they were. Does nothing where there is no wall.
 ///
@@ -45,11 +59,8 @@ pub fn prepare(sandbox: &Sandbox, lane: &Path) -> Result<(), CacheError> {
     let Some(machine) = sandbox.machine() else {
         return Ok(());
     };
-    let private = Sandbox::private_dir(lane);
-    let cache = private.join("cache");
-    for path in folders(&private) {
-        folder(&path).map_err(|source| CacheError { path, source })?;
-    }
+    let cache = Sandbox::private_dir(lane).join("cache");
+    make(sandbox, lane)?;
     for (variable, below, parts) in SEEDS {
         let Some(from) = machine.tool(variable) else {
             continue;

@@ -6,7 +6,7 @@ use super::classify::classify;
 use super::reading::{Format, Reading};
 use super::report_files::{Since, TempReport, read_left};
 use super::transcript::{Transcript, clean};
-use crate::model::policy::Preset;
+use crate::model::policy::{Preset, SandboxPolicy};
 use crate::model::{CheckOutcome, CheckResult, TestCounts, Tests};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Limits};
@@ -63,11 +63,19 @@ pub(super) async fn run_check(
         check: check.name.clone(),
         why,
     };
+    let line = check.command();
+    let policy = around.sandbox.policy(&Subject {
+        preset: Preset::Verify,
+        lane: around.lane,
+        command: &line,
+        env: around.env,
+    });
+    let mut env = policy.environment(&environment(check, around.env));
     let place = check.reads.as_ref().map(|reads| &reads.from);
     // Also tells which of the files that a build leaves are this run's: those that are no older.
     let report = match place {
         Some(ReportPlace::Asked | ReportPlace::Left(_)) => {
-            Some(TempReport::make(around.env).map_err(|e| not_started(e.to_string()))?)
+            Some(TempReport::make(&env).map_err(|e| not_started(e.to_string()))?)
         }
         Some(ReportPlace::Output) | None => None,
     };
@@ -79,11 +87,10 @@ pub(super) async fn run_check(
         capture: 2,
         ..Limits::default()
     };
-    let mut env = environment(check, around.env);
     if let Some(report) = &report {
         env.push((REPORT_VARIABLE.to_owned(), report.path()));
     }
-    let command = command(check, &dir, around, &env).env(env);
+    let command = command(check, line, &dir, policy).env(env);
     let mut heard = Heard::new(check);
     let finished = proc::run(&command, limits, stop, &mut |_, line| {
         heard.line(&check.name, line);
@@ -187,19 +194,7 @@ fn told_in_json(line: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-fn command(
-    check: &Check,
-    dir: &Path,
-    around: Surroundings<'_>,
-    env: &[(String, String)],
-) -> Command {
-    let line = check.command();
-    let policy = around.sandbox.policy(&Subject {
-        preset: Preset::Verify,
-        lane: around.lane,
-        command: &line,
-        env,
-    });
+fn command(check: &Check, line: String, dir: &Path, policy: SandboxPolicy) -> Command {
     match &check.run {
         Run::Shell { .. } => Command::shell(&line, dir, policy),
         Run::Parse { parser, files } => Command::new(parser.program, dir, policy)

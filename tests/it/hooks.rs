@@ -173,7 +173,8 @@ fn a_hook_before_a_push_is_told_what_goes_where() {
     let input = said(&repo, "input.txt");
     let wanted = format!("{now} {now} refs/heads/{BRANCH} {tip}");
     assert!(input.lines().any(|l| l == wanted), "{wanted}\n{input}");
-    assert!(!repo.root.join(".codelicious/git/push-0").exists());
+    let left = std::fs::read_dir(repo.root.join(".git/codelicious-pushes"));
+    assert_eq!(left.map_or(0, Iterator::count), 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::ledger::{EventLog, Mailbox, Store};
 use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
+use crate::sandbox::homes::{self, Facts};
 use crate::ui::Reporter;
 use crate::{fsx, proc};
 use std::cell::RefCell;
@@ -43,9 +44,13 @@ impl<'w> Session<'w> {
         fsx::root::ensure_codelicious_dir(&world.info.root)?;
 
         let mut secrets = crate::app::secrets::all(world, env);
-        secrets.extend(plan.engines.iter().filter_map(|e| e.secret.clone()));
         let reviewer = plan.reviewer.iter().flatten();
-        secrets.extend(reviewer.filter_map(|e| e.secret.clone()));
+        for engine in plan.engines.iter().chain(reviewer) {
+            secrets.extend(engine.secret.clone());
+            if let Some(agent) = engine.agent {
+                secrets.extend(homes::secrets(agent, &Facts { env: &engine.env }));
+            }
+        }
         secrets.extend(plan.forge.token);
         let reviewer = plan.reviewer.iter().flatten();
         let of_engines = plan.engines.iter().chain(reviewer);
