@@ -16,6 +16,7 @@ pub fn remove_stale(git_dir: &Path) -> Vec<PathBuf> {
     for admin in lanes.into_iter().flatten().flatten() {
         clear_lane(&admin.path());
     }
+    clear_objects(&git_dir.join("objects"));
     let mut removed = Vec::new();
     let refs = git_dir.join("refs");
     let mut folders = vec![refs.join("codelicious"), refs.join("heads/codelicious")];
@@ -59,6 +60,18 @@ fn clear_lane(admin: &Path) {
     let _ = std::fs::remove_dir_all(admin.join(super::staging::FOLDER));
     for name in super::lane::HALF_WRITTEN {
         let _ = std::fs::remove_file(admin.join(name));
+    }
+}
+
+/// Removes objects that libgit2 was at when its process ended (its odb_loose.c names them); git itself clears such files
+/// only after weeks. They stand under their names within a moment of being made.
+fn clear_objects(objects: &Path) {
+    for entry in std::fs::read_dir(objects).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_half = name.as_encoded_bytes().starts_with(b"tmp_object_git2_");
+        if is_half && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -107,7 +120,14 @@ mod tests {
             };
             crate::fsx::atomic::write(&path, text.as_bytes()).unwrap();
         }
+        let half = dir.path().join("objects/tmp_object_git2_0a1b");
+        let gits = dir.path().join("objects/tmp_obj_0a1b");
+        fs::create_dir_all(half.parent().unwrap()).unwrap();
+        for path in [&half, &gits] {
+            crate::fsx::atomic::write(path, b"half").unwrap();
+        }
         let removed = remove_stale(dir.path());
+        assert!(!half.exists() && gits.exists());
         assert_eq!(removed, ours.map(|n| dir.path().join(n)));
         for name in others {
             assert!(dir.path().join(name).exists(), "{name}");

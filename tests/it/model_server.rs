@@ -64,9 +64,15 @@ impl ModelServer {
         self.url.trim_start_matches("http://")
     }
 
-    /// Every line of its log.
+    /// Every line of its log. One that it is at is not one yet.
     pub fn log(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.dir.path().join("log.jsonl")).unwrap_or_default();
+        let mut bytes = fs::read(self.dir.path().join("log.jsonl")).unwrap_or_default();
+        let whole = bytes
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        bytes.truncate(whole);
+        let text = String::from_utf8(bytes).expect("text");
         text.lines()
             .map(|l| serde_json::from_str(l).expect("a JSON line"))
             .collect()
