@@ -28,7 +28,7 @@ pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResul
         shells
             .git
             .call(move |repo| {
-                repo.reset_lane(&base)?;
+                repo.visit(&base)?;
                 Ok((files_of_tree(repo, &base)?, repo.tree_of(&base)?))
             })
             .await?

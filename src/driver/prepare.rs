@@ -6,7 +6,9 @@ use crate::core::commit_message::sync_message;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
 use crate::fsx::{Beneath, read_beneath};
-use crate::git::{ATTEMPTS, GitError, LANES, LaneDir, LanePaths, SYNC, add_worktree};
+use crate::git::{
+    ATTEMPTS, GitError, LANES, LaneDir, LanePaths, Repo, SYNC, Standing, add_worktree,
+};
 use crate::model::policy::Preset;
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
@@ -61,7 +63,7 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
             shells.settings.not_work(),
             lane.ledger.path.clone(),
         );
-        let (reference, was, spec) = (stray_ref(lane), start.lane_ref.clone(), spec.clone());
+        let (stray, was, spec) = (Stray::of(lane), start.lane_ref.clone(), spec.clone());
         let landing = lane.resume_landing.as_ref().map(|(.., c)| c.clone());
         // A copy of saved work need not be saved once more.
         let is_copy = lane
@@ -86,10 +88,15 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
                     Some(_) | None => None,
                 };
                 let stood = stood.as_ref().unwrap_or(&tip);
+                let reference = stray.reference(repo)?;
                 let why = "Work of an interrupted attempt";
-                let saved = match is_copy {
-                    true => None,
-                    false => repo.save_work(stood, &spec_path, &reference, why)?,
+                let saved = match repo.standing()? {
+                    Standing::Elsewhere { work: Some(tree) } => {
+                        repo.save_tree(&tree, None, stood, &reference, why)?
+                    }
+                    Standing::Elsewhere { work: None } => None,
+                    Standing::Own if is_copy => None,
+                    Standing::Own => repo.save_work(stood, &spec_path, &reference, why)?,
                 };
                 repo.reset_lane(&tip)?;
                 Ok(saved.map(|_| reference))
@@ -194,19 +201,57 @@ async fn worktree(shells: &Shells, dir: &Path, tip: &Oid) -> Result<(LanePaths, 
     }
 }
 
-/// Where work found in the lane belongs: the last attempt that did not end with a commit.
-fn stray_ref(lane: &Lane) -> String {
-    let last = lane
-        .ledger
-        .chunks
-        .iter()
-        .filter_map(|(id, r)| r.attempts.last().map(|a| (a.started, id, a)))
-        .filter(|(_, _, a)| a.end != AttemptEnd::Committed)
-        .max_by_key(|(started, ..)| *started);
-    let spec = &lane.ledger.spec;
-    match last {
-        Some((_, id, attempt)) => format!("{ATTEMPTS}{spec}/{id}/{}", attempt.n),
-        None => format!("{ATTEMPTS}{spec}/unknown/1"),
+/// Where work found in the lane belongs.
+struct Stray {
+    /// The last attempt that did not end with a commit.
+    attempt: Option<StrayAttempt>,
+    /// Where work goes that is of no attempt.
+    unknown: String,
+}
+
+struct StrayAttempt {
+    reference: String,
+    /// How it ended is in the ledger, so that its work was about to be saved, or is.
+    has_ended: bool,
+    /// The tree that was judged.
+    judged: Option<String>,
+}
+
+impl Stray {
+    fn of(lane: &Lane) -> Self {
+        let spec = &lane.ledger.spec;
+        let chunks = lane.ledger.chunks.iter();
+        let last = chunks
+            .filter_map(|(id, r)| r.attempts.last().map(|a| (a.started, id, r, a)))
+            .filter(|(.., a)| a.end != AttemptEnd::Committed)
+            .max_by_key(|(started, ..)| *started);
+        Self {
+            attempt: last.map(|(_, id, record, attempt)| StrayAttempt {
+                reference: format!("{ATTEMPTS}{spec}/{id}/{}", attempt.n),
+                has_ended: !matches!(attempt.end, AttemptEnd::Running | AttemptEnd::Interrupted),
+                judged: record.evidence.as_ref().and_then(|e| e.tree.clone()),
+            }),
+            unknown: format!("{ATTEMPTS}{spec}/unknown/1"),
+        }
+    }
+
+    /// The ref for it. What an attempt left and a person may look at, or has accepted, is not written over.
+    fn reference(self, repo: &Repo) -> Result<String, GitError> {
+        let Some(attempt) = self.attempt else {
+            return Ok(self.unknown);
+        };
+        let reference = &attempt.reference;
+        let is_saved = attempt.has_ended
+            && repo.ref_target(reference)?.is_some()
+            && match &attempt.judged {
+                Some(tree) => repo.holds_tree(reference, tree)?,
+                None => true,
+            };
+        Ok(if is_saved {
+            self.unknown
+        } else {
+            attempt.reference
+        })
     }
 }
 

@@ -69,10 +69,11 @@ async fn run_without(
     (tree, alone): (&Oid, &Alone),
     candidates: &[NamedTests],
 ) -> Result<Vec<CheckResult>, Failure> {
-    let stand = alone.tree.clone();
+    let (stand, work) = (alone.tree.clone(), tree.clone());
     let tracked = shells
         .git
         .call(move |repo| {
+            repo.leave_for_elsewhere(Some(&work))?;
             repo.hold_tree(&stand)?;
             repo.paths_in(&stand)
         })
@@ -89,6 +90,7 @@ async fn run_without(
         )
         .await;
     stand_at(shells, lane, tree).await?;
+    shells.git.call(|repo| repo.is_back()).await?;
     checked_until_stopped(ran)
 }
 

@@ -64,10 +64,11 @@ pub(super) async fn see_red(
         let why = "the turn for the tests left no test behind";
         return Ok(seen(Err(why.to_owned())));
     };
-    let stand = alone.tree.clone();
+    let (stand, work) = (alone.tree.clone(), captured.tree.clone());
     let tracked = shells
         .git
         .call(move |repo| {
+            repo.leave_for_elsewhere(Some(&work))?;
             repo.hold_tree(&stand)?;
             repo.paths_in(&stand)
         })
@@ -91,7 +92,11 @@ pub(super) async fn see_red(
         .await;
     let evidence = redacted(shells, checked_until_stopped(ran)?);
     let stand = alone.tree.clone();
-    shells.git.call(move |repo| repo.hold_tree(&stand)).await?;
+    let stood = move |repo: &mut crate::git::Repo| {
+        repo.hold_tree(&stand)?;
+        repo.is_back()
+    };
+    shells.git.call(stood).await?;
     Ok(seen(seen_red(base, &evidence).map(|tests| RedTests {
         tests,
         tree: Some(alone.tree),

@@ -24,7 +24,7 @@ pub(super) async fn suite(
     let files = {
         let commit = of_part.clone();
         let stand = move |repo: &mut crate::git::Repo| {
-            repo.reset_lane(&commit)?;
+            repo.visit(&commit)?;
             files_of_tree(repo, &commit)
         };
         shells.git.call(stand).await?

@@ -17,13 +17,13 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the notes about an engine are
-/// written before they replace what is there.
-pub(super) const HALF_WRITTEN: [&str; 4] = [
+/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the notes about it are written before they replace what is there.
+pub(super) const HALF_WRITTEN: [&str; 5] = [
     "HEAD.codelicious",
     "index.codelicious",
     "around.codelicious",
     "ignored.codelicious",
+    "elsewhere.codelicious",
 ];
 
 /// Where a lane is on disk.
@@ -183,6 +183,16 @@ impl Repo {
     /// # Errors
     /// Files of the worktree that cannot be written.
     pub fn reset_lane(&mut self, tip: &Oid) -> Result<(), GitError> {
+        self.visit(tip)?;
+        self.is_back()
+    }
+
+    /// The same for a commit that is not the lane's tip: until the lane is reset, what lies in it is nobody's work.
+    ///
+    /// # Errors
+    /// Files of the worktree that cannot be written.
+    pub fn visit(&mut self, tip: &Oid) -> Result<(), GitError> {
+        self.leave_for_elsewhere(None)?;
         self.detach_lane(tip)?;
         let what = || format!("resetting the lane to {}", tip.short());
         restore_dot_git(&self.opened()?.paths)?;

@@ -33,7 +33,23 @@ impl Repo {
         why: &str,
     ) -> Result<Option<Oid>, GitError> {
         let (head, _) = self.lane_head()?;
-        let capture = self.capture(tip, spec)?;
+        let tree = self.capture(tip, spec)?.tree;
+        self.save_tree(&tree, head, tip, reference, why)
+    }
+
+    /// The same for work whose tree is known; `head` is the last of the commits that its engine made.
+    ///
+    /// # Errors
+    /// Objects that cannot be read or written.
+    pub fn save_tree(
+        &mut self,
+        tree: &Oid,
+        head: Option<Oid>,
+        tip: &Oid,
+        reference: &str,
+        why: &str,
+    ) -> Result<Option<Oid>, GitError> {
+        let tree = from_oid(tree)?;
         let what = || format!("saving work under {reference}");
         let earlier = self.ref_target(reference)?;
         let saved = {
@@ -41,10 +57,10 @@ impl Repo {
             let git = &lane.git;
             let parent = git.find_commit(from_oid(tip)?).doing(what)?;
             let own = head.filter(|h| h != tip);
-            if own.is_none() && parent.tree_id() == from_oid(&capture.tree)? {
+            if own.is_none() && parent.tree_id() == tree {
                 return Ok(None);
             }
-            let tree = git.find_tree(from_oid(&capture.tree)?).doing(what)?;
+            let tree = git.find_tree(tree).doing(what)?;
             let own = match own {
                 Some(h) => git.find_commit(from_oid(&h)?).ok(),
                 None => None,

@@ -118,7 +118,7 @@ exit $failed
 
 /// Two chunks whose tests are written and seen red first, and whose checks leave out another package: all checks run
 /// before the part is put to review.
-fn tests_first() -> Story {
+pub fn tests_first() -> Story {
     let repo = Repo::new();
     let go = repo.base().join("bin/go");
     std::fs::write(&go, GO).expect("written");

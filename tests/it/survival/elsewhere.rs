@@ -1,0 +1,100 @@
+//! Runs that are killed while their lane stands elsewhere than at its work: a check kills the run at the very moment.
+
+use super::{KILLED, stories};
+use crate::support::{Repo, spec_of};
+use serde_json::json;
+use std::fs;
+
+/// A shell command that kills the run whose check it is.
+fn kill(repo: &Repo) -> String {
+    let lock = repo.root.join(".codelicious/run.lock");
+    format!(
+        "kill -9 $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/' {})",
+        lock.display()
+    )
+}
+
+/// Writes a script outside of the repository, which a check calls.
+fn script(repo: &Repo, text: &str) {
+    fs::write(repo.base().join("script"), text).unwrap();
+}
+
+fn attempts(repo: &Repo) -> Vec<String> {
+    let below = "refs/codelicious/attempts";
+    let refs = repo.git(&["for-each-ref", "--format=%(refname)", below]);
+    refs.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_lane_that_stood_at_the_base_leaves_no_work_behind_and_what_was_accepted_is_what_lands() {
+    let repo = Repo::new();
+    let check = format!("sh {}", repo.base().join("script").display());
+    repo.write(
+        "codelicious.toml",
+        format!("[verify]\ncommands = [\"{check}\"]\n"),
+    );
+    repo.write("specs/work.md", spec_of(3, 3));
+    repo.fake(&json!({"rules": [{
+        "chunk": "T002",
+        "steps": [{"write": {"path": "work/two.txt", "text": "two\n"}}],
+        "end": {"kind": "complete_chunk", "confidence": 0.1, "rationale": "a guess"},
+    }]}));
+    script(&repo, "");
+    repo.run::<&str>(&[]).expect(3);
+    repo.run(&["accept", "T002"]).expect(0);
+    let kept = attempts(&repo);
+    let saved = repo.git(&["rev-parse", &kept[0]]);
+
+    // The base moved, so that its baseline is run once more.
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "Beside"]);
+    repo.write("beside.txt", "beside\n");
+    repo.git(&["add", "beside.txt"]);
+    repo.git(&["commit", "-qm", "More"]);
+    repo.git(&["push", "-q"]);
+    script(&repo, &format!("[ -e work/T001.txt ] || {}", kill(&repo)));
+    repo.run::<&str>(&[]).expect(KILLED);
+    script(&repo, "");
+    let ended = repo.run::<&str>(&[]).expect(0);
+    assert!(!ended.stderr.contains("is kept at"), "{}", ended.stderr);
+    assert_eq!(attempts(&repo), kept, "nobody's work is not kept");
+    assert_eq!(repo.git(&["rev-parse", &kept[0]]), saved);
+    let lane = "refs/codelicious/lanes/specs-work";
+    let changed = ["log", "-1", "--format=", "--name-status", lane];
+    assert_eq!(
+        repo.git(&changed),
+        "M\tspecs/work.md\nA\twork/two.txt",
+        "what was accepted, and nothing else"
+    );
+    let files = repo.git(&["ls-tree", "-r", "--name-only", lane, "work/"]);
+    assert_eq!(files.lines().count(), 3, "{files}");
+}
+
+#[test]
+fn work_is_kept_of_a_run_that_died_while_its_tests_ran_without_it() {
+    let story = stories::tests_first();
+    let repo = story.repo;
+    repo.write("codelicious.toml", "");
+    repo.git(&["commit", "-qam", "Prove it afterwards"]);
+    repo.git(&["push", "-q"]);
+    let test = "package a\n\nimport \"testing\"\n\nfunc TestT001(t *testing.T) {\n\tif T001() == \"\" {\n\t\tt.Fatal(\"empty\")\n\t}\n}\n";
+    repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
+        {"write": {"path": "a/T001_test.go", "text": test}},
+        {"write": {"path": "a/T001.go", "text": "package a\n\nfunc T001() string { return \"x\" }\n"}},
+    ]}]}));
+    let go = repo.base().join("bin/go");
+    let honest = fs::read_to_string(&go).unwrap();
+    let without = "[ -e a/T001_test.go ] && ! [ -e a/T001.go ]";
+    let deadly = honest.replacen(
+        "case",
+        &format!("if {without}; then {}; fi\ncase", kill(&repo)),
+        1,
+    );
+    fs::write(&go, deadly).unwrap();
+    repo.run::<&str>(&[]).expect(KILLED);
+    fs::write(&go, honest).unwrap();
+    let ended = repo.run::<&str>(&[]).expect(0);
+    let kept = "refs/codelicious/attempts/specs-work/T001/1";
+    assert!(ended.stderr.contains(kept), "{}", ended.stderr);
+    let files = repo.git(&["diff", "--name-only", &format!("{kept}^1"), kept]);
+    assert_eq!(files, "a/T001.go\na/T001_test.go");
+}
