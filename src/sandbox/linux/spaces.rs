@@ -6,6 +6,7 @@
 
 use super::write_control;
 use crate::model::policy::Network;
+use crate::sandbox::Sandbox;
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, mount_bind_recursive, mount_change, mount_remount,
@@ -148,6 +149,23 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
         return Ok(Frozen::No(format!("mounts cannot be made private: {e}")));
     }
     let mut kept: Vec<PathBuf> = Vec::new();
+    let mut shut: Vec<PathBuf> = Vec::new();
+    if let Some(pair) = pair_in(writable)
+        && bind(&pair.around).is_ok()
+    {
+        for beside in &pair.beside {
+            // What went meanwhile needs no mount, and what cannot have one would stay writable.
+            match bind(beside) {
+                Ok(()) => shut.push(beside.clone()),
+                Err(_) if beside.symlink_metadata().is_err() => {}
+                Err(e) => {
+                    let beside = beside.display();
+                    return Ok(Frozen::No(format!("{beside} cannot be shut: {e}")));
+                }
+            }
+        }
+        kept.push(pair.around);
+    }
     for path in writable {
         // One inside another may have been replaced by a link; the outer one holds it anyway.
         if writable.iter().any(|w| path.starts_with(w) && w != path) {
@@ -157,13 +175,17 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
             continue;
         };
         // A device is written to whatever its mount says.
-        if !path.metadata().is_ok_and(|m| m.is_dir() || m.is_file()) || kept.contains(&path) {
+        if !path.metadata().is_ok_and(|m| m.is_dir() || m.is_file()) {
+            continue;
+        }
+        let is_shut = shut.iter().any(|s| path.starts_with(s));
+        if !is_shut && kept.iter().any(|k| path.starts_with(k)) {
             continue;
         }
         if path == Path::new("/") {
             return Ok(Frozen::Yes);
         }
-        if let Err(e) = mount_bind_recursive(&path, &path) {
+        if let Err(e) = bind(&path) {
             let path = path.display();
             return Ok(Frozen::No(format!("{path} cannot be kept writable: {e}")));
         }
@@ -177,7 +199,16 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
         let Some((place, flags)) = mount_in(line) else {
             continue;
         };
-        if flags.contains(MountFlags::RDONLY) || kept.iter().any(|k| place.starts_with(k)) {
+        // Of all that hold it, the innermost says what it is.
+        let holds = |all: &[PathBuf]| {
+            let holding = all.iter().filter(|a| place.starts_with(a));
+            holding.map(|a| a.as_os_str().len()).max()
+        };
+        let is_kept = match (holds(&kept), holds(&shut)) {
+            (Some(kept), Some(shut)) => kept > shut,
+            (kept, _) => kept.is_some(),
+        };
+        if flags.contains(MountFlags::RDONLY) || is_kept {
             continue;
         }
         let frozen = mount_remount(&place, flags | MountFlags::BIND | MountFlags::RDONLY, c"");
@@ -190,6 +221,49 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
     std::env::set_current_dir(&cwd)
         .map_err(|e| format!("{} cannot be entered: {e}", cwd.display()))?;
     Ok(Frozen::Yes)
+}
+
+fn bind(path: &Path) -> rustix::io::Result<()> {
+    mount_bind_recursive(path, path)
+}
+
+/// A lane and its private folder, under one mount: nothing can be renamed or linked from one mount into another. The
+/// price is that the mode of the folder around them is theirs to change.
+struct Pair {
+    /// The folder that both lie in.
+    around: PathBuf,
+    /// What else lies there.
+    beside: Vec<PathBuf>,
+}
+
+/// Entries beside a lane up to which it shares a mount with its private folder: each takes a mount of its own.
+const MAX_BESIDE: usize = 64;
+
+/// The lane and its private folder, where both are folders of a folder that is all lanes: elsewhere what a person
+/// keeps beside it would have to be shut entry by entry.
+fn pair_in(writable: &[PathBuf]) -> Option<Pair> {
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.is_dir());
+    let (lane, private) = writable.iter().find_map(|private| {
+        let lane = Sandbox::lane_of(private)?;
+        (writable.contains(&lane) && is_folder(&lane) && is_folder(private))
+            .then_some((lane, private))
+    })?;
+    let around = lane.parent()?.canonicalize().ok()?;
+    let inside = |path: &Path| path.file_name().map(|name| around.join(name));
+    let (lane, private) = (inside(&lane)?, inside(private)?);
+    let mut beside = Vec::new();
+    for entry in std::fs::read_dir(&around).ok()? {
+        let path = entry.ok()?.path();
+        if path == lane || path == private {
+            continue;
+        }
+        // A link cannot be mounted over, and a file is nothing of lanes.
+        if !is_folder(&path) || beside.len() == MAX_BESIDE {
+            return None;
+        }
+        beside.push(path);
+    }
+    Some(Pair { around, beside })
 }
 
 /// A mount's place and its own flags (proc_pid_mountinfo(5)), which a remount must not take away.

@@ -95,3 +95,49 @@ fn more_than_one_folder_can_be_written_to_and_things_move_between_them() {
     ));
     assert_eq!(site.works(&format!("cd '{second}' && pwd")).trim(), second);
 }
+
+#[test]
+fn a_lane_and_its_private_folder_are_one_file_system_and_other_lanes_stay_shut() {
+    let Some(mut site) = site() else { return };
+    if !has_program("python3") || lacks("mount namespaces", abilities().network_namespace) {
+        return;
+    }
+    let private = sandbox::Sandbox::private_dir(&site.lane);
+    std::fs::create_dir(&private).unwrap();
+    site.wall.files.write.push(private.clone());
+    let secret = site.outside.join("secret");
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "import os\nprivate, outside = {:?}, {:?}\n{}",
+        shown(&private),
+        shown(&site.outside),
+        "open('f', 'w').write('x')
+os.mkdir('d')
+os.rename('f', private + '/f')
+os.link(private + '/f', 'g')
+os.rename('d', private + '/d')
+os.rename(private + '/d', 'e')
+for act in [
+    lambda: os.chmod(outside, 0o777),
+    lambda: os.chmod(outside + '/secret', 0o666),
+    lambda: os.utime(outside + '/secret', (1, 1)),
+    lambda: os.rename('g', outside + '/g'),
+    lambda: os.rename('g', os.path.dirname(outside) + '/g'),
+    lambda: os.mkdir(os.path.dirname(outside) + '/new'),
+    lambda: os.rename(private, os.path.dirname(outside) + '/other'),
+]:
+    try:
+        act()
+    except OSError:
+        continue
+    raise SystemExit('it worked')
+"
+    );
+    let done = site.python(&text);
+    assert!(done.success(), "{}", done.stderr.text());
+    assert_eq!(
+        secret.metadata().unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(private.join("f").is_file() && site.lane.join("g").is_file());
+}
