@@ -145,7 +145,7 @@ pub(super) const PROTECT: KeyDoc = KeyDoc::new(
     Kind::List(Of::Glob),
     "[]",
     "CODELICIOUS_AUDIT_PROTECT",
-    "Paths that only people change, as lines of .gitignore, beside those that always are. Lists of all files count together.",
+    "Paths that only people change, as lines of .gitignore, beside those that always are; `!` and a pattern take away. Lists of all files count together, the last word on a path; the repository's file can only add.",
 );
 pub(super) const MAX_ADDED_LINES: KeyDoc = KeyDoc::new(
     "audit.max_added_lines",

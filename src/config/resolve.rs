@@ -3,6 +3,7 @@
 mod chain;
 mod engines;
 mod prices;
+mod protect;
 mod sandbox;
 mod token;
 
@@ -151,7 +152,7 @@ pub(super) fn resolve(
         },
         audit: AuditSettings {
             rules: r.audit_rules(),
-            protect: r.union("audit.protect", decode::list),
+            protect: r.protect(),
             max_added_lines: r.get("audit.max_added_lines", decode::int),
         },
         coverage: CoverageSettings {

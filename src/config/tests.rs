@@ -802,6 +802,25 @@ fn protective_lists_add_up() {
 }
 
 #[test]
+fn only_the_user_takes_protection_away() {
+    let case = Case {
+        user: "audit.protect = ['!LICENSE', '/deploy/']",
+        repo: "audit.protect = ['LICENSE', '/infra/']",
+        env: &[("CODELICIOUS_AUDIT_PROTECT", "!/deploy/\n!LICENSE")],
+        ..Case::default()
+    };
+    assert_eq!(
+        *case.settings().audit.protect,
+        ["/deploy/", "LICENSE", "/infra/", "!/deploy/", "!LICENSE"],
+        "in the order in which they are said, the user's last word behind the repository's"
+    );
+    let problem = repo("audit.protect = ['/infra/', '!LICENSE']").error();
+    for word in ["audit.protect", "!LICENSE", "in your own file"] {
+        assert!(problem.contains(word), "{problem}");
+    }
+}
+
+#[test]
 fn durations() {
     let table = [
         ("90", Some(90)),

@@ -14,7 +14,18 @@ pub fn is_taken_for(name: &OsStr, kept: &str) -> bool {
     text.split('\\').any(|part| is_one_taken_for(part, kept))
 }
 
+/// A path as such file systems may know it: each of its names in lower case, without what they leave out.
+pub fn folded(path: &str) -> String {
+    let names: Vec<String> = path.split('/').map(plain).collect();
+    names.join("/")
+}
+
 fn is_one_taken_for(name: &str, kept: &str) -> bool {
+    let plain = plain(name);
+    plain == kept || is_short_form(&plain, kept)
+}
+
+fn plain(name: &str) -> String {
     let plain: String = name
         .chars()
         .filter(|c| !is_left_out(*c))
@@ -23,8 +34,7 @@ fn is_one_taken_for(name: &str, kept: &str) -> bool {
         .map(|c| if c == 'ſ' { 's' } else { c })
         .collect();
     let plain = plain.split(':').next().unwrap_or_default();
-    let plain = plain.trim_end_matches([' ', '.']);
-    plain == kept || is_short_form(plain, kept)
+    plain.trim_end_matches([' ', '.']).to_owned()
 }
 
 /// Characters that HFS+ does not see in names.

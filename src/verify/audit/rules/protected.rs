@@ -1,5 +1,6 @@
 //! Paths that only people change: whoever changes them changes who may do what, and not the program.
 
+use crate::fsx::names::folded;
 use crate::model::Finding;
 use crate::verify::audit::diff::Diff;
 use crate::verify::audit::rule::{Grade, Rule};
@@ -39,20 +40,10 @@ const LICENCE: &str = "it says what others may do with the project";
 const CONFIGURED: &str = "the settings protect it";
 
 pub(super) fn run(diff: &Diff<'_>) -> Vec<Finding> {
-    let own = diff.input.policy.protect.iter();
-    let own = own.map(|p| (p.as_str(), CONFIGURED));
-    let patterns: Vec<(Gitignore, &str)> = ALWAYS
-        .iter()
-        .copied()
-        .chain(own)
-        .filter_map(|(pattern, why)| Some((matcher(pattern)?, why)))
-        .collect();
+    let patterns = Patterns::new(&diff.input.policy.protect);
     let changed = diff.files.iter().map(|f| f.change.path);
     changed
-        .filter_map(|path| {
-            let why = patterns.iter().find(|(p, _)| covers(p, path))?.1;
-            Some((path, why))
-        })
+        .filter_map(|path| Some((path, patterns.why(path)?)))
         .map(|(path, why)| {
             let named = match diff.task.states(path) {
                 Some(_) => "; the task names it, and a person decides all the same",
@@ -62,6 +53,41 @@ pub(super) fn run(diff: &Diff<'_>) -> Vec<Finding> {
             diff.finding(Rule::ProtectedPath, Grade::Main, (path, None), what, None)
         })
         .collect()
+}
+
+/// What is protected, in the order in which it is said: of what fits a path the last word counts.
+struct Patterns(Vec<Pattern>);
+
+struct Pattern {
+    matcher: Gitignore,
+    /// None for one that takes protection away.
+    why: Option<&'static str>,
+}
+
+impl Patterns {
+    /// What always is, and what settings say.
+    fn new(configured: &[String]) -> Self {
+        let always = ALWAYS.iter().map(|(text, why)| (*text, Some(*why)));
+        let configured = configured.iter().map(|text| match text.strip_prefix('!') {
+            Some(rest) => (rest, None),
+            None => (text.as_str(), Some(CONFIGURED)),
+        });
+        let all = always.chain(configured);
+        Self(
+            all.filter_map(|(text, why)| {
+                let matcher = matcher(text)?;
+                Some(Pattern { matcher, why })
+            })
+            .collect(),
+        )
+    }
+
+    /// Why a path is protected, if it is.
+    fn why(&self, path: &str) -> Option<&'static str> {
+        let folded = folded(path);
+        let fits = |p: &&Pattern| covers(&p.matcher, path) || covers(&p.matcher, &folded);
+        self.0.iter().rev().find(fits)?.why
+    }
 }
 
 /// File systems that fold case take `license` for the same file.
@@ -84,20 +110,27 @@ mod tests {
 
     #[test]
     fn what_is_always_protected() {
-        let patterns: Vec<Gitignore> = ALWAYS.iter().filter_map(|(p, _)| matcher(p)).collect();
-        assert_eq!(patterns.len(), ALWAYS.len());
+        let patterns = Patterns::new(&[]);
+        assert_eq!(patterns.0.len(), ALWAYS.len());
         for (path, wanted) in [
             (".github/workflows/ci.yml", true),
             (".github/Workflows/sub/ci.yml", true),
+            (".GITHUB/Workflows/x.yml", true),
+            (".github/workflow\u{17f}/ci.yml", true),
+            (".github/work\u{200d}flows/ci.yml", true),
+            (".github/workflows./ci.yml", true),
             (".github/actions/a/action.yml", true),
             (".github/dependabot.yml", false),
             (".github/CODEOWNERS", true),
             ("codeowners", true),
             ("docs/CODEOWNERS", true),
+            ("DOCS/codeOwners", true),
             ("src/CODEOWNERS", false),
             (".gitlab-ci.yml", true),
+            (".GitLab-CI.yml", true),
             ("sub/.gitlab-ci.yml", false),
             (".circleci/config.yml", true),
+            ("jenkinsfile", true),
             ("Jenkinsfile.release", true),
             (".woodpecker.yml", true),
             (".woodpecker/a.yml", true),
@@ -109,8 +142,37 @@ mod tests {
             ("src/notice.rs", false),
             ("README.md", false),
         ] {
-            let found = patterns.iter().any(|p| covers(p, path));
-            assert_eq!(found, wanted, "{path}");
+            assert_eq!(patterns.why(path).is_some(), wanted, "{path}");
+        }
+    }
+
+    #[test]
+    fn settings_add_and_take_away_and_the_last_word_counts() {
+        for (said, path, wanted) in [
+            (&["/deploy/"][..], "deploy/run.sh", Some(CONFIGURED)),
+            (&["/deploy/"], "Deploy/run.sh", Some(CONFIGURED)),
+            (&["/deploy/"], "sub/deploy/run.sh", None),
+            (&["!LICENSE"], "LICENSE", None),
+            (&["!LICENSE"], "crates/a/license", None),
+            (&["!LICENSE"], "LICENSE-MIT", Some(LICENCE)),
+            (
+                &["!/.github/workflows/docs.yml"],
+                ".github/workflows/docs.yml",
+                None,
+            ),
+            (
+                &["!/.github/workflows/docs.yml"],
+                ".github/workflows/ci.yml",
+                Some(CI),
+            ),
+            (&["!/.github/"], ".github/CODEOWNERS", None),
+            (&["!/deploy/", "/deploy/"], "deploy/x", Some(CONFIGURED)),
+            (&["/deploy/", "!/deploy/x"], "deploy/x", None),
+            (&["/deploy/", "!/deploy/x"], "deploy/y", Some(CONFIGURED)),
+            (&["!"], "LICENSE", Some(LICENCE)),
+        ] {
+            let said: Vec<String> = said.iter().map(|s| (*s).to_owned()).collect();
+            assert_eq!(Patterns::new(&said).why(path), wanted, "{said:?} {path}");
         }
     }
 }
