@@ -29,7 +29,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
-use walled::Around;
+use walled::{Around, Start};
 
 /// How long pipes are read after the process that was started is gone.
 const DRAIN: Duration = Duration::from_millis(250);
@@ -196,10 +196,19 @@ impl SpawnError {
 pub async fn run(
     command: &Command,
     limits: Limits,
+    stop: StopSignal,
+    on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
+) -> Result<Finished, SpawnError> {
+    see_to_its_end(spawn(command)?, command, limits, stop, on_line).await
+}
+
+async fn see_to_its_end(
+    (mut child, mut around): (tokio::process::Child, Around),
+    command: &Command,
+    limits: Limits,
     mut stop: StopSignal,
     on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
 ) -> Result<Finished, SpawnError> {
-    let (mut child, mut around) = spawn(command)?;
     let group = Group::of(&child);
     let mut told = around.told();
     let mut on_line = |stream: Stream, line: &[u8]| match stream {
@@ -292,17 +301,25 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-#[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
 fn spawn(command: &Command) -> Result<(tokio::process::Child, Around), SpawnError> {
+    let failed = |source| walled::failed(command, source);
+    let name = command.program.to_string_lossy();
+    crash::named(Point::SpawnBefore, &name).map_err(failed)?;
+    let start = walled::start(command).map_err(failed)?;
+    let started = started(command, start)?;
+    // Only an end can come here: what runs cannot be taken back by an error.
+    let _ = crash::named(Point::SpawnAfter, &name);
+    Ok(started)
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
+fn started(command: &Command, start: Start) -> Result<(tokio::process::Child, Around), SpawnError> {
     let stdin = if command.stdin.is_empty() {
         Stdio::null()
     } else {
         Stdio::piped()
     };
     let failed = |source| walled::failed(command, source);
-    let name = command.program.to_string_lossy();
-    crash::named(Point::SpawnBefore, &name).map_err(failed)?;
-    let start = walled::start(command).map_err(failed)?;
     let child = tokio::process::Command::new(&start.program)
         .args(&start.args)
         .current_dir(&command.cwd)
@@ -316,8 +333,6 @@ fn spawn(command: &Command) -> Result<(tokio::process::Child, Around), SpawnErro
         .spawn()
         .map_err(|e| failed(start.around.judge(&command.cwd, e)))?;
     reap::started(child.id());
-    // Only an end can come here: what runs cannot be taken back by an error.
-    let _ = crash::named(Point::SpawnAfter, &name);
     Ok((child, start.around))
 }
 

@@ -213,3 +213,151 @@ proptest::proptest! {
         }
     }
 }
+
+/// A stand-in for sandbox-exec: notes what it is given and becomes the command.
+fn stand_in(dir: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let program = dir.join("sandbox-exec");
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$1\" \"$3\" >> \"${0%/*}/args\"\nprintf '%s' \"$2\" > \"${0%/*}/profile\"\n\
+                  shift 3\nprintf '%s\\n' \"$@\" >> \"${0%/*}/args\"\nexec \"$@\"\n";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+fn wall(lane: &Path, network: crate::model::policy::Network) -> crate::model::policy::Wall {
+    use crate::model::policy::{FileAccess, Preset, ResourceLimits, Wall};
+    let proxy = "http://127.0.0.1:3128".to_owned();
+    Wall {
+        preset: Preset::Verify,
+        files: FileAccess {
+            write: vec![lane.to_path_buf()],
+            ..FileAccess::default()
+        },
+        network,
+        unix_sockets: false,
+        limits: ResourceLimits {
+            open_files: Some(77),
+            file_size: Some(5 << 20),
+            ..ResourceLimits::default()
+        },
+        env: vec![
+            ("HTTPS_PROXY".to_owned(), proxy),
+            ("HOME".to_owned(), "/box/home".to_owned()),
+        ],
+    }
+}
+
+/// Starts a command as on a system whose walls are profiles.
+async fn by_profile(command: &Command, program: &Path) -> Finished {
+    let SandboxPolicy::Walled(wall) = &command.policy else {
+        panic!("no wall")
+    };
+    let start = walled::by_profile(program, command, wall).unwrap();
+    let (_handle, stop) = StopSignal::new();
+    let started = started(command, start).unwrap();
+    let limits = Limits {
+        total: Some(Duration::from_secs(60)),
+        ..Limits::default()
+    };
+    let mut on_line = |_: Stream, _: &[u8]| ControlFlow::Continue(());
+    see_to_its_end(started, command, limits, stop, &mut on_line)
+        .await
+        .unwrap()
+}
+
+#[test]
+fn a_wall_that_is_a_profile_is_put_up_by_the_program_that_takes_one() {
+    use crate::model::policy::Network;
+    let dir = tempfile::tempdir().unwrap();
+    let program = stand_in(dir.path());
+    let lane = dir.path().join("lane");
+    std::fs::create_dir(&lane).unwrap();
+    let policy = SandboxPolicy::Walled(std::sync::Arc::new(wall(&lane, Network::Loopback)));
+    let command = Command::new("sh", &lane, policy)
+        .args([
+            "-c",
+            "pwd; echo $HOME $MINE; ulimit -n; echo \"$@\"",
+            "sh",
+            "a  b",
+            "*",
+        ])
+        .env([
+            ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+            ("HOME".to_owned(), "/home/ann".to_owned()),
+            ("MINE".to_owned(), "1".to_owned()),
+        ]);
+    let done = block_on(by_profile(&command, &program));
+    assert_eq!(done.code, 0, "{}", done.stderr.text());
+    let real = lane.canonicalize().unwrap();
+    let wanted = format!("{}\n/box/home 1\n77\na  b *\n", real.display());
+    assert_eq!(done.stdout.text(), wanted);
+    let args = std::fs::read_to_string(dir.path().join("args")).unwrap();
+    assert!(args.starts_with("-p\n--\n/bin/sh\n-c\n"), "{args}");
+    for line in ["ulimit -c 0", "ulimit -f 10240 2>/dev/null"] {
+        assert!(args.lines().any(|l| l == line), "{args}");
+    }
+    let profile = std::fs::read_to_string(dir.path().join("profile")).unwrap();
+    assert!(profile.starts_with("(version 1)\n(deny default)\n"));
+    assert!(
+        profile.contains(&format!("(subpath \"{}\")", lane.display())),
+        "{profile}"
+    );
+
+    // What is not there is told as without a wall.
+    let missing = Command::new("no-such-program", &lane, command.policy.clone()).env(command.env);
+    let SandboxPolicy::Walled(wall) = &missing.policy else {
+        panic!("no wall")
+    };
+    let error = walled::by_profile(&program, &missing, wall).err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
+fn named_hosts_are_reached_by_a_port_that_the_profile_allows() {
+    use crate::model::policy::{Endpoint, Network};
+    let dir = tempfile::tempdir().unwrap();
+    let program = stand_in(dir.path());
+    let hosts = vec![Endpoint::parse("api.example.org").unwrap()];
+    let policy =
+        SandboxPolicy::Walled(std::sync::Arc::new(wall(dir.path(), Network::Hosts(hosts))));
+    // Waits for the answer that the test gets.
+    let line = "echo $HTTPS_PROXY > port.half; mv port.half port; until test -e asked; do sleep 0.01; done";
+    let command = Command::shell(line, dir.path(), policy)
+        .env([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+    let asks = async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let address = loop {
+            match std::fs::read_to_string(dir.path().join("port")) {
+                Ok(text) => break text.trim().trim_start_matches("http://").to_owned(),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let ask = b"CONNECT other.example.org:443 HTTP/1.1\r\nHost: other.example.org:443\r\n\r\n";
+        stream.write_all(ask).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        std::fs::write(dir.path().join("asked"), "").unwrap();
+        (address, String::from_utf8_lossy(&answer).into_owned())
+    };
+    let (done, (address, answer)) =
+        block_on(async { tokio::join!(by_profile(&command, &program), asks) });
+    assert_eq!(done.code, 0, "{}", done.stderr.text());
+    assert_eq!(answer, "HTTP/1.1 403");
+    assert!(
+        done.refused
+            .iter()
+            .any(|r| r.contains("other.example.org:443")),
+        "{:?}",
+        done.refused
+    );
+    let port = address.rsplit(':').next().unwrap();
+    assert_ne!(port, "3128");
+    let profile = std::fs::read_to_string(dir.path().join("profile")).unwrap();
+    assert!(
+        profile.contains(&format!("(remote ip \"localhost:{port}\")")),
+        "{profile}"
+    );
+    assert!(!profile.contains("3128"), "{profile}");
+}

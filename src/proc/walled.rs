@@ -1,7 +1,12 @@
 //! Starting a process inside its wall, and what is held beside it meanwhile.
 
 use super::{Command, SpawnError};
-use crate::model::policy::{SandboxPolicy, Wall};
+use crate::model::policy::{Network, SandboxPolicy, Wall};
+#[cfg(target_os = "linux")]
+use crate::sandbox::gateway::Gateway;
+use crate::sandbox::gateway::{Beside, Refusals};
+use crate::sandbox::presets::at_port;
+use crate::sandbox::seatbelt;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,15 +28,23 @@ pub(super) struct Start {
 #[derive(Default)]
 pub(super) struct Around {
     wall: Option<Arc<Wall>>,
-    /// The helper that becomes the command, and the token that its own words carry.
-    helper: Option<(PathBuf, String)>,
+    /// The program that puts the wall up and becomes the command.
+    helper: Option<PathBuf>,
+    /// What the helper's own words carry, where it has words.
+    token: Option<String>,
     #[cfg(target_os = "linux")]
     _bounds: Vec<crate::sandbox::groups::Bounds>,
+    way: Option<Way>,
+    /// Hosts that were refused, for as long as it is asked.
+    refused: Refusals,
+}
+
+/// The way out to some hosts.
+enum Way {
+    /// From a network of its own.
     #[cfg(target_os = "linux")]
-    gateway: Option<crate::sandbox::gateway::Gateway>,
-    /// Hosts that the gateway refused, for as long as it is asked.
-    #[cfg(target_os = "linux")]
-    refused: crate::sandbox::gateway::Refusals,
+    Through(Gateway),
+    Beside(Beside),
 }
 
 /// Decides how a command is started under its policy.
@@ -43,14 +56,45 @@ pub(super) fn start(command: &Command) -> io::Result<Start> {
             env: command.env.clone(),
             around: Around::default(),
         }),
-        SandboxPolicy::Walled(wall) => walled(command, wall),
+        SandboxPolicy::Walled(wall) => match seatbelt::program() {
+            Some(program) => by_profile(program, command, wall),
+            None => walled(command, wall),
+        },
     }
+}
+
+/// Starts it by a program that takes the wall as a profile.
+pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
+    let mut inner = Wall::clone(wall);
+    let way = match &wall.network {
+        Network::Hosts(endpoints) => {
+            let way = Beside::open(endpoints)?;
+            inner.env = at_port(&wall.env, way.port());
+            Some(way)
+        }
+        Network::None | Network::Loopback | Network::Full => None,
+    };
+    let inner = Arc::new(inner);
+    let env = SandboxPolicy::Walled(Arc::clone(&inner)).environment(&command.env);
+    let resolved = resolve(command, &env)?;
+    Ok(Start {
+        program: program.to_path_buf(),
+        args: seatbelt::arguments(&inner, &resolved, &command.args),
+        env,
+        around: Around {
+            wall: Some(inner),
+            helper: Some(program.to_path_buf()),
+            refused: way.as_ref().map(Beside::refused).unwrap_or_default(),
+            way: way.map(Way::Beside),
+            ..Around::default()
+        },
+    })
 }
 
 #[cfg(target_os = "linux")]
 fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
-    use crate::model::policy::{Network, ResourceLimits};
-    use crate::sandbox::{gateway::Gateway, groups::Bounds, launch};
+    use crate::model::policy::ResourceLimits;
+    use crate::sandbox::{groups::Bounds, launch};
 
     let env = command.policy.environment(&command.env);
     let program = resolve(command, &env)?;
@@ -100,10 +144,11 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
         env,
         around: Around {
             wall: Some(Arc::clone(wall)),
-            helper: Some((helper, request.token)),
+            helper: Some(helper),
+            token: Some(request.token),
             _bounds: bounds,
             refused: gateway.as_ref().map(Gateway::refused).unwrap_or_default(),
-            gateway,
+            way: gateway.map(Way::Through),
         },
     })
 }
@@ -120,7 +165,7 @@ impl Around {
     /// A failure to start the helper is not one to find the command.
     pub(super) fn judge(&self, cwd: &Path, error: io::Error) -> io::Error {
         match &self.helper {
-            Some((helper, _)) if cwd.is_dir() => io::Error::other(format!(
+            Some(helper) if cwd.is_dir() => io::Error::other(format!(
                 "the sandbox's helper {} cannot be started: {error}",
                 helper.display()
             )),
@@ -131,38 +176,39 @@ impl Around {
     /// Listens for the helper's own words.
     pub(super) fn told(&self) -> Told {
         Told {
-            token: self.helper.as_ref().map(|(_, token)| token.clone()),
+            token: self.token.clone(),
             error: None,
         }
     }
 
     /// Serves the way out of the process with this number while it is polled; never ends.
     pub(super) fn gateway(&mut self, pid: Option<u32>) -> impl Future<Output = ()> + use<> {
-        #[cfg(target_os = "linux")]
-        let gateway = self.gateway.take().map(|g| match pid {
-            Some(pid) => g.only_from(pid),
-            None => g,
-        });
-        #[cfg(not(target_os = "linux"))]
-        let _ = pid;
+        let way = self.way.take();
+        let refused = self.refused.clone();
         async move {
-            #[cfg(target_os = "linux")]
-            if let Some(gateway) = gateway {
-                let refused = gateway.refused();
-                let error = gateway.serve().await.err();
-                tracing::warn!(?error, refused = ?refused.list(), "the way out of a sandbox is closed");
-            }
+            let closed = match way {
+                #[cfg(target_os = "linux")]
+                Some(Way::Through(gateway)) => match pid {
+                    Some(pid) => gateway.only_from(pid).serve().await,
+                    None => gateway.serve().await,
+                },
+                Some(Way::Beside(beside)) => {
+                    // Who connects says no number.
+                    let _ = pid;
+                    beside.serve().await
+                }
+                None => std::future::pending().await,
+            };
+            let error = closed.err();
+            tracing::warn!(?error, refused = ?refused.list(), "the way out of a sandbox is closed");
             std::future::pending::<()>().await;
         }
     }
 
     /// What the process tried to reach and could not, as sentences.
     pub(super) fn refused(&self) -> Vec<String> {
-        #[cfg(target_os = "linux")]
-        let refused = self.refused.list();
-        #[cfg(not(target_os = "linux"))]
-        let refused: Vec<crate::sandbox::gateway::Refusal> = Vec::new();
-        refused
+        self.refused
+            .list()
             .into_iter()
             .map(|r| format!("{}: {}", r.target, r.why))
             .collect()
@@ -240,7 +286,6 @@ pub(super) fn failed(command: &Command, source: io::Error) -> SpawnError {
 
 /// The program's path, as execvp would find it in the command's folder and environment: the helper is to start what
 /// would have been started without it, and a missing one is to be told as ever.
-#[cfg(target_os = "linux")]
 fn resolve(command: &Command, env: &[(String, String)]) -> io::Result<PathBuf> {
     let given = Path::new(&command.program);
     let candidates: Vec<PathBuf> = if given.components().count() > 1 || given.has_root() {

@@ -6,10 +6,10 @@
 //! /tmp, /var and /etc is named twice.
 //!
 //! Made on every system, so that it is tested on every system; enforced on macOS alone. Weaker there than on Linux:
-//! the loopback is the machine's, since there are no network namespaces, and resources are bounded by whoever
-//! starts the program.
+//! the loopback is the machine's, since there are no network namespaces, and of the limits only those hold that a
+//! shell can set.
 
-use crate::model::policy::{FileAccess, Network, Wall};
+use crate::model::policy::{FileAccess, Network, ResourceLimits, Wall};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -88,11 +88,56 @@ const NETWORK_SERVICES: &[&str] = &[
 /// Names of folders that are links into /private.
 const PRIVATE: [&str; 3] = ["/etc", "/tmp", "/var"];
 
+/// The shell that lowers limits.
+const SHELL: &str = "/bin/sh";
+
+/// The program that starts others under a profile, where this system's walls are made so.
+pub fn program() -> Option<&'static Path> {
+    cfg!(target_os = "macos").then(|| Path::new(PROGRAM))
+}
+
 /// The command that runs this one inside the wall.
 pub fn command(wall: &Wall, program: &Path, args: &[OsString]) -> (PathBuf, Vec<OsString>) {
-    let mut all: Vec<OsString> = vec!["-p".into(), profile(wall).into(), program.into()];
+    (PathBuf::from(PROGRAM), arguments(wall, program, args))
+}
+
+/// What sandbox-exec is given to run a command inside the wall, with lower limits.
+pub fn arguments(wall: &Wall, program: &Path, args: &[OsString]) -> Vec<OsString> {
+    let mut all: Vec<OsString> = vec!["-p".into(), profile(wall).into(), "--".into()];
+    let line = format!("{}exec \"$@\"", lowered(&wall.limits));
+    all.extend([SHELL, "-c", &line, "sh"].map(OsString::from));
+    all.push(program.into());
     all.extend_from_slice(args);
-    (PathBuf::from(PROGRAM), all)
+    all
+}
+
+/// Lines of a shell that lower limits: never raised, and where one stands lower already it stays. Memory is missing,
+/// because this kernel bounds it for nobody, and processes are, because those of the whole user would count.
+fn lowered(limits: &ResourceLimits) -> String {
+    // Sizes of files are given in blocks.
+    const BLOCK: u64 = 512;
+    let mut lines = String::from("ulimit -c 0\n");
+    for (option, bound) in [
+        ('n', limits.open_files),
+        ('f', limits.file_size.map(|bytes| bytes.div_ceil(BLOCK))),
+        ('t', limits.cpu_seconds),
+    ] {
+        if let Some(bound) = bound {
+            // Writing into a string does not fail.
+            let _ = writeln!(lines, "ulimit -{option} {bound} 2>/dev/null");
+        }
+    }
+    lines
+}
+
+/// What of every wall is weaker here than elsewhere, one line each.
+pub fn lacks() -> Vec<String> {
+    [
+        "the loopback is this machine's: where the network is `loopback`, its own servers can be reached",
+        "memory, and the number of processes, are not bounded",
+    ]
+    .map(str::to_owned)
+    .into()
 }
 
 /// The profile. A path that it cannot say, such as one with a line break, is granted nothing.

@@ -231,8 +231,39 @@ fn the_command_is_passed_as_it_is() {
     let args = ["-p".into(), "(allow default)".into()];
     let (program, all) = command(&wall, Path::new("/bin/echo"), &args);
     assert_eq!(program, Path::new("/usr/bin/sandbox-exec"));
-    let expected = ["-p", &profile(&wall), "/bin/echo", "-p", "(allow default)"];
-    assert_eq!(all, expected.map(OsString::from));
+    let lines = "ulimit -c 0\nexec \"$@\"";
+    let expected = [
+        "-p",
+        &profile(&wall),
+        "--",
+        "/bin/sh",
+        "-c",
+        lines,
+        "sh",
+        "/bin/echo",
+    ];
+    let expected: Vec<OsString> = expected
+        .map(OsString::from)
+        .into_iter()
+        .chain(args)
+        .collect();
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn limits_that_a_shell_can_set_are_lowered() {
+    let mut wall = wall(Network::None);
+    wall.limits = ResourceLimits {
+        memory: Some(1 << 30),
+        processes: Some(64),
+        open_files: Some(100),
+        file_size: Some(1_000),
+        disk: None,
+        cpu_seconds: Some(9),
+    };
+    let all = arguments(&wall, Path::new("/bin/echo"), &[]);
+    let wanted = "ulimit -c 0\nulimit -n 100 2>/dev/null\nulimit -f 2 2>/dev/null\nulimit -t 9 2>/dev/null\nexec \"$@\"";
+    assert_eq!(all[5], OsString::from(wanted));
 }
 
 proptest! {

@@ -1,12 +1,17 @@
 //! The wall on macOS, by the system's own sandbox-exec. Elsewhere profiles are only read, in unit tests.
 
-use codelicious::model::policy::{Endpoint, FileAccess, Network, Preset, ResourceLimits, Wall};
-use codelicious::sandbox::seatbelt;
+use codelicious::model::policy::{
+    Endpoint, FileAccess, Network, Preset, ResourceLimits, SandboxPolicy, Wall,
+};
+use codelicious::ports::StopSignal;
+use codelicious::proc::{self, Finished, Limits};
+use codelicious::sandbox::{probe, seatbelt};
 use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 /// A lane, and a folder beside it that is nobody's business.
 struct Bench {
@@ -35,8 +40,8 @@ impl Bench {
         })
     }
 
-    fn run(&self, network: Network, line: &str) -> Output {
-        let wall = Wall {
+    fn wall(&self, network: Network) -> Wall {
+        Wall {
             preset: Preset::Verify,
             files: FileAccess {
                 write: vec![self.lane.clone()],
@@ -46,7 +51,11 @@ impl Bench {
             unix_sockets: false,
             limits: ResourceLimits::default(),
             env: Vec::new(),
-        };
+        }
+    }
+
+    fn run(&self, network: Network, line: &str) -> Output {
+        let wall = self.wall(network);
         let args: Vec<OsString> = vec!["-c".into(), line.into()];
         let (program, args) = seatbelt::command(&wall, Path::new("/bin/sh"), &args);
         Command::new(program)
@@ -107,4 +116,56 @@ fn only_the_ports_that_are_allowed_are_reached() {
     bench.works(Network::Hosts(vec![host.clone()]), &to(&open));
     bench.fails(Network::Hosts(vec![host]), &to(&shut));
     bench.fails(Network::None, &to(&open));
+}
+
+/// Starts a shell as whatever a run starts.
+fn through_the_door(bench: &Bench, wall: Wall, line: &str) -> Finished {
+    let command = proc::Command::shell(line, &bench.lane, SandboxPolicy::Walled(Arc::new(wall)))
+        .env([
+            ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+            ("OUTSIDE".to_owned(), bench.outside.display().to_string()),
+        ]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (_handle, stop) = StopSignal::new();
+    runtime
+        .block_on(proc::output(&command, Limits::default(), stop))
+        .unwrap()
+}
+
+#[test]
+fn the_machine_says_that_it_has_it_and_the_door_puts_it_up() {
+    let Some(bench) = Bench::new() else { return };
+    let abilities = probe::abilities();
+    assert!(abilities.seatbelt, "{:?}", abilities.lacking);
+    let wall = || Wall {
+        limits: ResourceLimits {
+            open_files: Some(64),
+            ..ResourceLimits::default()
+        },
+        ..bench.wall(Network::Loopback)
+    };
+    let done = through_the_door(&bench, wall(), "echo x > f && cat f && ulimit -n");
+    assert_eq!((done.code, done.stdout.text().as_str()), (0, "x\n64\n"));
+    for line in ["cat \"$OUTSIDE/key\"", "echo x > \"$OUTSIDE/new\""] {
+        let done = through_the_door(&bench, wall(), line);
+        assert_ne!(done.code, 0, "{line}");
+    }
+}
+
+#[test]
+fn a_host_that_is_not_listed_is_refused_by_the_proxy_and_told() {
+    let Some(bench) = Bench::new() else { return };
+    let proxy = "http://127.0.0.1:3128".to_owned();
+    let wall = Wall {
+        env: vec![("HTTPS_PROXY".to_owned(), proxy)],
+        ..bench.wall(Network::Hosts(vec![Endpoint::parse("a.example").unwrap()]))
+    };
+    let line = "curl -sS --max-time 20 https://b.example/ && exit 9; exit 0";
+    let done = through_the_door(&bench, wall, line);
+    assert_eq!(done.code, 0, "{}", done.stderr.text());
+    let is_told = |r: &String| r.contains("b.example:443");
+    assert!(done.refused.iter().any(is_told), "{:?}", done.refused);
 }

@@ -678,6 +678,11 @@ A package that only the network has: name its registry in your cargo, npm, pip o
 | Landlock 6 | signals to your other processes and abstract sockets are not held back |
 | a control group | memory is bounded for each process alone; the number of processes by their user's, which does not bind root |
 
+On macOS the same policy is a profile for `/usr/bin/sandbox-exec`. Where that does not work nothing runs, as above. Weaker than
+on Linux: `loopback` is the machine's own, with the servers that you have there; a list of hosts goes through a proxy on a
+port of that loopback, which others on the machine can use while the command runs; memory and the number of processes are not
+bounded.
+
 Without a wall the banner, the events and every pull request say `unsandboxed`. Where a preset in use, or an entry for a
 command, has `network = "full"`, the banner and the events say `sandboxed, network open`.
 "#;

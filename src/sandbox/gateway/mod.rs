@@ -36,7 +36,7 @@ use proxy::{Names, Proxy};
 use rules::{Door, Leads, doors};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,58 @@ pub struct Gateway {
     doors: Vec<Door>,
     only_from: Option<u32>,
     proxy: Proxy,
+}
+
+/// The way out for a wall without a network of its own: the proxy listens on a port of this machine's loopback, and
+/// the wall lets nothing else be reached. While it is served anybody on this machine may use it.
+pub struct Beside {
+    listener: std::net::TcpListener,
+    port: u16,
+    proxy: Proxy,
+}
+
+impl Beside {
+    /// A way out to these endpoints.
+    ///
+    /// # Errors
+    /// No port can be listened on.
+    pub fn open(endpoints: &[Endpoint]) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            port: listener.local_addr()?.port(),
+            listener,
+            proxy: proxy_to(endpoints),
+        })
+    }
+
+    /// Where the proxy listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What is refused while it serves.
+    pub fn refused(&self) -> Refusals {
+        self.proxy.refusals.clone()
+    }
+
+    /// Serves until it is dropped; every connection ends with it.
+    ///
+    /// # Errors
+    /// The port cannot be listened on.
+    pub async fn serve(self) -> io::Result<()> {
+        serve_doors(vec![(self.listener, Leads::Proxy)], self.proxy).await
+    }
+}
+
+fn proxy_to(endpoints: &[Endpoint]) -> Proxy {
+    Proxy {
+        endpoints: endpoints.to_vec(),
+        upstream: None,
+        setting: "the `hosts` of its sandbox, in your configuration".to_owned(),
+        refusals: Refusals::default(),
+        names: Names::System,
+    }
 }
 
 /// Something that a process tried to reach and may not.
@@ -126,13 +178,7 @@ impl Gateway {
             file,
             doors,
             only_from: None,
-            proxy: Proxy {
-                endpoints: endpoints.to_vec(),
-                upstream: None,
-                setting: "the `hosts` of its sandbox, in your configuration".to_owned(),
-                refusals: Refusals::default(),
-                names: Names::System,
-            },
+            proxy: proxy_to(endpoints),
         })
     }
 

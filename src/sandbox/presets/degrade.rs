@@ -19,6 +19,12 @@ pub(super) fn check_files(abilities: &Abilities) -> Result<(), Refused> {
         true => lack.to_owned(),
         false => abilities.lacking.join("; "),
     };
+    if cfg!(target_os = "macos") {
+        return Err(Refused {
+            why,
+            remedy: format!("look what /usr/bin/sandbox-exec says, or {OFF}"),
+        });
+    }
     Err(Refused {
         why,
         remedy: format!(

@@ -12,6 +12,7 @@ mod variables;
 
 pub use degrade::lacks;
 pub use network::{REGISTRIES, endpoint_of};
+pub(crate) use variables::at_port;
 pub(super) use variables::{CACHES, HOMES};
 
 use super::{Refused, Sandbox, Subject};

@@ -2,6 +2,7 @@
 
 use super::Machine;
 use crate::model::policy::Network;
+use crate::sandbox::gateway::PROXY_PORT;
 use std::path::Path;
 
 /// Where our proxy listens, inside.
@@ -112,6 +113,22 @@ pub(super) fn of(
         set("NODE_USE_ENV_PROXY", "1".to_owned());
     }
     env
+}
+
+/// The same variables where the proxy listens on another port.
+pub(crate) fn at_port(env: &[(String, String)], port: u16) -> Vec<(String, String)> {
+    let usual = [
+        format!("127.0.0.1:{PROXY_PORT}"),
+        format!("proxyPort={PROXY_PORT}"),
+    ];
+    let there = [format!("127.0.0.1:{port}"), format!("proxyPort={port}")];
+    let moved = |value: &String| {
+        let pairs = usual.iter().zip(&there);
+        pairs.fold(value.clone(), |value, (from, to)| value.replace(from, to))
+    };
+    env.iter()
+        .map(|(name, value)| (name.clone(), moved(value)))
+        .collect()
 }
 
 fn cargo<'a>(
