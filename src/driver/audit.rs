@@ -7,9 +7,9 @@ use super::proof::changed_red_tests;
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::fsx;
-use crate::git::{Changed, Side, Sides, Unseen};
+use crate::git::{Changed, Reverted, Side, Sides, Unseen};
 use crate::model::{ChunkId, Evidence, Finding, FindingSeverity, Oid, Tests};
-use crate::verify::audit::{AuditInput, FileChange, Text, audit};
+use crate::verify::audit::{AuditInput, FileChange, Rule, Text, audit};
 use std::cell::Cell;
 use std::path::Path;
 
@@ -32,8 +32,15 @@ pub(super) async fn findings(
         .map(|f| change(f, false))
         .chain(unseen.iter().map(|u| change(&u.sides, u.is_ignored)))
         .collect();
+    let of_chunk = id.to_string();
+    let reverted = shells.git.call(move |repo| repo.reverted(&of_chunk));
+    let reverted: Vec<Finding> = reverted
+        .await?
+        .iter()
+        .map(|r| put_back(r, shells))
+        .collect();
     if files.is_empty() {
-        return Ok(Vec::new());
+        return Ok(reverted);
     }
     let task = task_text(lane, id);
     let stand = tree.clone();
@@ -60,6 +67,7 @@ pub(super) async fn findings(
         shells.git.call(move |repo| repo.note_told(&held)).await?;
     }
     found.extend(changed_red_tests(shells, lane, tree).await?);
+    found.extend(reverted);
     if changed.left_out > 0 {
         found.push(Finding {
             rule: "generated_giant".to_owned(),
@@ -77,6 +85,24 @@ pub(super) async fn findings(
         finding.what = shells.redactor.redact(&finding.what).into_owned();
     }
     Ok(found)
+}
+
+/// What an engine changed and does not have to be looked at, since it was put back. Who changed the settings is told
+/// so, and what they come to is as grave as their rule.
+fn put_back(reverted: &Reverted, shells: &Shells) -> Finding {
+    let is_judge = reverted.is_of_settings() && reverted.is_latest;
+    let severity = match is_judge {
+        true => shells.settings.audit.of(Rule::VerifyConfig),
+        false => FindingSeverity::Note,
+    };
+    Finding {
+        rule: "reverted".to_owned(),
+        severity,
+        path: reverted.path.clone(),
+        line: None,
+        what: shells.redactor.redact(&reverted.what).into_owned(),
+        asked_for: None,
+    }
 }
 
 fn change(sides: &Sides, is_ignored: bool) -> FileChange<'_> {

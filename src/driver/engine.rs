@@ -83,9 +83,11 @@ pub(super) async fn run_engine(
     };
     let home = lodging::move_in(shells, engine, &mut job)?;
     let of_chunk = lane.is_first_turn(fixes).then(|| id.to_string());
+    let (chunk, spec) = (id.to_string(), lane.ledger.path.clone());
     let (before, mut undone) = shells
         .git
-        .call(|repo| {
+        .call(move |repo| {
+            repo.remember_kept(&chunk, &spec)?;
             let removed = match of_chunk {
                 Some(chunk) => repo.note_ignored(&chunk)?,
                 None => Vec::new(),
@@ -121,6 +123,7 @@ pub(super) async fn run_engine(
             let (head, _) = repo.lane_head()?;
             let elsewhere = head.clone().filter(|h| *h != tip && repo.has_commit(h));
             let mut undone = repo.restore(&before, &tip)?;
+            repo.note_reverted(&undone)?;
             // From here on HEAD says what the engine committed, until that is kept.
             repo.remove_note()?;
             crash::point(Point::EngineUndone)
@@ -134,7 +137,7 @@ pub(super) async fn run_engine(
                 && repo.carry_back(&left_at, &tip, &spec)? {
                     undone.push("the engine worked on another commit than the lane's tip; its changes were put on top of the tip".to_owned());
                 }
-            undone.extend(repo.restore_kept(&tip)?);
+            undone.extend(repo.restore_kept()?);
             Ok(undone)
         })
         .await?;

@@ -5,8 +5,8 @@ use super::prepare::lane_dir;
 use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::git::{
-    COMMIT_MESSAGE, GitError, HookPlace, LanePaths, POST_COMMIT, PRE_COMMIT, PRE_PUSH,
-    PREPARE_MESSAGE, PushPlace, PushRequest, Staged, on_remote, push_url, without_credentials,
+    COMMIT_MESSAGE, GitError, GitPlace, HookPlace, LanePaths, POST_COMMIT, PRE_COMMIT, PRE_PUSH,
+    PREPARE_MESSAGE, PushRequest, Staged, on_remote, push_url, without_credentials,
 };
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::{Preset, SandboxPolicy, Wall};
@@ -128,7 +128,7 @@ pub(super) async fn after_commit(
 pub(super) async fn before_push(
     shells: &Shells,
     lane: &Lane,
-    place: &PushPlace,
+    place: &GitPlace,
     request: &PushRequest,
 ) -> Result<(), PushFailure> {
     let other = |message: String| PushFailure {

@@ -176,7 +176,7 @@ async fn send(
         beside,
     };
     let pushed = async {
-        let made = shells.git.call(|repo| repo.push_place()).await;
+        let made = shells.git.call(|repo| repo.git_place()).await;
         let place = made.map_err(|e| PushFailure {
             kind: PushFailureKind::Other,
             message: e.to_string(),

@@ -181,8 +181,9 @@ async fn worktree(shells: &Shells, dir: &Path, tip: &Oid) -> Result<(LanePaths, 
             )
         })?;
     }
+    let place = shells.git.call(|repo| repo.git_place()).await?;
     add_worktree(
-        &shells.root,
+        &place,
         dir,
         tip,
         &shells.settings.git_env,

@@ -141,7 +141,12 @@ async fn seal_with_command(
     let mut signed = None;
     if method.signs {
         let (env, stop) = (&shells.settings.git_env, shells.stop_engines.clone());
-        let made = sign_with_command(&paths, (&tree, &tip), &request.message, env, stop).await?;
+        let here = paths.clone();
+        let place = shells
+            .git
+            .call(move |repo| repo.lane_place(&here.admin, &here.dir));
+        let place = (paths.admin.as_path(), &place.await?);
+        let made = sign_with_command(place, (&tree, &tip), &request.message, env, stop).await?;
         match made {
             Ok(commit) => signed = Some(commit),
             Err(why) => {

@@ -2,9 +2,9 @@
 //! partial clone left on its remote. Runs on the git thread and waits there.
 
 use super::error::{Context, GitError};
-use super::frozen::named;
 use super::remote::git;
 use super::repo::Repo;
+use super::standing::named;
 use super::sweep::walk_rules;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
@@ -108,16 +108,14 @@ impl Repo {
             GitError::new(what(), "it was not set up", "this is a bug in codelicious")
         })?;
         // The lane's own link is not followed: an engine may have changed where it leads.
-        let place = match &self.lane {
-            Some(lane) if lane.paths.dir == dir => named(&lane.paths.admin, dir),
-            _ if dir == self.info.root => named(&self.info.common_dir, dir),
+        let place = match (&self.lane, index.and_then(Path::parent)) {
+            (Some(lane), _) if lane.paths.dir == dir => self.lane_place(&lane.paths.admin, dir),
             // Our index of a lane lies in the lane's own git folder.
-            _ => index
-                .and_then(Path::parent)
-                .map_or_else(Vec::new, |admin| named(admin, dir)),
-        };
+            (_, Some(admin)) => self.lane_place(admin, dir),
+            (_, None) => self.git_place(),
+        }?;
         let mut command = git(dir, &settings.env, policy)
-            .env(place)
+            .env(place.env.iter().cloned())
             .args(PLAIN_INDEX)
             .args(args)
             .args(more);

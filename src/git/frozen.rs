@@ -1,24 +1,10 @@
-//! Git's configuration as it stood before any engine ran.
-//!
-//! The repository's own configuration is a file that git reads anew each time, and there is no option that names
-//! another one. Pushes happen beside the next engine, so they get a git folder of their own: links to everything of
-//! the repository's, and the configuration as a copy in which what it included is spelled out.
+//! Git's configuration as it stood before any engine ran: read once, and written out again for where it is used
+//! (`standing`).
 
-use super::error::{Context, GitError};
+use super::error::GitError;
 use super::repo::Repo;
-use crate::fsx::root::ensure_bare;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use super::standing;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Folder in the repository's git folder in which pushes have theirs.
-const FOLDER: &str = "codelicious-pushes";
-
-/// First version that knows `GIT_CONFIG_GLOBAL` (git's release notes).
-const NAMES_GLOBAL: Version = (2, 32);
 
 /// Major and minor.
 pub(super) type Version = (u32, u32);
@@ -40,30 +26,13 @@ pub(super) struct Frozen {
     settings: Vec<Setting>,
 }
 
-/// Where a push is made. Its git folder goes when this does.
-#[derive(Debug)]
-pub struct PushPlace {
-    pub(super) root: PathBuf,
-    pub(super) env: Vec<(String, String)>,
-    made: Option<PathBuf>,
-}
-
-impl Drop for PushPlace {
-    fn drop(&mut self) {
-        if let Some(dir) = &self.made {
-            // What is left is removed when the next run makes its first.
-            let _ = std::fs::remove_dir_all(dir);
-        }
-    }
-}
-
 impl Repo {
     /// The configuration as it stood when this was first called.
     ///
     /// # Errors
     /// Git cannot be started or cannot read it.
-    pub(super) fn frozen(&mut self) -> Result<Arc<Frozen>, GitError> {
-        if let Some(frozen) = &self.frozen {
+    pub(super) fn frozen(&self) -> Result<Arc<Frozen>, GitError> {
+        if let Some(frozen) = self.frozen.get() {
             return Ok(Arc::clone(frozen));
         }
         let version = version(&self.ask_git(&["version"])?);
@@ -72,75 +41,14 @@ impl Repo {
             version,
             settings: settings(&listed),
         });
-        // Left behind by a run that was killed.
-        let _ = std::fs::remove_dir_all(self.info.common_dir.join(FOLDER));
-        self.frozen = Some(Arc::clone(&frozen));
-        Ok(frozen)
+        standing::clear_rests(&self.info.common_dir);
+        Ok(Arc::clone(self.frozen.get_or_init(|| frozen)))
     }
-
-    /// Makes the place for one push.
-    ///
-    /// # Errors
-    /// Folders and links that cannot be made.
-    pub fn push_place(&mut self) -> Result<PushPlace, GitError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let (root, common) = (self.info.root.clone(), self.info.common_dir.clone());
-        let frozen = self.frozen()?;
-        // Variables are text.
-        let is_text = root.to_str().is_some() && common.to_str().is_some();
-        if frozen.version < NAMES_GLOBAL || !is_text {
-            let env = match is_text {
-                true => named(&common, &root),
-                false => Vec::new(),
-            };
-            return Ok(PushPlace {
-                env,
-                root,
-                made: None,
-            });
-        }
-        let ours = common.join(FOLDER);
-        ensure_bare(&ours)
-            .map_err(|e| GitError::new("making a folder for the push", e.to_string(), ""))?;
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = ours.join(n.to_string());
-        let what = || format!("making {}", dir.display());
-        clear(&dir).doing(what)?;
-        std::fs::create_dir(&dir).doing(what)?;
-        link_all(&common, &dir).doing(what)?;
-        let users = dir.join("config.user");
-        put(
-            &dir.join("config"),
-            frozen.text(Whose::Repository).as_bytes(),
-        )
-        .doing(what)?;
-        put(&users, frozen.text(Whose::User).as_bytes()).doing(what)?;
-        let mut env = named(&dir, &root);
-        env.push(("GIT_CONFIG_GLOBAL".to_owned(), word(&users)));
-        env.push(("GIT_CONFIG_NOSYSTEM".to_owned(), "1".to_owned()));
-        Ok(PushPlace {
-            root,
-            env,
-            made: Some(dir),
-        })
-    }
-}
-
-/// What says which git folder and which worktree are meant, whatever stands in the folder git is started in.
-pub(super) fn named(git_dir: &Path, work_tree: &Path) -> Vec<(String, String)> {
-    vec![
-        ("GIT_DIR".to_owned(), word(git_dir)),
-        ("GIT_WORK_TREE".to_owned(), word(work_tree)),
-    ]
-}
-
-fn word(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 /// Whose settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
+pub(super) enum Whose {
     User,
     Repository,
     /// Both, for what the repository causes: without what opens doors elsewhere.
@@ -159,7 +67,12 @@ impl Frozen {
         Some(last.value.as_deref().unwrap_or("true"))
     }
 
-    fn text(&self, whose: Whose) -> String {
+    /// True where a setting's name begins so.
+    pub(super) fn has(&self, beginning: &str) -> bool {
+        self.settings.iter().any(|s| s.key.starts_with(beginning))
+    }
+
+    pub(super) fn text(&self, whose: Whose) -> String {
         let mut text = String::new();
         for setting in &self.settings {
             let is_wanted = match whose {
@@ -261,59 +174,10 @@ fn version(said: &str) -> Version {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
-/// Links to everything in the repository's git folder but its configuration, its hooks and locks.
-fn link_all(common: &Path, dir: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(common)? {
-        let name = entry?.file_name();
-        // A HEAD that is a link is not one to git, unless it leads to a ref.
-        if name == "HEAD" {
-            put(&dir.join(&name), &std::fs::read(common.join(&name))?)?;
-            continue;
-        }
-        let is_ours = ["config", "config.worktree", "hooks", FOLDER]
-            .iter()
-            .any(|ours| name == *ours);
-        if is_ours || name.as_encoded_bytes().ends_with(b".lock") {
-            continue;
-        }
-        std::os::unix::fs::symlink(common.join(&name), dir.join(&name))?;
-    }
-    // Git makes these where they belong, also where they are not there yet.
-    for name in ["packed-refs", "logs"] {
-        match std::os::unix::fs::symlink(common.join(name), dir.join(name)) {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
-            _ => {}
-        }
-    }
-    std::fs::create_dir_all(common.join("logs"))
-}
-
-/// Removes a folder, or a link in its place; fine when there is none.
-pub(super) fn clear(dir: &Path) -> std::io::Result<()> {
-    let removed = match dir.symlink_metadata() {
-        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(dir),
-        Ok(_) => std::fs::remove_file(dir),
-        Err(e) => Err(e),
-    };
-    match removed {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a file that was not there, for its owner alone. Not synced: it is made anew each time.
-pub(super) fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::standing::put;
 
     #[test]
     fn versions_are_read() {

@@ -3,13 +3,14 @@
 use super::LANES;
 use super::command::is_skipped;
 use super::error::{Context, GitError};
+use super::lane::LanePaths;
 use super::repo::{Repo, from_oid, to_oid};
 use crate::core::commit_message::parse_trailers;
 use crate::core::gc::Unsaved;
 use crate::fsx::{FsError, atomic, tree};
 use crate::model::{ChunkId, Oid, SpecId};
 use chrono::{DateTime, Utc};
-use git2::{Delta, DiffOptions, Index, Repository, RepositoryState};
+use git2::{Delta, DiffOptions, Index, RepositoryState};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -88,15 +89,13 @@ impl Repo {
         if lane.dir.symlink_metadata().is_err() {
             return Ok(false);
         }
-        let git = Repository::open(&lane.dir).doing(what)?;
-        let is_its_own =
-            git.path().canonicalize().doing(what)? == lane.admin.canonicalize().doing(what)?;
-        if !is_its_own || git.state() != RepositoryState::Clean {
-            let why = if is_its_own {
-                "an operation of git is half done in it"
-            } else {
-                "it belongs to another repository"
-            };
+        let paths = LanePaths {
+            dir: lane.dir.clone(),
+            admin: lane.admin.clone(),
+        };
+        let git = paths.open(&self.info.common_dir)?;
+        if git.state() != RepositoryState::Clean {
+            let why = "an operation of git is half done in it";
             return Err(GitError::new(what(), why, ""));
         }
         let mut index = Index::open(&lane.admin.join("codelicious-index")).doing(what)?;

@@ -181,7 +181,11 @@ impl Repo {
         Ok(undone)
     }
 
-    fn restore_files(
+    /// Hooks, configuration and what belongs to it.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub(super) fn restore_files(
         &mut self,
         before: &Snapshot,
         moment: Moment<'_>,

@@ -7,9 +7,10 @@
 
 use super::command::PLAIN_INDEX;
 use super::error::{Context, GitError};
-use super::frozen::{Frozen, Version, clear, named, put};
+use super::frozen::{Frozen, Version};
 use super::lane::{LanePaths, restore_dot_git};
 use super::repo::{Repo, from_oid};
+use super::standing::{clear, named, put};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;

@@ -88,12 +88,15 @@ impl Repo {
             // Without the lane nobody can tell which commits were made in it.
             return self.restore_without_lane(before, moment);
         };
+        // Git is asked for something when a sparse lane is opened.
+        let mut undone = self.restore_files(before, moment)?;
         self.open_lane(paths, &[])?;
         // Where the lane stands is put right when it is prepared.
         let tip = self.lane_head()?.0.unwrap_or_else(|| Oid::new(""));
-        let undone = self.restore_then(before, &tip, moment);
+        let rest = self.restore_then(before, &tip, moment);
         self.close_lane();
-        undone
+        undone.extend(rest?);
+        Ok(undone)
     }
 
     /// The lane whose own git folder this is; None when it cannot be opened any more.

@@ -6,6 +6,7 @@
 use super::command::{entry_of, is_skipped, skip};
 use super::durable::unsynced;
 use super::error::{Context, GitError};
+use super::kept::Kept;
 use super::repo::{Repo, from_oid};
 use super::staging::Staging;
 use crate::crash::{self, Point};
@@ -41,6 +42,31 @@ impl LanePaths {
         self.admin.join("codelicious-index")
     }
 
+    /// Opens it by git's own folder for it, whatever stands in the worktree, and makes sure that what was opened is
+    /// this worktree of this repository.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is something else.
+    pub(super) fn open(&self, common: &Path) -> Result<Repository, GitError> {
+        let what = || format!("opening the lane {}", self.dir.display());
+        let git = Repository::open(&self.admin).doing(what)?;
+        let is_same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
+            (Ok(a), Ok(b)) => a == b,
+            (Err(_), _) | (_, Err(_)) => false,
+        };
+        let is_it = is_same(git.commondir(), common)
+            && is_same(git.path(), &self.admin)
+            && git.workdir().is_some_and(|dir| is_same(dir, &self.dir));
+        match is_it {
+            true => Ok(git),
+            false => Err(GitError::new(
+                what(),
+                "it belongs to another repository",
+                "remove the folder, run `git worktree prune` and run again",
+            )),
+        }
+    }
+
     /// Removes locks that ended processes left behind. Only while nothing else works in the lane.
     pub(super) fn clear_locks(&self) {
         for lock in ["index.lock", "HEAD.lock", "codelicious-index.lock"] {
@@ -70,6 +96,7 @@ pub(super) struct OpenLane {
     pub is_sparse: bool,
     /// Paths that a sparse checkout leaves out, whatever an engine put there since.
     pub left_out: Vec<Vec<u8>>,
+    pub kept: Kept,
 }
 
 /// Where a worktree's HEAD stands.
@@ -102,9 +129,12 @@ impl Repo {
             (true, false) => drop(std::fs::copy(paths.index(), theirs).doing(what)?),
             (false, _) => drop(std::fs::copy(theirs, paths.index()).doing(what)?),
         }
-        let is_sparse = Repository::open(&paths.dir)
-            .and_then(|g| g.config()?.get_bool("core.sparseCheckout"))
-            .unwrap_or(false);
+        let common = self.info.common_dir.clone();
+        let is_sparse = paths.open(&common).is_ok_and(|g| {
+            g.config()
+                .and_then(|c| c.get_bool("core.sparseCheckout"))
+                .unwrap_or(false)
+        });
         if is_sparse {
             self.spell_out_index(&paths.dir, &paths.index())?;
         }
@@ -115,9 +145,10 @@ impl Repo {
         // Branches that follow the lane are written through this handle. libgit2 decides when it first looks at
         // refs whether those that it writes are synced.
         let git = unsynced(|| {
-            Repository::open(&paths.dir).inspect(|git| drop(git.refname_to_id("HEAD")))
-        })
-        .doing(what)?;
+            paths
+                .open(&common)
+                .inspect(|git| drop(git.refname_to_id("HEAD")))
+        })?;
         let mut index = Index::open(&paths.index()).doing(what)?;
         git.set_index(&mut index).doing(what)?;
         let staging = Staging::open(&paths.admin, &self.info.common_dir, &git)?;
@@ -130,6 +161,7 @@ impl Repo {
             links: links.to_vec(),
             is_sparse,
             left_out: Vec::new(),
+            kept: Kept::default(),
         });
         self.opened()?.note_left_out();
         crash::point(Point::LaneOpened).doing(what)

@@ -1,7 +1,7 @@
 //! Git: what the repository is, what a lane holds, and the few things we do to it.
 //!
 //! Reading, diffing and committing happen in-process on a thread of their own ([`worker`]); what needs the
-//! network, hooks, signing or external filters goes through the git command. Only this module moves refs,
+//! network, hooks, signing or external filters goes through the git command (`standing`). Only this module moves refs,
 //! and only below `refs/codelicious/` and `refs/heads/codelicious/`, and `refs/notes/codelicious`.
 
 mod address;
@@ -35,6 +35,7 @@ mod seal;
 mod sides;
 mod staging;
 mod stale;
+mod standing;
 mod sweep;
 mod unseen;
 mod watch;
@@ -47,12 +48,12 @@ pub use copy::remove_copy;
 pub use elsewhere::Standing;
 pub use error::GitError;
 pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
-pub use frozen::PushPlace;
 pub use gc::{Beyond, LaneRecord, is_rest, remove_lane};
 pub use guard::Snapshot;
 pub use hooks::{
     COMMIT_MESSAGE, HookPlace, Hooks, POST_COMMIT, PRE_COMMIT, PRE_PUSH, PREPARE_MESSAGE, Staged,
 };
+pub use kept::Reverted;
 pub use lane::{LaneDir, LanePaths};
 pub use notes::{NoteWritten, NotesMerged};
 pub use place::RepoInfo;
@@ -65,6 +66,7 @@ pub use saved::TakenUp;
 pub use seal::{CaughtUp, SealMethod, SealRequest, sign_with_command};
 pub use sides::{Changed, Side, Sides};
 pub use stale::remove_stale;
+pub use standing::GitPlace;
 pub use unseen::Unseen;
 pub use work::{AddedLine, Capture};
 pub use worker::Worker;

@@ -152,17 +152,13 @@ impl Repo {
         if !dir.exists() || std::fs::remove_dir(dir).is_ok() {
             return Ok(());
         }
-        let ours = [
-            b"gitdir: ",
-            self.info
-                .common_dir
-                .join("worktrees")
-                .as_os_str()
-                .as_bytes(),
-            b"/",
-        ]
-        .concat();
-        if std::fs::read(dir.join(".git")).is_ok_and(|text| text.starts_with(&ours)) {
+        // The second while git makes it.
+        let ours = ["worktrees", super::standing::FOLDER].map(|folder| {
+            let folder = self.info.common_dir.join(folder);
+            [b"gitdir: ", folder.as_os_str().as_bytes(), b"/"].concat()
+        });
+        let is_ours = |text: Vec<u8>| ours.iter().any(|o| text.starts_with(o));
+        if std::fs::read(dir.join(".git")).is_ok_and(is_ours) {
             return std::fs::remove_dir_all(dir).doing(what);
         }
         Err(GitError::new(

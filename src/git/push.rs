@@ -2,9 +2,9 @@
 
 use super::NOTES;
 use super::address::without_credentials;
-use super::frozen::PushPlace;
 use super::push_words::{Refused, kind_of, refused, told};
 use super::remote::{git, limits};
+use super::standing::GitPlace;
 use crate::model::Oid;
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::SandboxPolicy;
@@ -29,7 +29,7 @@ pub struct PushRequest {
 /// # Errors
 /// A classified [`PushFailure`].
 pub async fn push(
-    place: &PushPlace,
+    place: &GitPlace,
     request: &PushRequest,
     env: &[(String, String)],
     stop: StopSignal,
@@ -72,7 +72,7 @@ pub async fn push(
 /// # Errors
 /// A classified [`PushFailure`].
 pub async fn on_remote(
-    place: &PushPlace,
+    place: &GitPlace,
     request: &PushRequest,
     env: &[(String, String)],
     stop: StopSignal,

@@ -2,6 +2,7 @@
 
 use super::address::without_credentials;
 use super::error::{Context, GitError};
+use super::standing::GitPlace;
 use super::{NOTES, REMOTE_NOTES};
 use crate::crash::{self, Point};
 use crate::model::Oid;
@@ -57,7 +58,7 @@ pub(super) fn limits() -> Limits {
 /// # Errors
 /// The remote cannot be reached or refuses; the message is git's own.
 pub async fn fetch(
-    root: &Path,
+    place: &GitPlace,
     remote: &str,
     env: &[(String, String)],
     notes: bool,
@@ -67,7 +68,8 @@ pub async fn fetch(
     let heads = format!("+refs/heads/*:refs/remotes/{remote}/*");
     // A pattern, since git refuses to fetch a ref by name that is not there.
     let notes = notes.then(|| format!("+{NOTES}*:{REMOTE_NOTES}*"));
-    let command = git(root, env, SandboxPolicy::Trusted).args([
+    let command = git(&place.root, env, SandboxPolicy::Trusted).env(place.env.iter().cloned());
+    let command = command.args([
         "fetch",
         "--quiet",
         "--no-tags",
@@ -98,19 +100,21 @@ pub async fn fetch(
     ))
 }
 
-/// `git worktree add`, without the repository's hooks.
+/// `git worktree add`, without the repository's hooks. The lane's `.git` file leads to the place afterwards, until the
+/// lane is opened.
 ///
 /// # Errors
 /// Git's own words.
 pub async fn add_worktree(
-    root: &Path,
+    place: &GitPlace,
     dir: &Path,
     tip: &Oid,
     env: &[(String, String)],
     stop: StopSignal,
 ) -> Result<(), GitError> {
     let what = format!("making the lane {}", dir.display());
-    let command = git(root, env, SandboxPolicy::Trusted)
+    let command = git(&place.root, env, SandboxPolicy::Trusted)
+        .env(place.env.iter().cloned())
         .args([
             "-c",
             "advice.detachedHead=false",

@@ -7,7 +7,7 @@ use crate::core::uncounted::Uncounted;
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::ledger::SpecBase;
-use git2::{BranchType, ObjectType, Repository, Signature, TreeWalkMode, TreeWalkResult};
+use git2::{BranchType, FileMode, ObjectType, Repository, Signature, TreeWalkMode, TreeWalkResult};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Repo {
     /// The hooks as they stood then.
     pub(super) hooks: Option<Arc<super::hooks::Hooks>>,
     /// The configuration as it stood then.
-    pub(super) frozen: Option<Arc<super::frozen::Frozen>>,
+    pub(super) frozen: std::cell::OnceCell<Arc<super::frozen::Frozen>>,
     pub(super) command: Option<super::command::CommandSettings>,
     /// What stands in files that engines must not change.
     pub(super) watch: super::watch::Watch,
@@ -46,7 +46,7 @@ impl Repo {
             lane: None,
             method: None,
             hooks: None,
-            frozen: None,
+            frozen: std::cell::OnceCell::new(),
             command: None,
             watch: super::watch::Watch::default(),
             things: None,
@@ -78,7 +78,7 @@ impl Repo {
         }
     }
 
-    /// A file's bytes in a commit; None when it is not there.
+    /// A file's bytes in a commit; None when it is not there, or is a link.
     ///
     /// # Errors
     /// Objects that cannot be read.
@@ -88,6 +88,7 @@ impl Repo {
         self.with_fetched(&["cat-file", "blob", &name], || {
             let tree = self.git.find_commit(id)?.tree()?;
             match tree.get_path(Path::new(path)) {
+                Ok(entry) if entry.filemode() == i32::from(FileMode::Link) => Ok(None),
                 Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
                     Ok(Some(self.git.find_blob(entry.id())?.content().to_vec()))
                 }

@@ -4,10 +4,10 @@
 //! and after by the driver (`hooks`).
 
 use super::error::{Context, GitError};
-use super::frozen::named;
-use super::lane::{LanePaths, OpenLane};
+use super::lane::OpenLane;
 use super::remote::git;
 use super::repo::{Repo, from_oid, signature, to_oid};
+use super::standing::GitPlace;
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
@@ -282,15 +282,15 @@ impl OpenLane {
 /// # Errors
 /// Git could not be started.
 pub async fn sign_with_command(
-    paths: &LanePaths,
+    (admin, place): (&Path, &GitPlace),
     (tree, tip): (&Oid, &Oid),
     message: &str,
     env: &[(String, String)],
     stop: StopSignal,
 ) -> Result<Result<Oid, String>, GitError> {
     // Not in the lane: nothing there has a say in how a signer is started.
-    let command = git(&paths.admin, env, SandboxPolicy::Trusted)
-        .env(named(&paths.admin, &paths.dir))
+    let command = git(admin, env, SandboxPolicy::Trusted)
+        .env(place.env.iter().cloned())
         .args(["commit-tree", "-S", "-p", tip.as_str(), "-F", "-"])
         .args([tree.as_str()])
         .stdin(message.as_bytes());

@@ -1,5 +1,8 @@
 //! Which changes in a lane become part of a commit. Pure: paths and sizes in, verdicts out.
 
+use crate::fsx::names::{folded, is_taken_for};
+use std::ffi::OsStr;
+
 /// Files larger than this are refused by name: a forge would, and nobody reviews them.
 pub(super) const MAX_FILE: u64 = 50 << 20;
 
@@ -14,6 +17,9 @@ const DROPPINGS: [&str; 8] = [
     ".venv",
     ".DS_Store",
 ];
+
+/// What no work changes.
+const KEPT: [&str; 3] = ["codelicious.toml", ".codelicious", ".git"];
 
 /// One changed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +64,25 @@ pub(super) fn judge(change: &Change<'_>, spec: &str, links: &[String]) -> Verdic
         let rest = path.strip_prefix(dir);
         rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
     };
-    if ["codelicious.toml", ".codelicious", ".git"].contains(&first) || is_below(spec) {
+    if KEPT.contains(&first) || is_below(spec) {
         return Verdict::Drop;
+    }
+    if change.kind != ChangeKind::Deleted {
+        let taken_for = |kept: &&&str| is_taken_for(OsStr::new(first), kept);
+        // In git's own name, at every depth: a clone there would have it for a repository's.
+        let is_git = path
+            .split('/')
+            .any(|name| is_taken_for(OsStr::new(name), ".git"));
+        let other = match KEPT.iter().find(taken_for) {
+            Some(kept) => Some(*kept),
+            None if is_git => Some(".git"),
+            None => (path != spec && folded(path) == folded(spec)).then_some(spec),
+        };
+        if let Some(other) = other {
+            return Verdict::Refuse(format!(
+                "{path}: a file system that folds names takes it for {other}"
+            ));
+        }
     }
     // A file in place of the spec's folder.
     if spec
@@ -137,6 +160,10 @@ mod tests {
             "specs/a.md.txt",
             "spec",
             "data/bigger",
+            "sub/codelicious.toml",
+            "Specs/b.md",
+            ".github/x",
+            ".gitignore",
         ] {
             assert_eq!(verdict(path, Present, 1, false), Verdict::Take, "{path}");
             assert_eq!(verdict(path, Deleted, 0, true), Verdict::Take, "{path}");
@@ -170,6 +197,16 @@ mod tests {
         let kept_elsewhere = judge(&large, "specs/a.md", &[]);
         assert_eq!(kept_elsewhere, Verdict::Take, "what is committed is small");
         for (path, kind, size) in [
+            ("Codelicious.toml", Present, 1),
+            ("CODELI~1.TOM", Present, 1),
+            (".Codelicious/state/x", Present, 1),
+            (".CODELICIOU\u{17f}/x", Present, 1),
+            (".Git", Present, 1),
+            (".GIT/config", Present, 1),
+            ("sub/.gi\u{200c}t/config", Present, 1),
+            ("git~1/hooks/pre-commit", Present, 1),
+            ("Specs/A.md", Present, 1),
+            ("specs/a.MD", Present, 1),
             ("nested/", Repository, 0),
             ("blob.bin", Present, 120 << 20),
             ("secret", Unreadable, 0),

@@ -38,6 +38,7 @@ mod github_traffic;
 mod hooks;
 mod hostile;
 mod issues;
+mod kept;
 mod laws;
 mod locking;
 mod main_job;

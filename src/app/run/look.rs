@@ -68,13 +68,16 @@ impl Session<'_> {
             self.say(EventKind::Repaired { what });
         }
         if let Some(remote) = &remote {
-            let (root, vars, stop) = (
-                &self.shells.root,
+            let (vars, stop) = (
                 &self.shells.settings.git_env,
                 self.shells.stop_everything.clone(),
             );
             let notes = self.shells.settings.push_notes;
-            if let Err(e) = fetch(root, remote, vars, notes, stop).await {
+            let fetched = match self.shells.git.call(|repo| repo.git_place()).await {
+                Ok(place) => fetch(&place, remote, vars, notes, stop).await,
+                Err(e) => Err(e),
+            };
+            if let Err(e) = fetched {
                 self.say(EventKind::Warning {
                     message: format!("{e}; going on with what is known of it"),
                 });

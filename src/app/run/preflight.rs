@@ -44,12 +44,14 @@ impl Session<'_> {
                 && self.options.terminal
                 && std::io::stdin().is_terminal(),
         };
-        let (root, vars) = (&self.shells.root, &self.shells.settings.git_env);
+        let place = self.shells.git.call(|repo| repo.git_place()).await?;
+        let vars = place.environment(&self.shells.settings.git_env);
+        let root = &self.shells.root;
         let (remote, stop) = (
             self.scope.remote.as_deref(),
             self.shells.stop_everything.clone(),
         );
-        let facts = probe(root, remote, &found.base, vars, options, stop).await;
+        let facts = probe(root, remote, &found.base, &vars, options, stop).await;
         let is_passing = is_passing(&facts);
         let mut all = findings(&facts);
         let is_local = self.shells.forge.name() == LocalForge::NAME;
