@@ -35,6 +35,7 @@ pub(super) fn run_with(
         scope.named.extend(handed.keys().cloned());
         scope.handed = Arc::new(handed);
     }
+    scope.redactor = Some(Arc::new(secrets::redactor(&world, env)));
     let (mut found, ledgers) = world.look(&repo, &scope)?;
     let can_ask = engine::can_plan(&world.settings, env);
     let strategy = *world.settings.plan.strategy;

@@ -6,6 +6,7 @@ mod copies;
 mod plans;
 mod policy;
 mod scope;
+mod secrets;
 
 pub use plans::Planning;
 pub use policy::forbidding;
@@ -245,26 +246,11 @@ fn find_paths(
         );
     }
     paths.extend(scope.configured.iter().chain(scope.handed.keys()).cloned());
-    let excluded = excludes(root, &scope.exclude)?;
+    let excluded = scope.excluded(root)?;
     Ok(paths
         .into_iter()
         .filter(|p| !excluded.matched_path_or_any_parents(p, false).is_ignore())
         .collect())
-}
-
-fn excludes(root: &Path, patterns: &[String]) -> Result<ignore::gitignore::Gitignore, GitError> {
-    let bad = |e: ignore::Error| {
-        GitError::new(
-            "reading `[specs] exclude`",
-            e.to_string(),
-            "write each pattern as a line of .gitignore",
-        )
-    };
-    let mut builder = ignore::gitignore::GitignoreBuilder::new(root);
-    for pattern in patterns {
-        builder.add_line(None, pattern).map_err(bad)?;
-    }
-    builder.build().map_err(bad)
 }
 
 /// Paths by the spec that has them, from ledgers and from what was synced.
@@ -496,6 +482,9 @@ impl SpecSurvey<'_> {
                 }));
             }
         };
+        if let Some(diagnostic) = self.secret(&text, copy.as_ref(), &texts) {
+            return Ok(Err(diagnostic));
+        }
         let options = self.scope.options(path, &text);
         let prose = options.prose;
         let parsed = match copy {

@@ -127,6 +127,7 @@ impl World {
             budget_tokens: super::engine::prompt_tokens(&self.settings),
             max_spec_bytes: *self.settings.budget.max_spec_bytes,
             fresh: false,
+            redactor: None,
         })
     }
 

@@ -59,6 +59,7 @@ mod sandbox;
 mod seatbelt;
 mod secrets;
 mod shapes;
+mod spec_places;
 mod stopping;
 mod support;
 mod survival;

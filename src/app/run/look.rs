@@ -97,6 +97,7 @@ impl Session<'_> {
             budget_tokens: engine::prompt_tokens(&world.settings),
             max_spec_bytes: *world.settings.budget.max_spec_bytes,
             fresh: self.restart.fresh,
+            redactor: Some(Arc::clone(&self.shells.redactor)),
         };
         let ledgers = self.load_ledgers()?;
         let (scope, wanted, all) = (

@@ -72,6 +72,14 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
         let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
         return Ok(Some(UserCopy { text, spec }));
     }
+    if let Some(link) = link_above(root, path) {
+        // Git has a link there, and what is committed at this path would take its place.
+        return Err(problem(
+            path,
+            &format!("it is reached through the symbolic link {link}, which is not followed"),
+            "put the file itself there, or name it where it is with --spec",
+        ));
+    }
     let file = root.join(path);
     match file.symlink_metadata() {
         Ok(meta) if meta.is_file() => {
@@ -85,11 +93,28 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
             let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
             Ok(Some(UserCopy { text, spec }))
         }
-        Ok(_) if !scope.named.is_empty() => Err(problem(
+        Ok(meta) if meta.is_symlink() && scope.names(path) => Err(problem(
+            path,
+            "it is a symbolic link, which is not followed",
+            "put the file itself there, or name its target with --spec",
+        )),
+        Ok(_) if scope.names(path) => Err(problem(
             path,
             "it is not a regular file",
             "name a markdown file with --spec",
         )),
-        _ => Ok(None),
+        Ok(_) | Err(_) => Ok(None),
     }
+}
+
+/// The first folder on the way to a path that is a link.
+fn link_above(root: &Path, path: &str) -> Option<String> {
+    let mut above: Vec<&Path> = Path::new(path).ancestors().skip(1).collect();
+    above.reverse();
+    let is_link = |below: &&Path| {
+        let meta = root.join(below).symlink_metadata();
+        !below.as_os_str().is_empty() && meta.is_ok_and(|m| m.is_symlink())
+    };
+    let link = above.into_iter().find(is_link)?;
+    Some(link.to_string_lossy().into_owned())
 }

@@ -1,9 +1,13 @@
 //! What a survey looks for, and how what it finds is read.
 
 use crate::core::issue_spec;
+use crate::core::redact::Redactor;
+use crate::git::GitError;
 use crate::model::IssueRecord;
 use crate::spec::ParseOptions;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What to look for.
@@ -24,6 +28,8 @@ pub struct Scope {
     pub max_spec_bytes: u64,
     /// Start lanes again from the base.
     pub fresh: bool,
+    /// What knows secrets: with it no spec is built that brings one.
+    pub redactor: Option<Arc<Redactor>>,
 }
 
 /// A text that was handed in, and where it comes from.
@@ -49,5 +55,21 @@ impl Scope {
             .into_iter()
             .any(|l| l.iter().any(|p| p == path))
             || self.handed.contains_key(path)
+    }
+
+    /// What matches paths that are left out.
+    pub(super) fn excluded(&self, root: &Path) -> Result<Gitignore, GitError> {
+        let bad = |e: ignore::Error| {
+            GitError::new(
+                "reading `[specs] exclude`",
+                e.to_string(),
+                "write each pattern as a line of .gitignore",
+            )
+        };
+        let mut builder = GitignoreBuilder::new(root);
+        for pattern in &self.exclude {
+            builder.add_line(None, pattern).map_err(bad)?;
+        }
+        builder.build().map_err(bad)
     }
 }
