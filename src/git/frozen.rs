@@ -9,11 +9,20 @@ use std::sync::Arc;
 /// Major and minor.
 pub(super) type Version = (u32, u32);
 
+/// Where a setting stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// On the machine or with the user.
+    User,
+    Repository,
+    /// With the main worktree alone (`config.worktree`); others have their own.
+    Worktree,
+}
+
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Setting {
-    /// Of the machine or the user, not of the repository.
-    is_users: bool,
+    of: Scope,
     key: String,
     /// None where only the key stands, which means true.
     value: Option<String>,
@@ -51,6 +60,7 @@ impl Repo {
 pub(super) enum Whose {
     User,
     Repository,
+    Worktree,
     /// Both, for what the repository causes: without what opens doors elsewhere.
     All,
 }
@@ -76,15 +86,16 @@ impl Frozen {
         let mut text = String::new();
         for setting in &self.settings {
             let is_wanted = match whose {
-                Whose::User => setting.is_users,
-                Whose::Repository => !setting.is_users,
+                Whose::User => setting.of == Scope::User,
+                Whose::Repository => setting.of == Scope::Repository,
+                Whose::Worktree => setting.of == Scope::Worktree,
                 Whose::All => !is_credential(&setting.key),
             };
             if !is_wanted || is_placed(&setting.key) {
                 continue;
             }
             let value = setting.value.as_deref().map(|v| match whose {
-                Whose::User | Whose::Repository => v.into(),
+                Whose::User | Whose::Repository | Whose::Worktree => v.into(),
                 Whose::All => super::without_credentials(v),
             });
             write(&mut text, &setting.key, value.as_deref());
@@ -148,9 +159,10 @@ fn settings(listed: &str) -> Vec<Setting> {
     let mut words = listed.split('\0');
     let mut found = Vec::new();
     while let (Some(scope), Some(entry)) = (words.next(), words.next()) {
-        let is_users = match scope {
-            "system" | "global" => true,
-            "local" | "worktree" => false,
+        let of = match scope {
+            "system" | "global" => Scope::User,
+            "local" => Scope::Repository,
+            "worktree" => Scope::Worktree,
             // Given by our own options and variables, which are given each time.
             _ => continue,
         };
@@ -159,7 +171,7 @@ fn settings(listed: &str) -> Vec<Setting> {
             None => (entry, None),
         };
         found.push(Setting {
-            is_users,
+            of,
             key: key.to_owned(),
             value,
         });
@@ -198,7 +210,8 @@ mod tests {
             global\0include.path\n/x\0local\0remote.origin.url\nhttps://me:secret@host/r.git\0\
             local\0branch.a.b\"c\\d.merge\nrefs/heads/x\0local\0core.flag\0\
             local\0alias.two\nline one\nline two ; # \0command\0gc.auto\n0\0\
-            local\0http.https://h/.extraheader\nAUTHORIZATION: basic x\0local\0core.worktree\n../x\0";
+            local\0http.https://h/.extraheader\nAUTHORIZATION: basic x\0local\0core.worktree\n../x\0\
+            worktree\0core.sparsecheckout\ntrue\0";
         let frozen = Frozen {
             version: (2, 47),
             settings: settings(listed),
@@ -235,6 +248,10 @@ mod tests {
                 pair("http.https://h/.extraheader", "AUTHORIZATION: basic x"),
                 pair("remote.origin.url", "https://me:secret@host/r.git"),
             ]
+        );
+        assert_eq!(
+            read(&frozen.text(Whose::Worktree)),
+            [pair("core.sparsecheckout", "true")]
         );
         let for_hooks = frozen.for_hooks();
         for secret in ["secret", "AUTHORIZATION", "u:p"] {

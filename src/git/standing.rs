@@ -178,9 +178,15 @@ fn fill(common: &Path, dir: &Path, frozen: &Frozen) -> std::io::Result<()> {
         std::fs::create_dir_all(common.join("lfs"))?;
     }
     link_all(common, dir)?;
-    let (own, users) = (dir.join("config"), dir.join("config.user"));
-    put(&own, frozen.text(Whose::Repository).as_bytes())?;
-    put(&users, frozen.text(Whose::User).as_bytes())
+    for (name, whose) in [
+        ("config", Whose::Repository),
+        // Git copies it into a worktree that it makes.
+        ("config.worktree", Whose::Worktree),
+        ("config.user", Whose::User),
+    ] {
+        put(&dir.join(name), frozen.text(whose).as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Links to everything in the repository's git folder but its configuration, its hooks and locks.
