@@ -4,6 +4,7 @@ use super::closes::closes;
 use super::decide::{is_complete, is_over, pr_base};
 use super::lane::Lane;
 use super::parts::line_cap;
+use crate::model::policy::WallState;
 use crate::model::report::{
     BodyCheck, BodyChunk, BodyInput, BodyLink, BodyNeighbour, EngineSpent, IssueRef, Oversized,
     Spent, StoppedChunk,
@@ -27,8 +28,8 @@ pub struct PartFacts {
     pub spec_url: Option<String>,
     /// Changed lines of the part's commits, as far as they are known.
     pub lines: BTreeMap<Oid, LineCount>,
-    /// What a model or a check ran had no wall.
-    pub unsandboxed: bool,
+    /// What walled in that which a model or a check ran.
+    pub sandbox: WallState,
 }
 
 /// Everything that the pull request of part `part` says.
@@ -110,7 +111,7 @@ pub fn body_input(lane: &Lane, part: u32, facts: &PartFacts) -> BodyInput {
         spent,
         millis: took.sum(),
         engines: EngineSpent::of(committed.iter().map(|(_, r, _)| *r)),
-        unsandboxed: facts.unsandboxed,
+        sandbox: facts.sandbox,
         unverified: named(&|r| r.evidence.as_ref().is_some_and(|e| e.unverified)),
         unknown: named(&|r| r.evidence.is_none()),
         failed_before: failed_before(lane, part),

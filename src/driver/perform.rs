@@ -305,7 +305,7 @@ async fn part_facts(shells: &Shells, lane: &Lane, part: u32) -> PartFacts {
         spec_text,
         spec_url,
         lines,
-        unsandboxed: shells.sandbox.is_off(),
+        sandbox: shells.sandbox.state(),
     }
 }
 

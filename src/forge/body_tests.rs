@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::policy::WallState;
 use crate::model::report::{
     BodyCheck, BodyChunk, BodyLink, BodyNeighbour, EngineSpent, IssueRef, Oversized, Spent,
     StoppedChunk,
@@ -43,7 +44,7 @@ fn input() -> BodyInput {
         },
         millis: Some(65_000),
         engines: vec![worker("claude", None)],
-        unsandboxed: false,
+        sandbox: WallState::Up,
         unverified: Vec::new(),
         unknown: Vec::new(),
         failed_before: Vec::new(),
@@ -343,7 +344,7 @@ fn a_ready_part_in_the_middle() {
 #[test]
 fn what_is_unproven_comes_first() {
     let mut input = input();
-    input.unsandboxed = true;
+    input.sandbox = WallState::Off;
     input.unverified = vec!["T001".to_owned()];
     input.chunks[0].verdict = Some("unverified".to_owned());
     input.unknown = (2..10).map(|n| format!("T{n:03}")).collect();
@@ -391,7 +392,7 @@ fn a_repository_lays_out_its_own() {
             "{BEGIN}\n# Todo list\n\nOur own words, {{really}}, about `specs/todo.md`.\n\n### Tasks\n\n| task | title | commit | verdict | lines |\n|---|---|---|---|---:|\n| `T001` | Add login | `1a2b3c4d5e` | proven | +40 −2 |\n{END}"
         )
     );
-    input.unsandboxed = true;
+    input.sandbox = WallState::Off;
     for layout in [layout, "nothing of it", "{what} and at last {warnings}"] {
         let template = Template::parse(layout).unwrap();
         let (_, body) = render(&input, Some(&template));
@@ -401,6 +402,18 @@ fn a_repository_lays_out_its_own() {
         );
         assert_eq!(body.matches("**unsandboxed**").count(), 1, "{body}");
     }
+}
+
+#[test]
+fn how_far_it_was_walled_in_comes_first() {
+    let said = |sandbox| {
+        let body = text(&BodyInput { sandbox, ..input() });
+        let body = body.strip_prefix(&format!("{BEGIN}\n")).unwrap().to_owned();
+        body.lines().next().unwrap_or_default().to_owned()
+    };
+    assert!(!said(WallState::Up).contains("sandbox"));
+    insta::assert_snapshot!(said(WallState::NetworkOpen), @"**sandboxed, network open**: some of what was run could reach every host.");
+    insta::assert_snapshot!(said(WallState::Off), @"**unsandboxed**: what the engine and the checks ran could reach everything its user could.");
 }
 
 #[test]
@@ -633,7 +646,7 @@ fn size_is_bounded() {
         ] {
             *list = vec![long.clone(); 100];
         }
-        input.unsandboxed = true;
+        input.sandbox = WallState::Off;
         input.oversized = vec![input.oversized[0].clone(); 300];
         input.findings = Some(vec![finding(&long, &long); 300]);
         input.remarks = Some(vec![remark(&long); 300]);

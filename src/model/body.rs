@@ -3,6 +3,7 @@
 use super::chunk::ChunkState;
 use super::id::{ChunkId, SpecId};
 use super::ledger::PrState;
+use super::policy::WallState;
 use super::pr::LineCount;
 use super::report::StoppedChunk;
 use super::spent::{EngineSpent, Spent};
@@ -50,7 +51,8 @@ pub struct BodyInput {
     pub millis: Option<u64>,
     /// Who worked at the part's chunks.
     pub engines: Vec<EngineSpent>,
-    pub unsandboxed: bool,
+    /// What walled in that which made it.
+    pub sandbox: WallState,
     /// Names of tasks whose commit no check looked at, or not every one that should have.
     pub unverified: Vec<String>,
     /// Names of tasks of whose commit no verdict is known here.

@@ -36,6 +36,30 @@ impl SandboxPolicy {
     }
 }
 
+/// How far what a model or a repository causes is walled in, as every output says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum WallState {
+    #[default]
+    #[serde(rename = "sandboxed")]
+    Up,
+    /// Some of what runs reaches every host.
+    #[serde(rename = "sandboxed, network open")]
+    NetworkOpen,
+    /// Switched off by the user, by name.
+    #[serde(rename = "unsandboxed")]
+    Off,
+}
+
+impl WallState {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "sandboxed",
+            Self::NetworkOpen => "sandboxed, network open",
+            Self::Off => "unsandboxed",
+        }
+    }
+}
+
 /// Who a process is started for; each has a wall of its own kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

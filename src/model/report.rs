@@ -12,6 +12,7 @@ use super::effect::PushFailureKind;
 use super::exit::ExitCode;
 use super::id::{ChunkId, Oid, RunId, SpecId};
 use super::ledger::{PrRecord, PrState, SpecBase};
+use super::policy::WallState;
 use super::spec::{Diagnostic, SpecStatus};
 pub use super::spent::{ChunkSpent, EngineSpent, Spent};
 use chrono::{DateTime, Utc};
@@ -351,8 +352,8 @@ pub struct SummaryReport {
     /// Chunks this run committed.
     pub committed: usize,
     pub diagnostics: Vec<Diagnostic>,
-    /// True when what a model or a repository's check ran had no wall.
-    pub unsandboxed: bool,
+    /// What walled in that which a model or the repository's checks ran.
+    pub sandbox: WallState,
     /// What this run spent.
     pub spent: Spent,
     /// Wall-clock time of the run.
@@ -389,7 +390,7 @@ pub struct PostmortemReport {
     pub reason: String,
     pub engine: String,
     pub forge: String,
-    pub unsandboxed: bool,
+    pub sandbox: WallState,
     pub counts: StateCounts,
     /// What was about to happen or going on, one line each.
     pub in_flight: Vec<String>,

@@ -18,7 +18,9 @@ pub mod seatbelt;
 
 pub use launch::set_helper;
 
-use crate::model::policy::{Abilities, Explained, Preset, SandboxPolicy, SandboxSettings};
+use crate::model::policy::{
+    Abilities, Explained, Preset, SandboxPolicy, SandboxSettings, WallState,
+};
 use presets::Machine;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -116,15 +118,20 @@ impl Sandbox {
         self.inner.is_none()
     }
 
-    /// The sandbox's state in a word, for the banner, events and pull request bodies.
-    pub fn word(&self) -> &'static str {
+    /// How much of a wall there is, for the banner, events, summaries and pull request bodies.
+    pub fn state(&self) -> WallState {
         match &self.inner {
             Some(inner) if presets::is_open(&inner.settings, &inner.machine) => {
-                "sandboxed, network open"
+                WallState::NetworkOpen
             }
-            Some(_) => "sandboxed",
-            None => "unsandboxed",
+            Some(_) => WallState::Up,
+            None => WallState::Off,
         }
+    }
+
+    /// The same in a word.
+    pub fn word(&self) -> &'static str {
+        self.state().word()
     }
 
     /// The lane that such a folder belongs to; None for any other path.

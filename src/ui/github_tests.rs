@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::policy::WallState;
 use crate::model::push::PushFailureKind;
 use crate::model::report::{REPORT_SCHEMA, Spent, Undelivered};
 use crate::model::{ChunkState, Cost, RunId, SkippedBy, Usage};
@@ -80,7 +81,7 @@ fn sample() -> SummaryReport {
             message: "not UTF-8".to_owned(),
             remedy: "save it as UTF-8".to_owned(),
         }],
-        unsandboxed: true,
+        sandbox: WallState::Off,
         spent,
         millis: 133_000,
         postmortem: Some(".codelicious/postmortem-1.md".to_owned()),
@@ -186,11 +187,22 @@ fn ten_of_each_level_are_told_and_the_last_says_how_many_more_there_are() {
 #[test]
 fn the_summary_of_a_step() {
     insta::assert_snapshot!(step_summary(&sample(), None, SUMMARY_BYTES));
+    let open = SummaryReport {
+        sandbox: WallState::NetworkOpen,
+        ..sample()
+    };
+    let page = step_summary(&open, None, SUMMARY_BYTES);
+    assert!(
+        page.contains(
+            "\n**Sandboxed, network open**: some of what was run could reach every host.\n"
+        ),
+        "{page}"
+    );
     let quiet = SummaryReport {
         exit: ExitCode::Setup,
         specs: Vec::new(),
         diagnostics: Vec::new(),
-        unsandboxed: false,
+        sandbox: WallState::Up,
         postmortem: None,
         next: None,
         ..sample()

@@ -67,11 +67,7 @@ pub fn render(report: &PostmortemReport) -> String {
         one_line(&report.version),
         one_line(&report.engine),
         one_line(&report.forge),
-        if report.unsandboxed {
-            "unsandboxed"
-        } else {
-            "sandboxed"
-        },
+        report.sandbox.word(),
     ));
     let skipped = report.log_tail.len().saturating_sub(LOG_LINES);
     let tail: Vec<String> = report.log_tail[skipped..]

@@ -1,9 +1,22 @@
 use super::*;
 use crate::model::effect::PushFailureKind;
+use crate::model::policy::WallState;
 use crate::model::report::{StateCounts, StoppedChunk};
 use crate::model::{ChunkState, ExitCode, RunId};
 
 use chrono::DateTime;
+
+#[test]
+fn the_wall_is_said() {
+    for state in [WallState::Up, WallState::NetworkOpen, WallState::Off] {
+        let page = render(&PostmortemReport {
+            sandbox: state,
+            ..sample()
+        });
+        let line = format!("- {}", state.word());
+        assert_eq!(page.lines().filter(|l| *l == line).count(), 1, "{page}");
+    }
+}
 
 fn sample() -> PostmortemReport {
     let failed = ChunkState::Failed {
@@ -17,7 +30,7 @@ fn sample() -> PostmortemReport {
         reason: "SIGTERM".to_owned(),
         engine: "claude".to_owned(),
         forge: "local".to_owned(),
-        unsandboxed: true,
+        sandbox: WallState::Off,
         counts: [&ChunkState::Pending, &failed]
             .into_iter()
             .collect::<StateCounts>(),

@@ -7,15 +7,17 @@ use super::status::{
 };
 use super::text::{Paint, clean, duration, one_line, plural, spent, wrap};
 use crate::model::ExitCode;
+use crate::model::policy::WallState;
 use crate::model::report::SummaryReport;
 use serde_json::Value;
 
-/// The documented JSON of a finished run: [`SummaryReport`] with every field present, and beside `exit`
-/// the process's exit `code` and its `meaning`.
+/// The documented JSON of a finished run: [`SummaryReport`] with every field present, beside `exit` the process's
+/// exit `code` and its `meaning`, and beside `sandbox` whether there was none.
 pub fn json(report: &SummaryReport) -> Value {
     let mut json = value(report);
     json["code"] = report.exit.code().into();
     json["meaning"] = report.exit.meaning().into();
+    json["unsandboxed"] = (report.sandbox == WallState::Off).into();
     json
 }
 
@@ -43,9 +45,14 @@ pub fn render(report: &SummaryReport, options: &UiOptions) -> String {
     if !doubts.is_empty() {
         out.push_str(&format!("{doubts}\n"));
     }
-    if report.unsandboxed {
-        let text = "unsandboxed: what the engine and the checks ran could reach everything you can";
-        out.push_str(&format!("{}\n", Paint::Doubt.on(options.color, text)));
+    let reached = match report.sandbox {
+        WallState::Up => None,
+        WallState::NetworkOpen => Some("some of what was run could reach every host"),
+        WallState::Off => Some("what the engine and the checks ran could reach everything you can"),
+    };
+    if let Some(reached) = reached {
+        let text = format!("{}: {reached}", report.sandbox.word());
+        out.push_str(&format!("{}\n", Paint::Doubt.on(options.color, &text)));
     }
     out.push_str(&wrap(
         &format!(

@@ -56,7 +56,7 @@ fn sample() -> SummaryReport {
         }],
         committed: 3,
         diagnostics: Vec::new(),
-        unsandboxed: true,
+        sandbox: WallState::Off,
         spent,
         millis: 133_000,
         postmortem: None,
@@ -95,7 +95,7 @@ fn a_summary_for_people() {
 fn all_is_well() {
     let mut report = sample();
     report.exit = ExitCode::Done;
-    report.unsandboxed = false;
+    report.sandbox = WallState::Up;
     report.next = None;
     let spec = &mut report.specs[0];
     (spec.done, spec.unverified, spec.undelivered) = (4, 0, None);
@@ -110,6 +110,20 @@ fn all_is_well() {
     3 chunks committed in 2 min 13 s; 1 attempt: 12,345 tokens, $0.34
     exit 0: everything asked for is done and delivered
     ");
+}
+
+#[test]
+fn an_open_network_is_said() {
+    let report = SummaryReport {
+        sandbox: WallState::NetworkOpen,
+        ..sample()
+    };
+    let text = render(&report, &UiOptions::default());
+    let line = text.lines().find(|l| l.starts_with("sandboxed"));
+    insta::assert_snapshot!(line.unwrap_or_default(), @"sandboxed, network open: some of what was run could reach every host");
+    let json = json(&report);
+    assert_eq!(json["sandbox"], WallState::NetworkOpen.word());
+    assert_eq!(json["unsandboxed"], false);
 }
 
 #[test]

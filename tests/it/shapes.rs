@@ -91,7 +91,7 @@ fn shapes() -> Map<String, Value> {
         "a run's last line": {
             "schema": "integer", "run": "string", "exit": "string", "code": "integer", "meaning": "string",
             "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "prs": [pr], "stopped": [stopped], "undelivered": undelivered, "unverified": "integer"}],
-            "committed": "integer", "diagnostics": [diagnostic], "unsandboxed": "boolean", "spent": spent, "millis": "integer", "postmortem": "string | null", "next": "string | null",
+            "committed": "integer", "diagnostics": [diagnostic], "sandbox": "string, as in run_started", "unsandboxed": "boolean", "spent": spent, "millis": "integer", "postmortem": "string | null", "next": "string | null",
         },
         "an event": {"seq": "integer", "ts": "string", "run": "string", "spec": "string, where it is about one", "chunk": "string, where it is about one", "kind": "string", "payload": "object, by kind"},
     });
@@ -683,6 +683,6 @@ on Linux: `loopback` is the machine's own, with the servers that you have there;
 port of that loopback, which others on the machine can use while the command runs; memory and the number of processes are not
 bounded.
 
-Without a wall the banner, the events and every pull request say `unsandboxed`. Where a preset in use, or an entry for a
-command, has `network = "full"`, the banner and the events say `sandboxed, network open`.
+Without a wall the banner, the events, the summary, every pull request and a postmortem say `unsandboxed`. Where a
+preset in use, or an entry for a command, has `network = "full"`, they say `sandboxed, network open`.
 "#;

@@ -38,7 +38,7 @@ impl Session<'_> {
             reason: self.shells.redactor.redact(reason).into_owned(),
             engine: self.engine_label.clone(),
             forge: self.shells.forge.name().to_owned(),
-            unsandboxed: self.shells.sandbox.is_off(),
+            sandbox: self.shells.sandbox.state(),
             counts,
             in_flight: lanes.iter().flat_map(|l| in_flight(l, &self.run)).collect(),
             stopped: summaries.iter().flat_map(|s| s.stopped.clone()).collect(),

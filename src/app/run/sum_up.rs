@@ -67,7 +67,7 @@ impl Session<'_> {
                 .collect(),
             committed,
             diagnostics,
-            unsandboxed: self.shells.sandbox.is_off(),
+            sandbox: self.shells.sandbox.state(),
             spent,
             millis: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             postmortem,

@@ -1,6 +1,7 @@
 //! What stands in each place of a body.
 
 use crate::markdown::{block, cell_code, code, inline, link};
+use crate::model::policy::WallState;
 use crate::model::report::{
     BodyChunk, BodyInput, BodyLink, BodyNeighbour, EngineSpent, IssueRef, Spent,
 };
@@ -22,11 +23,15 @@ const MAX_NAMES: usize = 5;
 pub(super) fn warnings(out: &mut String, input: &BodyInput) {
     let mut items = Vec::new();
     let mut say = |word: &str, text: String| items.push(format!("**{word}**: {text}\n\n"));
-    if input.unsandboxed {
-        say(
-            "unsandboxed",
-            "what the engine and the checks ran could reach everything its user could.".to_owned(),
-        );
+    let reached = match input.sandbox {
+        WallState::Up => None,
+        WallState::NetworkOpen => Some("some of what was run could reach every host."),
+        WallState::Off => {
+            Some("what the engine and the checks ran could reach everything its user could.")
+        }
+    };
+    if let Some(reached) = reached {
+        say(input.sandbox.word(), reached.to_owned());
     }
     if !input.unverified.is_empty() {
         say(

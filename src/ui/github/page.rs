@@ -1,6 +1,7 @@
 //! The summary of a step, in Markdown.
 
 use crate::markdown::{cell_code, code, inline, link};
+use crate::model::policy::WallState;
 use crate::model::report::{PrReport, StoppedChunk, SummaryReport, SummarySpec};
 use crate::model::{ExitCode, PrState, Severity};
 use crate::ui::text::{duration, plural, spent};
@@ -32,8 +33,12 @@ pub fn step_summary(report: &SummaryReport, ended: Option<&str>, room: usize) ->
         exit.code(),
         exit.word()
     ));
-    if report.unsandboxed {
-        page.add("\n**Unsandboxed**: what the engine and the checks ran could reach everything the job can.\n");
+    match report.sandbox {
+        WallState::Up => {}
+        WallState::NetworkOpen => page.add(
+            "\n**Sandboxed, network open**: some of what was run could reach every host.\n",
+        ),
+        WallState::Off => page.add("\n**Unsandboxed**: what the engine and the checks ran could reach everything the job can.\n"),
     }
     let mut heading = Some("\n### Stopped\n\n");
     for chunk in report.specs.iter().flat_map(|s| &s.stopped) {
