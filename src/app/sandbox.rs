@@ -91,7 +91,12 @@ fn run_inside(
     let place = Temporary(place);
     let stand_in = place.0.join("lane");
     caches::prepare(&sandbox, &stand_in)?;
-    let policy = policy(&sandbox, subject, &stand_in);
+    let stands_in = Subject {
+        lane: &stand_in,
+        ..*subject
+    };
+    caches::make_for(&sandbox, &stands_in)?;
+    let policy = policy(&sandbox, &stands_in, subject.lane);
     let command = match request.command.as_slice() {
         [line] => Command::shell(line, subject.lane, policy),
         words => {
@@ -121,15 +126,11 @@ fn run_inside(
 }
 
 /// The wall of a lane that has its private folder elsewhere.
-fn policy(sandbox: &Sandbox, subject: &Subject<'_>, stand_in: &Path) -> SandboxPolicy {
-    let policy = sandbox.policy(&Subject {
-        lane: stand_in,
-        ..*subject
-    });
-    match policy {
+fn policy(sandbox: &Sandbox, stands_in: &Subject<'_>, lane: &Path) -> SandboxPolicy {
+    match sandbox.policy(stands_in) {
         SandboxPolicy::Walled(wall) => {
             let mut wall = (*wall).clone();
-            let lane = subject.lane.to_path_buf();
+            let lane = lane.to_path_buf();
             for paths in [&mut wall.files.execute, &mut wall.files.write] {
                 paths.push(lane.clone());
             }

@@ -1,6 +1,6 @@
 //! Running the engine at a chunk, and undoing what it did beside its work.
 
-use super::lodging;
+use super::lodging::{self, Lodging};
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::{EngineSetup, Shells};
@@ -102,17 +102,19 @@ pub(super) async fn run_engine(
         shells,
         lane,
         chunk: id,
+        home: &home,
     };
     let mut report = engine
         .engine
         .run(&job, &progress, shells.stop_engines.clone())
         .await;
+    home.learn();
     // What it says goes into the ledger, commits and pull requests, and onto the screen.
     for text in report.outcome.texts_mut() {
         *text = shells.redactor.redact(text).into_owned();
     }
     crate::proc::end_leftovers();
-    undone.extend(lodging::move_out(home));
+    undone.extend(home.move_out());
     crash::point(Point::EngineEnded)?;
     let tip = tip_of(lane)?;
     let reference = format!("{ATTEMPTS}{}/{id}/{attempt}", lane.ledger.spec);
@@ -214,10 +216,12 @@ pub(super) struct Progress<'a> {
     pub(super) shells: &'a Shells,
     pub(super) lane: &'a Lane,
     pub(super) chunk: &'a ChunkId,
+    pub(super) home: &'a Lodging<'a>,
 }
 
 impl EngineProgress for Progress<'_> {
     fn step(&self, text: &str) {
+        self.home.learn();
         let step = EventKind::EngineStep {
             step: text.to_owned(),
         };
@@ -239,6 +243,7 @@ impl EngineProgress for Progress<'_> {
     }
 
     fn log(&self, line: &str) {
+        self.home.learn();
         tracing::debug!(chunk = %self.chunk, "engine: {line}");
     }
 }

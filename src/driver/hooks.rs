@@ -284,7 +284,7 @@ mod tests {
             files: FileAccess {
                 read: vec!["/etc".into()],
                 execute: vec!["/usr".into()],
-                write: vec!["/lanes/a".into(), "/lanes/a@box".into()],
+                write: vec!["/lanes/a".into(), "/lanes/a@box/home".into()],
             },
             network: Network::Loopback,
             unix_sockets: false,
@@ -306,12 +306,12 @@ mod tests {
         );
         assert_eq!(
             files.write,
-            paths(&["/lanes/a", "/lanes/a@box", "/lanes/a@box/git-commit"])
+            paths(&["/lanes/a", "/lanes/a@box/home", "/lanes/a@box/git-commit"])
         );
         let files = widened(&wall, &place, false).files;
         assert_eq!(
             files.write,
-            paths(&["/lanes/a@box", "/lanes/a@box/git-commit"])
+            paths(&["/lanes/a@box/home", "/lanes/a@box/git-commit"])
         );
     }
 }

@@ -2,20 +2,32 @@
 
 use super::perform::Failure;
 use super::shells::{EngineSetup, Shells};
+use crate::core::redact::Redactor;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::EngineJob;
-use crate::sandbox::Sandbox;
 use crate::sandbox::caches;
 use crate::sandbox::homes::{self, Agent, Facts, Prepared};
+use crate::sandbox::{Sandbox, Subject};
 
-/// Makes the job's private folders, points its agent to a home there and lets it reach what it needs. None where there is no wall,
-/// or no agent behind the engine.
-pub(super) fn move_in(
-    shells: &Shells,
+/// The home of a running agent; of one without a wall, and of an engine without an agent behind it, nothing.
+pub(super) struct Lodging<'a> {
+    prepared: Option<Prepared>,
+    redactor: &'a Redactor,
+}
+
+/// Makes the job's private folders, points its agent to a home there and lets it reach what it needs.
+pub(super) fn move_in<'a>(
+    shells: &'a Shells,
     engine: &EngineSetup,
     job: &mut EngineJob,
-) -> Result<Option<Prepared>, Failure> {
-    caches::make(&shells.sandbox, &job.lane)
+) -> Result<Lodging<'a>, Failure> {
+    let subject = Subject {
+        preset: engine.preset,
+        lane: &job.lane,
+        command: engine.engine.name(),
+        env: &engine.env,
+    };
+    caches::make_for(&shells.sandbox, &subject)
         .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
     let prepared = match engine.agent.filter(|_| !shells.sandbox.is_off()) {
         Some(agent) => Some(home_of(agent, engine, job)?),
@@ -23,7 +35,12 @@ pub(super) fn move_in(
     };
     // What the engine puts down for what it starts has to lie where that may look.
     job.env = job.policy.environment(&job.env);
-    Ok(prepared)
+    let lodging = Lodging {
+        prepared,
+        redactor: &shells.redactor,
+    };
+    lodging.learn();
+    Ok(lodging)
 }
 
 /// The agent's home, which the job then points to.
@@ -32,9 +49,9 @@ fn home_of(
     engine: &EngineSetup,
     job: &mut EngineJob,
 ) -> Result<Prepared, Failure> {
-    let private = Sandbox::private_dir(&job.lane);
-    let prepared = homes::prepare(agent, &Facts { env: &engine.env }, &private).map_err(|e| {
-        let remedy = format!("remove {}, then run again", private.display());
+    let own = Sandbox::own_dir(&job.lane, engine.preset, engine.engine.name());
+    let prepared = homes::prepare(agent, &Facts { env: &engine.env }, &own).map_err(|e| {
+        let remedy = format!("remove {}, then run again", own.display());
         Failure::new(e.to_string(), remedy)
     })?;
     for left_out in &prepared.left_out {
@@ -46,23 +63,37 @@ fn home_of(
     Ok(prepared)
 }
 
-/// After the agent's run and the end of whatever it left running. Returns what it left behind and does not get.
-///
-/// A failure here ends nothing: the work is done, and the next run clears the home before it begins.
-pub(super) fn move_out(prepared: Option<Prepared>) -> Vec<String> {
-    let Some(prepared) = prepared else {
-        return Vec::new();
-    };
-    match prepared.give_back() {
-        Ok(given) => {
-            for path in &given.refreshed {
-                tracing::info!(
-                    "{} holds the tokens that the agent refreshed",
-                    path.display()
-                );
+impl Lodging<'_> {
+    /// Makes known which tokens the agent has now, so that none it got meanwhile is written anywhere. Looks at times of
+    /// files alone where nothing changed.
+    pub(super) fn learn(&self) {
+        if let Some(prepared) = &self.prepared {
+            let fresh = prepared.fresh_secrets();
+            if !fresh.is_empty() {
+                self.redactor.add(fresh);
             }
-            given.undone
         }
-        Err(e) => vec![format!("the agent's private home was not cleared: {e}")],
+    }
+
+    /// After the agent's run and the end of whatever it left running. Returns what it left behind and does not get.
+    ///
+    /// A failure here ends nothing: the work is done, and the next run clears the home before it begins.
+    pub(super) fn move_out(self) -> Vec<String> {
+        self.learn();
+        let Some(prepared) = self.prepared else {
+            return Vec::new();
+        };
+        match prepared.give_back() {
+            Ok(given) => {
+                for path in &given.refreshed {
+                    tracing::info!(
+                        "{} holds the tokens that the agent refreshed",
+                        path.display()
+                    );
+                }
+                given.undone
+            }
+            Err(e) => vec![format!("the agent's private home was not cleared: {e}")],
+        }
     }
 }

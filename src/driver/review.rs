@@ -122,16 +122,17 @@ async fn run(
             env: &reviewer.env,
         }),
     };
+    let stop = shells.stop_engines.clone();
+    let home = lodging::move_in(shells, reviewer, &mut job)?;
     let progress = Progress {
         shells,
         lane,
         chunk: id,
+        home: &home,
     };
-    let stop = shells.stop_engines.clone();
-    let home = lodging::move_in(shells, reviewer, &mut job)?;
     let report = reviewer.engine.run(&job, &progress, stop).await;
     crate::proc::end_leftovers();
-    for undone in lodging::move_out(home) {
+    for undone in home.move_out() {
         tracing::warn!("{undone}");
     }
     Ok(report)

@@ -4,8 +4,8 @@
 //! private folder was perhaps put there by a process of the lane, so nothing there is followed: a folder that is none is
 //! removed, and files are only ever made anew.
 
-use super::Sandbox;
 use super::presets::{CACHES, HOMES};
+use super::{Sandbox, Subject};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -44,7 +44,25 @@ pub fn make(sandbox: &Sandbox, lane: &Path) -> Result<(), CacheError> {
     if sandbox.is_off() {
         return Ok(());
     }
-    for path in folders(&Sandbox::private_dir(lane)) {
+    make_all(folders(&Sandbox::private_dir(lane)))
+}
+
+/// The same, and those that an agent has for itself.
+///
+/// # Errors
+/// They cannot be made.
+pub fn make_for(sandbox: &Sandbox, subject: &Subject<'_>) -> Result<(), CacheError> {
+    if sandbox.is_off() {
+        return Ok(());
+    }
+    make(sandbox, subject.lane)?;
+    let own = Sandbox::own_dir(subject.lane, subject.preset, subject.command);
+    let cache = own.join("cache");
+    make_all(of_one(&own).into_iter().chain([cache]))
+}
+
+fn make_all(folders: impl IntoIterator<Item = PathBuf>) -> Result<(), CacheError> {
+    for path in folders {
         folder(&path).map_err(|source| CacheError { path, source })?;
     }
     Ok(())
@@ -88,13 +106,17 @@ pub fn prepare(sandbox: &Sandbox, lane: &Path) -> Result<(), CacheError> {
 
 /// The private folders of a lane, each after those that it lies in.
 pub fn folders(private: &Path) -> Vec<PathBuf> {
-    let (home, cache) = (private.join("home"), private.join("cache"));
-    let mut all = vec![
-        private.to_path_buf(),
-        home.clone(),
-        private.join("tmp"),
-        cache.clone(),
-    ];
+    let cache = private.join("cache");
+    let mut all = of_one(private);
+    all.push(cache.clone());
+    all.extend(CACHES.iter().map(|(_, below)| cache.join(below)));
+    all
+}
+
+/// Those that only one of whom a lane's processes are started for has.
+fn of_one(own: &Path) -> Vec<PathBuf> {
+    let home = own.join("home");
+    let mut all = vec![own.to_path_buf(), home.clone(), own.join("tmp")];
     for (_, below) in HOMES {
         let mut path = home.clone();
         for part in Path::new(below) {
@@ -102,7 +124,6 @@ pub fn folders(private: &Path) -> Vec<PathBuf> {
             all.push(path.clone());
         }
     }
-    all.extend(CACHES.iter().map(|(_, below)| cache.join(below)));
     all
 }
 
@@ -293,7 +314,7 @@ fn read_small(path: &Path) -> Option<String> {
 #[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
-    use crate::model::policy::{Abilities, SandboxSettings};
+    use crate::model::policy::{Abilities, Preset, SandboxSettings};
     use crate::sandbox::presets::Machine;
     use std::os::unix::fs::{MetadataExt, symlink};
 
@@ -394,6 +415,32 @@ mod tests {
                 .join("cargo/registry/index/a/.cache/se/rd/serde")
                 .is_file()
         );
+    }
+
+    #[test]
+    fn an_agent_has_folders_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let lane = dir.path().join("lane");
+        let subject = Subject {
+            preset: Preset::AgentCli,
+            lane: &lane,
+            command: "claude",
+            env: &[],
+        };
+        make_for(&sandbox(dir.path()), &subject).unwrap();
+        for folder in [
+            "home/.config",
+            "tmp",
+            "cache/npm",
+            "agent-claude/home/.config",
+            "agent-claude/tmp",
+            "agent-claude/cache",
+        ] {
+            let path = dir.path().join("lane@box").join(folder);
+            assert!(path.is_dir(), "{folder}");
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        }
+        assert!(!dir.path().join("lane@box/agent-claude/cache/npm").exists());
     }
 
     #[test]

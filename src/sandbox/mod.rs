@@ -141,10 +141,68 @@ impl Sandbox {
         Some(private.with_file_name(std::ffi::OsStr::from_bytes(name)))
     }
 
-    /// The folder beside a lane that is its processes' own: `home`, `tmp` and `cache` lie in it.
+    /// The folder beside a lane that is its processes' own: `home`, `tmp`, `cache` and a folder for each agent lie in it.
     pub fn private_dir(lane: &Path) -> PathBuf {
         let mut name = lane.file_name().unwrap_or_default().to_owned();
         name.push("@box");
         lane.with_file_name(name)
+    }
+
+    /// The folder with the home and the temporary files of whom a process is started for. Each agent has one that is
+    /// its alone: what checks run neither reads its credentials nor leaves anything in its home.
+    pub fn own_dir(lane: &Path, preset: Preset, command: &str) -> PathBuf {
+        let private = Self::private_dir(lane);
+        match preset {
+            Preset::AgentCli => private.join(format!("agent-{}", agent_word(command))),
+            Preset::EngineTool | Preset::Verify | Preset::Setup => private,
+        }
+    }
+}
+
+/// A command's program as a part of a file's name.
+fn agent_word(command: &str) -> String {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let fine = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => c,
+        _ => '-',
+    };
+    let word: String = name.chars().take(40).map(fine).collect();
+    match word.is_empty() {
+        true => "cli".to_owned(),
+        false => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_agent_has_a_folder_of_its_own_and_nobody_else_has() {
+        let lane = Path::new("/lanes/shop");
+        let own = |preset, command: &str| {
+            let dir = Sandbox::own_dir(lane, preset, command);
+            dir.strip_prefix("/lanes/shop@box")
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        for (command, folder) in [
+            ("claude", "agent-claude"),
+            ("/usr/bin/codex exec -", "agent-codex"),
+            ("../../home", "agent-home"),
+            ("..", "agent---"),
+            ("a b", "agent-a"),
+            ("größer", "agent-gr--er"),
+            ("", "agent-cli"),
+            ("/", "agent-cli"),
+        ] {
+            assert_eq!(own(Preset::AgentCli, command), folder, "{command}");
+            for preset in [Preset::EngineTool, Preset::Verify, Preset::Setup] {
+                assert_eq!(own(preset, command), "", "{command}");
+            }
+        }
     }
 }

@@ -634,6 +634,10 @@ own. `HOME` and the caches of package managers are the lane's own as well. Cargo
 without credentials; Go and Maven read yours where they are; what else is missing is fetched by set-up commands, which
 reach registries.
 
+Each agent has a home, temporary files and a cache that are its alone. Checks, hooks and set-up commands share another
+home: they neither read an agent's credentials nor leave anything in its configuration. The caches of package managers
+are one for all of the lane.
+
 `/dev/shm` can be written, because locks of Python and browsers' memory lie there: other programs of yours that keep
 something in it are not protected.
 

@@ -23,6 +23,7 @@ mod tidy;
 mod tokens;
 
 pub use agent::{Agent, Folder, Item, NamedBy, Refresh, What};
+use secrets::Watched;
 pub use secrets::secrets;
 pub use table::{AGENTS, find};
 
@@ -31,6 +32,7 @@ use crate::model::policy::{Endpoint, Network, SandboxPolicy};
 use beneath::Beneath;
 use lent::Lent;
 use own::{Found, Place};
+use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct Prepared {
     private: PathBuf,
     lent: Vec<Lent>,
     startup: Startup,
+    /// Where credentials lie, or may come to lie, below the private folder.
+    watched: Watched,
 }
 
 /// What came of the private home after a run. For people.
@@ -68,7 +72,7 @@ pub struct GivenBack {
     pub undone: Vec<String>,
 }
 
-/// Makes a lane's private folder ready for a run of the agent.
+/// Makes the folder that an agent has beside a lane ready for a run.
 ///
 /// # Errors
 /// The private folder cannot be made or cleared.
@@ -91,6 +95,7 @@ pub fn prepare(
         private: private.to_owned(),
         lent: Vec::new(),
         startup: Startup::default(),
+        watched: Watched::default(),
     };
     prepared.set("HOME", &private.join("home"))?;
     let mut logins = Vec::new();
@@ -123,13 +128,14 @@ pub fn prepare(
         }
         prepared.left_out.extend(found.left_out);
         for (rel, rule) in credentials(folder) {
-            let Some(place) = &place else {
-                there.remove(rel)?;
-                continue;
-            };
             let at = match folder.at {
                 "" => format!("home/{rel}"),
                 at => format!("home/{at}/{rel}"),
+            };
+            prepared.watched.add(&at);
+            let Some(place) = &place else {
+                there.remove(rel)?;
+                continue;
             };
             match Lent::lend(&root, at, place, rel, rule) {
                 Ok(Some(lent)) => {
@@ -211,6 +217,11 @@ impl Prepared {
             add(hosts, &self.hosts);
         }
         SandboxPolicy::Walled(wall)
+    }
+
+    /// Tokens and keys in the agent's credentials that nobody asked for yet; all of them the first time.
+    pub fn fresh_secrets(&self) -> Vec<SecretString> {
+        self.watched.fresh(&self.private)
     }
 
     /// After the run: gives refreshed tokens back, and clears what was planted among the home's start-up files.

@@ -1,16 +1,20 @@
 //! The values in an agent's credentials that no output may repeat.
 
-use super::agent::Agent;
-use super::own;
-use super::{Facts, credentials};
+use super::Facts;
+use super::agent::{Agent, What};
+use super::beneath::Beneath;
+use super::own::{self, MAX_FILE};
 use secrecy::SecretString;
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// Shorter ones are words and numbers, not tokens.
 const SHORTEST: usize = 12;
 
-/// Tokens and keys in the user's credentials for this agent, as far as they are written down in files. Those that an
-/// agent gets while it runs are not among them.
+/// Tokens and keys in the user's credentials and settings for this agent, as far as they are written down in files.
+/// Those that an agent gets while it runs are not among them: [`Watched`] finds these.
 pub fn secrets(agent: &'static Agent, facts: &Facts<'_>) -> Vec<SecretString> {
     let mut found = BTreeSet::new();
     let Some(home) = facts.folder("HOME") else {
@@ -19,13 +23,61 @@ pub fn secrets(agent: &'static Agent, facts: &Facts<'_>) -> Vec<SecretString> {
     for folder in agent.folders {
         let place = facts.place(folder, home.clone());
         let roots = place.roots();
-        for (rel, _) in credentials(folder) {
-            if let Ok(Some((_, bytes))) = own::file(&place.folder.join(rel), &roots) {
-                found.extend(values(&bytes));
+        for item in folder.copied {
+            let is_credentials = match item.what {
+                What::Credentials(_) => true,
+                What::File | What::Keys(_) if item.path.ends_with(".json") => false,
+                What::File | What::Keys(_) | What::Tree => continue,
+            };
+            if let Ok(Some((_, bytes))) = own::file(&place.of(item), &roots) {
+                let mut own = values(&bytes);
+                // Settings name programs that tell a key, addresses, and models.
+                own.retain(|value| is_credentials || is_like_a_token(value));
+                found.extend(own);
             }
         }
     }
     found.into_iter().map(SecretString::from).collect()
+}
+
+fn is_like_a_token(value: &str) -> bool {
+    value.bytes().any(|b| b.is_ascii_digit())
+        && !value.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '$' | '~' | '{'))
+}
+
+/// Files of credentials in a private home, looked at again only where they changed.
+#[derive(Default)]
+pub(super) struct Watched {
+    files: Vec<(String, Cell<Option<Stamp>>)>,
+}
+
+/// Which file it is, its size, and its ctime.
+type Stamp = (u64, u64, i64, i64);
+
+impl Watched {
+    /// A path below the private folder.
+    pub(super) fn add(&mut self, at: &str) {
+        self.files.push((at.to_owned(), Cell::new(None)));
+    }
+
+    /// Values in those that changed since they were last asked for.
+    pub(super) fn fresh(&self, private: &Path) -> Vec<SecretString> {
+        let mut found = BTreeSet::new();
+        for (at, seen) in &self.files {
+            // A hint only, which may be led astray by links; what is read is opened beneath the folder.
+            let now = private.join(at).symlink_metadata().ok();
+            let now = now.map(|m| (m.ino(), m.len(), m.ctime(), m.ctime_nsec()));
+            if now.is_none() || now == seen.get() {
+                continue;
+            }
+            let read = Beneath::open(private).and_then(|root| root.read(at, MAX_FILE));
+            if let Ok(Some(bytes)) = read {
+                found.extend(values(&bytes));
+            }
+            seen.set(now);
+        }
+        found.into_iter().map(SecretString::from).collect()
+    }
 }
 
 /// Values of JSON by the names of their keys; of `name=value` and `name: value` lines all that are long enough.

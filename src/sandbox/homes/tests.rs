@@ -257,6 +257,67 @@ fn refreshed_tokens_come_back_with_their_mode() {
     );
 }
 
+fn words(secrets: Vec<SecretString>) -> Vec<String> {
+    use secrecy::ExposeSecret;
+    secrets
+        .iter()
+        .map(|s| s.expose_secret().to_owned())
+        .collect()
+}
+
+#[test]
+fn tokens_that_an_agent_gets_meanwhile_are_told_once() {
+    let b = Bench::new();
+    let of = |n: u32| {
+        tokens(n)
+            .replace("access-", "access-token-")
+            .replace("refresh-", "refresh-token-")
+    };
+    b.secret(TOKENS, &of(1));
+    let run = b.prepare("claude");
+    let told = || words(run.fresh_secrets());
+    assert_eq!(told(), ["access-token-1", "refresh-token-1"]);
+    assert_eq!(told(), [""; 0]);
+    put(&b.at(TOKENS), &of(2));
+    assert_eq!(told(), ["access-token-2", "refresh-token-2"]);
+    assert_eq!(told(), [""; 0]);
+    // One that is cut short, gone, or a link out of the folder.
+    put(&b.at(TOKENS), r#"{"accessToken":"access-tok"#);
+    told();
+    fs::remove_file(b.at(TOKENS)).unwrap();
+    assert_eq!(told(), [""; 0]);
+    symlink(b.home.join(TOKENS), b.at(TOKENS)).unwrap();
+    assert_eq!(told(), [""; 0]);
+
+    // Who logs in from inside has none to begin with.
+    let b = Bench::new();
+    let run = b.prepare("codex");
+    assert_eq!(words(run.fresh_secrets()), [""; 0]);
+    put(
+        &b.at(".codex/auth.json"),
+        r#"{"OPENAI_API_KEY":"key-of-somebody-1"}"#,
+    );
+    assert_eq!(words(run.fresh_secrets()), ["key-of-somebody-1"]);
+}
+
+#[test]
+fn keys_in_settings_are_secrets_and_what_fetches_them_is_none() {
+    let b = Bench::new();
+    b.own(
+        ".claude/settings.json",
+        r#"{"apiKeyHelper":"/opt/keys/helper-1 --now","model":"opus-4-key","env":{"ANTHROPIC_AUTH_TOKEN":"gate-token-12345","KEY_FILE":"~/keys/gate-1.pem"}}"#,
+    );
+    b.own(
+        ".claude.json",
+        r#"{"primaryApiKey":"sk-of-settings-1","mcpServers":{"m":{"env":{"M_TOKEN":"token-of-m-123"}}}}"#,
+    );
+    let found = secrets(find("claude").unwrap(), &Facts { env: &b.env });
+    assert_eq!(
+        words(found),
+        ["gate-token-12345", "sk-of-settings-1", "token-of-m-123"]
+    );
+}
+
 #[test]
 fn a_login_or_refresh_of_the_users_own_wins() {
     let b = Bench::new();

@@ -3,7 +3,7 @@
 //! Landlock grants and cannot take away again, so that nothing is named here that has something below it which
 //! nobody should see: of `/etc` single files, of the user's home only what is a toolchain.
 
-use super::Machine;
+use super::{Machine, Places};
 use crate::model::policy::{Access, FileAccess, FileGroup, PresetSettings};
 use std::path::{Path, PathBuf};
 
@@ -184,7 +184,7 @@ const READ_CACHES: &[&str] = &["GOMODCACHE", "MAVEN_REPOSITORY", "GRADLE_USER_HO
 pub(super) fn groups(
     machine: &Machine,
     lane: &Path,
-    private: &Path,
+    places: &Places,
     changes: &[&PresetSettings],
 ) -> Vec<FileGroup> {
     let group = |access, why, paths| FileGroup { access, why, paths };
@@ -212,7 +212,7 @@ pub(super) fn groups(
         group(
             Access::All,
             "home, temporary files and caches of the lane's own",
-            vec![private.to_path_buf()],
+            places.all(),
         ),
         group(
             Access::Execute,

@@ -63,6 +63,26 @@ impl Machine {
     }
 }
 
+/// What lies beside the lane for a process.
+struct Places {
+    home: PathBuf,
+    tmp: PathBuf,
+    /// Of packages, for all of the lane.
+    cache: PathBuf,
+    /// Whatever else an agent keeps: programs that it loads lie there too.
+    cache_of_agent: Option<PathBuf>,
+}
+
+impl Places {
+    fn all(&self) -> Vec<PathBuf> {
+        let all = [&self.home, &self.tmp, &self.cache];
+        all.into_iter()
+            .chain(&self.cache_of_agent)
+            .cloned()
+            .collect()
+    }
+}
+
 /// Whether the machine can enforce what the settings ask for.
 ///
 /// # Errors
@@ -117,6 +137,14 @@ pub fn explain(
         .chain(entries.iter().map(|entry| &entry.change))
         .collect();
     let private = Sandbox::private_dir(subject.lane);
+    // Whose it is does not change with the wall that settings give it.
+    let own = Sandbox::own_dir(subject.lane, subject.preset, subject.command);
+    let places = Places {
+        cache: private.join("cache"),
+        home: own.join("home"),
+        tmp: own.join("tmp"),
+        cache_of_agent: (own != private).then(|| own.join("cache")),
+    };
 
     let mut network = network::usual(machine, preset, subject);
     let mut limits = limits(preset);
@@ -139,8 +167,8 @@ pub fn explain(
     let mut weaker = lacks(abilities);
     let network = degrade::network(abilities, network, &mut weaker);
 
-    let files = files::groups(machine, subject.lane, &private, &changes);
-    let env = variables::of(machine, &private, &network, unix_sockets, subject.env);
+    let files = files::groups(machine, subject.lane, &places, &changes);
+    let env = variables::of(machine, &places, &network, unix_sockets, subject.env);
     Explained {
         wall: Wall {
             preset,

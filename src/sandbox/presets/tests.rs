@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::policy::FileAccess;
 use proptest::prelude::*;
 
 fn all() -> Abilities {
@@ -81,12 +82,14 @@ fn grants(paths: &[PathBuf], path: &str) -> bool {
 fn what_each_preset_may_do_with_files() {
     for preset in Preset::ALL {
         let files = built(&SandboxSettings::default(), preset, "").files;
+        let own = Sandbox::own_dir(Path::new(LANE), preset, "");
         let reads = |path: &str| {
             grants(&files.read, path) || grants(&files.execute, path) || grants(&files.write, path)
         };
         for path in [
             &format!("{LANE}/src/main.rs"),
-            &format!("{LANE}@box/tmp/x"),
+            &own.join("tmp/x").display().to_string(),
+            &own.join("home/x").display().to_string(),
             "/dev/null",
             "/dev/shm/sem.x",
         ] {
@@ -526,6 +529,57 @@ fn variables_lead_to_private_places() {
     );
     assert_eq!(setup("CARGO_NET_OFFLINE"), None);
     assert!(setup("JAVA_TOOL_OPTIONS").is_some_and(|o| o.contains("https.proxyPort=3128")));
+}
+
+#[test]
+fn an_agents_home_is_nobody_elses() {
+    let of = |preset, command: &str| built(&SandboxSettings::default(), preset, command);
+    let own = |folder: &str| format!("{LANE}@box/{folder}");
+    let others = [
+        of(Preset::EngineTool, "claude"),
+        of(Preset::Verify, "claude"),
+        of(Preset::Setup, "claude"),
+        of(Preset::AgentCli, "codex"),
+    ];
+    let claude = own("agent-claude/home/.claude/.credentials.json");
+    for wall in &others {
+        let FileAccess {
+            read,
+            execute,
+            write,
+        } = &wall.files;
+        for paths in [read, execute, write] {
+            assert!(!grants(paths, &claude), "{}", wall.preset);
+        }
+    }
+    let wall = of(Preset::AgentCli, "claude");
+    assert!(grants(&wall.files.write, &claude));
+    assert!(
+        !grants(&wall.files.write, &own("home/x")) && !grants(&wall.files.write, &own("tmp/x"))
+    );
+    assert!(grants(&wall.files.write, &own("cache/npm/x")));
+    let var = |name: &str| {
+        let mut found = wall.env.iter().filter(|(n, _)| n == name);
+        found.next().map(|(_, value)| value.clone())
+    };
+    assert_eq!(var("HOME"), Some(own("agent-claude/home")));
+    assert_eq!(var("TMPDIR"), Some(own("agent-claude/tmp")));
+    assert_eq!(var("XDG_CACHE_HOME"), Some(own("agent-claude/cache")));
+    assert_eq!(var("npm_config_cache"), Some(own("cache/npm")));
+
+    // A wall of another kind, by the settings, makes an agent of no check, and no check of an agent.
+    let settings = |preset| SandboxSettings {
+        commands: vec![CommandSettings {
+            preset: Some(preset),
+            ..entry("claude", PresetSettings::default())
+        }],
+        ..SandboxSettings::default()
+    };
+    let check = built(&settings(Preset::AgentCli), Preset::Verify, "claude");
+    assert_eq!(check.preset, Preset::AgentCli);
+    assert!(!grants(&check.files.write, &claude) && grants(&check.files.write, &own("home/x")));
+    let agent = built(&settings(Preset::Verify), Preset::AgentCli, "claude");
+    assert!(grants(&agent.files.write, &claude) && !grants(&agent.files.write, &own("home/x")));
 }
 
 fn networks() -> impl Strategy<Value = Network> {

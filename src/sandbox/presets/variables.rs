@@ -1,6 +1,6 @@
 //! Variables that stand over those of the command: a home of its own, caches of its own, the way out.
 
-use super::Machine;
+use super::{Machine, Places};
 use crate::model::policy::Network;
 use crate::sandbox::gateway::PROXY_PORT;
 use std::path::Path;
@@ -8,9 +8,12 @@ use std::path::Path;
 /// Where our proxy listens, inside.
 const PROXY: &str = "http://127.0.0.1:3128";
 
+/// Where programs without a variable of their own keep what they may lose.
+const XDG_CACHE: &str = "XDG_CACHE_HOME";
+
 /// Caches below the private one, by the variable that says where: what tools write packages into.
 pub(in crate::sandbox) const CACHES: &[(&str, &str)] = &[
-    ("XDG_CACHE_HOME", "xdg"),
+    (XDG_CACHE, "xdg"),
     ("CARGO_HOME", "cargo"),
     ("GOCACHE", "go-build"),
     ("GOMODCACHE", "go-mod"),
@@ -43,7 +46,7 @@ pub(in crate::sandbox) const HOMES: &[(&str, &str)] = &[
 /// The variables of a wall.
 pub(super) fn of(
     machine: &Machine,
-    private: &Path,
+    places: &Places,
     network: &Network,
     unix_sockets: bool,
     given: &[(String, String)],
@@ -56,23 +59,28 @@ pub(super) fn of(
             .filter(|value| !value.is_empty())
     };
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let (home, tmp, cache) = (
-        private.join("home"),
-        private.join("tmp"),
-        private.join("cache"),
-    );
+    let Places {
+        home, tmp, cache, ..
+    } = places;
     let mut env: Vec<(String, String)> = Vec::new();
     let mut set = |name: &str, value: String| env.push((name.to_owned(), value));
 
-    set("HOME", text(&home));
+    set("HOME", text(home));
     for name in ["TMPDIR", "TMP", "TEMP", "XDG_RUNTIME_DIR"] {
-        set(name, text(&tmp));
+        set(name, text(tmp));
     }
     for (name, below) in HOMES {
         set(name, text(&home.join(below)));
     }
     for (name, below) in CACHES {
-        set(name, text(&cache.join(below)));
+        let of_agent = places.cache_of_agent.as_ref();
+        set(
+            name,
+            match of_agent.filter(|_| *name == XDG_CACHE) {
+                Some(own) => text(own),
+                None => text(&cache.join(below)),
+            },
+        );
     }
     // What was found through the home has to be named, because the home is another.
     for name in [
@@ -94,9 +102,9 @@ pub(super) fn of(
     }
     // The lane's index is not writable; without this git would try to refresh it.
     set("GIT_OPTIONAL_LOCKS", "0".to_owned());
-    cargo(&cache, network, &given, &mut set);
+    cargo(cache, network, &given, &mut set);
     go(machine, &given, &mut set);
-    java(machine, &cache, &tmp, network, &given, &mut set);
+    java(machine, cache, tmp, network, &given, &mut set);
     if !unix_sockets && given("SSH_AUTH_SOCK").is_some() {
         // It could not be reached, and ssh would complain of that.
         set("SSH_AUTH_SOCK", String::new());
