@@ -8,7 +8,7 @@ use crate::fsx::tree;
 use crate::model::policy::{Preset, SandboxPolicy};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits, Stream};
-use crate::sandbox::{Sandbox, Subject, caches};
+use crate::sandbox::{Sandbox, Subject, caches, hints};
 use crate::ui;
 use crate::ui::walls::Shown;
 use std::io::Write;
@@ -122,6 +122,14 @@ fn run_inside(
     };
     let done = runtime.block_on(proc::run(&command, Limits::default(), stop, &mut say));
     let done = done.map_err(|e| AppError::setup(e.to_string(), "is it installed, and in PATH?"))?;
+    if !done.success() {
+        let said = format!("{}\n{}", done.stdout.text(), done.stderr.text());
+        let refused = done.refused.iter().map(|host| format!("sandbox: {host}"));
+        let hints = hints::of(&command.policy, &said);
+        for line in refused.chain(hints) {
+            let _ = writeln!(std::io::stderr().lock(), "{}", ui::clean(&line));
+        }
+    }
     Ok(u8::try_from(done.code).unwrap_or(u8::MAX))
 }
 

@@ -12,7 +12,7 @@ use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::{Preset, SandboxPolicy, Wall};
 use crate::model::{EventKind, Oid};
 use crate::proc::{self, Finished};
-use crate::sandbox::{Sandbox, Subject};
+use crate::sandbox::{Sandbox, Subject, hints};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,6 +59,7 @@ async fn agree(
         let env = &shells.settings.env;
         let policy = policy(shells, &paths.dir, name, place, true);
         let stop = shells.stop_engines.clone();
+        let walls = policy.clone();
         let done = place.run(name, args, &[], (policy, env), stop).await?;
         put_right(shells, lane).await?;
         if done.ended == proc::Ended::Stopped {
@@ -66,7 +67,7 @@ async fn agree(
             let what = format!("the hook {name} was stopped with the run");
             return Err(Failure::new(what, "run again"));
         }
-        Ok((!done.success()).then(|| words(&done)))
+        Ok((!done.success()).then(|| words(&done, &walls)))
     };
     if let Some(why) = run(PRE_COMMIT, &[]).await? {
         return Ok(Before::Refused(why));
@@ -115,10 +116,10 @@ pub(super) async fn after_commit(
     let stop = shells.stop_engines.clone();
     let env = &shells.settings.env;
     let done = place
-        .run(POST_COMMIT, &[], &[], (policy, env), stop)
+        .run(POST_COMMIT, &[], &[], (policy.clone(), env), stop)
         .await?;
     if !done.success() {
-        tracing::warn!("the hook {POST_COMMIT}: {}", words(&done));
+        tracing::warn!("the hook {POST_COMMIT}: {}", words(&done, &policy));
     }
     throw_away(shells, place).await?;
     put_right(shells, lane).await
@@ -184,7 +185,13 @@ pub(super) async fn before_push(
     let url = without_credentials(&url);
     let args = [request.remote.as_str(), &url];
     let done = hook_place
-        .run(PRE_PUSH, &args, input.as_bytes(), (policy, &env), stop())
+        .run(
+            PRE_PUSH,
+            &args,
+            input.as_bytes(),
+            (policy.clone(), &env),
+            stop(),
+        )
         .await
         .map_err(|e| other(e.to_string()))?;
     let gone = throw_away(shells, hook_place).await;
@@ -194,7 +201,7 @@ pub(super) async fn before_push(
     }
     Err(PushFailure {
         kind: PushFailureKind::HookDeclined,
-        message: format!("the hook {PRE_PUSH} declined:\n{}", words(&done))
+        message: format!("the hook {PRE_PUSH} declined:\n{}", words(&done, &policy))
             .trim_end()
             .to_owned(),
     })
@@ -259,8 +266,11 @@ fn widened(wall: &Wall, place: &HookPlace, may_write: bool) -> Wall {
     wall
 }
 
-fn words(done: &Finished) -> String {
-    let said = format!("{}{}", done.stdout.text(), done.stderr.text());
+fn words(done: &Finished, policy: &SandboxPolicy) -> String {
+    let mut said = format!("{}{}", done.stdout.text(), done.stderr.text());
+    for hint in hints::of(policy, &said) {
+        said = format!("{}\n{hint}", said.trim_end());
+    }
     match done.ended {
         proc::Ended::Itself | proc::Ended::ByCaller => said,
         proc::Ended::TimedOut | proc::Ended::Stalled => {

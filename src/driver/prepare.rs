@@ -12,7 +12,7 @@ use crate::git::{
 use crate::model::policy::Preset;
 use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
 use crate::proc::{self, Command, Limits};
-use crate::sandbox::{Subject, caches};
+use crate::sandbox::{Subject, caches, hints};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -387,7 +387,9 @@ async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
         if !done.success() {
             let words = format!("{}{}", done.stdout.text(), done.stderr.text());
             let tail: Vec<&str> = words.trim().lines().rev().take(10).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            let mut tail: Vec<&str> = tail.into_iter().rev().collect();
+            let hints = hints::of(&command.policy, &words);
+            tail.extend(hints.iter().map(String::as_str));
             return Err(Failure::new(
                 format!(
                     "the set-up command `{line}` ended with exit code {}:\n{}",

@@ -127,6 +127,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
         Network::Hosts(endpoints) => Some(Gateway::open(endpoints, &std::env::temp_dir())?),
         Network::None | Network::Loopback | Network::Full => None,
     };
+    let temporary = wall.env.iter().find(|(name, _)| name == "TMPDIR");
     let (late_env, env) = env.into_iter().partition(|(name, _)| launch::is_late(name));
     let request = launch::Request {
         token: launch::token(),
@@ -134,6 +135,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
         wall: inner,
         late_env,
         groups: bounds.iter().flat_map(Bounds::groups).cloned().collect(),
+        temporary: temporary.map(|(_, folder)| PathBuf::from(folder)),
         gateway: gateway.as_ref().map(|g| g.socket().to_path_buf()),
     };
     let args = launch::arguments(&request, &program, &command.program, &command.args)?;

@@ -79,6 +79,13 @@ pub fn prepare(sandbox: &Sandbox, lane: &Path) -> Result<(), CacheError> {
     };
     let cache = Sandbox::private_dir(lane).join("cache");
     make(sandbox, lane)?;
+    if let Some(home) = &machine.home {
+        // Without them packages are looked for elsewhere, or missed.
+        let path = Sandbox::private_dir(lane).join("home");
+        if let Err(error) = super::homes::hand_on(home, &path) {
+            tracing::warn!("settings of package managers are not handed on: {error}");
+        }
+    }
     for (variable, below, parts) in SEEDS {
         let Some(from) = machine.tool(variable) else {
             continue;

@@ -46,6 +46,9 @@ pub struct Request {
     pub late_env: Vec<(String, String)>,
     /// Control groups to enter.
     pub groups: Vec<PathBuf>,
+    /// The folder that is to be found as `/tmp` as well.
+    #[serde(default)]
+    pub temporary: Option<PathBuf>,
     /// The gateway's socket, where the network is a list of hosts.
     pub gateway: Option<PathBuf>,
 }

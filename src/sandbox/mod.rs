@@ -8,6 +8,7 @@ pub mod caches;
 pub mod gateway;
 pub mod groups;
 pub mod helper;
+pub mod hints;
 pub mod homes;
 pub mod launch;
 #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use crate::model::policy::{Preset, SandboxPolicy};
 use crate::model::{CheckOutcome, CheckResult, TestCounts, Tests};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Limits};
-use crate::sandbox::{Sandbox, Subject};
+use crate::sandbox::{Sandbox, Subject, hints};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -134,7 +134,14 @@ pub(super) async fn run_check(
     let output = if outcome == CheckOutcome::Passed {
         transcript.short()
     } else {
-        transcript.text()
+        // Told to who reads the output and to the engine, which would build around a wall that it does not know of.
+        let text = transcript.text();
+        let hints = hints::of(&command.policy, &text);
+        [text]
+            .into_iter()
+            .chain(hints)
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     let root = around.lane.display().to_string();
     end(outcome, output, reading.and_then(|r| r.finish(&root)))

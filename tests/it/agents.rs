@@ -337,7 +337,7 @@ fn repo_with(tasks: usize, script: &Value) -> Repo {
          [[engine.mine.events]]\nwhen = {{ kind = \"trouble\" }}\nerror = \"why\"\nfinal = true\n\
          [[engine.mine.events]]\nwhen = {{ kind = \"bye\" }}\ndone = true\n"
     );
-    fs::write(base.join("config/codelicious/config.toml"), table).expect("written");
+    repo.other_settings(&table);
     fs::write(base.join("agent.json"), script.to_string()).expect("written");
     repo
 }
@@ -406,9 +406,8 @@ fn the_built_program_builds_with_an_agent_that_is_only_a_table() {
 fn an_agent_that_is_not_there_or_not_described_is_told_before_anything_is_paid() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(1, 1));
-    let user = repo.base().join("config/codelicious/config.toml");
     let refused = |table: &str, said: &[&str]| {
-        fs::write(&user, table).expect("written");
+        repo.other_settings(table);
         let ended = repo.run(&["--engine", "mine"]).expect(2);
         for part in said {
             assert!(ended.stderr.contains(part), "{table}\n{}", ended.stderr);

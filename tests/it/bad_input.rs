@@ -22,7 +22,7 @@ macro_rules! said {
 
 /// A repository with one good spec beside what the test adds.
 fn with_good_spec() -> Repo {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "specs/good.md",
         "# Good\n\n- [ ] T001 Build the good thing\n",
@@ -36,20 +36,20 @@ fn nothing_was_paid(repo: &Repo) {
 
 #[test]
 fn a_folder_that_is_no_repository() {
-    let repo = Repo::bare_bones();
+    let repo = Repo::bare_bones().without_wall();
     said!("no_repository", repo, ["../home"], 2);
     assert!(!repo.base().join("home/.codelicious").exists());
 }
 
 #[test]
 fn a_folder_that_does_not_exist() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     said!("no_such_folder", repo, ["nowhere/at/all"], 2);
 }
 
 #[test]
 fn a_mistyped_verb() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     said!("mistyped_verb", repo, ["stauts"], 2);
     said!("mistyped_verb_with_more", repo, ["plam", "specs"], 2);
     said!("misplaced_verb", repo, [".", "plan"], 2);
@@ -57,7 +57,7 @@ fn a_mistyped_verb() {
 
 #[test]
 fn a_repository_without_commits() {
-    let repo = Repo::bare_bones();
+    let repo = Repo::bare_bones().without_wall();
     repo.write("specs/a.md", spec_of(1, 1));
     said!("empty_repository", repo, [], 2);
     said!("empty_repository_plan", repo, ["plan"], 2);
@@ -66,7 +66,7 @@ fn a_repository_without_commits() {
 
 #[test]
 fn a_bare_repository() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     said!("bare_repository", repo, ["../origin.git"], 2);
     said!(
         "bare_repository_status",
@@ -78,7 +78,7 @@ fn a_bare_repository() {
 
 #[test]
 fn a_repository_without_specs() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     said!("no_specs", repo, [], 0);
     said!("no_specs_plan", repo, ["plan"], 0);
     said!("no_specs_status", repo, ["status"], 0);
@@ -86,7 +86,7 @@ fn a_repository_without_specs() {
 
 #[test]
 fn an_unknown_flag_and_one_out_of_range() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     said!("unknown_flag", repo, ["--max-locs-per-pr", "9"], 2);
     said!("flag_out_of_range", repo, ["--max-loc-per-pr", "9"], 2);
     said!("flag_without_value", repo, ["--deadline"], 2);
@@ -288,7 +288,7 @@ fn front_matter_that_says_nonsense() {
 
 #[test]
 fn an_id_that_stands_twice() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "specs/a.md",
         "# A\n\n- [ ] T001 Build one\n- [ ] T001 Build another\n- [ ] T002 Build a third\n",

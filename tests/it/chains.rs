@@ -207,10 +207,7 @@ fn an_engine_that_is_not_there_is_left_out_and_said_so() {
     let repo = repo(1);
     fs::remove_file(repo.base().join("bin/claude")).unwrap();
     // Whatever else is installed on the machine is none of this test's.
-    repo.write(
-        "../config/codelicious/config.toml",
-        "[claude]\npath = \"no-such-claude\"\n",
-    );
+    repo.other_settings("[claude]\npath = \"no-such-claude\"\n");
     let ended = repo.run(&CHAIN).expect(0);
     assert!(
         ended.stderr.contains("claude is left out of the chain"),

@@ -15,7 +15,7 @@ fn repo(tasks: usize) -> Repo {
 
 /// More of the user's own configuration.
 fn user_config(repo: &Repo, text: &str) {
-    fs::write(repo.base().join("config/codelicious/config.toml"), text).unwrap();
+    repo.other_settings(text);
 }
 
 fn done(repo: &Repo) -> Vec<String> {

@@ -677,16 +677,10 @@ fn the_prompt_travels_by_standard_input_to_the_program_that_is_configured() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(1, 1));
     fs::remove_file(repo.base().join("bin/claude")).unwrap();
-    let config = repo.base().join("config/codelicious/config.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(
-        &config,
-        format!(
-            "{text}[claude]\npath = {}\nargs = [\"--verbose\"]\nmax_turns = 7\n",
-            json!(fake_claude())
-        ),
-    )
-    .unwrap();
+    repo.settings(&format!(
+        "[claude]\npath = {}\nargs = [\"--verbose\"]\nmax_turns = 7\n",
+        json!(fake_claude())
+    ));
     repo.run(&["--engine", "claude", "--model", "opus"])
         .expect(0);
     let call = &repo.calls()[0];

@@ -134,7 +134,7 @@ fn evidence_is_shown_from_the_ledger_and_from_the_note() {
         "regression only",
         "ledger",
         "sh check.sh: passed",
-        "unsandboxed",
+        "sandboxed",
     ] {
         assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
     }

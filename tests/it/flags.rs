@@ -561,7 +561,7 @@ fn without_a_check_nothing_is_committed_unless_that_is_allowed() {
 
 #[test]
 fn quiet_says_nothing_when_all_is_well_and_verbose_says_more() {
-    let repo = with_specs(&[("specs/a.md", 1)]);
+    let repo = with_specs(&[("specs/a.md", 1)]).without_wall();
     let quiet = repo.run(&["--quiet"]).expect(0);
     assert_eq!(quiet.stdout, "");
     // Nothing runs unsandboxed silently.

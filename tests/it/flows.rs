@@ -5,7 +5,7 @@ use serde_json::json;
 
 /// Two specs, three tasks.
 fn small() -> Repo {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "specs/greeter.md",
         "# Greeter\n\nSays hello.\n\n## Start\n\n- [ ] T001 Say hello\n- [ ] T002 Say hello to somebody\n  - the name is the first argument\n",
@@ -54,7 +54,7 @@ fn a_small_job_from_plan_to_pull_request() {
 
 #[test]
 fn a_job_in_which_chunks_fail_ask_and_wait() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "codelicious.toml",
         "max_attempts = 1\nmax_fix_attempts = 1\n[verify]\ncommands = [\"sh check.sh\"]\n",
@@ -118,7 +118,7 @@ fn a_repository_without_a_remote_says_how_to_deliver() {
 
 #[test]
 fn the_doctor_and_init() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     let ended = repo.run(&["doctor"]).expect(0);
     let git = regex::Regex::new(r"(?m)^(ok\s+git\s+).*$").unwrap();
     let shown = repo.shown(&ended);
@@ -134,7 +134,7 @@ fn the_doctor_and_init() {
 
 #[test]
 fn the_demos_tour() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     // As wide as it takes, so that lines break at the same words wherever temporary folders are.
     let wide = [("COLUMNS", "300")];
     let ended = repo.run_with(&["demo", "--dir", "../demo"], &wide);

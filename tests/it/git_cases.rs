@@ -178,7 +178,10 @@ fn a_pre_push_hook_runs_and_may_decline() {
     repo.script(&hook, "#!/bin/sh\necho 'not on a friday' >&2\nexit 1\n");
     let ended = repo.run(&CLAUDE).expect(1);
     assert!(ended.stderr.contains("not on a friday"), "{}", ended.stderr);
-    repo.script(&hook, "#!/bin/sh\ncat > \"$HOME/pushed.txt\"\n");
+    repo.script(
+        &hook,
+        "#!/bin/sh\ncat > \"$FAKE_CLAUDE_STATE/../home/pushed.txt\"\n",
+    );
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.calls().len(), 1);
     let pushed = fs::read_to_string(repo.base().join("home/pushed.txt")).expect("the hook ran");
@@ -229,7 +232,7 @@ fn what_a_formatting_hook_changed_is_verified_again_and_committed() {
     let repo = repo_of(2);
     repo.write(
         "check.sh",
-        "cat work/*.txt >> \"$HOME/checked.txt\" 2>/dev/null; exit 0\n",
+        "cat work/*.txt >> \"$FAKE_CLAUDE_STATE/../home/checked.txt\" 2>/dev/null; exit 0\n",
     );
     repo.git(&["commit", "-qam", "A check that remembers what it saw"]);
     repo.git(&["push", "-q"]);
@@ -358,7 +361,7 @@ fn a_hook_through_core_hooks_path_counts() {
     let repo = repo_of(1);
     repo.script(
         &repo.root.join(".githooks/pre-commit"),
-        "#!/bin/sh\necho ran >> \"$HOME/hook.txt\"\n",
+        "#!/bin/sh\necho ran >> \"$FAKE_CLAUDE_STATE/../home/hook.txt\"\n",
     );
     repo.git(&["add", "-A", ".githooks"]);
     repo.git(&["commit", "-qm", "Hooks"]);
@@ -544,15 +547,14 @@ fn a_planted_hook_does_not_run_where_the_user_has_hooks_too() {
     for plant in [
         "git config core.hooksPath \"$PWD/..\"",
         "git config extensions.worktreeConfig true; git config --worktree core.hooksPath \"$PWD/..\"",
-        "printf '#!/bin/sh\\ntouch \"$HOME/PWNED\"\\n' > $(git rev-parse --git-common-dir)/hooks/pre-commit",
+        "printf '#!/bin/sh\\ntouch \"$FAKE_CLAUDE_STATE/../home/PWNED\"\\n' > $(git rev-parse --git-common-dir)/hooks/pre-commit",
     ] {
         let repo = Repo::new();
         repo.script(
             &repo.root.join(".git/hooks/pre-commit"),
-            "#!/bin/sh\necho ran >> \"$HOME/hook.txt\"\n",
+            "#!/bin/sh\necho ran >> \"$FAKE_CLAUDE_STATE/../home/hook.txt\"\n",
         );
-        let evil =
-            "printf '#!/bin/sh\\ntouch \"$HOME/PWNED\"\\n' > ../pre-commit; chmod +x ../pre-commit";
+        let evil = "printf '#!/bin/sh\\ntouch \"$FAKE_CLAUDE_STATE/../home/PWNED\"\\n' > ../pre-commit; chmod +x ../pre-commit";
         misbehaves(&repo, &format!("{evil}; {plant}")).expect(0);
         assert!(!repo.base().join("home/PWNED").exists(), "{plant}");
         let ran =

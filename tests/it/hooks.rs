@@ -30,17 +30,17 @@ fn a_hook_sees_what_is_staged_and_where_it_goes() {
     hook(
         &repo,
         "pre-commit",
-        r#"{ git diff --cached --name-only; git rev-parse --abbrev-ref HEAD; git status --porcelain | grep -v '^[AM] ' || true; } >> "$HOME/staged.txt""#,
+        r#"{ git diff --cached --name-only; git rev-parse --abbrev-ref HEAD; git status --porcelain | grep -v '^[AM] ' || true; } >> "$FAKE_CLAUDE_STATE/../home/staged.txt""#,
     );
     hook(
         &repo,
         "prepare-commit-msg",
-        r#"echo "$2 $#" >> "$HOME/prepared.txt"; printf '\nPrepared.\n' >> "$1""#,
+        r#"echo "$2 $#" >> "$FAKE_CLAUDE_STATE/../home/prepared.txt"; printf '\nPrepared.\n' >> "$1""#,
     );
     hook(
         &repo,
         "post-commit",
-        r#"git log -1 --format=%s >> "$HOME/after.txt"; git status --porcelain >> "$HOME/after.txt"; exit 1"#,
+        r#"git log -1 --format=%s >> "$FAKE_CLAUDE_STATE/../home/after.txt"; git status --porcelain >> "$FAKE_CLAUDE_STATE/../home/after.txt"; exit 1"#,
     );
     repo.run(&CLAUDE).expect(0);
     assert_eq!(
@@ -59,7 +59,10 @@ fn a_hook_sees_what_is_staged_and_where_it_goes() {
 fn what_a_hook_does_to_git_counts_for_nothing() {
     let repo = repo_of(2);
     let evil = repo.base().join("home/evil");
-    repo.script(&evil, "#!/bin/sh\ntouch \"$HOME/PWNED\"\n");
+    repo.script(
+        &evil,
+        "#!/bin/sh\ntouch \"$FAKE_CLAUDE_STATE/../home/PWNED\"\n",
+    );
     hook(
         &repo,
         "pre-commit",
@@ -69,7 +72,7 @@ git config core.hooksPath '{0}'; git config core.fsmonitor '{0}'; git config rem
 git stash store -q -m mine "$(git stash create)"
 echo '/stray' > "$(git rev-parse --git-dir)/info/exclude"
 echo 'gitdir: /nowhere' > .git
-echo ran >> "$HOME/ran.txt""#,
+echo ran >> "$FAKE_CLAUDE_STATE/../home/ran.txt""#,
             evil.display()
         ),
     );
@@ -114,7 +117,7 @@ fn a_hook_knows_who_commits_and_no_credential() {
     hook(
         &repo,
         "commit-msg",
-        r#"git config --list > "$HOME/config.txt"; git var GIT_AUTHOR_IDENT > "$HOME/who.txt""#,
+        r#"git config --list > "$FAKE_CLAUDE_STATE/../home/config.txt"; git var GIT_AUTHOR_IDENT > "$FAKE_CLAUDE_STATE/../home/who.txt""#,
     );
     repo.run(&CLAUDE).expect(0);
     assert!(said(&repo, "who.txt").starts_with("Ada of the repository <"));
@@ -134,7 +137,7 @@ fn hooks_that_a_tool_made_in_an_ignored_folder_run() {
     let repo = repo_of(1);
     repo.write(
         ".husky/pre-commit",
-        "echo \"$(basename \"$PWD\") $0\" >> \"$HOME/husky.txt\"\n",
+        "echo \"$(basename \"$PWD\") $0\" >> \"$FAKE_CLAUDE_STATE/../home/husky.txt\"\n",
     );
     repo.write(".gitignore", ".husky/_/\n");
     repo.git(&["add", "-A", ".husky", ".gitignore"]);
@@ -156,7 +159,7 @@ fn a_hook_before_a_push_is_told_what_goes_where() {
     hook(
         &repo,
         "pre-push",
-        r#"echo "$1 $2"> "$HOME/args.txt"; cat >> "$HOME/input.txt""#,
+        r#"echo "$1 $2"> "$FAKE_CLAUDE_STATE/../home/args.txt"; cat >> "$FAKE_CLAUDE_STATE/../home/input.txt""#,
     );
     repo.run(&CLAUDE).expect(0);
     let tip = repo.git(&["rev-parse", BRANCH]);
@@ -192,13 +195,13 @@ fn hooks_in_the_tree_are_not_an_engines_to_change() {
     let repo = repo_of(2);
     repo.script(
         &repo.root.join(".githooks/pre-commit"),
-        "#!/bin/sh\necho ran >> \"$HOME/ran.txt\"\n",
+        "#!/bin/sh\necho ran >> \"$FAKE_CLAUDE_STATE/../home/ran.txt\"\n",
     );
     repo.git(&["add", "-A", ".githooks"]);
     repo.git(&["commit", "-qm", "Hooks"]);
     repo.git(&["push", "-q"]);
     repo.git(&["config", "core.hooksPath", ".githooks"]);
-    let evil = "printf '#!/bin/sh\\ntouch \"$HOME/PWNED\"\\n' > .githooks/pre-commit; cp .githooks/pre-commit .githooks/commit-msg; echo 'gitdir: /nowhere' > .git";
+    let evil = "printf '#!/bin/sh\\ntouch \"$FAKE_CLAUDE_STATE/../home/PWNED\"\\n' > .githooks/pre-commit; cp .githooks/pre-commit .githooks/commit-msg; echo 'gitdir: /nowhere' > .git";
     repo.fake(&serde_json::json!({"default": {"steps": [
         {"write": {"path": "work/{chunk}.txt", "text": "{title}\n"}},
         {"run": evil}]}}));

@@ -158,7 +158,7 @@ fn law_04_the_users_tree_is_not_ours() {
 
 #[test]
 fn law_05_nothing_runs_unsandboxed_silently() {
-    let repo = three();
+    let repo = three().without_wall();
     let ended = repo.run(&["--engine", "claude", "--quiet"]).expect(0);
     assert!(ended.stderr.contains("unsandboxed"), "{}", ended.stderr);
     let started: Vec<Value> = repo

@@ -56,6 +56,8 @@ mod resume;
 mod review;
 #[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(target_os = "linux")]
+mod sandboxed_builds;
 mod seatbelt;
 mod secrets;
 mod shapes;

@@ -6,7 +6,7 @@ use std::fs;
 
 /// A dirty tree, an untracked spec of 12 tasks, and everything of the user's that must survive.
 pub fn dirty_repo() -> Repo {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write("staged.txt", "before\n");
     repo.git(&["add", "staged.txt"]);
     repo.git(&["commit", "-qm", "A file"]);
@@ -179,7 +179,7 @@ fn an_untracked_spec_in_a_dirty_tree_becomes_two_pull_requests_with_a_cassette()
 
 #[test]
 fn the_demo_goes_as_scripted() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     let ended = repo.run(&["demo", "--dir", "../demo"]).expect(0);
     let at = repo.base().join("demo/greeter");
     let subjects = repo.git_in(

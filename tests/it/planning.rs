@@ -554,11 +554,7 @@ fn a_provider_plans_with_its_planner_model_and_builds_with_the_other() {
     ]}));
     for (engine, suffix) in [("openai", "/v1"), ("anthropic", "")] {
         let repo = shop_repo();
-        fs::write(
-            repo.base().join("config/codelicious/config.toml"),
-            format!("[engine.{engine}]\nplanner_model = \"thinker\"\n"),
-        )
-        .unwrap();
+        repo.other_settings(&format!("[engine.{engine}]\nplanner_model = \"thinker\"\n"));
         let endpoint = format!("{}{suffix}", server.url);
         let args = [
             "--engine",
@@ -622,7 +618,7 @@ fn a_bound_in_dollars_holds_for_planning() {
     let repo = shop_repo();
     let config = "[engine.openai]\nplanner_model = \"thinker\"\n\
                   [price.m-1]\ninput = 0.1\noutput = 0.1\ndate = \"2026-11-01\"\n";
-    fs::write(repo.base().join("config/codelicious/config.toml"), config).unwrap();
+    repo.other_settings(config);
     let endpoint = format!("{}/v1", server.url);
     let args = [
         "--engine",

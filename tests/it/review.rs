@@ -15,7 +15,7 @@ fn repo(says: &[Value], more: &str) -> Repo {
     let fake = program().with_file_name("examples").join("fake-agent");
     let at = |name: &str| base.join(name).display().to_string();
     let table = format!(
-        "[env]\npass = [\"FAKE_CLAUDE_*\", \"CANARY_*\"]\n[review]\nengine = \"critic\"\n{more}\n\
+        "[review]\nengine = \"critic\"\n{more}\n\
          [engine.critic]\ntype = \"command\"\nprogram = \"{}\"\n\
          args = [\"--log\", \"{}\", \"--state\", \"{}\", \"--script\", \"{}\", \"--schema\", \"{{schema_file}}\"]\nanswer = \"last-message\"\n",
         fake.display(),
@@ -23,7 +23,7 @@ fn repo(says: &[Value], more: &str) -> Repo {
         at("critic"),
         at("critic.json"),
     );
-    fs::write(base.join("config/codelicious/config.toml"), table).expect("written");
+    repo.settings(&table);
     let rules: Vec<Value> = says
         .iter()
         .enumerate()

@@ -629,10 +629,13 @@ it. `codelicious sandbox explain -- npm test` shows what a command would get her
 const SANDBOX_PROSE: &str = r#"
 Nothing else of your home can be read: no keys, no tokens, no other repository, and of this one neither your working tree
 nor `.codelicious`. Git's folder can be read, so that `git status` and `git log` work in a lane; so can what stands in its
-`config`, so keep credentials out of there. There is no terminal, and no `/tmp`: `TMPDIR` names a folder of the lane's
-own. `HOME` and the caches of package managers are the lane's own as well. Cargo's is filled with copies of what you have,
-without credentials; Go and Maven read yours where they are; what else is missing is fetched by set-up commands, which
-reach registries.
+`config`, so keep credentials out of there. `TMPDIR` names a folder of the lane's own, and where a mount namespace is to be
+had it is `/tmp` as well (not with `unix_sockets = true`: sockets of daemons lie in the machine's), and pseudo-terminals
+are the command's own; your terminal is not there. `HOME` and the caches of package managers are the lane's own too, with
+what your settings of npm, pip, Go and git say of registries and of your name, and no login. Cargo's cache is filled with
+copies of what you have, without credentials; Go and Maven read yours where they are; what else is missing is fetched by
+set-up commands, which reach registries. The lane and these folders are mounts of their own: a file is copied from one to
+the other, and not renamed or linked (`EXDEV`).
 
 Each agent has a home, temporary files and a cache that are its alone. Checks, hooks and set-up commands share another
 home: they neither read an agent's credentials nor leave anything in its configuration. The caches of package managers
@@ -652,10 +655,12 @@ hosts = ["127.0.0.1:5432"]      # a database on this machine
 
 [[sandbox.command]]
 command = "npm run e2e"
-write = ["/dev/ptmx", "/dev/pts"]
-unix_sockets = true
+write = ["~/.cache/e2e"]
+unix_sockets = true             # Python's `forkserver` and managers, servers at a path, daemons
 memory = "16 GiB"
 ```
+
+A command that fails with words of a refusal has lines below its output that begin with `sandbox:` and name the setting.
 
 `network` takes the place of the preset's (`"none"`, `"loopback"`, `"full"` or a list of hosts), `hosts` come beside it.
 Of entries for commands the one with most words counts. A line such as `make && make test` is several commands for a

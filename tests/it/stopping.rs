@@ -111,7 +111,7 @@ fn a_postmortem_says_why_how_far_and_what_to_type() {
             "| pending | 2 |".to_owned(),
             ".codelicious/logs/".to_owned(),
             "engine claude".to_owned(),
-            "unsandboxed".to_owned(),
+            "sandboxed".to_owned(),
         ] {
             assert!(page.contains(&wanted), "{wanted}: {page}");
         }

@@ -11,10 +11,35 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A repository with a bare origin. Nothing of the machine's configuration reaches it.
+///
+/// Its runs have the sandbox on where the machine has one; [`Repo::without_wall`] takes it away.
 pub struct Repo {
     temp: TempDir,
     pub root: PathBuf,
     pub origin: PathBuf,
+    is_walled: bool,
+}
+
+/// What the user's own settings say in every test.
+const SETTINGS: &str = "[env]\npass = [\"FAKE_CLAUDE_*\", \"CANARY_*\"]\n";
+
+/// True where the sandbox can be put up. `IT_SANDBOX=off` runs all tests without, to compare.
+fn has_wall() -> bool {
+    static HAS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *HAS.get_or_init(|| {
+        std::env::var("IT_SANDBOX").as_deref() != Ok("off") && {
+            codelicious::sandbox::set_helper(program());
+            let found = codelicious::sandbox::probe::abilities();
+            let has = found.landlock >= 2 && found.seccomp && found.network_namespace;
+            if !has {
+                eprintln!(
+                    "SKIPPED: no sandbox around the runs of tests: {:?}",
+                    found.lacking
+                );
+            }
+            has
+        }
+    })
 }
 
 /// How a program ended.
@@ -81,6 +106,21 @@ pub fn fake_claude() -> PathBuf {
     fake
 }
 
+/// Settings for programs that play engines, checks and hooks, and tell what they saw in files beside the lane.
+fn let_through(base: &Path) -> String {
+    let fakes = fake_claude();
+    let fakes = fakes.parent().expect("it is in a folder").display();
+    let base = base.display();
+    ["engine-tool", "verify", "setup", "agent-cli"]
+        .iter()
+        .map(|preset| {
+            format!(
+                "[sandbox.{preset}]\nwrite = [\"{base}\"]\nexecute = [\"{base}\", \"{fakes}\"]\n"
+            )
+        })
+        .collect()
+}
+
 impl Repo {
     /// A repository with one commit (`README.md` and a check that passes when no `work/*.bad` exists),
     /// pushed to a bare origin.
@@ -118,12 +158,14 @@ impl Repo {
             fs::create_dir_all(base.join(dir)).expect("made");
         }
         std::os::unix::fs::symlink(fake_claude(), base.join("bin/claude")).expect("linked");
-        fs::write(
-            base.join("config/codelicious/config.toml"),
-            "[env]\npass = [\"FAKE_CLAUDE_*\", \"CANARY_*\"]\n",
-        )
-        .expect("written");
-        let repo = Self { temp, root, origin };
+        let is_walled = has_wall();
+        let repo = Self {
+            temp,
+            root,
+            origin,
+            is_walled,
+        };
+        repo.settings("");
         repo.git_in(
             &base,
             &[
@@ -162,7 +204,51 @@ impl Repo {
             .expect("cp starts");
         assert!(copied.success());
         let (root, origin) = (base.join("project"), base.join("origin.git"));
-        Self { temp, root, origin }
+        let copy = Self {
+            temp,
+            root,
+            origin,
+            is_walled: self.is_walled,
+        };
+        // What is let through is told by its path, which is another now.
+        let file = copy.user_file();
+        let old = self.base().display().to_string();
+        let text = fs::read_to_string(&file).expect("read");
+        fs::write(&file, text.replace(&old, &base.display().to_string())).expect("written");
+        copy
+    }
+
+    /// The same with no sandbox around what its runs start: for what a wall rightly refuses, or where machines
+    /// would differ in what is said of it.
+    #[must_use]
+    pub fn without_wall(mut self) -> Self {
+        self.is_walled = false;
+        self.settings("");
+        self
+    }
+
+    /// True where its runs have the sandbox on.
+    pub fn has_wall(&self) -> bool {
+        self.is_walled
+    }
+
+    /// Writes the user's own settings: what all tests have, and `more`.
+    pub fn settings(&self, more: &str) {
+        self.other_settings(&format!("{SETTINGS}{more}"));
+    }
+
+    /// Writes the user's own settings, without what all tests have but for what the sandbox lets through.
+    pub fn other_settings(&self, text: &str) {
+        let walls = match self.is_walled {
+            true => let_through(&self.base()),
+            false => String::new(),
+        };
+        fs::write(self.user_file(), format!("{walls}{text}")).expect("written");
+    }
+
+    /// The user's own settings file.
+    pub fn user_file(&self) -> PathBuf {
+        self.base().join("config/codelicious/config.toml")
     }
 
     /// The folder around repository, origin, home and cache.
@@ -218,11 +304,12 @@ impl Repo {
             ("XDG_CONFIG_HOME".to_owned(), at("config")),
             ("GIT_CONFIG_GLOBAL".to_owned(), "/dev/null".to_owned()),
             ("GIT_CONFIG_SYSTEM".to_owned(), "/dev/null".to_owned()),
-            // The programs that play agents tell what they saw in files beside the lane.
-            ("CODELICIOUS_SANDBOX".to_owned(), "off".to_owned()),
             ("FAKE_CLAUDE_LOG".to_owned(), at("calls.jsonl")),
             ("FAKE_CLAUDE_STATE".to_owned(), at("state")),
         ]);
+        if !self.is_walled {
+            envs.insert("CODELICIOUS_SANDBOX".to_owned(), "off".to_owned());
+        }
         if base.join("script.json").exists() {
             envs.insert("FAKE_CLAUDE_SCRIPT".to_owned(), at("script.json"));
         }

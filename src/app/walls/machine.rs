@@ -57,6 +57,19 @@ const REGISTRY_VARIABLES: &[&str] = &[
     "GOSUMDB",
 ];
 
+/// Variables that name certificates.
+const CERTIFICATES: &[&str] = &[
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NIX_SSL_CERT_FILE",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+];
+
 pub(super) fn read(world: &World, env: &Environment) -> Machine {
     let home = env.home();
     let tools = tools(env, home.as_deref());
@@ -78,6 +91,7 @@ pub(super) fn read(world: &World, env: &Environment) -> Machine {
             .map(|path| real(&path))
             .collect(),
         registries: registries(env, home.as_deref(), &tools, go_proxy.as_deref()),
+        certificates: certificates(env, home.as_deref()),
         go_proxy: env.get("GOPROXY").map(str::to_owned).or(go_proxy),
         tools,
         home,
@@ -105,6 +119,32 @@ fn tools(env: &Environment, home: Option<&Path>) -> Vec<(String, PathBuf)> {
         path.is_dir().then(|| ((*name).to_owned(), real(&path)))
     });
     tools.collect()
+}
+
+/// Files and folders of certificates that TLS is told to trust: where a network looks into what passes, nothing can be
+/// fetched without.
+fn certificates(env: &Environment, home: Option<&Path>) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for name in CERTIFICATES {
+        // A list of folders in one of them (SSL_CERT_DIR).
+        let listed = env.get(name).unwrap_or_default().split(':');
+        paths.extend(listed.map(PathBuf::from));
+    }
+    let of_home = home.map(|home| {
+        [".npmrc", ".config/pip/pip.conf", ".pip/pip.conf"].map(|name| text(&home.join(name)))
+    });
+    let system = ["/etc/pip.conf", "/etc/npmrc"].map(|name| text(Path::new(name)));
+    for text in of_home.into_iter().flatten().chain(system) {
+        let named = ["cafile", "cert"]
+            .iter()
+            .filter_map(|key| value_of(&text, key));
+        paths.extend(named.map(|path| PathBuf::from(path.trim_matches('"'))));
+    }
+    paths.retain(|path| path.is_absolute() && path.exists());
+    let mut paths: Vec<PathBuf> = paths.iter().map(|path| real(path)).collect();
+    paths.sort();
+    paths.dedup();
+    paths
 }
 
 /// Registries that the user's own settings name. Those of the repository do not count: whoever can push there would
@@ -158,7 +198,14 @@ fn registries(
             }
         }
     }
-    let mut found: Vec<Endpoint> = addresses.iter().filter_map(|a| endpoint_of(a)).collect();
+    let own = |address: &String| {
+        let mut endpoint = endpoint_of(address)?;
+        // With its port it may be in a private network, where registries of companies are.
+        let is_plain = address.to_ascii_lowercase().contains("http://");
+        endpoint.port.get_or_insert(if is_plain { 80 } else { 443 });
+        Some(endpoint)
+    };
+    let mut found: Vec<Endpoint> = addresses.iter().filter_map(own).collect();
     found.sort();
     found.dedup();
     found
@@ -236,13 +283,13 @@ mod tests {
         assert_eq!(
             found,
             [
-                "crates.example.org",
-                "go.example.org",
-                "mirror.example.org",
-                "npm.example.org",
+                "crates.example.org:443",
+                "go.example.org:443",
+                "mirror.example.org:443",
+                "npm.example.org:443",
                 "pip.example.org:8443",
-                "py.example.org",
-                "x.example.org"
+                "py.example.org:443",
+                "x.example.org:443"
             ]
         );
     }

@@ -10,6 +10,7 @@
 //! - `table` says what is known of each agent, `hosts` whom it talks to
 //! - `own` reads the user's side, `beneath` the private one, where a model could write
 //! - `tidy` clears away, `lent` and `tokens` decide what of credentials goes back, `secrets` names their values
+//! - `tools` hands on what every lane needs of the settings of package managers and git
 
 mod agent;
 mod beneath;
@@ -21,11 +22,13 @@ mod secrets;
 mod table;
 mod tidy;
 mod tokens;
+mod tools;
 
 pub use agent::{Agent, Folder, Item, NamedBy, Refresh, What};
 use secrets::Watched;
 pub use secrets::secrets;
 pub use table::{AGENTS, find};
+pub use tools::hand_on;
 
 use crate::fsx::FsError;
 use crate::model::policy::{Endpoint, Network, SandboxPolicy};

@@ -6,6 +6,7 @@
 mod calls;
 mod files;
 mod limits;
+mod own;
 mod spaces;
 
 use super::launch::Request;
@@ -34,15 +35,20 @@ pub(super) fn put_up(request: &Request) -> Result<(), String> {
         super::gateway::hand_over(socket, endpoints)
             .map_err(|e| format!("the gateway to the network cannot be reached: {e}"))?;
     }
-    if entered.mounts {
-        // Where it is not to be had, the probe says so.
-        let _: Frozen = spaces::freeze(&wall.files.write)?;
+    let mut files = wall.files.clone();
+    // Where it is not to be had, the probe says so.
+    if entered.mounts
+        && let Frozen::Yes = spaces::freeze(&wall.files.write)?
+    {
+        let own = own::mount_own(wall, request.temporary.as_deref());
+        files.execute.extend(own.iter().cloned());
+        files.write.extend(own);
     }
     limits::apply(&wall.limits, entered.users)?;
     set_no_new_privs(true).map_err(|e| format!("no_new_privs is refused: {e}"))?;
     drop_capabilities()?;
     follow(request.parent)?;
-    files::restrict(&wall.files, &wall.network)?;
+    files::restrict(&files, &wall.network)?;
     calls::restrict(&wall.network, wall.unix_sockets)
 }
 

@@ -206,6 +206,8 @@ pub(super) fn groups(
         "GRADLE_USER_HOME" => machine.tool(name).map(|home| home.join("caches")),
         name => machine.tool(name).map(Path::to_path_buf),
     });
+    let certificates = machine.certificates.iter();
+    let certificates = certificates.filter(|path| !holds_home(machine, path));
     let git = [machine.git_dir.clone()];
     let mut groups = vec![
         group(Access::All, "the lane", vec![lane.to_path_buf()]),
@@ -224,7 +226,11 @@ pub(super) fn groups(
             "programs on your PATH and toolchains",
             programs,
         ),
-        group(Access::Read, "the system's configuration", etc.collect()),
+        group(
+            Access::Read,
+            "the system's configuration",
+            etc.chain(certificates.cloned()).collect(),
+        ),
         group(Access::Read, "what the kernel tells", paths(KERNEL)),
         group(Access::Write, "devices", paths(DEVICES)),
         group(

@@ -38,6 +38,8 @@ pub struct Machine {
     pub tools: Vec<(String, PathBuf)>,
     /// What of the user's tree is linked into lanes.
     pub linked: Vec<PathBuf>,
+    /// Certificates of authorities that the environment or settings name.
+    pub certificates: Vec<PathBuf>,
     /// Registries that the user's own settings of cargo, npm, pip or go name.
     pub registries: Vec<Endpoint>,
     /// Where Go gets modules from, as the user has it.

@@ -189,6 +189,7 @@ fn it_ends_with_the_one_that_started_it() {
         wall: site.wall.clone(),
         late_env: Vec::new(),
         groups: Vec::new(),
+        temporary: None,
         gateway: None,
     };
     let start = |request: &sandbox::launch::Request| {

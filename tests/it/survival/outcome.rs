@@ -5,6 +5,7 @@ use crate::support::Repo;
 use codelicious::fsx::lock;
 use codelicious::ledger::codec;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -229,12 +230,44 @@ pub fn check_clean(repo: &Repo) {
             }
         }
     }
+    left.extend(groups(repo));
+    let is_left = |lane: &PathBuf| {
+        let name = lane.file_name().expect("a name").to_string_lossy();
+        let owner = name.strip_suffix("@box").map(|of| lane.with_file_name(of));
+        owner.is_some_and(|lane| !lane.exists())
+    };
+    let boxes = repo.lanes().into_iter().filter(is_left);
+    left.extend(boxes.map(|path| path.display().to_string()));
     assert!(left.is_empty(), "left behind: {left:#?}");
 }
 
-/// Processes that were started for this repository and still run: they are told by their home.
+/// Control groups of this repository's runs: their names end in the run's.
+fn groups(repo: &Repo) -> Vec<String> {
+    let runs: BTreeSet<String> = repo
+        .events()
+        .iter()
+        .filter_map(|event| event["run"].as_str().map(str::to_owned))
+        .collect();
+    assert!(!runs.is_empty(), "no run is known by its events");
+    let is_of_run = |name: &str| runs.iter().any(|run| name.contains(run.as_str()));
+    let (mut left, mut due) = (Vec::new(), vec![(PathBuf::from("/sys/fs/cgroup"), 0)]);
+    while let Some((dir, depth)) = due.pop() {
+        for path in entries(&dir).into_iter().filter(|path| path.is_dir()) {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            if name.starts_with("codelicious-") && is_of_run(&name) {
+                left.push(path.display().to_string());
+            } else if depth < 6 {
+                due.push((path, depth + 1));
+            }
+        }
+    }
+    left
+}
+
+/// Processes that were started for this repository and still run: they are told by their home, their own or the
+/// lane's.
 pub fn processes(repo: &Repo) -> Vec<String> {
-    let home = format!("HOME={}\0", repo.base().join("home").display());
+    let home = format!("HOME={}/", repo.base().display());
     entries(Path::new("/proc"))
         .into_iter()
         .filter(|p| {

@@ -34,7 +34,7 @@ fn work() -> Value {
 /// Six chunks in three pull requests, in a repository whose user has work of their own lying around. One
 /// engine commits by itself, one is sent back by a check.
 pub fn six_chunks() -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "codelicious.toml",
         "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\n",
@@ -73,13 +73,12 @@ pub fn six_chunks() -> Story {
 
 /// Two chunks, each read by a second engine that has nothing to say.
 fn reviewed() -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write("specs/work.md", spec_of(2, 2));
-    let user = repo.base().join("config/codelicious/config.toml");
-    let table = "[env]\npass = [\"FAKE_CLAUDE_*\", \"CANARY_*\"]\n[review]\nengine = \"critic\"\n\
+    let table = "[review]\nengine = \"critic\"\n\
         [engine.critic]\ntype = \"command\"\nprogram = \"sh\"\nanswer = \"last-message\"\n\
         args = [\"-c\", 'cat > /dev/null; printf \"\\173\\042remarks\\042: []\\175\\n\"', \"sh\", \"{schema_file}\"]\n";
-    std::fs::write(user, table).expect("written");
+    repo.settings(table);
     Story {
         name: "a reviewer",
         repo,
@@ -119,7 +118,7 @@ exit $failed
 /// Two chunks whose tests are written and seen red first, and whose checks leave out another package: all checks run
 /// before the part is put to review.
 pub fn tests_first() -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     let go = repo.base().join("bin/go");
     std::fs::write(&go, GO).expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -207,7 +206,7 @@ fn each_commit_holds_its_own(repo: &Scene) {
 
 /// Somebody wants new ledgers when all is built.
 fn new_ledgers() -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write("specs/work.md", spec_of(2, 2));
     let phase = |args, is_plain| Phase {
         before: nothing,
@@ -229,7 +228,7 @@ fn new_ledgers() -> Story {
 }
 
 /// The repository has a hook, so that git itself commits; one chunk fails with its work half done, until somebody
-/// looks after its engine.
+/// looks after its engine. This one has the sandbox on: it comes by everything that is walled in.
 fn hooks_and_failures() -> Story {
     let repo = Repo::new();
     let config = "[verify]\ncommands = [\"sh check.sh\"]\n";
@@ -274,7 +273,7 @@ fn hooks_and_failures() -> Story {
 
 /// A model plans a spec of two sections and builds it.
 fn prose() -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "notes/shop.md",
         "# Shop\n\n## Cart\n\nHolds things.\n\n## Till\n\nTakes money.\n",
@@ -330,7 +329,7 @@ fn prose() -> Story {
 
 /// A person accepts work that its engine was not sure of, and merges the first pull request while the second is open.
 fn people() -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "codelicious.toml",
         "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\n",
@@ -388,7 +387,7 @@ pub fn furnish(forge: &FakeForge) {
 
 /// An issue becomes two pull requests with a label and a reviewer, and a comment; the first is merged.
 fn forge(dialect: &'static str) -> Story {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     repo.write(
         "codelicious.toml",
         "[verify]\ncommands = [\"sh check.sh\"]\n[pr]\nmax_commits = 2\nlabels = [\"codelicious\"]\nreviewers = [\"ada\"]\n",

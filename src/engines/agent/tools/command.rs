@@ -3,6 +3,7 @@
 use super::{Changed, Output, RunCommand, Site, Stopped};
 use crate::ports::StopSignal;
 use crate::proc::{Command, DISK_SPENT, Ended, Finished, Limits, run as spawn};
+use crate::sandbox::hints;
 use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -48,7 +49,16 @@ pub(super) async fn run(
             ended: Ended::Stopped,
             ..
         }) => Err(Stopped),
-        Ok(done) => Ok(answer(&done, seconds)),
+        Ok(done) => {
+            let mut answer = answer(&done, seconds);
+            if !done.success() {
+                let said = format!("{}\n{}", done.stdout.text(), done.stderr.text());
+                for hint in hints::of(&command.policy, &said) {
+                    answer.text.push_str(&format!("\n{hint}"));
+                }
+            }
+            Ok(answer)
+        }
         Err(e) => Ok(Output::error(e.to_string())),
     }
 }

@@ -1,0 +1,62 @@
+//! What a process has of its own behind names that programs know by heart: `/tmp`, and pseudo-terminals.
+//!
+//! Mounted once everything else is mounted read-only, in this process' own mount namespace. Where it cannot be, the names
+//! lead where they always did, and nobody inside is let through.
+
+use crate::model::policy::Wall;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::mount::{MountFlags, mount, mount_bind};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+const TMP: &str = "/tmp";
+
+/// Mounts what can be, and returns what is to be granted of it.
+pub(super) fn mount_own(wall: &Wall, temporary: Option<&Path>) -> Vec<PathBuf> {
+    let mut own = Vec::new();
+    if let Some(folder) = temporary
+        && !needs_the_systems(wall)
+        && mount_temporary(wall, folder).is_some()
+    {
+        own.push(PathBuf::from(TMP));
+    }
+    let options = c"newinstance,ptmxmode=0666,mode=0620";
+    let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+    // The device beside it opens terminals of the instance that is mounted here (devpts in the kernel's own pages).
+    if mount("devpts", "/dev/pts", "devpts", flags, options).is_ok() {
+        own.extend(["/dev/pts", "/dev/ptmx"].map(PathBuf::from));
+    }
+    own
+}
+
+/// True where something lies in the system's `/tmp` that is granted or worked in, or a daemon's socket might.
+fn needs_the_systems(wall: &Wall) -> bool {
+    let is_there = |path: &Path| path.starts_with(TMP) && path != Path::new(TMP);
+    let files = &wall.files;
+    let mut granted = files.read.iter().chain(&files.execute).chain(&files.write);
+    let leads_there = |path: &PathBuf| path.canonicalize().is_ok_and(|path| is_there(&path));
+    wall.unix_sockets
+        || granted.any(|path| is_there(path))
+        || files.write.iter().any(leads_there)
+        || files.write.iter().any(|path| path == Path::new(TMP))
+        || std::env::current_dir().map_or(true, |cwd| is_there(&cwd))
+}
+
+/// Who writes in the lane's private folder may have put a link in this one's place: none is followed.
+fn mount_temporary(wall: &Wall, folder: &Path) -> Option<()> {
+    let mut writable = wall.files.write.iter();
+    let above = writable.find(|above| folder.starts_with(above) && *above != folder)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let top = openat2(
+        CWD,
+        above,
+        flags,
+        Mode::empty(),
+        ResolveFlags::NO_MAGICLINKS,
+    )
+    .ok()?;
+    let below = folder.strip_prefix(above).ok()?;
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let folder = openat2(top, below, flags, Mode::empty(), inside).ok()?;
+    mount_bind(format!("/proc/self/fd/{}", folder.as_raw_fd()), TMP).ok()
+}
