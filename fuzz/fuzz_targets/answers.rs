@@ -1,13 +1,10 @@
-//! Any bytes as a chat provider's answer, cut anywhere.
-
 #![no_main]
 
-use codelicious::engines::fuzz;
-use libfuzzer_sys::fuzz_target;
+use codelicious_fuzz::{json_mutator, properties};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
-fuzz_target!(|bytes: &[u8]| {
-    let Some((first, rest)) = bytes.split_first() else {
-        return;
-    };
-    fuzz::answers(rest, usize::from(*first));
+fuzz_target!(|bytes: &[u8]| properties::answers::check(bytes));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    json_mutator::mutate(data, size, max_size, seed, fuzzer_mutate)
 });

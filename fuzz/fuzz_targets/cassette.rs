@@ -1,12 +1,10 @@
-//! Any text as a cassette.
-
 #![no_main]
 
-use codelicious::engines::agent::replay::Cassette;
-use libfuzzer_sys::fuzz_target;
+use codelicious_fuzz::{json_mutator, properties};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
-fuzz_target!(|text: &str| {
-    if let Ok(cassette) = Cassette::parse("fuzz", text) {
-        cassette.model();
-    }
+fuzz_target!(|bytes: &[u8]| properties::cassette::check(bytes));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    json_mutator::mutate(data, size, max_size, seed, fuzzer_mutate)
 });

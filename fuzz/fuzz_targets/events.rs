@@ -1,15 +1,10 @@
-//! Any text as a line of the event log, and what was read is written and read again as the same.
-
 #![no_main]
 
-use codelicious::model::Event;
-use libfuzzer_sys::fuzz_target;
+use codelicious_fuzz::{json_mutator, properties};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
-fuzz_target!(|text: &str| {
-    let Ok(event) = serde_json::from_str::<Event>(text) else {
-        return;
-    };
-    let written = serde_json::to_string(&event).expect("every event can be written");
-    let again: Event = serde_json::from_str(&written).expect("what was written can be read");
-    assert_eq!(serde_json::to_string(&again).expect("again"), written);
+fuzz_target!(|bytes: &[u8]| properties::events::check(bytes));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    json_mutator::mutate(data, size, max_size, seed, fuzzer_mutate)
 });

@@ -1,13 +1,10 @@
-//! Any bytes as a ledger, and what was read is written and read again as the same.
-
 #![no_main]
 
-use codelicious::ledger::{decode, encode};
-use libfuzzer_sys::fuzz_target;
+use codelicious_fuzz::{json_mutator, properties};
+use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
-fuzz_target!(|bytes: &[u8]| {
-    let Ok(ledger) = decode(bytes) else { return };
-    let written = encode(&ledger);
-    let again = decode(&written).expect("what was written can be read");
-    assert_eq!(encode(&again), written);
+fuzz_target!(|bytes: &[u8]| properties::ledger::check(bytes));
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    json_mutator::mutate(data, size, max_size, seed, fuzzer_mutate)
 });

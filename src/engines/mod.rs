@@ -5,6 +5,6 @@ pub mod agent;
 mod charge;
 pub mod claude_code;
 pub mod command;
-#[cfg(fuzzing)]
+#[doc(hidden)]
 pub mod fuzz;
 pub mod http;

@@ -18,3 +18,5 @@ pub use codec::{CodecError, decode, encode};
 pub use events::{EventError, EventLog, RecordError};
 pub use mailbox::{Delivered, Letter, MailError, Mailbox, Posted, Unusable};
 pub use store::{Loaded, Saved, Store, StoreError};
+#[doc(hidden)]
+pub use wire_moves::{decode_move, encode_move};

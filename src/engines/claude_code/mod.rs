@@ -303,15 +303,32 @@ pub async fn probe(program: &Path, env: &[(String, String)]) -> Result<Probe, Pr
     }
 }
 
-/// Reads lines as a run does; see `engines::fuzz`.
-#[cfg(fuzzing)]
-pub(super) fn fuzz(bytes: &[u8]) {
+/// Reads a run from what it printed; see `engines::fuzz`.
+pub(super) fn fuzz(printed: super::fuzz::Printed<'_>) -> super::fuzz::Run {
+    let now = chrono::DateTime::UNIX_EPOCH;
     let mut fold = fold::Fold::new(Path::new("/lane"), meter::Bounds::default());
-    for line in bytes.split(|b| *b == b'\n') {
-        fold.line(line, chrono::DateTime::UNIX_EPOCH);
+    let mut end = fold::End {
+        ended: printed.ended,
+        code: printed.code,
+        stderr: printed.stderr.to_owned(),
+        timeout: Duration::from_secs(600),
+        stall: Duration::from_secs(60),
+        at: now,
+    };
+    let mut steps = Vec::new();
+    for line in printed.stdout.split(|b| *b == b'\n') {
+        let update = fold.line(line, now);
+        steps.extend(update.steps);
+        if update.hopeless {
+            (end.ended, end.code) = (proc::Ended::ByCaller, 143);
+            break;
+        }
     }
-    fold.session_is_lost();
-    fold.foreign_lines();
+    super::fuzz::Run {
+        steps,
+        foreign: fold.foreign_lines(),
+        report: fold.finish(&end),
+    }
 }
 
 #[cfg(test)]

@@ -134,21 +134,45 @@ fn protocol(message: impl Into<String>) -> EngineError {
     }
 }
 
-/// Reads an answer in one piece and in two, and puts replies together from its events; see `engines::fuzz`.
-#[cfg(fuzzing)]
-pub(super) fn fuzz(bytes: &[u8], cut: usize) {
-    let (a, b) = bytes.split_at(cut.min(bytes.len()));
-    let whole = sse::Decoder::default().feed(bytes);
+/// An answer as it was read; see `engines::fuzz`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Names and data of the events.
+    pub events: Vec<(String, String)>,
+    /// What each API's fold made of them, for comparing.
+    pub folded: [String; 2],
+    /// The same of the whole as a body that was not streamed.
+    pub bodies: [String; 2],
+}
+
+pub(super) fn fuzz(pieces: &[&[u8]]) -> Answer {
     let mut decoder = sse::Decoder::default();
-    let mut pieces = decoder.feed(a);
-    pieces.extend(decoder.feed(b));
-    assert_eq!(
-        whole, pieces,
-        "events are the same wherever the bytes are cut"
-    );
-    openai::fuzz(&whole);
-    anthropic::fuzz(&whole);
-    errors::Said::read(bytes);
+    let events: Vec<sse::Event> = pieces.iter().flat_map(|p| decoder.feed(p)).collect();
+    let body = pieces.concat();
+    Answer {
+        folded: [openai::fuzz(&events, None), anthropic::fuzz(&events, None)],
+        bodies: [
+            openai::fuzz(&[], Some(&body)),
+            anthropic::fuzz(&[], Some(&body)),
+        ],
+        events: events.into_iter().map(|e| (e.name, e.data)).collect(),
+    }
+}
+
+pub(super) fn fuzz_refusals(body: &[u8], secret: &str) -> Vec<(u16, String)> {
+    let said = errors::Said::read(body);
+    let redactor = crate::core::redact::Redactor::new([SecretString::from(secret)]);
+    let speaker = errors::Speaker {
+        host: "models.example.org",
+        redactor: &redactor,
+    };
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let of = |status| errors::of_status(status, &Default::default(), &said, &speaker, now);
+    let statuses = [307, 400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 529];
+    let mut all: Vec<(u16, String)> = statuses.map(|s| (s, of(s).to_string())).into();
+    let within = errors::within_stream(&said, Default::default(), &speaker, now);
+    all.push((200, within.to_string()));
+    all
 }
 
 #[cfg(test)]

@@ -1,22 +1,7 @@
 //! Recognising runners by what they print: every one reads along, and those that are certain count.
+//! `go test -json` is read by its own reader, which reads no text then.
 
 use super::{Format, Lines, Read, Reader, Report};
-
-/// Those that print lines. `go test -json` is read by its own reader, which reads no text then.
-const FORMATS: &[Format] = &[
-    Format::Libtest,
-    Format::Nextest,
-    Format::Pytest,
-    Format::Unittest,
-    Format::GoJson,
-    Format::GoText,
-    Format::Tap,
-    Format::NodeSpec,
-    Format::Mocha,
-    Format::Jest,
-    Format::Vitest,
-    Format::Maven,
-];
 
 pub struct Auto {
     readers: Vec<(Format, Reader)>,
@@ -26,7 +11,10 @@ pub struct Auto {
 impl Default for Auto {
     fn default() -> Self {
         Self {
-            readers: FORMATS.iter().map(|f| (*f, Reader::new(*f))).collect(),
+            readers: Format::OF_RUNNERS
+                .into_iter()
+                .map(|f| (f, Reader::new(f)))
+                .collect(),
             compilers: Reader::new(Format::Compiler),
         }
     }

@@ -78,6 +78,22 @@ pub enum Format {
 }
 
 impl Format {
+    /// Those of test runners that print lines, of which [`Format::Auto`] recognises each.
+    pub const OF_RUNNERS: [Self; 12] = [
+        Self::Libtest,
+        Self::Nextest,
+        Self::Pytest,
+        Self::Unittest,
+        Self::GoJson,
+        Self::GoText,
+        Self::Tap,
+        Self::NodeSpec,
+        Self::Mocha,
+        Self::Jest,
+        Self::Vitest,
+        Self::Maven,
+    ];
+
     /// True for formats that are read from a file with [`read_file`].
     pub fn is_file(self) -> bool {
         matches!(self, Self::JUnit | Self::JestJson)

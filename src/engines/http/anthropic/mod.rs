@@ -129,14 +129,20 @@ impl ChatModel for AnthropicModel {
     }
 }
 
-/// Takes in events as an answer's do; see `engines::fuzz`.
-#[cfg(fuzzing)]
-pub(super) fn fuzz(events: &[super::sse::Event]) {
+/// What comes of these events, or of this body; see `engines::fuzz`.
+pub(super) fn fuzz(events: &[super::sse::Event], body: Option<&[u8]>) -> String {
     use super::exchange::Fold as _;
     let mut folded = fold::Folded::default();
+    let mut broken = body.and_then(|body| folded.body(body).err());
     for event in events {
-        if folded.event(event).is_err() || folded.is_over() {
+        if broken.is_some() || folded.is_over() {
             break;
         }
+        broken = folded.event(event).err();
     }
+    let is_whole = folded.is_whole();
+    let calls = folded.take_calls();
+    let usage = folded.usage();
+    let said = (folded.text, folded.stop_reason, usage);
+    format!("{:?}", (is_whole, calls, broken, said))
 }

@@ -162,14 +162,19 @@ impl ChatModel for OpenAiModel {
     }
 }
 
-/// Takes in events as an answer's do; see `engines::fuzz`.
-#[cfg(fuzzing)]
-pub(super) fn fuzz(events: &[super::sse::Event]) {
+/// What comes of these events, or of this body; see `engines::fuzz`.
+pub(super) fn fuzz(events: &[super::sse::Event], body: Option<&[u8]>) -> String {
     use super::exchange::Fold as _;
     let mut folded = fold::Folded::default();
+    let mut broken = body.and_then(|body| folded.body(body).err());
     for event in events {
-        if folded.event(event).is_err() || folded.is_over() {
+        if broken.is_some() || folded.is_over() {
             break;
         }
+        broken = folded.event(event).err();
     }
+    let is_whole = folded.is_whole();
+    let calls = folded.take_calls();
+    let said = (folded.text, folded.refusal, folded.finish, folded.usage, folded.cost);
+    format!("{:?}", (is_whole, calls, broken, said))
 }
