@@ -52,6 +52,7 @@ mod pull_requests;
 mod pulls;
 mod real_claude;
 mod reconcile;
+mod redteam_runs;
 mod remotes;
 mod resume;
 mod review;

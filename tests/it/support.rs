@@ -51,7 +51,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn new(output: &Output) -> Self {
+    pub fn new(output: &Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
         Self {
             code: output
