@@ -28,6 +28,8 @@ const FILTERS: SandboxPolicy = SandboxPolicy::Trusted;
 const MAX_SAID: usize = 16 << 20;
 /// Paths that one command gets as arguments.
 const PATHS: usize = 100;
+/// Bytes of a file of attributes; git leaves bigger ones unread (gitattributes(5)).
+const MAX_RULES: u64 = 100 << 20;
 
 /// Options of git that keep out of our index what libgit2 cannot read.
 pub(super) const PLAIN_INDEX: [&str; 8] = [
@@ -254,7 +256,7 @@ impl Repo {
         let mut on_disk = lane.index.iter().filter(|e| {
             let file = lane.paths.dir.join(OsStr::from_bytes(&e.path));
             e.path.ends_with(b".gitattributes")
-                && std::fs::read(file).is_ok_and(|text| names_filter(&text))
+                && crate::fsx::read_bounded(&file, MAX_RULES).is_ok_and(|text| names_filter(&text))
         });
         Ok(named || on_disk.next().is_some())
     }

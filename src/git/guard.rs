@@ -162,6 +162,7 @@ impl Repo {
         let mut undone = self.restore_files(before, moment)?;
         if let Some(lane) = &self.lane {
             lane.paths.clear_locks();
+            lane.clear_specials()?;
         }
         let made_here = self.commits_made_in_lane(before)?;
         undone.extend(self.restore_ours(before)?);

@@ -9,9 +9,9 @@ use super::error::{Context, GitError};
 use super::kept::Kept;
 use super::repo::{Repo, from_oid};
 use super::staging::Staging;
+use super::way;
 use crate::crash::{self, Point};
 use crate::model::Oid;
-use git2::build::CheckoutBuilder;
 use git2::{Delta, DiffOptions, Index, IndexEntry, Repository, RepositoryState};
 use std::fs::File;
 use std::io::Write;
@@ -254,6 +254,7 @@ impl Repo {
     /// Stands the worktree's files at a tree.
     fn stand_files_at(&mut self, tree: git2::Oid) -> Result<(), GitError> {
         if self.git_writes_files(tree)? {
+            self.opened()?.clear_specials()?;
             return self.check_out_with_git(tree);
         }
         let lane = self.opened()?;
@@ -272,11 +273,11 @@ impl Repo {
         lane.stand_head_at(commit)?;
         crash::point(Point::LaneHead).doing(what)?;
         lane.stand_index_at(commit)?;
+        lane.clear_specials()?;
         lane.clear_way_to(spec)?;
         if !lane.write_as_it_is(from_oid(commit)?, spec)? {
-            let mut checkout = CheckoutBuilder::new();
+            let mut checkout = way::forced(&lane.paths.dir);
             checkout
-                .force()
                 .path(spec.as_bytes())
                 .disable_pathspec_match(true)
                 .update_index(true);
@@ -401,8 +402,8 @@ impl OpenLane {
     fn check_out(&mut self, tree: git2::Oid) -> Result<(), git2::Error> {
         self.holds = None;
         let tree = self.git.find_tree(tree)?;
-        let mut checkout = CheckoutBuilder::new();
-        checkout.force().remove_untracked(true);
+        let mut checkout = way::forced(&self.paths.dir);
+        checkout.remove_untracked(true);
         self.git
             .checkout_tree(tree.as_object(), Some(&mut checkout))
     }
@@ -423,6 +424,10 @@ impl OpenLane {
                     std::fs::create_dir(&at).doing(what)?;
                 }
                 (false, Some(true)) => std::fs::remove_dir_all(&at).doing(what)?,
+                // A link in its place, or a pipe, is no file to write into.
+                (false, Some(false)) if !at.symlink_metadata().is_ok_and(|m| m.is_file()) => {
+                    std::fs::remove_file(&at).doing(what)?;
+                }
                 (true, Some(true)) | (false, Some(false) | None) => {}
             }
         }

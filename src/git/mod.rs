@@ -39,6 +39,7 @@ mod standing;
 mod sweep;
 mod unseen;
 mod watch;
+mod way;
 mod work;
 mod worker;
 

@@ -5,6 +5,7 @@ use super::error::{Context, GitError};
 use super::lane::{OpenLane, restore_dot_git};
 use super::repo::{Repo, from_oid, to_oid};
 use super::sweep::{Change, ChangeKind, Verdict, judge, walk_rules};
+use super::way;
 use crate::core::uncounted::Uncounted;
 use crate::crash::{self, Point};
 use crate::model::{LineCount, Oid};
@@ -189,7 +190,14 @@ impl OpenLane {
         self.git.clear_ignore_rules().doing(what)?;
         self.git
             .add_ignore_rule(&walk_rules(&self.links, &self.cache_dirs()))
-            .doing(what)
+            .doing(what)?;
+        self.clear_specials()
+    }
+
+    /// Nothing of what is left holds up whoever reads the worktree.
+    pub(super) fn clear_specials(&self) -> Result<(), GitError> {
+        let what = || "removing pipes and devices from the lane".to_owned();
+        way::clear_specials(&self.git, &self.index, &self.paths.dir).doing(what)
     }
 
     /// What changed since the tip, judged.

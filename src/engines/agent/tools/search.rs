@@ -57,6 +57,12 @@ struct Query {
     glob: Option<Override>,
 }
 
+/// Whether a folder's ignore rules can be opened: the walk would wait at a pipe forever.
+fn has_plain_rules(folder: &Path) -> bool {
+    let rules = folder.join(".gitignore").metadata();
+    rules.map_or(true, |meta| meta.is_file())
+}
+
 impl Query {
     fn new(lane: &Lane, request: &Search) -> Result<Self, String> {
         let target = match request.path.as_deref() {
@@ -73,6 +79,10 @@ impl Query {
             ),
             None => None,
         };
+        // The walk's own root is not filtered.
+        if !has_plain_rules(lane.root()) {
+            return Err("`.gitignore` is no file; remove it".to_owned());
+        }
         Ok(Self {
             root: lane.root().to_owned(),
             beneath: lane.beneath().clone(),
@@ -112,7 +122,10 @@ impl Query {
                 let path = entry.path();
                 let ours = entry.file_name() == ".git"
                     || (entry.depth() == 1 && entry.file_name() == ".codelicious");
-                !ours && (path.starts_with(&target) || target.starts_with(path))
+                let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+                !ours
+                    && (path.starts_with(&target) || target.starts_with(path))
+                    && (!is_dir || has_plain_rules(path))
             })
             .sort_by_file_name(std::ffi::OsStr::cmp)
             .build()

@@ -98,10 +98,11 @@ fn matcher(pattern: &str) -> Option<Gitignore> {
     builder.build().ok()
 }
 
+/// A file or a link in place of a protected folder counts as the folder.
 fn covers(pattern: &Gitignore, path: &str) -> bool {
     !path.is_empty()
         && !path.starts_with('/')
-        && pattern.matched_path_or_any_parents(path, false).is_ignore()
+        && pattern.matched_path_or_any_parents(path, true).is_ignore()
 }
 
 #[cfg(test)]
@@ -120,6 +121,8 @@ mod tests {
             (".github/work\u{200d}flows/ci.yml", true),
             (".github/workflows./ci.yml", true),
             (".github/actions/a/action.yml", true),
+            (".github/workflows", true),
+            (".circleci", true),
             (".github/dependabot.yml", false),
             (".github/CODEOWNERS", true),
             ("codeowners", true),
