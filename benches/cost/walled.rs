@@ -83,6 +83,7 @@ fn wall(dir: &Path, network: Network, limits: ResourceLimits) -> Wall {
             read: vec!["/etc".into(), "/proc".into()],
             execute: vec!["/usr".into(), "/bin".into(), "/lib".into(), "/lib64".into()],
             write: vec![dir.join("home"), "/dev/null".into()],
+            ..FileAccess::default()
         },
         network,
         unix_sockets: false,

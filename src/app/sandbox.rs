@@ -2,10 +2,10 @@
 
 use super::error::AppError;
 use super::walls;
-use super::world::{SystemClock, SystemRng, World, new_run_id};
+use super::world::{SystemClock, SystemRng, World, new_run_id, random_word};
 use crate::config::{Environment, Format, SandboxRequest};
 use crate::fsx::tree;
-use crate::model::policy::{Preset, SandboxPolicy};
+use crate::model::policy::{Access, FileGroup, Preset, SandboxPolicy};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits, Stream};
 use crate::sandbox::{Sandbox, Subject, caches, hints};
@@ -38,6 +38,7 @@ pub fn run(request: &SandboxRequest, env: &Environment) -> Result<Option<u8>, Ap
     };
     let vars = env.children(&world.settings);
     let lane = env.cwd().canonicalize()?;
+    check(&world, env, &lane)?;
     let subject = Subject {
         preset,
         lane: &lane,
@@ -50,6 +51,37 @@ pub fn run(request: &SandboxRequest, env: &Environment) -> Result<Option<u8>, Ap
     }
 }
 
+/// Refuses folders in which a wall would hold nothing: what one works in can be written to.
+fn check(world: &World, env: &Environment, lane: &Path) -> Result<(), AppError> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let remedy = "go to a folder of your working tree";
+    if env.home().is_some_and(|home| real(&home).starts_with(lane)) {
+        let what = format!("{} holds your home, with your keys", lane.display());
+        return Err(AppError::setup(what, remedy));
+    }
+    if lane.starts_with(real(&world.info.common_dir)) || lane.starts_with(real(&world.dir())) {
+        let what = format!("{} is not for commands to write to", lane.display());
+        return Err(AppError::setup(what, remedy));
+    }
+    Ok(())
+}
+
+/// What in the folder stays as it is: git's folder of it and ours, where they lie there.
+fn kept(world: &World, lane: &Path) -> Vec<PathBuf> {
+    let all = [
+        lane.join(".git"),
+        world.info.common_dir.clone(),
+        world.dir(),
+    ];
+    let mut found: Vec<PathBuf> = Vec::new();
+    for path in all.iter().filter_map(|path| path.canonicalize().ok()) {
+        if path.starts_with(lane) && path != lane && !found.contains(&path) {
+            found.push(path);
+        }
+    }
+    found
+}
+
 fn explain(
     request: &SandboxRequest,
     env: &Environment,
@@ -57,7 +89,18 @@ fn explain(
     subject: &Subject<'_>,
 ) -> Result<(), AppError> {
     let sandbox = walls::sandbox(world, env, &[subject.preset])?;
-    let explained = sandbox.explain(subject);
+    let mut explained = sandbox.explain(subject);
+    if let Some(explained) = &mut explained {
+        explained.wall.files.kept = kept(world, subject.lane);
+        let paths = explained.wall.files.kept.clone();
+        if !paths.is_empty() {
+            explained.files.push(FileGroup {
+                access: Access::Read,
+                why: "in this folder, and kept as it is",
+                paths,
+            });
+        }
+    }
     let shown = explained.as_ref().map(|explained| Shown {
         explained,
         exists: &|path: &Path| path.exists(),
@@ -96,7 +139,12 @@ fn run_inside(
         ..*subject
     };
     caches::make_for(&sandbox, &stands_in)?;
-    let policy = policy(&sandbox, &stands_in, subject.lane);
+    let policy = policy(
+        &sandbox,
+        &stands_in,
+        subject.lane,
+        kept(world, subject.lane),
+    );
     let command = match request.command.as_slice() {
         [line] => Command::shell(line, subject.lane, policy),
         words => {
@@ -110,6 +158,8 @@ fn run_inside(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    // What leaves its session comes back to us where there is no control group to find it by.
+    proc::adopt_orphans(random_word(&SystemRng));
     let (_handle, stop) = StopSignal::new();
     let mut say = |stream: Stream, line: &[u8]| {
         let line = [line, b"\n"].concat();
@@ -121,7 +171,14 @@ fn run_inside(
         ControlFlow::Continue(())
     };
     let done = runtime.block_on(proc::run(&command, Limits::default(), stop, &mut say));
-    let done = done.map_err(|e| AppError::setup(e.to_string(), "is it installed, and in PATH?"))?;
+    proc::end_leftovers();
+    let done = done.map_err(|e| {
+        let remedy = match e.is_not_found() {
+            true => "is it installed, and in PATH?",
+            false => "`codelicious doctor` tells what this machine can do",
+        };
+        AppError::setup(e.to_string(), remedy)
+    })?;
     if !done.success() {
         let said = format!("{}\n{}", done.stdout.text(), done.stderr.text());
         let refused = done.refused.iter().map(|host| format!("sandbox: {host}"));
@@ -134,7 +191,12 @@ fn run_inside(
 }
 
 /// The wall of a lane that has its private folder elsewhere.
-fn policy(sandbox: &Sandbox, stands_in: &Subject<'_>, lane: &Path) -> SandboxPolicy {
+fn policy(
+    sandbox: &Sandbox,
+    stands_in: &Subject<'_>,
+    lane: &Path,
+    kept: Vec<PathBuf>,
+) -> SandboxPolicy {
     match sandbox.policy(stands_in) {
         SandboxPolicy::Walled(wall) => {
             let mut wall = (*wall).clone();
@@ -142,6 +204,7 @@ fn policy(sandbox: &Sandbox, stands_in: &Subject<'_>, lane: &Path) -> SandboxPol
             for paths in [&mut wall.files.execute, &mut wall.files.write] {
                 paths.push(lane.clone());
             }
+            wall.files.kept = kept;
             SandboxPolicy::Walled(wall.into())
         }
         other @ (SandboxPolicy::Trusted | SandboxPolicy::Unsandboxed) => other,

@@ -295,6 +295,7 @@ mod tests {
                 read: vec!["/etc".into()],
                 execute: vec!["/usr".into()],
                 write: vec!["/lanes/a".into(), "/lanes/a@box/home".into()],
+                ..FileAccess::default()
             },
             network: Network::Loopback,
             unix_sockets: false,

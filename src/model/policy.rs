@@ -117,6 +117,9 @@ pub struct FileAccess {
     pub execute: Vec<PathBuf>,
     /// Reading, listing, writing, making and removing; not executing.
     pub write: Vec<PathBuf>,
+    /// Not written to, although it lies in a folder that is.
+    #[serde(default)]
+    pub kept: Vec<PathBuf>,
 }
 
 /// What may be done with a group of files.

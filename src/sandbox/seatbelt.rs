@@ -223,7 +223,12 @@ fn files(text: &mut String, files: &FileAccess) {
     writable.push(terminals);
     rule(text, "file-write-data", writable.clone());
     rule(text, "file-ioctl", writable);
-    // The last rule that fits decides: no program gets another user's rights, wherever it lies.
+    // The last rule that fits decides.
+    let kept = subpaths(&paths(&files.kept, &[]));
+    if !kept.is_empty() {
+        text.push_str(&format!("(deny file-write* {})\n", kept.join(" ")));
+    }
+    // No program gets another user's rights, wherever it lies.
     text.push_str("(deny file-write-setugid)\n");
 }
 

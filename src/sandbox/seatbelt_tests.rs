@@ -128,10 +128,27 @@ fn a_profile() {
             read: vec!["/Users/u/src".into()],
             execute: vec!["/opt/homebrew".into()],
             write: vec!["/Users/u/lanes/one".into(), "/var/folders/x".into()],
+            ..FileAccess::default()
         },
         ..wall(Network::Loopback)
     };
     insta::assert_snapshot!(profile(&wall));
+}
+
+#[test]
+fn what_is_kept_is_denied_after_the_folder_that_it_lies_in_was_allowed() {
+    let wall = Wall {
+        files: FileAccess {
+            write: vec!["/Users/u/project".into()],
+            kept: vec!["/Users/u/project/.git".into()],
+            ..FileAccess::default()
+        },
+        ..wall(Network::None)
+    };
+    let profile = profile(&wall);
+    let allowed = profile.find("(allow file-write*\n  (subpath \"/Users/u/project\"))");
+    let denied = profile.find("(deny file-write* (subpath \"/Users/u/project/.git\"))");
+    assert!(allowed.is_some() && allowed < denied, "{profile}");
 }
 
 #[test]
@@ -141,6 +158,7 @@ fn files_by_what_may_be_done_with_them() {
             read: vec!["/a/read".into()],
             execute: vec!["/a/execute".into()],
             write: vec!["/tmp/write".into()],
+            ..FileAccess::default()
         },
         ..wall(Network::None)
     };
@@ -149,6 +167,7 @@ fn files_by_what_may_be_done_with_them() {
         subpaths(&profile, "file-write*"),
         ["/private/tmp/write", "/tmp/write"]
     );
+    assert!(!profile.contains("deny file-write*"));
     let run = subpaths(&profile, "process-exec");
     assert!(run.contains(&"/a/execute".to_owned()) && run.contains(&"/usr/bin".to_owned()));
     assert!(

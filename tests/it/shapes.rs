@@ -620,7 +620,8 @@ Written by a test from the code; `BLESS=1 cargo test --test it shapes` writes it
 Everything that a model or the repository causes runs inside a wall of the operating system: commands that a model asks
 for, an agent's own program, checks, hooks and set-up commands. What the wall does not name is refused, whoever asks for
 it. `codelicious sandbox explain -- npm test` shows what a command would get here, and
-`codelicious sandbox run -- npm test` runs it so, in the folder that you are in; its input is empty.
+`codelicious sandbox run -- npm test` runs it so, in the folder that you are in; its input is empty. There it can write
+everything but git's folder and `.codelicious`, also in your own working tree. In your home itself it refuses to run.
 
 ## What each preset allows
 
@@ -641,8 +642,12 @@ Each agent has a home, temporary files and a cache that are its alone. Checks, h
 home: they neither read an agent's credentials nor leave anything in its configuration. The caches of package managers
 are one for all of the lane.
 
-`/dev/shm` can be written, because locks of Python and browsers' memory lie there: other programs of yours that keep
-something in it are not protected.
+`/dev/shm` is an empty folder in memory for each command, because locks of Python and browsers' memory lie there; what
+other programs of yours keep in it is out of reach. That needs a mount namespace, and that neither the repository nor
+anything else that is named lies in `/dev/shm` itself.
+
+No file can be made to run as who owns it (`chmod u+s`), since it would do so for others on this machine as well.
+Archives that hold such files are unpacked without that bit, which `tar` as root calls an error.
 
 ## Letting something through
 
@@ -680,6 +685,7 @@ A package that only the network has: name its registry in your cargo, npm, pip o
 |---|---|
 | Landlock, or filters of system calls | nothing runs, with exit code 2; `--sandbox=off` or `[sandbox] mode = "off"` in your own file runs without a wall |
 | a network namespace | `loopback` becomes `none`; a list of hosts is refused with exit code 2, until `[sandbox.<preset>] network` is `"none"` or `"full"` |
+| a mount namespace | modes, owners and times of files outside can be changed where permissions allow it, `/dev/shm` is shared, and `sandbox run` refuses folders that hold `.git` |
 | Landlock 2 | files cannot be renamed or linked from one folder into another |
 | Landlock 3 | files that may only be read can be cut short where their permissions allow it |
 | Landlock 4 | ports are held back by the namespace and the filter of system calls alone |

@@ -3,7 +3,7 @@
 use crate::app::checks::verifier;
 use crate::app::error::AppError;
 use crate::app::walls;
-use crate::app::world::{SystemClock, SystemRng, World, new_run_id};
+use crate::app::world::{SystemClock, SystemRng, World, new_run_id, random_word};
 use crate::config::Environment;
 use crate::fsx::tree;
 use crate::git::{Repo, files_of_tree};
@@ -51,6 +51,8 @@ pub(super) fn rerun(
         .enable_all()
         .build()?;
     let sandbox = walls::sandbox(world, env, &walls::uses(world, []))?;
+    // A check's daemons come back to us, and end with it.
+    proc::adopt_orphans(random_word(&SystemRng));
     let (_handle, stop) = StopSignal::new();
     let copies = Copies {
         world,

@@ -87,6 +87,13 @@ const NEW_SPACES: &[libc::c_int] = &[
     libc::CLONE_NEWNET,
 ];
 
+/// The bit of a mode that makes a file run as who owns it (inode(7)).
+const SET_USER: libc::c_int = 0o4000;
+/// Of `O_TMPFILE` the bit that is nobody else's (open(2)).
+const UNNAMED: libc::c_int = 0o20_000_000;
+/// The same number everywhere; not every C library's headers have it.
+const FCHMODAT2: i64 = 452;
+
 /// Types of sockets that are neither streams nor datagrams nor sequenced packets.
 const ODD_TYPES: &[libc::c_int] = &[libc::SOCK_RAW, libc::SOCK_RDM, 6, 10];
 
@@ -99,8 +106,9 @@ pub(super) fn restrict(network: &Network, unix_sockets: bool) -> Result<(), Stri
             std::env::consts::ARCH
         )
     })?;
-    // A flag of it lies in memory, where no filter looks; libraries fall back to `clone`.
-    let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
+    // What they are asked for lies in memory, where no filter looks; libraries fall back to `clone` and `openat`.
+    let absent = [libc::SYS_clone3, libc::SYS_openat2];
+    let absent = absent.into_iter().map(|call| (call, Vec::new())).collect();
     let absent = program(absent, libc::ENOSYS, arch).map_err(|e| failed(&e))?;
     let refused = rules(network, unix_sockets)
         .and_then(|r| program(r, libc::EPERM, arch))
@@ -141,6 +149,10 @@ fn rules(network: &Network, unix_sockets: bool) -> Result<Rules, seccompiler::Ba
         ]],
     )?;
 
+    for (call, modes) in owners_rights()? {
+        refuse(call, modes)?;
+    }
+
     let mut families = Vec::new();
     if *network != Network::None {
         // Addresses are looked up over netlink; nobody inside may change any.
@@ -170,6 +182,43 @@ fn rules(network: &Network, unix_sockets: bool) -> Result<Rules, seccompiler::Ba
         )?;
     }
     Ok(rules)
+}
+
+/// Calls that make a file run as who owns it, whoever starts it: it would outlast the wall, for others on this
+/// machine.
+fn owners_rights() -> Result<Vec<(i64, Vec<Vec<SeccompCondition>>)>, seccompiler::BackendError> {
+    let has = |index: u8, bit: libc::c_int| {
+        let bit = bit.unsigned_abs().into();
+        argument(index, SeccompCmpOp::MaskedEq(bit), bit)
+    };
+    let mut all = Vec::new();
+    for (call, mode) in [
+        (libc::SYS_fchmod, 1),
+        (libc::SYS_fchmodat, 2),
+        (FCHMODAT2, 2),
+        (libc::SYS_mknodat, 2),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_chmod, 1),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_mknod, 1),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_creat, 1),
+    ] {
+        all.push((call, vec![vec![has(mode, SET_USER)?]]));
+    }
+    // The mode counts only where something is made.
+    for (call, flags, mode) in [
+        (libc::SYS_openat, 2, 3),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, 1, 2),
+    ] {
+        let mut made = Vec::new();
+        for flag in [libc::O_CREAT, UNNAMED] {
+            made.push(vec![has(flags, flag)?, has(mode, SET_USER)?]);
+        }
+        all.push((call, made));
+    }
+    Ok(all)
 }
 
 fn argument(

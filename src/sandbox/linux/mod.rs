@@ -37,12 +37,23 @@ pub(super) fn put_up(request: &Request) -> Result<(), String> {
     }
     let mut files = wall.files.clone();
     // Where it is not to be had, the probe says so.
-    if entered.mounts
-        && let Frozen::Yes = spaces::freeze(&wall.files.write)?
-    {
-        let own = own::mount_own(wall, request.temporary.as_deref());
-        files.execute.extend(own.iter().cloned());
-        files.write.extend(own);
+    let frozen = match entered.mounts {
+        true => spaces::freeze(&wall.files)?,
+        false => Frozen::No("the kernel gives no mount namespace".to_owned()),
+    };
+    match (frozen, wall.files.kept.first()) {
+        (Frozen::Yes, _) => {
+            let own = own::mount_own(wall, request.temporary.as_deref());
+            files.execute.extend(own.iter().cloned());
+            files.write.extend(own);
+        }
+        (Frozen::No(_), None) => {}
+        (Frozen::No(why), Some(path)) => {
+            return Err(format!(
+                "{} would be writable, because it lies in a folder that is: {why}",
+                path.display()
+            ));
+        }
     }
     limits::apply(&wall.limits, entered.users)?;
     set_no_new_privs(true).map_err(|e| format!("no_new_privs is refused: {e}"))?;
@@ -60,9 +71,16 @@ pub(super) fn probe() -> Abilities {
         Ok(entered) => {
             found.network_namespace = true;
             let frozen = match entered.mounts {
-                true => spaces::freeze(&[]),
+                true => spaces::freeze(&Default::default()),
                 false => Ok(Frozen::No("no mount namespace".to_owned())),
             };
+            if entered.mounts
+                && let Err(why) = own::share_nothing(None)
+            {
+                lacking.push(format!(
+                    "what programs keep in /dev/shm cannot be protected: {why}"
+                ));
+            }
             if let Ok(Frozen::No(why)) | Err(why) = frozen {
                 lacking.push(format!(
                     "modes, owners and times of files outside cannot be protected: {why}"

@@ -1,4 +1,4 @@
-//! What a process has of its own behind names that programs know by heart: `/tmp`, and pseudo-terminals.
+//! What a process has of its own behind names that programs know by heart: `/tmp`, shared memory, and pseudo-terminals.
 //!
 //! Mounted once everything else is mounted read-only, in this process' own mount namespace. Where it cannot be, the names
 //! lead where they always did, and nobody inside is let through.
@@ -6,10 +6,14 @@
 use crate::model::policy::Wall;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{MountFlags, mount, mount_bind};
+use std::ffi::CString;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 const TMP: &str = "/tmp";
+/// Where programs share memory by name (shm_overview(7)).
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Mounts what can be, and returns what is to be granted of it.
 pub(super) fn mount_own(wall: &Wall, temporary: Option<&Path>) -> Vec<PathBuf> {
@@ -20,6 +24,10 @@ pub(super) fn mount_own(wall: &Wall, temporary: Option<&Path>) -> Vec<PathBuf> {
     {
         own.push(PathBuf::from(TMP));
     }
+    if !names_shared_memory(wall) {
+        // Everybody's otherwise, as the probe says.
+        let _ = share_nothing(wall.limits.memory);
+    }
     let options = c"newinstance,ptmxmode=0666,mode=0620";
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
     // The device beside it opens terminals of the instance that is mounted here (devpts in the kernel's own pages).
@@ -27,6 +35,24 @@ pub(super) fn mount_own(wall: &Wall, temporary: Option<&Path>) -> Vec<PathBuf> {
         own.extend(["/dev/pts", "/dev/ptmx"].map(PathBuf::from));
     }
     own
+}
+
+/// Puts an empty folder in memory in the place of the one that programs share. `room`: bytes that fit into it; None: as
+/// many as its control group allows.
+pub(super) fn share_nothing(room: Option<u64>) -> io::Result<()> {
+    let room = room.map_or_else(String::new, |bytes| format!(",size={bytes}"));
+    let options = CString::new(format!("mode=1777{room}"))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    Ok(mount("tmpfs", SHARED_MEMORY, "tmpfs", flags, &*options)?)
+}
+
+/// True where something lies there that is granted or worked in: nothing below a mount can be reached.
+fn names_shared_memory(wall: &Wall) -> bool {
+    let is_there =
+        |path: &Path| path.starts_with(SHARED_MEMORY) && path != Path::new(SHARED_MEMORY);
+    let files = &wall.files;
+    let mut granted = files.read.iter().chain(&files.execute).chain(&files.write);
+    granted.any(|path| is_there(path)) || std::env::current_dir().map_or(true, |cwd| is_there(&cwd))
 }
 
 /// True where something lies in the system's `/tmp` that is granted or worked in, or a daemon's socket might.

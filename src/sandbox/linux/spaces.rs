@@ -5,7 +5,7 @@
 //! they stay who they are (user_namespaces(7)).
 
 use super::write_control;
-use crate::model::policy::Network;
+use crate::model::policy::{FileAccess, Network};
 use crate::sandbox::Sandbox;
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{
@@ -142,8 +142,10 @@ fn raise_loopback() -> io::Result<()> {
     }
 }
 
-/// Mounts everything but these folders and files read-only, in this process' own mount namespace.
-pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
+/// Mounts everything but the writable folders and files read-only, in this process' own mount namespace, and of those
+/// what is to be kept.
+pub(super) fn freeze(files: &FileAccess) -> Result<Frozen, String> {
+    let writable = &files.write;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     if let Err(e) = mount_change("/", private) {
         return Ok(Frozen::No(format!("mounts cannot be made private: {e}")));
@@ -183,13 +185,22 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
             continue;
         }
         if path == Path::new("/") {
-            return Ok(Frozen::Yes);
+            kept.push(path);
+            continue;
         }
         if let Err(e) = bind(&path) {
             let path = path.display();
             return Ok(Frozen::No(format!("{path} cannot be kept writable: {e}")));
         }
         kept.push(path);
+    }
+    // A folder that something is mounted on can be neither moved nor removed.
+    for path in &files.kept {
+        let Ok(path) = path.canonicalize() else {
+            continue;
+        };
+        bind(&path).map_err(|e| format!("{} cannot be kept as it is: {e}", path.display()))?;
+        shut.push(path);
     }
     let cwd =
         std::env::current_dir().map_err(|e| format!("the working folder is not there: {e}"))?;
@@ -213,8 +224,10 @@ pub(super) fn freeze(writable: &[PathBuf]) -> Result<Frozen, String> {
         }
         let frozen = mount_remount(&place, flags | MountFlags::BIND | MountFlags::RDONLY, c"");
         // One that something else is mounted over cannot be named, and cannot be reached either.
-        if let (Err(e), true) = (frozen, place == Path::new("/")) {
-            return Err(format!("/ cannot be mounted read-only: {e}"));
+        let must = place == Path::new("/") || files.kept.contains(&place);
+        if let (Err(e), true) = (frozen, must) {
+            let place = place.display();
+            return Err(format!("{place} cannot be mounted read-only: {e}"));
         }
     }
     // The working folder was looked up in the mounts as they were.

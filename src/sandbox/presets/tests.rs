@@ -547,6 +547,7 @@ fn an_agents_home_is_nobody_elses() {
             read,
             execute,
             write,
+            kept: _,
         } = &wall.files;
         for paths in [read, execute, write] {
             assert!(!grants(paths, &claude), "{}", wall.preset);

@@ -47,6 +47,7 @@ fn site() -> Option<Site> {
             read: paths(&["/etc", "/proc", "/dev/zero", "/dev/urandom", "/dev/full"]),
             execute: paths(&["/usr", "/bin", "/lib", "/lib64", "/no/such/folder"]),
             write: vec![lane.clone(), "/dev/null".into()],
+            ..FileAccess::default()
         },
         network: Network::None,
         unix_sockets: false,
