@@ -52,6 +52,8 @@ mod pull_requests;
 mod pulls;
 mod real_claude;
 mod reconcile;
+#[cfg(target_os = "linux")]
+mod redteam;
 mod redteam_runs;
 mod remotes;
 mod resume;
