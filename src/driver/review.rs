@@ -10,13 +10,14 @@ use crate::core::lane::Lane;
 use crate::core::review::{Patch, answer, prompt};
 use crate::core::session::review_id;
 use crate::crash::{self, Point};
+use crate::fsx::tree;
 use crate::git::{Snapshot, remove_copy};
 use crate::model::{
     ChunkId, Cost, EffectResult, Ends, EngineError, EngineOutcome, EngineReport, Oid, Session,
     Usage,
 };
 use crate::ports::EngineJob;
-use crate::sandbox::Subject;
+use crate::sandbox::{Sandbox, Subject};
 use std::path::{Path, PathBuf};
 
 /// Has the lane's verified work reviewed. A review that does not come about is a result like any other.
@@ -176,6 +177,10 @@ pub(super) fn copy_dir(shells: &Shells, lane: &Lane) -> PathBuf {
 /// What cannot be removed now goes when the lane is prepared next, or with the next review.
 pub(super) fn clear(dir: &Path) {
     if let Err(e) = remove_copy(dir) {
+        tracing::debug!("{e}");
+    }
+    // No lane has this folder for its own any more, so nobody else would remove it.
+    if let Err(e) = tree::remove(&Sandbox::private_dir(dir)) {
         tracing::debug!("{e}");
     }
 }

@@ -169,7 +169,9 @@ fn of_files(wall: &Wall, output: &str) -> Option<String> {
         let line = line.to_ascii_lowercase();
         OF_FILES.iter().any(|words| line.contains(words))
     });
-    let path = refused.flat_map(paths).find(|path| {
+    // Who tells of it stands before what was refused, in whatever language.
+    let mut last = refused.filter_map(|line| paths(line).last());
+    let path = last.find(|path| {
         let mut writable = wall.files.write.iter();
         !writable.any(|granted| path.starts_with(granted))
     })?;
@@ -263,6 +265,10 @@ mod tests {
             (
                 "/bin/sh: 1: cannot create /srv/out: Read-only file system",
                 "`/srv/out` may be refused",
+            ),
+            (
+                "/repo/.git/hooks/pre-push: 2: cannot create /srv/pushed: Read-only file system",
+                "`/srv/pushed` may be refused",
             ),
             (
                 "PermissionError: [Errno 13] Permission denied: '/home/ada/data/x.csv'",

@@ -164,7 +164,7 @@ fn soon(seconds: i64) -> i64 {
 #[test]
 fn a_limit_that_ends_soon_is_waited_for() {
     let repo = repo(2);
-    let until = soon(2);
+    let until = soon(4);
     repo.fake(&json!({"rules": [{"chunk": "T002", "nth": 1, "steps": [
         {"rate_limit": {"status": "rejected", "resets_at": until}},
     ], "end": {"kind": "error", "status": 429, "error": "rate_limit", "text": "limit"}}]}));

@@ -57,12 +57,12 @@ fn build(repo: &Repo) -> String {
         "{}",
         ended.stderr
     );
+    let there = [repo.lanes(), repo.boxes()].concat();
     assert!(
-        repo.lanes()
+        there
             .iter()
-            .all(|l| !l.display().to_string().contains("@review")),
-        "the copy is gone: {:?}",
-        repo.lanes()
+            .all(|path| !path.display().to_string().contains("@review")),
+        "the copy is gone, and what was its own: {there:?}"
     );
     ended.stderr
 }

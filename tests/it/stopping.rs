@@ -127,7 +127,8 @@ fn a_postmortem_says_why_how_far_and_what_to_type() {
 struct Line(std::os::unix::net::UnixListener);
 
 impl Line {
-    /// Three tasks; the engine of the second makes a daemon and then does `end`.
+    /// Three tasks; the engine of the second makes a daemon and then does `end`. In a wall it could neither be connected
+    /// to a socket nor end its run.
     fn in_repo(repo: &Repo, env_clear: bool, end: &serde_json::Value) -> Self {
         repo.write("specs/work.md", spec_of(3, 3));
         let socket = repo.sign("line");
@@ -163,7 +164,7 @@ fn hangs_up(mut line: std::os::unix::net::UnixStream) {
 #[test]
 fn a_daemon_that_left_session_and_group_and_hears_nothing_is_ended_with_its_run() {
     for (signal, code, _) in SIGNALS {
-        let repo = Repo::new();
+        let repo = Repo::new().without_wall();
         let hang = json!({"hang": {"ignore_term": true, "touch": repo.sign("hanging")}});
         let line = Line::in_repo(&repo, true, &hang);
         let before = repo.users_things();
@@ -181,7 +182,7 @@ fn a_daemon_that_left_session_and_group_and_hears_nothing_is_ended_with_its_run(
 
 #[test]
 fn a_daemon_of_an_engine_that_ended_well_is_ended_before_its_work_is_looked_at() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     let line = Line::in_repo(
         &repo,
         true,
@@ -202,7 +203,7 @@ fn a_daemon_of_a_killed_run_is_ended_by_the_next_one() {
             );
             continue;
         }
-        let repo = Repo::new();
+        let repo = Repo::new().without_wall();
         let kill = json!({"kill_parent": "KILL"});
         let line = Line::in_repo(&repo, env_clear, &kill);
         let before = repo.users_things();

@@ -106,7 +106,8 @@ pub fn fake_claude() -> PathBuf {
     fake
 }
 
-/// Settings for programs that play engines, checks and hooks, and tell what they saw in files beside the lane.
+/// Settings for programs that play engines, checks and hooks, and tell what they saw in files beside the lane. The folder
+/// around all lanes is not let through to a hook that may not write in its lane; the home and the state are.
 fn let_through(base: &Path) -> String {
     let fakes = fake_claude();
     let fakes = fakes.parent().expect("it is in a folder").display();
@@ -115,7 +116,7 @@ fn let_through(base: &Path) -> String {
         .iter()
         .map(|preset| {
             format!(
-                "[sandbox.{preset}]\nwrite = [\"{base}\"]\nexecute = [\"{base}\", \"{fakes}\"]\n"
+                "[sandbox.{preset}]\nwrite = [\"{base}\", \"{base}/home\", \"{base}/state\"]\nexecute = [\"{base}\", \"{fakes}\"]\n"
             )
         })
         .collect()
@@ -468,14 +469,25 @@ impl Repo {
             .collect()
     }
 
-    /// The lanes' folder, when there is one.
+    /// The lanes' worktrees.
     pub fn lanes(&self) -> Vec<PathBuf> {
+        let (_, lanes) = self.boxes_and_lanes();
+        lanes
+    }
+
+    /// The folders beside them that are their processes' own.
+    pub fn boxes(&self) -> Vec<PathBuf> {
+        let (boxes, _) = self.boxes_and_lanes();
+        boxes
+    }
+
+    fn boxes_and_lanes(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let repositories = fs::read_dir(self.base().join("cache/codelicious"));
         let lanes = repositories.into_iter().flatten().flatten();
         lanes
             .flat_map(|r| fs::read_dir(r.path()).into_iter().flatten().flatten())
             .map(|l| l.path())
-            .collect()
+            .partition(|path| path.as_os_str().as_bytes().ends_with(b"@box"))
     }
 
     /// Keeps the folder for a look after a failure.

@@ -298,19 +298,31 @@ impl Site {
 
     /// A Python that has pytest. False, loudly, where there is none.
     fn pytest(&mut self) -> bool {
+        let text = "import os, sys, pytest\nprint(sys.prefix)\nprint(os.path.dirname(os.path.dirname(pytest.__file__)))";
         let found = Command::new("python3")
-            .args(["-c", "import sys, pytest; print(sys.prefix)"])
+            .args(["-c", text])
             .current_dir("/")
             .output();
         let Some(found) = found.ok().filter(|o| o.status.success()) else {
             eprintln!("SKIPPED: no pytest");
             return false;
         };
-        let prefix = PathBuf::from(String::from_utf8(found.stdout).unwrap().trim());
-        if prefix != Path::new("/usr") {
-            let prefix = self.reach(&prefix, "python");
-            self.search(prefix.join("bin"));
+        let found = String::from_utf8(found.stdout).unwrap();
+        let (prefix, packages) = found.trim().split_once('\n').unwrap();
+        if prefix == "/usr" {
+            return true;
         }
+        if self.who == Who::Me {
+            self.search(Path::new(prefix).join("bin"));
+            return true;
+        }
+        // A Python in somebody's home has their paths built in: the system's takes its packages, from the lane.
+        if !Path::new("/usr/bin/python3").exists() {
+            eprintln!("SKIPPED: no python3 in /usr/bin for an ordinary user");
+            return false;
+        }
+        let packages = self.reach(Path::new(packages), "project/packages");
+        self.set("PYTHONPATH", packages.display().to_string());
         true
     }
 }

@@ -287,6 +287,7 @@ fn pytest_runs_with_a_plugin_and_in_an_environment_of_its_own() {
              def test_sockets():\n    helpers.sockets_and_children()\n\
              def test_fixture(one):\n    assert one == 1\n",
         );
+        site.write("pytest.ini", "[pytest]\ntestpaths = test_whole.py\n");
         site.works("python3 -m pytest")
             .says("the plugin is there")
             .says("6 passed");

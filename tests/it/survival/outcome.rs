@@ -4,6 +4,7 @@ use crate::fake_forge::FakeForge;
 use crate::support::Repo;
 use codelicious::fsx::lock;
 use codelicious::ledger::codec;
+use codelicious::sandbox::Sandbox;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -231,12 +232,8 @@ pub fn check_clean(repo: &Repo) {
         }
     }
     left.extend(groups(repo));
-    let is_left = |lane: &PathBuf| {
-        let name = lane.file_name().expect("a name").to_string_lossy();
-        let owner = name.strip_suffix("@box").map(|of| lane.with_file_name(of));
-        owner.is_some_and(|lane| !lane.exists())
-    };
-    let boxes = repo.lanes().into_iter().filter(is_left);
+    let is_left = |path: &PathBuf| Sandbox::lane_of(path).is_none_or(|lane| !lane.exists());
+    let boxes = repo.boxes().into_iter().filter(is_left);
     left.extend(boxes.map(|path| path.display().to_string()));
     assert!(left.is_empty(), "left behind: {left:#?}");
 }
