@@ -36,6 +36,11 @@ static SKIP: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is a constant")
 });
 
+/// What a runner of CI obeys where a job's output shows such a message.
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^::|##(?:vso|teamcity)?\[").expect("the pattern is a constant")
+});
+
 /// What makes a title say that the work is not ready yet, or that CI may pass it by.
 static DRAFT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^\W{0,3}(?:draft|wip|work in progress)\b").expect("the pattern is a constant")
@@ -67,7 +72,9 @@ fn without_orders(text: &str) -> String {
     let closing = CLOSING.replace_all(text, |c: &Captures<'_>| {
         format!("{}{}{}", broken(&c[1]), &c[2], &c[3])
     });
-    SKIP.replace_all(&closing, |c: &Captures<'_>| broken(&c[0]))
+    let skips = SKIP.replace_all(&closing, |c: &Captures<'_>| broken(&c[0]));
+    COMMAND
+        .replace_all(&skips, |c: &Captures<'_>| broken(&c[0]))
         .into_owned()
 }
 

@@ -1,7 +1,8 @@
 //! Commit messages, and the trailers that tie a commit to its chunk.
 //!
 //! Titles come from specs and summaries from models, so neither is trusted: what would be read as a trailer,
-//! as a mention of a person or as an order to close an issue is put between backticks. Our trailers are always
+//! as a mention of a person or as an order to close an issue is put between backticks, and what a runner of CI would
+//! obey is broken up. Our trailers are always
 //! the last paragraph and are read from there only. (Trailers as in `git-interpret-trailers(1)`.)
 
 use super::prompt::one_line;
@@ -200,6 +201,8 @@ fn plain_lines(text: &str) -> String {
             let cuts = ["---", "#", "diff -", "Index: ", "From "];
             if is_scissors(l) {
                 format!(" `{}`", l.trim())
+            } else if l.trim_start().starts_with("::") {
+                without_command(l)
             } else if cuts.iter().any(|c| l.starts_with(c)) {
                 format!(" {l}")
             } else {
@@ -219,10 +222,16 @@ fn is_scissors(line: &str) -> bool {
 }
 
 fn harmless_line(text: &str) -> String {
-    harmless(&one_line(text))
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    let text = harmless(&one_line(text));
+    without_command(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A line that no runner of CI takes for one of its commands, where a job's output shows it.
+fn without_command(line: &str) -> String {
+    match line.trim_start().strip_prefix("::") {
+        Some(rest) => format!(":\\:{rest}"),
+        None => line.to_owned(),
+    }
 }
 
 fn harmless_body(text: &str) -> String {
@@ -271,7 +280,10 @@ fn harmless(text: &str) -> String {
             r"\b((?i:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?):?[ \t]+)([A-Z][A-Z0-9_]+-[0-9]+)",
         )
     });
-    let text = without_skips(text);
+    // Read by runners of CI wherever they stand in a line.
+    static COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)#(#(?:vso|teamcity)?\[)"));
+    let text = COMMAND.replace_all(text, "#\\$1");
+    let text = without_skips(&text);
     let text = TICKS.replace_all(&text, "`");
     let bare = text.replace('`', "");
     let odd = text.matches('`').count() % 2 == 1;

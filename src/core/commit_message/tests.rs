@@ -209,6 +209,26 @@ fn trailers_are_read_from_the_last_paragraph_only() {
 }
 
 #[test]
+fn no_runner_of_ci_obeys_a_message() {
+    let said =
+        "::add-mask::x\n  ::set-output name=a::b\n##[error]x ##vso[task.x]y ##TeamCity[z]\nc::d";
+    for template in [
+        None,
+        Some("{title}\n\n{body}"),
+        Some("x\n\n{title}\n{body}"),
+    ] {
+        let text = with(None, "::stop-commands::x ##[group]y", said, template);
+        let obeyed = |line: &str| line.trim_start().starts_with("::");
+        assert!(!text.lines().any(obeyed), "{text}");
+        let lower = text.to_lowercase();
+        for mark in ["##[", "##vso[", "##teamcity["] {
+            assert!(!lower.contains(mark), "{text}");
+        }
+        assert!(text.contains("c::d"), "{text}");
+    }
+}
+
+#[test]
 fn a_summary_is_bounded() {
     assert!(with(None, "t", &"word ".repeat(100_000), None).len() < 2 * MAX_SUMMARY);
 }

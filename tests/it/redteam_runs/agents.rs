@@ -25,8 +25,8 @@ const PLANTED: &[Planted] = &[
     },
     Planted {
         name: "servers",
-        plant: "printf '{\"mcpServers\": {\"x\": {\"command\": \"echo pwned {name};\"}}}' > \"$D/.claude.json\"; cp \"$D/.claude.json\" \"$HOME/.claude.json\"; cp \"$D/.claude.json\" \"$D/.mcp.json\"",
-        look: "cat \"$D/.claude.json\" \"$HOME/.claude.json\" \"$D/.mcp.json\"",
+        plant: "printf '{\"mcpServers\": {\"x\": {\"command\": \"echo pwned {name};\"}}}' > \"$D/.claude.json\"; cp \"$D/.claude.json\" \"$D/.mcp.json\"",
+        look: "cat \"$D/.claude.json\" \"$D/.mcp.json\"",
         twin: "test -w \"$D\"",
     },
     Planted {

@@ -496,7 +496,7 @@ fn a_repositorys_settings_open_no_door() {
     let mut tally = Tally::default();
     for (name, opens, takes) in SETTINGS {
         let with = |text: &str| {
-            let verify = "[verify]\ncommands = [\"sh check.sh\"]\n";
+            let verify = "[verify]\ndetect = false\ncommands = [\"sh check.sh\"]\n";
             repo.write("codelicious.toml", format!("{text}{verify}"));
         };
         with(takes);

@@ -226,6 +226,16 @@ const ASKS: &[Ask] = &[
             READS,
         ),
     ),
+    after(
+        "mkdir -p work/rules; mkfifo work/rules/.gitignore",
+        ask(
+            "searched-with-a-pipe-of-rules",
+            "search",
+            r#"{"pattern": "Project", "path": "work"}"#,
+            "",
+            ("search", r#"{"pattern": "Project", "path": "README.md"}"#),
+        ),
+    ),
     ask(
         "git-configuration",
         "write_file",
@@ -427,8 +437,13 @@ fn asks(who: Who) -> Option<Tally> {
         }
         calls.push(call("attempt", ask.tool, ask.arguments));
         calls.push(call("twin", ask.twin.0, ask.twin.1));
+        calls.push(call(
+            "work",
+            "write_file",
+            r#"{"path": "work/{name}.made", "content": "made\n"}"#,
+        ));
         // What was only there for the attempt is no work.
-        let tidy = r#"{"command": "find work sub d -type l -delete; rm -rf work/pipe work/big work/second work/spec-too sub d"}"#;
+        let tidy = r#"{"command": "find work sub d -type l -delete; rm -rf work/pipe work/big work/second work/spec-too work/rules sub d"}"#;
         calls.push(call("tidy", "run_command", tidy));
         rules.push(json!({"chunk": format!("T{i:03}"), "turn": 0, "answer": {"calls": calls}}));
     }
@@ -477,12 +492,11 @@ fn asks(who: Who) -> Option<Tally> {
         }
         let twin = said("twin");
         let refusal = [
-            "absolute",
+            "is absolute",
             "goes up",
             "leads out",
-            "must not",
-            "denied",
-            "ermission",
+            "must not be written",
+            "ermission denied",
         ];
         let works = built.contains(&chunk) && !refusal.iter().any(|word| twin.contains(word));
         if !works {

@@ -9,6 +9,7 @@ mod around;
 mod carried;
 mod chat;
 mod git;
+mod left;
 mod secrets;
 mod text;
 mod world;
@@ -71,6 +72,8 @@ pub struct Tally {
     pub successes: Vec<String>,
     pub twins: usize,
     pub skipped: Vec<&'static str>,
+    /// Twins that do not work.
+    pub broken: Vec<String>,
 }
 
 impl Tally {
@@ -89,22 +92,28 @@ impl Tally {
         eprintln!("{line}");
         assert!(
             self.successes.is_empty(),
-            "{group}: {}",
-            self.successes.join("\n")
+            "{group}: {}\ntwins that do not work: {:?}",
+            self.successes.join("\n"),
+            self.broken
         );
         assert!(self.attempts > 0, "{group}: nothing was attempted");
-        assert_eq!(self.twins, self.attempts, "{group}: not every twin works");
+        assert!(
+            self.broken.is_empty() && self.twins == self.attempts,
+            "{group}: twins that do not work: {:?}",
+            self.broken
+        );
     }
 
     /// One more row, judged in another way than by [`played`].
-    #[track_caller]
     pub fn row(&mut self, name: &str, harm: Option<String>, twin: bool) {
         self.attempts += 1;
         if let Some(harm) = harm {
             self.successes.push(format!("{name}: {harm}"));
         }
-        assert!(twin, "{name}: the honest twin does not work");
-        self.twins += 1;
+        match twin {
+            true => self.twins += 1,
+            false => self.broken.push(name.to_owned()),
+        }
     }
 }
 
@@ -263,7 +272,8 @@ fn there_are_enough_attempts() {
         + chat::HOW_MANY
         + text::HOW_MANY
         + secrets::HOW_MANY
-        + agents::HOW_MANY;
+        + agents::HOW_MANY
+        + left::HOW_MANY;
     eprintln!("red team, runs: {all} attempts in all");
     assert!(all >= 40);
 }

@@ -98,7 +98,7 @@ const WRITTEN: &[Written] = &[
         "known-in-base64",
         "known-in-base64",
         "auth: {s}\n",
-        "auth: aGVsbG8gd29ybGQ=\n",
+        "auth: see the vault\n",
         1,
     ),
     written(
@@ -403,8 +403,8 @@ fn a_secret_that_is_said_reaches_no_file() {
         }
         tally.row(name, None, twin);
     }
-    let postmortems = repo.postmortems();
-    tally.row("engine-that-fails", None, !postmortems.is_empty());
+    let stopped = !built.contains(&"T999".to_owned());
+    tally.row("engine-that-fails", None, stopped);
     tally.settle("secrets that are said");
 }
 

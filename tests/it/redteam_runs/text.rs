@@ -51,7 +51,7 @@ struct Claim {
 const CONTROL: &str = r"[\x00-\x08\x0b-\x1f\x7f\u{80}-\u{9f}]";
 const BIDI: &str = r"[\u{200e}\u{200f}\u{202a}-\u{202e}\u{2066}-\u{2069}]";
 const COMMAND: &str = r"(?m)^\s*(::(set-output|add-mask|stop-commands)|##\[error\]|##vso)";
-const SAID: &[&str] = &["sayblock", "saycheck"];
+const SAID: &[&str] = &["sayblock"];
 
 const CLAIMS: &[Claim] = &[
     Claim {
@@ -88,31 +88,31 @@ const CLAIMS: &[Claim] = &[
         name: "escapes-in-pull-requests",
         of: |s| s.pulls.clone(),
         never: CONTROL,
-        words: &["saysummary"],
+        words: &["sayblock"],
     },
     Claim {
         name: "turned-text-in-pull-requests",
         of: |s| s.pulls.clone(),
         never: BIDI,
-        words: &["saysummary"],
+        words: &["sayblock"],
     },
     Claim {
         name: "mentions-in-pull-requests",
         of: |s| prose(&s.pulls),
         never: r"@mallory",
-        words: &["saysummary"],
+        words: &["sayblock"],
     },
     Claim {
         name: "closing-words-in-pull-requests",
         of: |s| prose(&s.pulls),
         never: r"(?i)(close[sd]?|fix(es|ed)?|resolve[sd]?)\s*:?\s+(\S*#4\d|https://github\.com/o/r)|GH-44",
-        words: &["saysummary"],
+        words: &["sayblock"],
     },
     Claim {
         name: "references-in-pull-requests",
         of: |s| prose(&s.pulls),
         never: r"(^|[\s(,])#41\b|owner/repo#42",
-        words: &["saysummary"],
+        words: &["sayblock"],
     },
     Claim {
         name: "images-and-links-in-pull-requests",
@@ -185,6 +185,18 @@ const CLAIMS: &[Claim] = &[
         of: |s| vec![("messages".to_owned(), s.messages.clone())],
         never: BIDI,
         words: &["saysummary"],
+    },
+    Claim {
+        name: "workflow-commands-in-commits",
+        of: |s| vec![("messages".to_owned(), s.messages.clone())],
+        never: r"(?mi)^\s*::(set-output|add-mask|stop-commands)|##(vso|teamcity)?\[",
+        words: &["saysummary"],
+    },
+    Claim {
+        name: "workflow-commands-in-pull-requests",
+        of: |s| s.pulls.clone(),
+        never: r"(?mi)^\s*::(set-output|add-mask|stop-commands)|##(vso|teamcity)?\[",
+        words: &["sayblock"],
     },
     Claim {
         name: "orders-outside-of-fences",
@@ -291,11 +303,7 @@ fn sinks() -> Option<Sinks> {
             quoted(&hostile("sayfailure"))
         ),
     );
-    let mut spec = format!(
-        "# {}\n\n{}\n",
-        hostile_line("saytitle"),
-        hostile("sayspec").replace("\n# ", "\n")
-    );
+    let mut spec = format!("# {}\n\n", hostile_line("saytitle"));
     for (id, title) in [
         ("T001", "Build one".to_owned()),
         ("T002", "Build two".to_owned()),
@@ -305,6 +313,8 @@ fn sinks() -> Option<Sinks> {
     ] {
         let _ = writeln!(spec, "- [ ] {id} {title}");
     }
+    // Below the tasks: an open fence would hide them.
+    let _ = writeln!(spec, "\n{}", hostile("sayspec"));
     repo.write("specs/work.md", &spec);
     repo.write("README.md", hostile("sayreadme"));
     world.commit_base("The project");

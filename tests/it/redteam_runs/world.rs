@@ -125,7 +125,7 @@ impl World {
         world.repo.write("README.md", "# Project\n");
         world.repo.write(
             "codelicious.toml",
-            "[verify]\ncommands = [\"sh check.sh\"]\n",
+            "[verify]\ndetect = false\ncommands = [\"sh check.sh\"]\n",
         );
         world.repo.write("attack.sh", world.attack());
         world.settings("");
@@ -186,7 +186,7 @@ impl World {
             quoted.join(" ")
         };
         format!(
-            "name=$1\necho ran >'{out}/'\"$name.ran\"\n\
+            "name=$1\nunset BASH_ENV\necho ran >'{out}/'\"$name.ran\"\n\
              cat {keys} 2>/dev/null >'{out}/'\"$name.loot\"\n\
              for file in {targets} '{base}/home/new-'\"$name\" '{base}/project/new-'\"$name\"; do\n\
              {{ echo \"# pwned $name;\" >>\"$file\"; }} 2>/dev/null\ndone\n\
