@@ -62,6 +62,17 @@ pub(super) async fn baseline(shells: &Shells, lane: &Lane) -> Result<EffectResul
     Ok(EffectResult::BaselineDone(evidence))
 }
 
+/// Secrets in the names of files that the work changed.
+fn in_names(shells: &Shells, files: &[String]) -> Vec<String> {
+    let names = files.iter().map(|f| (f.as_str(), 1, f.as_str()));
+    let found = shells.redactor.scan_diff(names);
+    let told = found.iter().map(|f| {
+        let path = shells.redactor.redact(&f.path);
+        format!("{path}: its name holds {} ({})", f.what, f.masked)
+    });
+    told.collect()
+}
+
 pub(super) async fn verify(
     shells: &Shells,
     lane: &Lane,
@@ -80,6 +91,7 @@ pub(super) async fn verify(
             .iter()
             .map(ToString::to_string),
     );
+    findings.extend(in_names(shells, &capture.files));
     let verified = |verified: Verified| EffectResult::Verified {
         chunk: id.clone(),
         verified: Box::new(verified),

@@ -302,6 +302,16 @@ impl OpenLane {
         let mut added = Vec::new();
         let of = |path: &Path| share(&self.git, uncounted, path);
         let lines = tally(&diff, &of, &mut |line| added.push(line)).doing(what)?;
+        // A rule of the work's own can call any text binary: what it adds is looked at all the same.
+        if diff.deltas().any(|delta| delta.flags().is_binary()) {
+            options.force_text(true);
+            let whole = self
+                .git
+                .diff_tree_to_tree(Some(&old), Some(&new), Some(&mut options))
+                .doing(what)?;
+            added.clear();
+            tally(&whole, &of, &mut |line| added.push(line)).doing(what)?;
+        }
         Ok((lines.counted(), added))
     }
 }

@@ -240,7 +240,7 @@ const ASKS: &[Ask] = &[
         "git-configuration",
         "write_file",
         r#"{"path": ".git/config", "content": "pwned"}"#,
-        "must not be written",
+        "ot a directory",
         WRITES,
     ),
     ask(
