@@ -41,7 +41,10 @@ fn files_below(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn replay(name: &str) {
-    let (_, check) = properties::ALL.into_iter().find(|(n, _)| *n == name).unwrap();
+    let (_, check) = properties::ALL
+        .into_iter()
+        .find(|(n, _)| *n == name)
+        .unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![root.join("fuzz/seeds").join(name)];
     let mine = |all: &[(&str, &str)]| -> Vec<PathBuf> {
@@ -70,8 +73,17 @@ fn every_target_has_seeds_and_a_dictionary_or_needs_none() {
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     for (name, _) in properties::ALL {
         assert!(root.join("seeds").join(name).is_dir(), "fuzz/seeds/{name}");
-        assert!(root.join("fuzz_targets").join(name).with_extension("rs").is_file(), "{name}");
-        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is built");
+        assert!(
+            root.join("fuzz_targets")
+                .join(name)
+                .with_extension("rs")
+                .is_file(),
+            "{name}"
+        );
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"")),
+            "{name} is built"
+        );
     }
     assert_eq!(manifest.matches("[[bin]]").count(), properties::ALL.len());
 }

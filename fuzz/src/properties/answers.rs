@@ -12,7 +12,10 @@ pub fn check(bytes: &[u8]) {
     let [body, cuts] = parts(bytes);
     let whole = answer(&[body]);
     let cut = answer(&pieces(body, cuts));
-    assert_eq!(cut.events, whole.events, "cut anywhere, the events are the same ones");
+    assert_eq!(
+        cut.events, whole.events,
+        "cut anywhere, the events are the same ones"
+    );
     assert_eq!(cut, whole);
     if body.len() <= 2048 {
         let bytes: Vec<&[u8]> = body.chunks(1).collect();
@@ -31,7 +34,14 @@ pub fn check(bytes: &[u8]) {
     let said = String::from_utf8_lossy(body).replace('\u{2}', SECRET);
     for (status, told) in refusals(said.as_bytes(), SECRET) {
         assert!(!told.contains(SECRET), "{status}: {told}");
-        assert!(!told.chars().any(char::is_control), "{status}: {told:?} is a line");
-        assert!(!told.is_empty() && told.len() < 8_192, "{status}: {} bytes", told.len());
+        assert!(
+            !told.chars().any(char::is_control),
+            "{status}: {told:?} is a line"
+        );
+        assert!(
+            !told.is_empty() && told.len() < 8_192,
+            "{status}: {} bytes",
+            told.len()
+        );
     }
 }

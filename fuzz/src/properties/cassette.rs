@@ -22,28 +22,59 @@ pub fn check(bytes: &[u8]) {
         Ok(cassette) => cassette,
         Err(error) => {
             assert!((1..=text.lines().count()).contains(&error.line), "{error}");
-            assert!(error.to_string().starts_with(&format!("tape:{}: ", error.line)));
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("tape:{}: ", error.line))
+            );
             return;
         }
     };
     let read = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let spaced = format!("\u{feff}\r\n{}\r\n", read.lines().collect::<Vec<_>>().join("\r\n \r\n"));
-    assert_eq!(Cassette::parse("tape", &spaced).as_ref(), Ok(&cassette), "empty lines and line ends");
+    let spaced = format!(
+        "\u{feff}\r\n{}\r\n",
+        read.lines().collect::<Vec<_>>().join("\r\n \r\n")
+    );
+    assert_eq!(
+        Cassette::parse("tape", &spaced).as_ref(),
+        Ok(&cassette),
+        "empty lines and line ends"
+    );
     let values = read.lines().filter(|l| !l.trim().is_empty());
-    let values: Vec<Value> = values.map(|l| serde_json::from_str(l).expect("it was read")).collect();
+    let values: Vec<Value> = values
+        .map(|l| serde_json::from_str(l).expect("it was read"))
+        .collect();
     let written: String = values.iter().map(|v| format!("{v}\n")).collect();
-    assert_eq!(Cassette::parse("tape", &written).as_ref(), Ok(&cassette), "written anew, it is the same");
+    assert_eq!(
+        Cassette::parse("tape", &written).as_ref(),
+        Ok(&cassette),
+        "written anew, it is the same"
+    );
 
     let model = ReplayModel::new(cassette.clone());
-    for (chunk, attempt, fixes) in [("T001", 1, 0), ("T001", 2, 1), ("other", 1, 0), ("plan", 1, 0)] {
+    for (chunk, attempt, fixes) in [
+        ("T001", 1, 0),
+        ("T001", 2, 1),
+        ("other", 1, 0),
+        ("plan", 1, 0),
+    ] {
         for turn in 0..4 {
             let request = request(chunk, attempt, fixes, turn);
             let first = reply(&model, &request);
             let again = reply(&ReplayModel::new(cassette.clone()), &request);
-            assert_eq!(format!("{first:?}"), format!("{again:?}"), "a run that was killed plays on");
+            assert_eq!(
+                format!("{first:?}"),
+                format!("{again:?}"),
+                "a run that was killed plays on"
+            );
             if let Ok(reply) = first {
-                let ids: std::collections::BTreeSet<&str> = reply.calls.iter().map(|c| c.id.as_str()).collect();
-                assert_eq!(ids.len(), reply.calls.len(), "every call has an id of its own");
+                let ids: std::collections::BTreeSet<&str> =
+                    reply.calls.iter().map(|c| c.id.as_str()).collect();
+                assert_eq!(
+                    ids.len(),
+                    reply.calls.len(),
+                    "every call has an id of its own"
+                );
             }
         }
     }

@@ -19,15 +19,28 @@ pub fn check(bytes: &[u8]) {
             }
         };
         let numbers = files.iter().flat_map(|f| f.lines.keys());
-        assert!(numbers.copied().all(|n| (1..=2_000_000).contains(&n)), "{format:?}");
+        assert!(
+            numbers.copied().all(|n| (1..=2_000_000).contains(&n)),
+            "{format:?}"
+        );
         if !text.contains('\r') {
             let crlf = parse(format, &text.replace('\n', "\r\n"));
             assert_eq!(crlf.as_ref(), Ok(&files), "{format:?}: line ends");
         }
-        let plain = |f: &&ReportedFile| f.path.trim() == f.path && !f.path.is_empty() && !f.path.contains(char::is_control);
-        let files: Vec<&ReportedFile> = files.iter().filter(plain).filter(|f| !f.lines.is_empty()).collect();
+        let plain = |f: &&ReportedFile| {
+            f.path.trim() == f.path && !f.path.is_empty() && !f.path.contains(char::is_control)
+        };
+        let files: Vec<&ReportedFile> = files
+            .iter()
+            .filter(plain)
+            .filter(|f| !f.lines.is_empty())
+            .collect();
         let again = parse(ReportFormat::Lcov, &lcov(&files)).expect("what was read can be written");
-        assert_eq!(merged(again.iter()), merged(files.into_iter()), "{format:?}");
+        assert_eq!(
+            merged(again.iter()),
+            merged(files.into_iter()),
+            "{format:?}"
+        );
     }
 }
 
@@ -44,7 +57,9 @@ fn lcov(files: &[&ReportedFile]) -> String {
 }
 
 /// By path: a report may speak of a file twice.
-fn merged<'f>(files: impl Iterator<Item = &'f ReportedFile>) -> BTreeMap<&'f str, BTreeMap<u32, bool>> {
+fn merged<'f>(
+    files: impl Iterator<Item = &'f ReportedFile>,
+) -> BTreeMap<&'f str, BTreeMap<u32, bool>> {
     let mut all: BTreeMap<&str, BTreeMap<u32, bool>> = BTreeMap::new();
     for file in files {
         let lines = all.entry(&file.path).or_default();

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 
 pub fn check(bytes: &[u8]) {
     let lines = bytes.split(|b| *b == b'\n');
-    let events: Vec<Event> = lines.filter_map(|l| serde_json::from_slice(l).ok()).collect();
+    let events: Vec<Event> = lines
+        .filter_map(|l| serde_json::from_slice(l).ok())
+        .collect();
     for event in &events {
         let written = serde_json::to_string(event).expect("every event can be written");
         let again: Event = serde_json::from_str(&written).expect("what was written can be read");
@@ -18,18 +20,33 @@ pub fn check(bytes: &[u8]) {
         return;
     }
     for verbose in [0, 2] {
-        let options = UiOptions { terminal: false, color: false, quiet: 0, verbose, width: 80 };
+        let options = UiOptions {
+            terminal: false,
+            color: false,
+            quiet: 0,
+            verbose,
+            width: 80,
+        };
         let shown = shown(&events, |out| Reporter::human(&options, out));
         for line in shown.lines() {
-            assert!(!line.contains(|c: char| c.is_control() && c != '\t'), "{line:?} is plain");
-            assert!(!line.trim_start().starts_with("::"), "{line:?} is no command of a CI system");
+            assert!(
+                !line.contains(|c: char| c.is_control() && c != '\t'),
+                "{line:?} is plain"
+            );
+            assert!(
+                !line.trim_start().starts_with("::"),
+                "{line:?} is no command of a CI system"
+            );
         }
     }
     let shown = shown(&events, Reporter::json);
     assert_eq!(shown.lines().count(), events.len(), "an event is a line");
     for (line, event) in shown.lines().zip(&events) {
         let read: Event = serde_json::from_str(line).expect("a line is an event");
-        assert_eq!(serde_json::to_string(&read).ok(), serde_json::to_string(event).ok());
+        assert_eq!(
+            serde_json::to_string(&read).ok(),
+            serde_json::to_string(event).ok()
+        );
     }
 }
 
@@ -47,7 +64,10 @@ struct Out(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panicked with it").extend_from_slice(bytes);
+        self.0
+            .lock()
+            .expect("nobody panicked with it")
+            .extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -20,18 +20,32 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(encode(&ledger), written, "a second write is the same");
         assert_eq!(decode(&encode(&ledger)).expect("again"), ledger);
         let value: Value = serde_json::from_slice(&written).expect("it is JSON");
-        assert_eq!(decode(&sorted(&value)).expect("fields in another order"), ledger);
+        assert_eq!(
+            decode(&sorted(&value)).expect("fields in another order"),
+            ledger
+        );
         each_with_unknown(&value, |changed| {
-            assert!(decode(changed).is_err(), "{}", String::from_utf8_lossy(changed));
+            assert!(
+                decode(changed).is_err(),
+                "{}",
+                String::from_utf8_lossy(changed)
+            );
         });
-        newer(&value, |changed| matches!(decode(changed), Err(CodecError::Newer { .. })));
+        newer(&value, |changed| {
+            matches!(decode(changed), Err(CodecError::Newer { .. }))
+        });
     }
     if let Ok(asked) = decode_move(bytes) {
         let written = encode_move(&asked);
-        assert_eq!(decode_move(&written).expect("what was written can be read"), asked);
+        assert_eq!(
+            decode_move(&written).expect("what was written can be read"),
+            asked
+        );
         let value: Value = serde_json::from_slice(&written).expect("it is JSON");
         each_with_unknown(&value, |changed| assert!(decode_move(changed).is_err()));
-        newer(&value, |changed| matches!(decode_move(changed), Err(CodecError::Newer { .. })));
+        newer(&value, |changed| {
+            matches!(decode_move(changed), Err(CodecError::Newer { .. }))
+        });
     }
     if let Ok(plan) = kept::decode(bytes) {
         let written = kept::encode(&plan);
@@ -43,10 +57,18 @@ pub fn check(bytes: &[u8]) {
     if let Ok(document) = evidence::read(bytes) {
         let written = evidence::written(&document);
         let again = evidence::read(&written).expect("what was written can be read");
-        assert_eq!(evidence::written(&again), written, "a second write is the same");
+        assert_eq!(
+            evidence::written(&again),
+            written,
+            "a second write is the same"
+        );
         let kept = evidence::to_bytes(&document);
         let again = evidence::read(&kept).expect("what is kept can be read");
-        assert_eq!(evidence::to_bytes(&again), kept, "what fits once fits again");
+        assert_eq!(
+            evidence::to_bytes(&again),
+            kept,
+            "what fits once fits again"
+        );
     }
 }
 

@@ -53,7 +53,11 @@ pub fn check(bytes: &[u8]) {
 fn specs(text: &str) {
     let options = spec::ParseOptions { prose: true };
     if let Ok(parsed) = spec::parse(SpecId::new("s"), "s.md", text.as_bytes(), options) {
-        let all = parsed.tasks.iter().map(|t| (t.id.clone(), TaskMark::Done)).collect();
+        let all = parsed
+            .tasks
+            .iter()
+            .map(|t| (t.id.clone(), TaskMark::Done))
+            .collect();
         spec::with_marks(text.as_bytes(), &parsed, &all);
         spec::text_hash(text.as_bytes(), &parsed);
         spec::outline(&parsed);
@@ -62,7 +66,11 @@ fn specs(text: &str) {
 
 fn merges(text: &str) {
     let lane = format!("{text}\n- [x] Another one\n");
-    let _ = spec::merge_specs(Some(text.as_bytes()), lane.as_bytes(), format!("# New\n\n{text}").as_bytes());
+    let _ = spec::merge_specs(
+        Some(text.as_bytes()),
+        lane.as_bytes(),
+        format!("# New\n\n{text}").as_bytes(),
+    );
 }
 
 fn visible(text: &str) {
@@ -72,20 +80,30 @@ fn visible(text: &str) {
 }
 
 fn redactor() -> Redactor {
-    let secrets = ["hunter2-hunter2", "a line\nand another line of it\nand more", "aaaaaaaa"];
+    let secrets = [
+        "hunter2-hunter2",
+        "a line\nand another line of it\nand more",
+        "aaaaaaaa",
+    ];
     Redactor::new(secrets.map(SecretString::from))
 }
 
 fn redacted(text: &str) {
     let redactor = redactor();
     redactor.redact(text);
-    redactor.scan_diff(text.lines().enumerate().map(|(i, line)| ("a.rs", i + 1, line)));
+    redactor.scan_diff(
+        text.lines()
+            .enumerate()
+            .map(|(i, line)| ("a.rs", i + 1, line)),
+    );
 }
 
 fn streamed(text: &str) {
     let mut stream = StreamRedactor::new(Arc::new(redactor()));
     let mut out = Vec::new();
-    text.as_bytes().chunks(1000).for_each(|piece| stream.push(piece, &mut out));
+    text.as_bytes()
+        .chunks(1000)
+        .for_each(|piece| stream.push(piece, &mut out));
     stream.finish(&mut out);
 }
 
@@ -95,7 +113,12 @@ fn secrets(text: &str) {
 
 fn printed(stdout: &[u8]) -> Printed<'_> {
     let stderr = std::str::from_utf8(stdout).unwrap_or_default();
-    Printed { stdout, stderr, ended: Ended::Itself, code: 1 }
+    Printed {
+        stdout,
+        stderr,
+        ended: Ended::Itself,
+        code: 1,
+    }
 }
 
 fn printed_by_claude(text: &str) {

@@ -5,7 +5,9 @@
 //! letter, and the lengths of the pieces it comes in. An input of one part is a text alone.
 
 use super::{parts, pieces};
-use codelicious::core::redact::{MIN_SECRET_CHARS, REDACTED, Redactor, StreamRedactor, secrets_in_file};
+use codelicious::core::redact::{
+    MIN_SECRET_CHARS, REDACTED, Redactor, StreamRedactor, secrets_in_file,
+};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,22 +32,36 @@ pub fn check(bytes: &[u8]) {
 
     let streamed = stream(&redactor, &pieces(&written, cuts));
     for core in &gone {
-        assert!(!contains(&streamed, core.as_bytes()), "{core:?} of {secret:?} streams through");
+        assert!(
+            !contains(&streamed, core.as_bytes()),
+            "{core:?} of {secret:?} streams through"
+        );
     }
     let Ok(text) = std::str::from_utf8(&written) else {
         return;
     };
     let whole = redactor.redact(text);
     for core in &gone {
-        assert!(!whole.contains(core.as_str()), "{core:?} of {secret:?} comes through: {whole}");
+        assert!(
+            !whole.contains(core.as_str()),
+            "{core:?} of {secret:?} comes through: {whole}"
+        );
     }
-    assert_eq!(redactor.redact(&whole), whole, "a second pass changes nothing");
+    assert_eq!(
+        redactor.redact(&whole),
+        whole,
+        "a second pass changes nothing"
+    );
     // A line that is too long is let go in parts, and a key's lines are not judged alone.
     let is_short = text.lines().all(|line| line.len() < 60_000);
     if is_short && !secret.contains('\n') && !has_key(text) {
         let by_line = text.split_inclusive('\n').map(|line| redactor.redact(line));
         let by_line: String = by_line.collect();
-        assert_eq!(String::from_utf8_lossy(&streamed), by_line, "a stream sees a line at a time");
+        assert_eq!(
+            String::from_utf8_lossy(&streamed),
+            by_line,
+            "a stream sees a line at a time"
+        );
     }
     scan(&redactor, &secret, text);
     files(text);
@@ -54,7 +70,11 @@ pub fn check(bytes: &[u8]) {
 /// The secret as it is searched for. One of few letters overlaps with itself in every way, and one with a bracket may be
 /// made anew by the mark that stands in its place.
 fn searchable(secret: &str) -> Option<String> {
-    let secret: String = secret.chars().filter(|c| !"[]\0".contains(*c)).take(200).collect();
+    let secret: String = secret
+        .chars()
+        .filter(|c| !"[]\0".contains(*c))
+        .take(200)
+        .collect();
     let secret = secret.trim();
     let letters: BTreeSet<char> = secret.chars().collect();
     let counts = secret.chars().count() >= 8 && letters.len() >= 5 && !REDACTED.contains(secret);
@@ -133,13 +153,26 @@ fn spelling(which: u8, secret: &str, at: usize) -> (String, String) {
             let inner = twice[3..twice.len() - 3].to_owned();
             (twice, inner)
         }
-        11 => whole(secret.encode_utf16().map(|u| format!("\\u{u:04x}")).collect()),
-        _ => whole(secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")),
+        11 => whole(
+            secret
+                .encode_utf16()
+                .map(|u| format!("\\u{u:04x}"))
+                .collect(),
+        ),
+        _ => whole(
+            secret
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;"),
+        ),
     }
 }
 
 fn base64(bytes: &[u8], url: bool) -> String {
-    let mut letters: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').collect();
+    let mut letters: Vec<u8> = (b'A'..=b'Z')
+        .chain(b'a'..=b'z')
+        .chain(b'0'..=b'9')
+        .collect();
     letters.extend_from_slice(if url { b"-_" } else { b"+/" });
     let mut out = String::new();
     for group in bytes.chunks(3) {
@@ -170,7 +203,10 @@ fn files(text: &str) {
     let redacted = redacted.redact(text);
     for secret in &found {
         let secret = secret.expose_secret().trim();
-        if secret.chars().count() >= MIN_SECRET_CHARS && !secret.contains(['[', ']']) && !REDACTED.contains(secret) {
+        if secret.chars().count() >= MIN_SECRET_CHARS
+            && !secret.contains(['[', ']'])
+            && !REDACTED.contains(secret)
+        {
             assert!(!redacted.contains(secret), "{secret:?} comes through");
         }
     }

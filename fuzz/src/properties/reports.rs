@@ -10,7 +10,10 @@ pub fn check(bytes: &[u8]) {
         return;
     };
     let crlf = (!text.contains('\r')).then(|| text.replace('\n', "\r\n"));
-    for format in Format::OF_RUNNERS.into_iter().chain([Format::Compiler, Format::Auto]) {
+    for format in Format::OF_RUNNERS
+        .into_iter()
+        .chain([Format::Compiler, Format::Auto])
+    {
         let report = read_lines(format, text);
         sound(format, &report);
         if let Some(crlf) = &crlf {
@@ -31,7 +34,10 @@ fn sound(format: Format, report: &Report) {
     let failing = report.failing();
     if let Some(tests) = &report.tests {
         for (name, status) in tests {
-            assert!(!name.is_empty() && !name.contains('\n'), "{format:?}: {name:?}");
+            assert!(
+                !name.is_empty() && !name.contains('\n'),
+                "{format:?}: {name:?}"
+            );
             if *status == TestStatus::Failed {
                 assert!(failing.contains(name), "{format:?}: {name}");
             }
@@ -39,7 +45,11 @@ fn sound(format: Format, report: &Report) {
     }
     for failure in report.failures.iter().chain(&report.broken) {
         assert!(failure.line != Some(0), "{format:?}: {failure:?}");
-        assert!(failure.message.len() < 64 << 10, "{format:?}: {} bytes", failure.message.len());
+        assert!(
+            failure.message.len() < 64 << 10,
+            "{format:?}: {} bytes",
+            failure.message.len()
+        );
     }
     let mut twice = report.clone();
     twice.merge(report.clone());

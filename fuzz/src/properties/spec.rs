@@ -47,7 +47,9 @@ fn parse(bytes: &[u8], prose: bool) -> Option<Spec> {
 
 fn ids(spec: &Spec) -> Vec<(&ChunkId, &str, &str)> {
     let tasks = spec.tasks.iter();
-    tasks.map(|t| (&t.id, t.fingerprint.as_str(), t.text.as_str())).collect()
+    tasks
+        .map(|t| (&t.id, t.fingerprint.as_str(), t.text.as_str()))
+        .collect()
 }
 
 fn positions(bytes: &[u8], parsed: &Spec) {
@@ -57,20 +59,35 @@ fn positions(bytes: &[u8], parsed: &Spec) {
     ids.dedup();
     assert_eq!(ids.len(), parsed.tasks.len(), "every id is one task's");
     for (index, task) in parsed.tasks.iter().enumerate() {
-        assert!(text.get(task.span.clone()).is_some(), "{task:?} stands in the text");
-        assert!(task.section < parsed.sections.len() && !task.title.is_empty(), "{task:?}");
+        assert!(
+            text.get(task.span.clone()).is_some(),
+            "{task:?} stands in the text"
+        );
+        assert!(
+            task.section < parsed.sections.len() && !task.title.is_empty(),
+            "{task:?}"
+        );
         for child in &task.children {
             let inner = &parsed.tasks[*child];
-            assert!(inner.parent == Some(index) && inner.depth > task.depth, "{inner:?} in {task:?}");
+            assert!(
+                inner.parent == Some(index) && inner.depth > task.depth,
+                "{inner:?} in {task:?}"
+            );
             assert!(task.span.start <= inner.span.start && inner.span.end <= task.span.end);
         }
         if let MarkSite::Checkbox { tick, line_end, .. } = task.site {
             assert!(task.span.contains(&tick) && tick < line_end && line_end <= bytes.len());
-            assert_eq!(matches!(bytes[tick], b'x' | b'X'), task.mark == TaskMark::Done);
+            assert_eq!(
+                matches!(bytes[tick], b'x' | b'X'),
+                task.mark == TaskMark::Done
+            );
         }
     }
     for pair in parsed.sections.windows(2) {
-        assert_eq!(pair[0].span.end, pair[1].span.start, "sections leave nothing out");
+        assert_eq!(
+            pair[0].span.end, pair[1].span.start,
+            "sections leave nothing out"
+        );
     }
 }
 
@@ -78,7 +95,11 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
     let before = ids(parsed);
     let same = |marked: &[u8], what: &str| {
         let again = parse(marked, prose).unwrap_or_else(|| panic!("{what}: it is a spec still"));
-        assert_eq!(ids(&again), before, "{what}: no task is lost, and none is another one");
+        assert_eq!(
+            ids(&again),
+            before,
+            "{what}: no task is lost, and none is another one"
+        );
         again
     };
     for (index, task) in parsed.tasks.iter().enumerate().take(TRIED) {
@@ -86,16 +107,32 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
         let done = spec::apply(bytes, &splice);
         let is_box = matches!(task.site, MarkSite::Checkbox { .. });
         if task.mark == TaskMark::Open && is_box {
-            assert_eq!((splice.range.len(), splice.replacement.len()), (1, 1), "a tick is a byte");
+            assert_eq!(
+                (splice.range.len(), splice.replacement.len()),
+                (1, 1),
+                "a tick is a byte"
+            );
         }
         let again = same(&done, "ticked");
         for (i, (new, old)) in again.tasks.iter().zip(&parsed.tasks).enumerate() {
-            let expected = if i == index { &TaskMark::Done } else { &old.mark };
+            let expected = if i == index {
+                &TaskMark::Done
+            } else {
+                &old.mark
+            };
             assert_eq!(&new.mark, expected, "a tick is one task's");
         }
-        assert_eq!(spec::tick(&done, &again.tasks[index]), done, "a second tick changes nothing");
+        assert_eq!(
+            spec::tick(&done, &again.tasks[index]),
+            done,
+            "a second tick changes nothing"
+        );
         let cleared = spec::apply(&done, &spec::clear(&done, &again.tasks[index]));
-        assert_eq!(cleared, spec::apply(bytes, &spec::clear(bytes, task)), "a tick can be taken back");
+        assert_eq!(
+            cleared,
+            spec::apply(bytes, &spec::clear(bytes, task)),
+            "a tick can be taken back"
+        );
         if task.mark == TaskMark::Open {
             assert_eq!(cleared, bytes, "and leaves the text as it was");
         }
@@ -104,20 +141,39 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
         let part = spec::apply(bytes, &splice);
         let again = same(&part, "a part");
         let (done, of, bounds) = (2, 5, "a,9".to_owned());
-        assert_eq!(again.tasks[index].mark, TaskMark::Partial { done, of, bounds });
-        assert_eq!(spec::apply(&part, &spec::clear(&part, &again.tasks[index])), cleared);
+        assert_eq!(
+            again.tasks[index].mark,
+            TaskMark::Partial { done, of, bounds }
+        );
+        assert_eq!(
+            spec::apply(&part, &spec::clear(&part, &again.tasks[index])),
+            cleared
+        );
     }
-    let now: BTreeMap<ChunkId, TaskMark> =
-        parsed.tasks.iter().map(|t| (t.id.clone(), t.mark.clone())).collect();
-    assert_eq!(spec::with_marks(bytes, parsed, &now), bytes, "marks that stand stay as they are");
-    let all: BTreeMap<ChunkId, TaskMark> =
-        parsed.tasks.iter().map(|t| (t.id.clone(), TaskMark::Done)).collect();
+    let now: BTreeMap<ChunkId, TaskMark> = parsed
+        .tasks
+        .iter()
+        .map(|t| (t.id.clone(), t.mark.clone()))
+        .collect();
+    assert_eq!(
+        spec::with_marks(bytes, parsed, &now),
+        bytes,
+        "marks that stand stay as they are"
+    );
+    let all: BTreeMap<ChunkId, TaskMark> = parsed
+        .tasks
+        .iter()
+        .map(|t| (t.id.clone(), TaskMark::Done))
+        .collect();
     let done = spec::with_marks(bytes, parsed, &all);
     let again = same(&done, "all ticked");
     assert!(again.tasks.iter().all(|t| t.mark == TaskMark::Done));
     let plain = spec::without_marks(bytes, parsed);
     assert_eq!(spec::without_marks(&done, &again), plain);
-    assert_eq!(spec::text_hash(&done, &again), spec::text_hash(bytes, parsed));
+    assert_eq!(
+        spec::text_hash(&done, &again),
+        spec::text_hash(bytes, parsed)
+    );
     let open = same(&plain, "without marks");
     assert!(open.tasks.iter().all(|t| t.mark == TaskMark::Open) && open.chunk_marks.is_empty());
 }
@@ -132,9 +188,17 @@ fn chunk_marks(bytes: &[u8], parsed: &Spec, prose: bool) {
     let done = set(bytes, parsed, &TaskMark::Done);
     let again = parse(&done, prose).expect("it is a spec still");
     assert_eq!(again.chunk_mark(&id), TaskMark::Done);
-    assert_eq!(ids(&again), ids(parsed), "a mark behind the text is no task's");
+    assert_eq!(
+        ids(&again),
+        ids(parsed),
+        "a mark behind the text is no task's"
+    );
     if !is_there {
-        assert_eq!(set(&done, &again, &TaskMark::Open), bytes, "it can be taken back");
+        assert_eq!(
+            set(&done, &again, &TaskMark::Open),
+            bytes,
+            "it can be taken back"
+        );
     }
 }
 
@@ -153,7 +217,11 @@ fn merges(bytes: &[u8], parsed: &Spec, prose: bool) {
         assert_eq!(ids(&merged), ids(parsed));
         for (new, old) in merged.tasks.iter().zip(&parsed.tasks) {
             let is_ticked = old.id == first.id || old.id == last.id;
-            let expected = if is_ticked { &TaskMark::Done } else { &old.mark };
+            let expected = if is_ticked {
+                &TaskMark::Done
+            } else {
+                &old.mark
+            };
             assert_eq!(&new.mark, expected, "ticks of both sides add up");
         }
     }

@@ -483,7 +483,14 @@ pub(super) fn fuzz(printed: super::fuzz::Printed<'_>) -> Vec<(&'static str, supe
         }
         let foreign = fold.foreign_lines();
         let report = fold.finish(&end, None, None);
-        (name, super::fuzz::Run { steps, foreign, report })
+        (
+            name,
+            super::fuzz::Run {
+                steps,
+                foreign,
+                report,
+            },
+        )
     });
     runs.collect()
 }

@@ -137,6 +137,14 @@ const CHANGES: &[Change] = &[
         absent: &[".githooks/commit-msg"],
     },
     Change {
+        name: "hooks-configuration",
+        twin: "echo hello > work/pre-commit.yaml",
+        runs: "printf 'repos:\\n- repo: local\\n  hooks:\\n  - id: x\\n    entry: {here}\\n' > .pre-commit-config.yaml",
+        then: Then::Committed,
+        same: &[".pre-commit-config.yaml"],
+        absent: &[],
+    },
+    Change {
         name: "a-repository-inside",
         twin: "mkdir -p sub; echo hello > sub/file.txt",
         runs: "git init -q inner; git -C inner -c user.name=x -c user.email=x@x commit -q --allow-empty -m x; git -C inner config core.fsmonitor '{here}'",
@@ -163,6 +171,7 @@ fn changes(who: Who) -> Option<Tally> {
     let repo = &world.repo;
     repo.write("check.sh", "exit 0\n");
     repo.write("LICENSE", "MIT\n");
+    repo.write(".pre-commit-config.yaml", "repos: []\n");
     repo.write("work/README", "here\n");
     repo.script(
         &repo.root.join(".githooks/pre-commit"),

@@ -212,13 +212,6 @@ const HOOKED: &[Attempt] = &[
         "hook-pre-push",
         &[("hook.d/pre-push/{name}.sh", "{here}\n")],
     ),
-    hooked(
-        "hook-of-pre-commit-config",
-        &[(
-            ".pre-commit-config.yaml",
-            "repos:\n- repo: local\n  hooks:\n  - id: lint\n    entry: {here}\n",
-        )],
-    ),
 ];
 
 const fn hooked(name: &'static str, files: &'static [(&'static str, &'static str)]) -> Attempt {
@@ -242,15 +235,12 @@ fn put_hooks(world: &World) {
         let path = world.repo.root.join(".git/hooks").join(hook);
         let text = format!(
             "#!/bin/sh\nfor file in hook.d/{hook}/*.sh; do [ -e \"$file\" ] && sh \"$file\"; done\n\
-             [ {hook} = pre-commit ] && [ -e .pre-commit-config.yaml ] && sh -c \"$(sed -n 's/.*entry: //p' .pre-commit-config.yaml)\"\n\
              exit 0\n"
         );
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    for tree in ["hook.d/README", ".pre-commit-config.yaml"] {
-        world.repo.write(tree, "repos: []\n");
-    }
+    world.repo.write("hook.d/README", "What the hooks run\n");
 }
 
 /// What a person does with git afterwards, in the lane and in the repository, starts nothing of the engine's.

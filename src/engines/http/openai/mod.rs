@@ -175,6 +175,12 @@ pub(super) fn fuzz(events: &[super::sse::Event], body: Option<&[u8]>) -> String 
     }
     let is_whole = folded.is_whole();
     let calls = folded.take_calls();
-    let said = (folded.text, folded.refusal, folded.finish, folded.usage, folded.cost);
+    let said = (
+        folded.text,
+        folded.refusal,
+        folded.finish,
+        folded.usage,
+        folded.cost,
+    );
     format!("{:?}", (is_whole, calls, broken, said))
 }
