@@ -47,6 +47,7 @@ mod model_server;
 mod moves;
 mod places;
 mod planning;
+mod private_homes;
 mod providers;
 mod pull_requests;
 mod pulls;

@@ -11,6 +11,9 @@
 //! - a folder: `claude` in it, installed there when it is missing; what fails then fails the tests
 //! - `no`: these tests say SKIPPED
 
+#[cfg(target_os = "linux")]
+mod walled;
+
 use crate::model_server::ModelServer;
 use crate::support::{Ended, Held, Repo, finish, send, spec_of};
 use rustix::process::Signal;
