@@ -27,6 +27,9 @@ pub const SANDBOX_FIELDS: &[Field] = &[
     Field::new("unix_sockets", Kind::Bool, For::All, "true",
         "Sockets of the Unix domain: all that file permissions allow, those of daemons and agents as well.")
         .wall(Wall::Closed),
+    Field::new("agent_programs", Kind::Bool, For::All, "true",
+        "Below `agent-cli`: hooks, MCP servers and plugins of the agent's own configuration come along. They run inside the wall, so say as well what they read and reach.")
+        .wall(Wall::Closed),
     Field::new("memory", Kind::Size { min: 1 << 20, max: TIB * 64 }, For::All, "\"4 GiB\"",
         "Memory of all processes together where control groups can be made, else of each. Of two files the lower bound counts."),
     Field::new("processes", Kind::Int { min: 1, max: 4_000_000 }, For::All, "512",

@@ -22,7 +22,7 @@ fn presets_have_their_words() {
 #[test]
 fn a_users_table_changes_a_preset() {
     let text = "[sandbox.verify]\nread = ['~/data', '/srv/x', 'sub']\nexecute = ['~']\nwrite = ['/var/tmp/b']\n\
-                network = ['a.org']\nhosts = ['*.b.org:8080']\nunix_sockets = true\nmemory = '4 GiB'\nprocesses = 7\n\
+                network = ['a.org']\nhosts = ['*.b.org:8080']\nunix_sockets = true\nagent_programs = true\nmemory = '4 GiB'\nprocesses = 7\n\
                 open_files = 64\nfile_size = 4096\ndisk = '10GB'\n";
     let expected = PresetSettings {
         read: vec!["/home/ann/data".into(), "/srv/x".into(), "sub".into()],
@@ -31,6 +31,7 @@ fn a_users_table_changes_a_preset() {
         network: Some(Network::Hosts(hosts(&["a.org"]))),
         hosts: hosts(&["*.b.org:8080"]),
         unix_sockets: Some(true),
+        agent_programs: Some(true),
         limits: ResourceLimits {
             memory: Some(4 << 30),
             processes: Some(7),
@@ -98,6 +99,7 @@ fn a_repository_opens_nothing() {
         ("write = ['/']", refused),
         ("hosts = ['evil.org']", refused),
         ("unix_sockets = true", refused),
+        ("agent_programs = true", refused),
         ("network = 'full'", tighter),
         ("network = ['evil.org']", tighter),
     ] {

@@ -30,7 +30,7 @@ pub(super) fn move_in<'a>(
     caches::make_for(&shells.sandbox, &subject)
         .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
     let prepared = match engine.agent.filter(|_| !shells.sandbox.is_off()) {
-        Some(agent) => Some(home_of(agent, engine, job)?),
+        Some(agent) => Some(home_of(agent, shells, engine, job)?),
         None => None,
     };
     // What the engine puts down for what it starts has to lie where that may look.
@@ -46,11 +46,21 @@ pub(super) fn move_in<'a>(
 /// The agent's home, which the job then points to.
 fn home_of(
     agent: &'static Agent,
+    shells: &Shells,
     engine: &EngineSetup,
     job: &mut EngineJob,
 ) -> Result<Prepared, Failure> {
     let own = Sandbox::own_dir(&job.lane, engine.preset, engine.engine.name());
-    let prepared = homes::prepare(agent, &Facts { env: &engine.env }, &own).map_err(|e| {
+    let facts = Facts {
+        env: &engine.env,
+        programs: shells.sandbox.brings_programs(&Subject {
+            preset: engine.preset,
+            lane: &job.lane,
+            command: engine.engine.name(),
+            env: &engine.env,
+        }),
+    };
+    let prepared = homes::prepare(agent, &facts, &own).map_err(|e| {
         let remedy = format!("remove {}, then run again", own.display());
         Failure::new(e.to_string(), remedy)
     })?;

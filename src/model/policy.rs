@@ -376,6 +376,8 @@ pub struct PresetSettings {
     /// Hosts beside those of the preset.
     pub hosts: Vec<Endpoint>,
     pub unix_sockets: Option<bool>,
+    /// Whether agents get hooks, servers of tools and the like of the user's.
+    pub agent_programs: Option<bool>,
     pub limits: ResourceLimits,
     /// What the repository's own file says: it can take away, and never give.
     pub ceiling: Ceiling,

@@ -98,6 +98,12 @@ impl Sandbox {
         SandboxPolicy::Walled(Arc::new(wall))
     }
 
+    /// Whether an agent gets what of the user's configuration starts programs for it.
+    pub fn brings_programs(&self, subject: &Subject<'_>) -> bool {
+        let settings = self.inner.as_ref().map(|inner| &inner.settings);
+        settings.is_some_and(|settings| presets::brings_programs(settings, subject))
+    }
+
     /// The same wall with the reason of each part; None where there is none.
     pub fn explain(&self, subject: &Subject<'_>) -> Option<Explained> {
         let inner = self.inner.as_ref()?;

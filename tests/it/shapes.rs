@@ -642,6 +642,12 @@ Each agent has a home, temporary files and a cache that are its alone. Checks, h
 home: they neither read an agent's credentials nor leave anything in its configuration. The caches of package managers
 are one for all of the lane.
 
+An agent's home holds copies of your own settings, instructions, memory, commands, skills and subagents for it, made anew
+before each run, and its login. Of permissions only denials come along. Hooks, MCP servers and plugins do not: most of
+them need what the wall refuses. `agent_programs = true` below `[sandbox.agent-cli]` brings hooks, servers and opencode's
+plugins along; `read`, `execute` and `hosts` there then say what they need. Plugins of Claude Code stay out even so.
+Codex' own sandbox cannot stand inside this one, and is switched off there.
+
 `/dev/shm` is an empty folder in memory for each command, because locks of Python and browsers' memory lie there; what
 other programs of yours keep in it is out of reach. That needs a mount namespace, and that neither the repository nor
 anything else that is named lies in `/dev/shm` itself.

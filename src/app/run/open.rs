@@ -19,7 +19,7 @@ use crate::ledger::{EventLog, Mailbox, Store};
 use crate::model::{EventKind, PlanningSpent, RunId};
 use crate::ports::Clock;
 use crate::proc::cgroup::Membership;
-use crate::sandbox::homes::{self, Facts};
+use crate::sandbox::homes;
 use crate::ui::Reporter;
 use crate::{fsx, proc};
 use std::cell::RefCell;
@@ -48,7 +48,7 @@ impl<'w> Session<'w> {
         for engine in plan.engines.iter().chain(reviewer) {
             secrets.extend(engine.secret.clone());
             if let Some(agent) = engine.agent {
-                secrets.extend(homes::secrets(agent, &Facts { env: &engine.env }));
+                secrets.extend(homes::secrets(agent, &engine.env));
             }
         }
         secrets.extend(plan.forge.token);

@@ -123,6 +123,7 @@ impl Resolver<'_> {
                     }
                 }
                 "hosts" => change.hosts = one.read(decode::endpoints).unwrap_or_default(),
+                "agent_programs" => change.agent_programs = one.read(decode::boolean),
                 "unix_sockets" => change.unix_sockets = one.read(decode::boolean),
                 bound => {
                     let limits = match is_repositorys {

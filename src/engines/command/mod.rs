@@ -289,6 +289,7 @@ impl CommandEngine {
             schema_file: Some(schema_file.as_os_str()),
             answer_file: Some(answer_file.as_os_str()),
             temp: Some(private.dir().as_os_str()),
+            is_walled: matches!(job.policy, SandboxPolicy::Walled(_)),
         });
         let is_set = |name: &str| config.env.iter().any(|(n, _)| n == name);
         let given = job.env.iter().filter(|(name, _)| !is_set(name));

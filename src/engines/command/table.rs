@@ -356,7 +356,9 @@ fn arguments(
     answer: Answer,
 ) -> Result<Template, String> {
     let template = Template::parse(key, args, extra)?;
-    grouped(key, &template, Slot::Model)?;
+    for slot in [Slot::Model, Slot::Walled, Slot::Unwalled] {
+        grouped(key, &template, slot)?;
+    }
     let file = [
         (
             Slot::Prompt,

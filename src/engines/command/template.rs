@@ -18,6 +18,8 @@ pub(super) enum Slot {
     SchemaFile,
     AnswerFile,
     Temp,
+    Walled,
+    Unwalled,
 }
 
 /// Name, slot and meaning: the table of the documentation.
@@ -61,6 +63,16 @@ pub(super) const SLOTS: &[(&str, Slot, &str)] = &[
         "temp",
         Slot::Temp,
         "path of a private folder outside the worktree that is removed after the run",
+    ),
+    (
+        "walled",
+        Slot::Walled,
+        "nothing, and its group stays inside codelicious' own sandbox only: for agents whose sandbox cannot stand in another one",
+    ),
+    (
+        "unwalled",
+        Slot::Unwalled,
+        "nothing, and its group stays only where codelicious' own sandbox is off",
     ),
 ];
 
@@ -107,6 +119,8 @@ pub(super) struct Values<'a> {
     pub schema_file: Option<&'a OsStr>,
     pub answer_file: Option<&'a OsStr>,
     pub temp: Option<&'a OsStr>,
+    /// Whether the program runs inside a wall of ours.
+    pub is_walled: bool,
 }
 
 impl<'a> Values<'a> {
@@ -120,6 +134,8 @@ impl<'a> Values<'a> {
             Slot::SchemaFile => self.schema_file,
             Slot::AnswerFile => self.answer_file,
             Slot::Temp => self.temp,
+            Slot::Walled => self.is_walled.then_some(OsStr::new("")),
+            Slot::Unwalled => (!self.is_walled).then_some(OsStr::new("")),
         }
     }
 }
@@ -354,6 +370,22 @@ mod tests {
         };
         assert_eq!(filled(&args, &half)[..3], ["run", "--model", "m"]);
         assert!(!filled(&args, &half).contains(&"--both".to_owned()));
+    }
+
+    #[test]
+    fn some_arguments_depend_on_the_wall() {
+        let args = [
+            one("run"),
+            group(&["--sandbox", "off{walled}"]),
+            group(&["--sandbox", "own{unwalled}"]),
+        ];
+        for (is_walled, value) in [(true, "off"), (false, "own")] {
+            let values = Values {
+                is_walled,
+                ..Values::default()
+            };
+            assert_eq!(filled(&args, &values), ["run", "--sandbox", value]);
+        }
     }
 
     #[test]

@@ -48,6 +48,12 @@ pub enum NamedBy {
 pub struct Item {
     pub path: &'static str,
     pub what: What,
+    /// Starts programs for the agent, or says which: comes along only where the user asks for it.
+    pub starts: bool,
+    /// What of a JSON or TOML file does the same, as pointers of one or two steps.
+    pub starting: &'static [&'static str],
+    /// What of it never comes along: what the agent may do inside is ours to say.
+    pub never: &'static [&'static str],
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -73,23 +79,46 @@ pub struct Refresh {
     pub newer: Option<&'static str>,
 }
 
-pub(super) const fn file(path: &'static str) -> Item {
+const fn item(path: &'static str, what: What) -> Item {
     Item {
         path,
-        what: What::File,
+        what,
+        starts: false,
+        starting: &[],
+        never: &[],
     }
+}
+
+pub(super) const fn file(path: &'static str) -> Item {
+    item(path, What::File)
 }
 
 pub(super) const fn tree(path: &'static str) -> Item {
-    Item {
-        path,
-        what: What::Tree,
-    }
+    item(path, What::Tree)
 }
 
 pub(super) const fn secret(path: &'static str, refresh: Option<&'static Refresh>) -> Item {
-    Item {
-        path,
-        what: What::Credentials(refresh),
+    item(path, What::Credentials(refresh))
+}
+
+impl Item {
+    /// Of a file only these keys at the top.
+    pub(super) const fn keys(path: &'static str, keys: &'static [&'static str]) -> Self {
+        item(path, What::Keys(keys))
+    }
+
+    pub(super) const fn starts(mut self) -> Self {
+        self.starts = true;
+        self
+    }
+
+    pub(super) const fn starting(mut self, pointers: &'static [&'static str]) -> Self {
+        self.starting = pointers;
+        self
+    }
+
+    pub(super) const fn never(mut self, pointers: &'static [&'static str]) -> Self {
+        self.never = pointers;
+        self
     }
 }

@@ -190,7 +190,10 @@ mod tests {
             hosts("aider", &[("GROQ_API_KEY", "k"), ("XAI_API_KEY", "")], &[]),
             ["api.groq.com"]
         );
-        assert_eq!(hosts("opencode", &[], &["xai"]), ["api.x.ai", "models.dev"]);
+        assert_eq!(
+            hosts("opencode", &[], &["xai"]),
+            ["api.x.ai", "models.dev", "models.opencode.ai"]
+        );
         assert_eq!(hosts("codex", &[("GROQ_API_KEY", "k")], &["groq"]).len(), 3);
     }
 

@@ -46,6 +46,8 @@ use tidy::Startup;
 pub struct Facts<'a> {
     /// The environment that the agent would have without a wall: it says where the user's own folders are.
     pub env: &'a [(String, String)],
+    /// Hooks, servers of tools and the like come along.
+    pub programs: bool,
 }
 
 /// A private home that is ready for a run.
@@ -106,7 +108,7 @@ pub fn prepare(
         prepared.point(folder, facts)?;
         let place = user_home.clone().map(|home| facts.place(folder, home));
         let found = match &place {
-            Some(place) => Found::of(folder, place),
+            Some(place) => Found::of(folder, place, facts.programs),
             None => Found::default(),
         };
         let mut wanted: BTreeSet<String> = found.files.keys().cloned().collect();

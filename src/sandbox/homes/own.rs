@@ -47,10 +47,16 @@ pub(super) struct Found {
 
 impl Found {
     /// Everything but credentials.
-    pub(super) fn of(folder: &Folder, place: &Place) -> Self {
+    pub(super) fn of(folder: &Folder, place: &Place, programs: bool) -> Self {
         let mut found = Self::default();
         for item in folder.copied {
             let from = place.of(item);
+            if item.starts && !programs {
+                if from.exists() {
+                    found.left_out.push(asked(&from.display().to_string()));
+                }
+                continue;
+            }
             match &item.what {
                 What::File => found.take(item.path, &from, &place.roots()),
                 What::Tree => found.take_tree(item.path, &from, place, 0),
@@ -60,8 +66,30 @@ impl Found {
                 }
                 What::Credentials(_) => {}
             }
+            found.cut(item.path, item.never);
+            if !programs && found.cut(item.path, item.starting) {
+                let names = item.starting.join(" and ");
+                let what = format!("{names} in {}", from.display());
+                found.left_out.push(asked(&what));
+            }
         }
         found
+    }
+
+    /// Removes what pointers name from a file; true when something of it was there.
+    fn cut(&mut self, rel: &str, pointers: &[&str]) -> bool {
+        let Some(copy) = self.files.get_mut(rel) else {
+            return false;
+        };
+        let cut = match rel.ends_with(".toml") {
+            true => cut_toml(&copy.bytes, pointers),
+            false => cut_json(&copy.bytes, pointers),
+        };
+        let Some(bytes) = cut else {
+            return false;
+        };
+        copy.bytes = bytes;
+        true
     }
 
     fn take(&mut self, rel: &str, from: &Path, roots: &[PathBuf]) {
@@ -145,6 +173,33 @@ impl Found {
                 .insert(rel.to_owned(), Copy { bytes, executable });
         }
     }
+}
+
+fn asked(what: &str) -> String {
+    format!(
+        "{what}: it starts programs, which come along with `agent_programs = true` below `[sandbox.agent-cli]`"
+    )
+}
+
+/// The same file without what the pointers name; None where there is nothing of it, or where it cannot be read.
+fn cut_json(bytes: &[u8], pointers: &[&str]) -> Option<Vec<u8>> {
+    let mut value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let mut is_cut = false;
+    for pointer in pointers {
+        let (above, name) = pointer.rsplit_once('/')?;
+        let there = value.pointer_mut(above).and_then(|v| v.as_object_mut());
+        is_cut |= there.and_then(|map| map.remove(name)).is_some();
+    }
+    is_cut.then(|| serde_json::to_vec_pretty(&value).ok())?
+}
+
+fn cut_toml(bytes: &[u8], pointers: &[&str]) -> Option<Vec<u8>> {
+    let mut table: toml::Table = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+    let mut is_cut = false;
+    for pointer in pointers {
+        is_cut |= table.remove(pointer.trim_start_matches('/')).is_some();
+    }
+    is_cut.then(|| table.to_string().into_bytes())
 }
 
 impl Place {

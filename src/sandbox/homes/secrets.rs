@@ -15,8 +15,12 @@ const SHORTEST: usize = 12;
 
 /// Tokens and keys in the user's credentials and settings for this agent, as far as they are written down in files.
 /// Those that an agent gets while it runs are not among them: [`Watched`] finds these.
-pub fn secrets(agent: &'static Agent, facts: &Facts<'_>) -> Vec<SecretString> {
+pub fn secrets(agent: &'static Agent, env: &[(String, String)]) -> Vec<SecretString> {
     let mut found = BTreeSet::new();
+    let facts = Facts {
+        env,
+        programs: true,
+    };
     let Some(home) = facts.folder("HOME") else {
         return Vec::new();
     };

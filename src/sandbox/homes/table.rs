@@ -3,14 +3,16 @@
 //! Paths are below the folder that they stand in. What a row does not name is not copied: histories, caches, other
 //! projects' sessions, downloaded plugins.
 
-use super::agent::{Agent, Folder, Item, NamedBy, What, file, secret, tree};
+use super::agent::{Agent, Folder, Item, NamedBy, file, secret, tree};
 use super::refresh::{CLAUDE, CODEX, CURSOR, GOOGLE, OPENCODE};
 
 /// All agents that are known.
 pub const AGENTS: &[Agent] = &[
     // code.claude.com/docs: claude-directory (what lies in ~/.claude, and that CLAUDE_CONFIG_DIR moves all of it),
     // settings, authentication (.credentials.json on Linux, the keychain on macOS), network-config (hosts).
-    // With CLAUDE_CONFIG_DIR set, .claude.json lies in that folder too.
+    // With CLAUDE_CONFIG_DIR set, .claude.json lies in that folder too. Of permissions the denials come along. Plugins
+    // do not: plugins/installed_plugins.json names them by absolute paths in the user's home (reports to
+    // anthropics/claude-code), where nothing inside may look.
     Agent {
         name: "claude",
         also: &["claude-code"],
@@ -18,17 +20,26 @@ pub const AGENTS: &[Agent] = &[
             at: ".claude",
             named_by: NamedBy::Own("CLAUDE_CONFIG_DIR"),
             copied: &[
-                file("settings.json"),
+                file("settings.json")
+                    .starting(&["/hooks", "/statusLine"])
+                    .never(&[
+                        "/enabledPlugins",
+                        "/extraKnownMarketplaces",
+                        "/permissions/additionalDirectories",
+                        "/permissions/allow",
+                        "/permissions/ask",
+                        "/permissions/defaultMode",
+                    ]),
                 file("CLAUDE.md"),
                 tree("agents"),
                 tree("commands"),
-                tree("hooks"),
+                tree("hooks").starts(),
                 tree("output-styles"),
                 tree("rules"),
                 tree("skills"),
-                Item {
-                    path: ".claude.json",
-                    what: What::Keys(&[
+                Item::keys(
+                    ".claude.json",
+                    &[
                         "customApiKeyResponses",
                         "hasCompletedOnboarding",
                         "installMethod",
@@ -37,8 +48,9 @@ pub const AGENTS: &[Agent] = &[
                         "oauthAccount",
                         "primaryApiKey",
                         "userID",
-                    ]),
-                },
+                    ],
+                )
+                .starting(&["/mcpServers"]),
                 secret(".credentials.json", Some(&CLAUDE)),
             ],
             // A project's `memory` is read into every later session, so it is not among it.
@@ -72,10 +84,10 @@ pub const AGENTS: &[Agent] = &[
             at: ".codex",
             named_by: NamedBy::Own("CODEX_HOME"),
             copied: &[
-                file("config.toml"),
+                file("config.toml").starting(&["/hooks", "/mcp_servers", "/notify"]),
                 file("AGENTS.md"),
                 file("AGENTS.override.md"),
-                file("hooks.json"),
+                file("hooks.json").starts(),
                 tree("agents"),
                 tree("prompts"),
                 tree("rules"),
@@ -104,7 +116,7 @@ pub const AGENTS: &[Agent] = &[
             at: ".gemini",
             named_by: NamedBy::Above("GEMINI_CLI_HOME", ""),
             copied: &[
-                file("settings.json"),
+                file("settings.json").starting(&["/hooks", "/mcpServers"]),
                 file("GEMINI.md"),
                 file("trustedFolders.json"),
                 tree("agents"),
@@ -143,20 +155,20 @@ pub const AGENTS: &[Agent] = &[
                 at: ".config/opencode",
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
-                    file("opencode.json"),
+                    file("opencode.json").starting(&["/mcp", "/plugin"]),
                     file("opencode.jsonc"),
-                    file("config.json"),
+                    file("config.json").starting(&["/mcp", "/plugin"]),
                     file("AGENTS.md"),
                     tree("agent"),
                     tree("agents"),
                     tree("command"),
                     tree("commands"),
-                    tree("plugin"),
-                    tree("plugins"),
+                    tree("plugin").starts(),
+                    tree("plugins").starts(),
                     tree("skill"),
                     tree("skills"),
-                    tree("tool"),
-                    tree("tools"),
+                    tree("tool").starts(),
+                    tree("tools").starts(),
                 ],
                 kept: &[],
             },
@@ -170,7 +182,8 @@ pub const AGENTS: &[Agent] = &[
                 kept: &["storage/**", "opencode*.db*", "project/*/storage/**"],
             },
         ],
-        hosts: &["models.dev"],
+        // Release 1.18.33 asks the second one for its list of models; refused, it goes on with what it has.
+        hosts: &["models.dev", "models.opencode.ai"],
         addresses: &[],
         any_provider: true,
         installs: &[".opencode/bin"],
@@ -258,11 +271,11 @@ pub const AGENTS: &[Agent] = &[
                 at: ".cursor",
                 named_by: NamedBy::OwnWhereSet("CURSOR_CONFIG_DIR"),
                 copied: &[
-                    file("mcp.json"),
-                    file("hooks.json"),
+                    file("mcp.json").starts(),
+                    file("hooks.json").starts(),
                     tree("agents"),
                     tree("commands"),
-                    tree("hooks"),
+                    tree("hooks").starts(),
                     tree("rules"),
                     tree("skills"),
                     secret("cli-config.json", None),
@@ -293,7 +306,7 @@ pub const AGENTS: &[Agent] = &[
             at: ".qwen",
             named_by: NamedBy::Own("QWEN_HOME"),
             copied: &[
-                file("settings.json"),
+                file("settings.json").starting(&["/hooks", "/mcpServers"]),
                 file("QWEN.md"),
                 file("trustedFolders.json"),
                 tree("agents"),
@@ -318,7 +331,8 @@ pub const AGENTS: &[Agent] = &[
         installs: &[],
     },
     // docs.github.com/copilot/reference/copilot-cli-reference/cli-config-dir-reference (what lies in ~/.copilot, and
-    // COPILOT_HOME), copilot allowlist reference (hosts). config.json holds the login where there is no keychain.
+    // COPILOT_HOME), copilot allowlist reference (hosts); `copilot help environment` (COPILOT_PROVIDER_BASE_URL).
+    // config.json holds the login where there is no keychain.
     Agent {
         name: "copilot",
         also: &[],
@@ -328,11 +342,11 @@ pub const AGENTS: &[Agent] = &[
             copied: &[
                 file("settings.json"),
                 file("copilot-instructions.md"),
-                file("lsp-config.json"),
-                file("mcp-config.json"),
+                file("lsp-config.json").starts(),
+                file("mcp-config.json").starts(),
                 file("permissions-config.json"),
                 tree("agents"),
-                tree("hooks"),
+                tree("hooks").starts(),
                 tree("instructions"),
                 tree("skills"),
                 secret("config.json", None),
@@ -340,7 +354,7 @@ pub const AGENTS: &[Agent] = &[
             kept: &["session-state/**", "session-store.db*"],
         }],
         hosts: &["*.githubcopilot.com", "api.github.com"],
-        addresses: &[],
+        addresses: &["COPILOT_PROVIDER_BASE_URL"],
         any_provider: false,
         installs: &[],
     },
@@ -421,6 +435,7 @@ pub fn find(program: &str) -> Option<&'static Agent> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::agent::What;
     use super::*;
     use std::collections::BTreeSet;
 

@@ -50,7 +50,14 @@ impl Bench {
     }
 
     fn prepare(&self, agent: &str) -> Prepared {
-        let facts = Facts { env: &self.env };
+        self.prepare_with(agent, false)
+    }
+
+    fn prepare_with(&self, agent: &str, programs: bool) -> Prepared {
+        let facts = Facts {
+            env: &self.env,
+            programs,
+        };
         prepare(find(agent).unwrap(), &facts, &self.private).unwrap()
     }
 
@@ -117,8 +124,12 @@ fn settings_come_along_and_the_users_past_does_not() {
     );
     b.own(".ssh/id_ed25519", "key");
     b.secret(TOKENS, &tokens(1));
+    b.own(".claude/plugins/installed_plugins.json", "{}");
     let prepared = b.prepare("claude");
-    assert_eq!(prepared.left_out, [""; 0]);
+    assert_eq!(prepared.left_out.len(), 2, "{:?}", prepared.left_out);
+    for left_out in &prepared.left_out {
+        assert!(left_out.contains("agent_programs = true"), "{left_out}");
+    }
     assert_eq!(
         b.files(),
         [
@@ -126,18 +137,13 @@ fn settings_come_along_and_the_users_past_does_not() {
             ".claude/.credentials.json",
             ".claude/CLAUDE.md",
             ".claude/agents/reviewer.md",
-            ".claude/hooks/pre.sh",
             ".claude/settings.json",
         ]
     );
     let json: serde_json::Value =
         serde_json::from_str(&b.text(".claude/.claude.json").unwrap()).unwrap();
-    assert_eq!(
-        json,
-        serde_json::json!({"userID": "u", "mcpServers": {"m": {}}})
-    );
+    assert_eq!(json, serde_json::json!({"userID": "u"}));
     assert_eq!(mode(&b.at(TOKENS)), 0o600);
-    assert_eq!(mode(&b.at(".claude/hooks/pre.sh")), 0o700);
     for dir in ["", ".claude", ".claude/agents"] {
         assert_eq!(mode(&b.at(dir)), 0o700, "{dir}");
     }
@@ -154,7 +160,54 @@ fn settings_come_along_and_the_users_past_does_not() {
         "{hosts:?}"
     );
     assert!(hosts.contains(&"api.anthropic.com".to_owned()));
+
+    // What starts programs, where the user asks for it; and not any more, where not.
+    let asked = b.prepare_with("claude", true);
+    assert_eq!(asked.left_out, [""; 0]);
+    assert_eq!(mode(&b.at(".claude/hooks/pre.sh")), 0o700);
+    let json: serde_json::Value =
+        serde_json::from_str(&b.text(".claude/.claude.json").unwrap()).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"userID": "u", "mcpServers": {"m": {}}})
+    );
+    b.prepare("claude");
+    assert!(!b.at(".claude/hooks").exists());
     assert!(b.private.join("tmp").is_dir() && b.private.join("cache").is_dir());
+}
+
+#[test]
+fn of_permissions_only_denials_come_along() {
+    let b = Bench::new();
+    b.own(
+        ".claude/settings.json",
+        r#"{"model":"opus","hooks":{"Stop":[]},"enabledPlugins":{"p@m":true},"permissions":{"deny":["Read(.env)"],
+            "allow":["Bash(*)"],"defaultMode":"bypassPermissions","additionalDirectories":["/"]}}"#,
+    );
+    let text = |programs| {
+        b.prepare_with("claude", programs);
+        serde_json::from_str::<serde_json::Value>(&b.text(".claude/settings.json").unwrap())
+            .unwrap()
+    };
+    let mut expected =
+        serde_json::json!({"model": "opus", "permissions": {"deny": ["Read(.env)"]}});
+    assert_eq!(text(false), expected);
+    expected["hooks"] = serde_json::json!({"Stop": []});
+    assert_eq!(text(true), expected);
+
+    let toml = "model = \"o\"\nnotify = [\"x\"]\n\n[mcp_servers.m]\ncommand = \"m\"\n";
+    b.own(".codex/config.toml", toml);
+    b.prepare("codex");
+    assert_eq!(
+        b.text(".codex/config.toml").as_deref(),
+        Some("model = \"o\"\n")
+    );
+    b.prepare_with("codex", true);
+    assert_eq!(b.text(".codex/config.toml").as_deref(), Some(toml));
+    // What cannot be read is the user's all the same.
+    b.own(".codex/config.toml", "notify = [");
+    b.prepare("codex");
+    assert_eq!(b.text(".codex/config.toml").as_deref(), Some("notify = ["));
 }
 
 #[test]
@@ -311,7 +364,7 @@ fn keys_in_settings_are_secrets_and_what_fetches_them_is_none() {
         ".claude.json",
         r#"{"primaryApiKey":"sk-of-settings-1","mcpServers":{"m":{"env":{"M_TOKEN":"token-of-m-123"}}}}"#,
     );
-    let found = secrets(find("claude").unwrap(), &Facts { env: &b.env });
+    let found = secrets(find("claude").unwrap(), &b.env);
     assert_eq!(
         words(found),
         ["gate-token-12345", "sk-of-settings-1", "token-of-m-123"]
@@ -412,7 +465,10 @@ fn lanes_at_once_never_tear_the_users_file() {
         let work = |n: u32, private: &Path| {
             let mut written = Vec::new();
             for _ in 0..10 {
-                let facts = Facts { env: &b.env };
+                let facts = Facts {
+                    env: &b.env,
+                    programs: false,
+                };
                 let run = prepare(find("claude").unwrap(), &facts, private).unwrap();
                 let at = private.join("home").join(TOKENS);
                 let next = number(&fs::read_to_string(&at).unwrap()) + 1 + n;
@@ -480,7 +536,15 @@ fn variables_of_the_user_are_followed_and_replaced() {
         ]
     );
     let hosts: Vec<String> = run.hosts.iter().map(ToString::to_string).collect();
-    assert_eq!(hosts, ["127.0.0.1:9", "api.groq.com", "models.dev"]);
+    assert_eq!(
+        hosts,
+        [
+            "127.0.0.1:9",
+            "api.groq.com",
+            "models.dev",
+            "models.opencode.ai"
+        ]
+    );
 
     let work = b.home.join("work");
     set(&mut b, "CLAUDE_CONFIG_DIR", &work);
@@ -596,7 +660,10 @@ fn without_a_user_there_is_a_home_all_the_same() {
     let mut b = Bench::new();
     b.env.clear();
     for agent in AGENTS {
-        let facts = Facts { env: &b.env };
+        let facts = Facts {
+            env: &b.env,
+            programs: false,
+        };
         let run = prepare(agent, &facts, &b.private).unwrap();
         assert!(run.env.iter().any(|(n, _)| n == "HOME"));
         assert_eq!(run.give_back().unwrap(), GivenBack::default());

@@ -186,6 +186,14 @@ pub fn explain(
     }
 }
 
+/// Whether settings let an agent have what of its configuration starts programs.
+pub fn brings_programs(settings: &SandboxSettings, subject: &Subject<'_>) -> bool {
+    let entries = entries_for(&settings.commands, subject.command);
+    let entry = entries.iter().find_map(|entry| entry.change.agent_programs);
+    let of_preset = change_of(settings, Preset::AgentCli).and_then(|c| c.agent_programs);
+    subject.preset == Preset::AgentCli && entry.or(of_preset).unwrap_or_default()
+}
+
 /// The network of a preset as settings have it, for a process of which nothing else is known.
 fn network_of(settings: &SandboxSettings, machine: &Machine, preset: Preset) -> Network {
     let subject = Subject {
