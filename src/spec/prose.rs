@@ -25,7 +25,8 @@ pub fn intro(bytes: &[u8]) -> Intro {
         Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
     };
     let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    let (rows, base) = front::extent(text, bom, &Lines::new(bytes)).unwrap_or((Vec::new(), bom));
+    let (rows, base) =
+        front::extent(text, bom, &Lines::new(text.as_bytes())).unwrap_or((Vec::new(), bom));
     let mut intro = Intro::default();
     for (_, row) in rows {
         intro.said.push_str(&row.replace(['"', '\''], ""));
@@ -146,6 +147,14 @@ mod tests {
             assert_eq!(intro(text.as_bytes()).paragraphs, paragraphs, "{text:?}");
         }
         assert_eq!(intro(b"ok\n\xff").paragraphs, ["ok"]);
+    }
+
+    #[test]
+    fn front_matter_that_does_not_end_within_what_is_looked_at_is_none() {
+        assert_eq!(intro(b"---\na: b\n\xff\nc: d\n").paragraphs, ["a: b"]);
+        // The bound falls within a character, and lines go on behind it.
+        let long = format!("---\na: b\n{}\n---\nText.\n", "\u{e9}".repeat(MAX_LOOK));
+        assert_eq!(intro(long.as_bytes()).paragraphs.len(), 1);
     }
 
     #[test]
