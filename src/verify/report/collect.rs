@@ -169,6 +169,8 @@ fn bound(failure: &mut Failure) {
     for text in [&mut failure.test, &mut failure.file].into_iter().flatten() {
         text.truncate(text.floor_char_boundary(MAX_NAME));
     }
+    // Lines count from 1; some runners say 0 of what has no place.
+    failure.line = failure.line.filter(|n| *n > 0);
     if failure.message.len() > MAX_MESSAGE {
         failure.message = Message::of(failure.message.lines()).text().to_owned();
     }

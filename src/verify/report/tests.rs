@@ -257,6 +257,19 @@ fn read_all(format: Format, lines: &[String]) -> Report {
     reader.finish()
 }
 
+#[test]
+fn a_line_that_is_told_to_be_0_is_none() {
+    let xml = r#"<testsuite name="b.test.js"><testcase name="b.test.js">
+<error message="x">Error: Cannot find module './nothing' imported from /repo/b.test.js
+ ❯ b.test.js:0:1</error></testcase></testsuite>"#;
+    let report = read_file(Format::JUnit, xml).unwrap();
+    let all = report.failures.iter().chain(&report.broken);
+    let lines: Vec<Option<u32>> = all.map(|f| f.line).collect();
+    assert_eq!(lines, [None]);
+    let report = read_lines(Format::Compiler, "error[E0425]: x\n --> src/a.rs:0:5\n");
+    assert_eq!(report.broken[0].line, None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
