@@ -279,8 +279,9 @@ fn says_no_credit(message: &str) -> bool {
 
 /// `api.openai.com answered 400 (invalid_request_error, context_length_exceeded): …`
 fn message(status: u16, said: &Said, speaker: &Speaker<'_>) -> String {
-    let words: Vec<&str> = [said.kind.as_str(), said.code.as_str()]
+    let words: Vec<String> = [&said.kind, &said.code]
         .into_iter()
+        .map(|word| shown(word, speaker.redactor))
         .filter(|word| !word.is_empty())
         .collect();
     let kind = if words.is_empty() {

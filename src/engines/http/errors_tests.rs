@@ -182,6 +182,21 @@ fn messages_name_the_host_and_hold_no_key() {
 }
 
 #[test]
+fn a_kind_of_error_is_as_foreign_as_its_words() {
+    let body = "{\"error\": {\"type\": \"m\\ness\\u001b[2Jage\", \"code\": \"KEY-of-the-user\\r\", \"message\": \"no\"}}";
+    let EngineError::InvalidRequest { message } = judged(400, &[], body) else {
+        panic!()
+    };
+    assert!(!message.contains(char::is_control), "{message:?}");
+    assert!(!message.contains("key-of-the-user"), "{message}");
+    let long = format!("{{\"error\": {{\"type\": \"{}\"}}}}", "a".repeat(100_000));
+    let EngineError::InvalidRequest { message } = judged(400, &[], &long) else {
+        panic!()
+    };
+    assert!(message.len() < 2 * MAX_MESSAGE + 60, "{}", message.len());
+}
+
+#[test]
 fn a_redirect_names_its_host_only() {
     for (location, want) in [
         (
