@@ -43,7 +43,7 @@ pub fn claude(printed: Printed<'_>) -> Run {
 
 /// The same of each agent that a preset describes, with the preset's name.
 pub fn agents(printed: Printed<'_>) -> Vec<(&'static str, Run)> {
-    command::fuzz(printed)
+    command::fuzz::runs(printed)
 }
 
 /// A chat provider's answer that came in these pieces.

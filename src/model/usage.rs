@@ -16,16 +16,20 @@ impl Usage {
     pub fn total(&self) -> Option<u64> {
         match (self.input, self.output) {
             (None, None) => None,
-            (i, o) => Some(i.unwrap_or(0) + o.unwrap_or(0) + self.cached.unwrap_or(0)),
+            (i, o) => {
+                let both = i.unwrap_or(0).saturating_add(o.unwrap_or(0));
+                Some(both.saturating_add(self.cached.unwrap_or(0)))
+            }
         }
     }
 
-    /// Adds two usages; an unknown side contributes nothing but does not make the sum unknown.
+    /// Adds two usages; an unknown side contributes nothing but does not make the sum unknown. Engines may say any
+    /// number: a sum that began anew at 0 would make room in a budget.
     #[must_use]
     pub fn plus(self, other: Usage) -> Usage {
         let add = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (None, None) => None,
-            (a, b) => Some(a.unwrap_or(0) + b.unwrap_or(0)),
+            (a, b) => Some(a.unwrap_or(0).saturating_add(b.unwrap_or(0))),
         };
         Usage {
             input: add(self.input, other.input),
@@ -45,6 +49,15 @@ pub enum Cost {
 }
 
 impl Cost {
+    /// What a program says that it cost. What is no amount of money is unknown: less than nothing would make room in a
+    /// budget.
+    pub fn told(usd: f64) -> Self {
+        match usd.is_finite() && usd >= 0.0 {
+            true => Self::Usd(usd),
+            false => Self::Unknown,
+        }
+    }
+
     /// Sum of two costs; unknown if either is.
     #[must_use]
     pub fn plus(self, other: Cost) -> Cost {
@@ -115,5 +128,29 @@ impl Allowance {
                 (a, b) => a.or(b),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sum_begins_anew() {
+        let much = Usage {
+            input: Some(u64::MAX),
+            cached: Some(1),
+            output: Some(u64::MAX),
+        };
+        assert_eq!(much.total(), Some(u64::MAX));
+        assert_eq!(much.plus(much).input, Some(u64::MAX));
+    }
+
+    #[test]
+    fn what_is_no_amount_of_money_is_unknown() {
+        for usd in [-0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Cost::told(usd), Cost::Unknown);
+        }
+        assert_eq!(Cost::told(0.25), Cost::Usd(0.25));
     }
 }

@@ -191,7 +191,7 @@ impl Fold {
         let outcome = self.outcome(end);
         let usage = self.usage();
         let cost = match (&self.result, &outcome) {
-            (Some(result), _) => result.total_cost_usd.map_or(Cost::Unknown, Cost::Usd),
+            (Some(result), _) => result.total_cost_usd.map_or(Cost::Unknown, Cost::told),
             // A refused key is not charged for, nor is a program that never started to work.
             (
                 None,

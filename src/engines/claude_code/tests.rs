@@ -52,6 +52,20 @@ fn done() -> Value {
 }
 
 #[test]
+fn less_than_nothing_is_no_cost() {
+    for said in [json!(-0.5), json!(1e308), json!(0)] {
+        let report =
+            fold(&[result(&json!({ "total_cost_usd": said }))]).finish(&end(Ended::Itself, 0));
+        let expected = said.as_f64().filter(|usd| *usd >= 0.0);
+        assert_eq!(
+            report.cost,
+            expected.map_or(Cost::Unknown, Cost::Usd),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn declared_endings() {
     let report = fold(&[
         json!({"type": "system", "subtype": "init", "session_id": "s-1", "model": "m-1"}),

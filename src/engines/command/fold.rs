@@ -161,7 +161,7 @@ impl<'a> Fold<'a> {
             self.usage.add(usage, counts, Usage::plus);
             changed = true;
         }
-        for (usd, counts) in meaning.usd {
+        for (usd, counts) in meaning.usd.into_iter().filter(|(usd, _)| *usd >= 0.0) {
             self.usd.add(usd, counts, |a, b| a + b);
             changed = true;
         }
@@ -271,7 +271,7 @@ impl<'a> Fold<'a> {
         let spent = self.spent();
         let tokens = spent.usage.and_then(|u| u.total()).unwrap_or(0);
         match spent.usd {
-            Some(usd) if usd > 0.0 || tokens == 0 => Cost::Usd(usd),
+            Some(usd) if usd > 0.0 || tokens == 0 => Cost::told(usd),
             Some(_) | None => match (&self.config.price, spent.usage) {
                 (Some(price), Some(usage)) => price.of(usage),
                 _ => Cost::Unknown,

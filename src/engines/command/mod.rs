@@ -16,6 +16,7 @@ mod failures;
 mod fields;
 mod files;
 mod fold;
+pub(super) mod fuzz;
 mod judge;
 mod keys;
 pub mod presets;
@@ -456,44 +457,6 @@ fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a 
     let best = scored.min_by_key(|(distance, _)| *distance);
     best.filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
         .map(|(_, name)| name)
-}
-
-/// Reads a run of every preset from what it printed; see `engines::fuzz`.
-pub(super) fn fuzz(printed: super::fuzz::Printed<'_>) -> Vec<(&'static str, super::fuzz::Run)> {
-    let configs = presets::NAMES
-        .iter()
-        .filter_map(|name| Some((*name, CommandConfig::preset(name)?)));
-    let runs = configs.map(|(name, config)| {
-        let (allowance, before) = (Default::default(), fold::Spent::default());
-        let mut fold = fold::Fold::new(&config, &super::fuzz::Still, "/lane", allowance, before);
-        let mut end = fold::End {
-            ended: printed.ended,
-            code: printed.code,
-            stderr: printed.stderr.to_owned(),
-            timeout: Duration::from_secs(600),
-            stall: Duration::from_secs(60),
-        };
-        let mut steps = Vec::new();
-        for line in printed.stdout.split(|b| *b == b'\n') {
-            let update = fold.line(line);
-            steps.extend(update.step);
-            if update.stop {
-                (end.ended, end.code) = (proc::Ended::ByCaller, 143);
-                break;
-            }
-        }
-        let foreign = fold.foreign_lines();
-        let report = fold.finish(&end, None, None);
-        (
-            name,
-            super::fuzz::Run {
-                steps,
-                foreign,
-                report,
-            },
-        )
-    });
-    runs.collect()
 }
 
 #[cfg(test)]
