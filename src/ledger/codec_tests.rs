@@ -480,6 +480,36 @@ fn refusals_say_where_and_what() {
 }
 
 #[test]
+fn a_field_that_nobody_knows_is_refused_wherever_it_stands() {
+    fn in_each(value: &serde_json::Value, check: &mut dyn FnMut(serde_json::Value)) {
+        if let Some(fields) = value.as_object() {
+            // Of a map by names of people's own choice an entry more is no unknown field, but none either.
+            let mut changed = fields.clone();
+            changed.insert("of_a_later_version".to_owned(), 1.into());
+            check(changed.into());
+            for (name, value) in fields {
+                in_each(value, &mut |inner| {
+                    let mut changed = fields.clone();
+                    changed.insert(name.clone(), inner);
+                    check(changed.into());
+                });
+            }
+        }
+        for item in value.as_array().into_iter().flatten() {
+            // A list of the changed item alone.
+            in_each(item, &mut |inner| check(vec![inner].into()));
+        }
+    }
+    let whole = serde_json::from_str(SCHEMA_5).unwrap();
+    let mut tried = 0;
+    in_each(&whole, &mut |changed| {
+        tried += 1;
+        assert!(decode(changed.to_string().as_bytes()).is_err(), "{changed}");
+    });
+    assert!(tried > 40, "{tried}");
+}
+
+#[test]
 fn numbers_that_are_none_do_not_break_the_file() {
     let mut ledger = fixture();
     let record = ledger.chunks.get_mut(&"T000".into()).unwrap();

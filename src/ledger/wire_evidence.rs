@@ -5,7 +5,9 @@ use crate::model::{
     CheckOutcome, CheckResult, Coverage, Evidence, Finding, Proof, Remark, Rerun, TestCounts,
     Verdict,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,13 +16,29 @@ pub(super) struct EvidenceWire {
     unverified: bool,
     tree: Option<String>,
     /// Since schema 5, as all that follows.
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        deserialize_with = "strict"
+    )]
     proof: Proof,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "strict"
+    )]
     coverage: Option<Coverage>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "strict"
+    )]
     findings: Vec<Finding>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "strict"
+    )]
     remarks: Option<Vec<Remark>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     told: Option<Verdict>,
@@ -46,12 +64,54 @@ struct CheckWire {
     /// Since schema 5, as all that follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     narrowed: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "strict"
+    )]
     tests: Option<TestCounts>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     failing: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "strict"
+    )]
     rerun: Option<Rerun>,
+}
+
+/// Reads what the model has a struct for, which passes over fields that it does not know: here they are refused, since
+/// the next write would lose them.
+fn strict<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Serialize,
+{
+    let value = Value::deserialize(deserializer)?;
+    let read: T = serde_json::from_value(value.clone()).map_err(D::Error::custom)?;
+    let written = serde_json::to_value(&read).map_err(D::Error::custom)?;
+    match unknown(&value, &written) {
+        Some(name) => Err(D::Error::custom(format!("unknown field `{name}`"))),
+        None => Ok(read),
+    }
+}
+
+/// A field of `value` that `written` has not.
+fn unknown<'v>(value: &'v Value, written: &Value) -> Option<&'v str> {
+    match (value, written) {
+        (Value::Object(fields), Value::Object(known)) => {
+            fields
+                .iter()
+                .find_map(|(name, value)| match known.get(name) {
+                    Some(known) => unknown(value, known),
+                    None => Some(name.as_str()),
+                })
+        }
+        (Value::Array(items), Value::Array(known)) => {
+            items.iter().zip(known).find_map(|(v, k)| unknown(v, k))
+        }
+        _ => None,
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
