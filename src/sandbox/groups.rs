@@ -52,7 +52,9 @@ impl Bounds {
             .unwrap_or_else(|| format!("pid{}", std::process::id()));
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{PREFIX}{owner}@{number}");
-        let places = Places::read();
+        // Our own group is another one once a run begins, and the place for groups the same.
+        static PLACES: OnceLock<Places> = OnceLock::new();
+        let places = PLACES.get_or_init(Places::read);
         let mut bounds = Self {
             groups: Vec::new(),
             memory: false,
@@ -97,7 +99,7 @@ impl Bounds {
         })
     }
 
-    /// The groups' folders; a process enters by writing to `cgroup.procs`.
+    /// The groups' folders; see [`entrance`].
     pub fn groups(&self) -> &[PathBuf] {
         &self.groups
     }
@@ -115,6 +117,18 @@ impl Drop for Bounds {
         for group in &self.groups {
             end(group);
         }
+    }
+}
+
+/// The file to which a process that has one thread writes `0` to enter a group.
+///
+/// To move a whole process the kernel waits until no other one starts or ends anywhere, some ten milliseconds after a
+/// pause; for a thread that moves itself it does not. Groups of version 2 take no single threads.
+pub fn entrance(group: &Path) -> PathBuf {
+    let of_threads = group.join("tasks");
+    match of_threads.exists() {
+        true => of_threads,
+        false => group.join("cgroup.procs"),
     }
 }
 

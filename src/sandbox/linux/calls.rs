@@ -106,23 +106,19 @@ pub(super) fn restrict(network: &Network, unix_sockets: bool) -> Result<(), Stri
             std::env::consts::ARCH
         )
     })?;
-    // What they are asked for lies in memory, where no filter looks; libraries fall back to `clone` and `openat`.
-    let absent = [libc::SYS_clone3, libc::SYS_openat2];
-    let absent = absent.into_iter().map(|call| (call, Vec::new())).collect();
-    let absent = program(absent, libc::ENOSYS, arch).map_err(|e| failed(&e))?;
-    let refused = rules(network, unix_sockets)
-        .and_then(|r| program(r, libc::EPERM, arch))
+    let by_arguments = rules(network, unix_sockets)
+        .and_then(|rules| by_arguments(rules, arch))
         .map_err(|e| failed(&e))?;
-    for filter in [refused, absent] {
-        apply_filter(&filter).map_err(|e| failed(&e))?;
-    }
-    Ok(())
+    // One filter: the kernel translates each, and tries each with every number that there is.
+    let mut filter = by_number();
+    filter.extend(by_arguments);
+    apply_filter(&filter).map_err(|e| failed(&e))
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 fn rules(network: &Network, unix_sockets: bool) -> Result<Rules, seccompiler::BackendError> {
-    let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules = Rules::new();
     let mut refuse = |call: i64, alternatives: Vec<Vec<SeccompCondition>>| {
         let alternatives = alternatives.into_iter().map(SeccompRule::new);
         let alternatives = alternatives.collect::<Result<Vec<_>, _>>()?;
@@ -242,39 +238,141 @@ fn has_type(kind: libc::c_int) -> Result<SeccompCondition, seccompiler::BackendE
     argument(1, SeccompCmpOp::MaskedEq(0xf), kind.unsigned_abs().into())
 }
 
-fn program(
-    rules: Rules,
-    errno: libc::c_int,
-    arch: TargetArch,
-) -> Result<BpfProgram, seccompiler::BackendError> {
-    let filter = SeccompFilter::new(
+/// Refuses what rules name; also whatever is called by the numbers of another kind of processor.
+fn by_arguments(rules: Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
+    let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    BpfProgram::try_from(SeccompFilter::new(
         rules,
         SeccompAction::Allow,
-        SeccompAction::Errno(errno.unsigned_abs()),
+        refuse,
         arch,
-    )?;
-    let mut program = other_numbers();
-    program.extend(BpfProgram::try_from(filter)?);
-    Ok(program)
+    )?)
 }
 
-/// The kernel knows its calls by a second set of numbers on x86-64, told by one bit ("x32"); rules name the first.
-fn other_numbers() -> BpfProgram {
-    if !cfg!(target_arch = "x86_64") {
-        return Vec::new();
-    }
-    let statement = |code: u16, jt: u8, jf: u8, k: u32| sock_filter { code, jt, jf, k };
+/// Refuses what can be told by its number alone, and lets everything else through to what follows.
+fn by_number() -> BpfProgram {
     let load_number = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    let at_least = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
-    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
-    vec![
-        statement(load_number, 0, 0, 0),
-        statement(at_least, 0, 1, 0x4000_0000),
-        statement(
-            answer,
-            0,
-            0,
-            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
-        ),
-    ]
+    let mut program = vec![statement(load_number, 0, 0, 0)];
+    if cfg!(target_arch = "x86_64") {
+        // The kernel knows its calls by a second set of numbers there, told by one bit ("x32"); rules name the first.
+        program.push(statement(AT_LEAST, 0, 1, 0x4000_0000));
+        program.push(answer(libc::ENOSYS));
+    }
+    // What they are asked for lies in memory, where no filter looks; libraries fall back to `clone` and `openat`.
+    for call in [libc::SYS_clone3, libc::SYS_openat2] {
+        program.extend(when(call, libc::ENOSYS));
+    }
+    let mut refused = REFUSED.to_vec();
+    refused.sort_unstable();
+    refused.dedup();
+    program.extend(search(&refused));
+    program
+}
+
+/// Looks a number up among sorted ones by halves. What is none of them comes out behind it.
+fn search(refused: &[i64]) -> BpfProgram {
+    const FEW: usize = 4;
+    let (low, high) = refused.split_at(refused.len() / 2);
+    let Some(first) = high.first().filter(|_| refused.len() > FEW) else {
+        let each = refused.iter().flat_map(|call| when(*call, libc::EPERM));
+        return each.collect();
+    };
+    let (low, high) = (search(low), search(high));
+    let past_low = u8::try_from(low.len() + 1).unwrap_or(u8::MAX);
+    let past_high = u32::try_from(high.len()).unwrap_or(u32::MAX);
+    let past = (libc::BPF_JMP | libc::BPF_JA) as u16;
+    let mut program = vec![statement(AT_LEAST, past_low, 0, number(*first))];
+    program.extend(low);
+    program.push(statement(past, 0, 0, past_high));
+    program.extend(high);
+    program
+}
+
+const AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+
+/// Answers a call of this number.
+fn when(call: i64, errno: libc::c_int) -> [sock_filter; 2] {
+    let is_it = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    [statement(is_it, 0, 1, number(call)), answer(errno)]
+}
+
+fn answer(errno: libc::c_int) -> sock_filter {
+    let code = (libc::BPF_RET | libc::BPF_K) as u16;
+    statement(code, 0, 0, libc::SECCOMP_RET_ERRNO | errno.unsigned_abs())
+}
+
+/// No call has a number that does not fit.
+fn number(call: i64) -> u32 {
+    u32::try_from(call).unwrap_or(u32::MAX)
+}
+
+fn statement(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a program without arithmetic says of a number; None where it is left at its end.
+    fn played(program: &[sock_filter], number: u32) -> Option<u32> {
+        const JUMP: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
+        const IS: u16 = (libc::BPF_JMP | libc::BPF_JEQ) as u16;
+        const ANSWER: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        let mut at = 0;
+        while let Some(step) = program.get(at) {
+            let holds = match step.code {
+                ANSWER => return Some(step.k),
+                JUMP => {
+                    at += 1 + step.k as usize;
+                    continue;
+                }
+                IS => number == step.k,
+                AT_LEAST => number >= step.k,
+                _ => {
+                    // The number is loaded.
+                    at += 1;
+                    continue;
+                }
+            };
+            at += 1 + usize::from(if holds { step.jt } else { step.jf });
+        }
+        assert_eq!(at, program.len(), "it jumps out of itself");
+        None
+    }
+
+    #[test]
+    fn what_is_refused_by_number_is_found_and_nothing_else() {
+        let program = by_number();
+        let errno = |errno: libc::c_int| Some(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs());
+        for number in 0..1_000_u32 {
+            let call = i64::from(number);
+            let want = match call {
+                libc::SYS_clone3 => errno(libc::ENOSYS),
+                call if REFUSED.contains(&call) => errno(libc::EPERM),
+                _ => None,
+            };
+            assert_eq!(played(&program, number), want, "{number}");
+        }
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!(played(&program, 0x4000_0000), errno(libc::ENOSYS));
+            assert_eq!(played(&program, u32::MAX), errno(libc::ENOSYS));
+        }
+    }
+
+    #[test]
+    fn any_number_of_calls_is_looked_up() {
+        for count in 0..150_i64 {
+            let calls: Vec<i64> = (0..count).map(|n| n * 3 + 1).collect();
+            let program = search(&calls);
+            for number in 0..500 {
+                let is_there = calls.contains(&number.into());
+                assert_eq!(
+                    played(&program, number).is_some(),
+                    is_there,
+                    "{number} of {count}"
+                );
+            }
+        }
+    }
 }

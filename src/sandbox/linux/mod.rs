@@ -27,7 +27,7 @@ pub(super) fn put_up(request: &Request) -> Result<(), String> {
     let wall = &request.wall;
     close_inherited().map_err(|e| format!("open files cannot be looked at: {e}"))?;
     for group in &request.groups {
-        write_control(&group.join("cgroup.procs"), "0")
+        write_control(&super::groups::entrance(group), "0")
             .map_err(|e| format!("cannot enter the control group {}: {e}", group.display()))?;
     }
     let entered = spaces::enter(&wall.network)?;

@@ -17,6 +17,7 @@ use rustix::net::{
 };
 use rustix::process::{Gid, Uid};
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -204,8 +205,7 @@ pub(super) fn freeze(files: &FileAccess) -> Result<Frozen, String> {
     }
     let cwd =
         std::env::current_dir().map_err(|e| format!("the working folder is not there: {e}"))?;
-    let mounts = std::fs::read("/proc/self/mountinfo")
-        .map_err(|e| format!("/proc/self/mountinfo cannot be read: {e}"))?;
+    let mounts = mount_table().map_err(|e| format!("/proc/self/mountinfo cannot be read: {e}"))?;
     for line in mounts.split(|b| *b == b'\n') {
         let Some((place, flags)) = mount_in(line) else {
             continue;
@@ -277,6 +277,13 @@ fn pair_in(writable: &[PathBuf]) -> Option<Pair> {
         beside.push(path);
     }
     Some(Pair { around, beside })
+}
+
+/// Read in few pieces: the kernel writes each anew.
+fn mount_table() -> io::Result<Vec<u8>> {
+    let mut table = Vec::with_capacity(1 << 14);
+    io::Read::read_to_end(&mut File::open("/proc/self/mountinfo")?, &mut table)?;
+    Ok(table)
 }
 
 /// A mount's place and its own flags (proc_pid_mountinfo(5)), which a remount must not take away.
