@@ -77,6 +77,10 @@ pub trait EngineProgress {
     fn usage(&self, usage: Usage);
     /// One raw line of output, for the debug log.
     fn log(&self, line: &str);
+    /// Hosts that the wall of something that it started kept that from, each with the reason.
+    fn refused(&self, hosts: &[String]) {
+        let _ = hosts;
+    }
 }
 
 /// Resolves once when the run is to stop. Cheap to clone.

@@ -8,7 +8,7 @@ use crate::fsx::tree;
 use crate::model::policy::{Access, FileGroup, Preset, SandboxPolicy};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits, Stream};
-use crate::sandbox::{Sandbox, Subject, caches, hints};
+use crate::sandbox::{Sandbox, Subject, caches, suspect};
 use crate::ui;
 use crate::ui::walls::Shown;
 use std::io::Write;
@@ -182,8 +182,9 @@ fn run_inside(
     if !done.success() {
         let said = format!("{}\n{}", done.stdout.text(), done.stderr.text());
         let refused = done.refused.iter().map(|host| format!("sandbox: {host}"));
-        let hints = hints::of(&command.policy, &said);
-        for line in refused.chain(hints) {
+        let hint = suspect::hint(&command.policy, subject.command, done.code, &said);
+        let hint = hint.map(|hint| format!("sandbox: {hint}"));
+        for line in refused.chain(hint) {
             let _ = writeln!(std::io::stderr().lock(), "{}", ui::clean(&line));
         }
     }

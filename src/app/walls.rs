@@ -9,7 +9,7 @@ use crate::config::{EngineKind, Environment};
 use crate::model::policy::{Abilities, Preset};
 use crate::sandbox::caches::CacheError;
 use crate::sandbox::presets::Machine;
-use crate::sandbox::{Refused, Sandbox, probe};
+use crate::sandbox::{Refused, Sandbox, gateway, probe};
 
 /// The sandbox as the settings have it, for these presets.
 ///
@@ -18,6 +18,9 @@ use crate::sandbox::{Refused, Sandbox, probe};
 pub fn sandbox(world: &World, env: &Environment, uses: &[Preset]) -> Result<Sandbox, AppError> {
     if world.settings.walls.off {
         return Ok(Sandbox::off());
+    }
+    if let Some((proxy, past)) = env.proxy() {
+        gateway::set_upstream(proxy, past);
     }
     let machine = machine(world, env, uses);
     Ok(Sandbox::new(

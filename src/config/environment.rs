@@ -116,6 +116,21 @@ impl Environment {
         self.get(names::LOGNAME).or_else(|| self.get(names::USER))
     }
 
+    /// The proxy that this machine goes out through and what goes past it, as `HTTPS_PROXY` and `NO_PROXY` have them
+    /// or their kin.
+    pub fn proxy(&self) -> Option<(&str, &str)> {
+        let first = |names: &[&str]| names.iter().find_map(|name| self.get(name));
+        let proxy = first(&[
+            "https_proxy",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "HTTP_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+        ])?;
+        Some((proxy, first(&["no_proxy", "NO_PROXY"]).unwrap_or_default()))
+    }
+
     /// The base of the user's cache folders. A relative `XDG_CACHE_HOME` is ignored, as its
     /// specification asks.
     pub fn cache_dir(&self) -> Option<PathBuf> {

@@ -98,6 +98,7 @@ fn check_doc(check: &CheckResult, sandbox: &str) -> CheckDoc {
         tests: check.counts,
         failing: check.failing.clone(),
         flaky: matches!(check.outcome, CheckOutcome::Flaky { .. }),
+        refused: check.refused.clone(),
         output: check.output.clone(),
     }
 }
@@ -196,6 +197,7 @@ fn clipped(document: &EvidenceDoc, step: Step) -> EvidenceDoc {
     for check in &mut doc.checks {
         left_out.outputs += usize::from(tail(&mut check.output, step.output));
         left_out.names += shorten(&mut check.failing, step.names);
+        left_out.names += shorten(&mut check.refused, step.names);
         let texts = [
             &mut check.name,
             &mut check.command,
@@ -206,6 +208,7 @@ fn clipped(document: &EvidenceDoc, step: Step) -> EvidenceDoc {
             .into_iter()
             .chain(&mut check.narrowed)
             .chain(&mut check.failing)
+            .chain(&mut check.refused)
         {
             left_out.texts += usize::from(head(text, step.text));
         }

@@ -109,7 +109,15 @@ pub(super) fn fix_or_give_up(
         };
         return Ok(());
     }
-    let why = given_up(&refusal.why, &failing(&verified), fixes, again);
+    let mut why = given_up(&refusal.why, &failing(&verified), fixes, again);
+    let mut hints = verified
+        .evidence
+        .checks
+        .iter()
+        .filter_map(|c| c.hint.as_ref());
+    if let Some(hint) = hints.next() {
+        why = format!("{why}; {hint}");
+    }
     if !refusal.is_doubt {
         return fail(lane, chunk, why, now, events);
     }

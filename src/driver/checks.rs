@@ -282,6 +282,9 @@ pub(super) fn redacted(shells: &Shells, mut evidence: Evidence) -> Evidence {
             rerun.output = shells.redactor.redact(&rerun.output).into_owned();
             rerun.command = shells.redactor.redact(&rerun.command).into_owned();
         }
+        for text in check.refused.iter_mut().chain(&mut check.hint) {
+            *text = shells.redactor.redact(text).into_owned();
+        }
     }
     evidence
 }
@@ -292,6 +295,10 @@ pub(super) fn report_check(
     chunk: Option<&ChunkId>,
     progress: &CheckProgress<'_>,
 ) {
+    if let CheckProgress::Finished(result) = progress {
+        let (hosts, hint) = (result.refused.clone(), result.hint.clone());
+        shells.tell_refused(&lane.ledger.spec, chunk, &result.name, hosts, hint);
+    }
     let kind = match progress {
         CheckProgress::Started { name, .. } => EventKind::CheckStarted {
             name: (*name).to_owned(),

@@ -11,10 +11,16 @@ use crate::core::session::session_id;
 use crate::core::{moves, prompt, review};
 use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
-use crate::model::{ChunkId, EffectResult, Ends, EventKind, Evidence, Session, Usage};
+use crate::model::{
+    ChunkId, EffectResult, Ends, EngineOutcome, EventKind, Evidence, Session, Usage,
+};
 use crate::ports::{EngineJob, EngineProgress};
 use crate::sandbox::Subject;
 use crate::verify::{Feedback, feedback_with};
+use std::cell::RefCell;
+
+/// Hosts of an engine run that are told.
+const MAX_HOSTS: usize = 32;
 
 pub(super) async fn run_engine(
     shells: &Shells,
@@ -98,18 +104,20 @@ pub(super) async fn run_engine(
         })
         .await?;
     crash::point(Point::EngineWatched)?;
-    let progress = Progress {
-        shells,
-        lane,
-        chunk: id,
-        home: &home,
-    };
+    let progress = Progress::of(shells, lane, id, &home);
     let mut report = engine
         .engine
         .run(&job, &progress, shells.stop_engines.clone())
         .await;
     home.learn();
     // What it says goes into the ledger, commits and pull requests, and onto the screen.
+    let hosts = progress.refused_hosts();
+    if let (EngineOutcome::Failed(_), Some(first)) = (&report.outcome, hosts.first()) {
+        let said = format!("; its sandbox kept it from {first}");
+        for text in report.outcome.texts_mut() {
+            text.push_str(&said);
+        }
+    }
     for text in report.outcome.texts_mut() {
         *text = shells.redactor.redact(text).into_owned();
     }
@@ -213,10 +221,33 @@ fn check_list(evidence: &Evidence) -> String {
 
 /// Turns an engine's reports into events and log lines.
 pub(super) struct Progress<'a> {
-    pub(super) shells: &'a Shells,
-    pub(super) lane: &'a Lane,
-    pub(super) chunk: &'a ChunkId,
-    pub(super) home: &'a Lodging<'a>,
+    shells: &'a Shells,
+    lane: &'a Lane,
+    chunk: &'a ChunkId,
+    home: &'a Lodging<'a>,
+    /// Hosts that it was kept from so far.
+    refused: RefCell<Vec<String>>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn of(
+        shells: &'a Shells,
+        lane: &'a Lane,
+        chunk: &'a ChunkId,
+        home: &'a Lodging<'a>,
+    ) -> Self {
+        Self {
+            shells,
+            lane,
+            chunk,
+            home,
+            refused: RefCell::default(),
+        }
+    }
+
+    fn refused_hosts(&self) -> Vec<String> {
+        self.refused.borrow().clone()
+    }
 }
 
 impl EngineProgress for Progress<'_> {
@@ -245,5 +276,20 @@ impl EngineProgress for Progress<'_> {
     fn log(&self, line: &str) {
         self.home.learn();
         tracing::debug!(chunk = %self.chunk, "engine: {line}");
+    }
+
+    /// Each host is told once.
+    fn refused(&self, hosts: &[String]) {
+        let mut known = self.refused.borrow_mut();
+        let mut new: Vec<String> = Vec::new();
+        for host in hosts.iter().take(MAX_HOSTS) {
+            if known.len() < MAX_HOSTS && !known.contains(host) {
+                known.push(host.clone());
+                new.push(host.clone());
+            }
+        }
+        let spec = &self.lane.ledger.spec;
+        self.shells
+            .tell_refused(spec, Some(self.chunk), "the engine", new, None);
     }
 }

@@ -12,7 +12,7 @@ use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::{Preset, SandboxPolicy, Wall};
 use crate::model::{EventKind, Oid};
 use crate::proc::{self, Finished};
-use crate::sandbox::{Sandbox, Subject, hints};
+use crate::sandbox::{Sandbox, Subject, suspect};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -268,7 +268,7 @@ fn widened(wall: &Wall, place: &HookPlace, may_write: bool) -> Wall {
 
 fn words(done: &Finished, policy: &SandboxPolicy) -> String {
     let mut said = format!("{}{}", done.stdout.text(), done.stderr.text());
-    for hint in hints::of(policy, &said) {
+    if let Some(hint) = suspect::hint(policy, "git hook run HOOK", done.code, &said) {
         said = format!("{}\n{hint}", said.trim_end());
     }
     match done.ended {

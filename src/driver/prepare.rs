@@ -10,9 +10,9 @@ use crate::git::{
     ATTEMPTS, GitError, LANES, LaneDir, LanePaths, Repo, SYNC, Standing, add_worktree,
 };
 use crate::model::policy::Preset;
-use crate::model::{AttemptEnd, EffectResult, Intent, Oid};
+use crate::model::{AttemptEnd, EffectResult, Intent, Oid, SpecId};
 use crate::proc::{self, Command, Limits};
-use crate::sandbox::{Subject, caches, hints};
+use crate::sandbox::{Subject, caches, suspect};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -119,7 +119,7 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
             .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
     }
     if is_new || !marker(&paths).exists() {
-        set_up(shells, &paths).await?;
+        set_up(shells, &lane.ledger.spec, &paths).await?;
         // What set-up left beside ignored files is nobody's work.
         let tip = tip.clone();
         shells.git.call(move |repo| repo.reset_lane(&tip)).await?;
@@ -327,7 +327,7 @@ fn marker(paths: &LanePaths) -> PathBuf {
 }
 
 /// Makes a fresh lane usable: copied files, linked folders, set-up commands.
-async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
+async fn set_up(shells: &Shells, spec: &SpecId, paths: &LanePaths) -> Result<(), Failure> {
     // The names are the repository's, and so are links on the way: neither leads out of the two folders.
     let below = |dir: &Path| {
         Beneath::open(dir)
@@ -384,19 +384,26 @@ async fn set_up(shells: &Shells, paths: &LanePaths) -> Result<(), Failure> {
         let done = proc::output(&command, limits, shells.stop_engines.clone())
             .await
             .map_err(|e| Failure::new(e.to_string(), "see `[worktree] setup`"))?;
+        let words = format!("{}{}", done.stdout.text(), done.stderr.text());
+        let hint = (!done.success())
+            .then(|| suspect::hint(&command.policy, line, done.code, &words))
+            .flatten();
+        let hosts = done.refused.clone();
+        shells.tell_refused(spec, None, line, hosts, hint.clone());
         if !done.success() {
-            let words = format!("{}{}", done.stdout.text(), done.stderr.text());
             let tail: Vec<&str> = words.trim().lines().rev().take(10).collect();
             let mut tail: Vec<&str> = tail.into_iter().rev().collect();
-            let hints = hints::of(&command.policy, &words);
-            tail.extend(hints.iter().map(String::as_str));
+            tail.extend(hint.as_deref());
             return Err(Failure::new(
                 format!(
                     "the set-up command `{line}` ended with exit code {}:\n{}",
                     done.code,
                     tail.join("\n")
                 ),
-                "correct `[worktree] setup` in codelicious.toml",
+                match hint {
+                    Some(hint) => format!("correct `[worktree] setup` in codelicious.toml; {hint}"),
+                    None => "correct `[worktree] setup` in codelicious.toml".to_owned(),
+                },
             ));
         }
     }

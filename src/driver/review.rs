@@ -125,12 +125,7 @@ async fn run(
     };
     let stop = shells.stop_engines.clone();
     let home = lodging::move_in(shells, reviewer, &mut job)?;
-    let progress = Progress {
-        shells,
-        lane,
-        chunk: id,
-        home: &home,
-    };
+    let progress = Progress::of(shells, lane, id, &home);
     let report = reviewer.engine.run(&job, &progress, stop).await;
     crate::proc::end_leftovers();
     for undone in home.move_out() {

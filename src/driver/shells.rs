@@ -120,6 +120,23 @@ impl Shells {
         }
     }
 
+    /// Says what a wall kept something from, and what its failure may come from; nothing where there is nothing.
+    pub fn tell_refused(
+        &self,
+        spec: &SpecId,
+        chunk: Option<&ChunkId>,
+        what: &str,
+        hosts: Vec<String>,
+        hint: Option<String>,
+    ) {
+        if hosts.is_empty() && hint.is_none() {
+            return;
+        }
+        let what = what.to_owned();
+        let kind = EventKind::SandboxRefused { what, hosts, hint };
+        self.emit(spec, vec![(chunk.cloned(), kind)]);
+    }
+
     /// Writes a ledger durably.
     ///
     /// # Errors

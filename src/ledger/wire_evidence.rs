@@ -78,6 +78,8 @@ struct CheckWire {
         deserialize_with = "strict"
     )]
     rerun: Option<Rerun>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<String>,
 }
 
 /// Reads what the model has a struct for, which passes over fields that it does not know: here they are refused, since
@@ -170,6 +172,8 @@ impl From<&CheckResult> for CheckWire {
             counts,
             failing,
             rerun,
+            refused,
+            hint: _,
         } = check;
         let (result, exit, why, seconds) = match outcome {
             CheckOutcome::Passed => (CheckWord::Passed, None, None, None),
@@ -197,6 +201,7 @@ impl From<&CheckResult> for CheckWire {
             tests: *counts,
             failing: failing.clone(),
             rerun: rerun.clone(),
+            refused: refused.clone(),
         }
     }
 }
@@ -255,6 +260,8 @@ impl TryFrom<CheckWire> for CheckResult {
             counts: w.tests,
             failing: w.failing,
             rerun: w.rerun,
+            refused: w.refused,
+            hint: None,
         })
     }
 }

@@ -222,6 +222,12 @@ pub enum EventKind {
         verdict: String,
         millis: u64,
     },
+    /// What `what` was kept from by its wall: hosts, each with the reason, and for people a guess why it failed.
+    SandboxRefused {
+        what: String,
+        hosts: Vec<String>,
+        hint: Option<String>,
+    },
     ChunkCommitted {
         #[serde(default)]
         title: String,
@@ -329,6 +335,7 @@ impl EventKind {
             Self::ReviewFinished { .. } => "review_finished",
             Self::CheckStarted { .. } => "check_started",
             Self::CheckFinished { .. } => "check_finished",
+            Self::SandboxRefused { .. } => "sandbox_refused",
             Self::ChunkCommitted { .. } => "chunk_committed",
             Self::ChunkStopped { .. } => "chunk_stopped",
             Self::ChunkReset { .. } => "chunk_reset",
@@ -393,6 +400,9 @@ impl EventKind {
             Self::EngineEnded { outcome, .. } => vec![outcome],
             Self::CheckStarted { name } => vec![name],
             Self::CheckFinished { name, verdict, .. } => vec![name, verdict],
+            Self::SandboxRefused { what, hosts, hint } => {
+                [what].into_iter().chain(hosts).chain(hint).collect()
+            }
             Self::ChunkStopped {
                 title,
                 status,
@@ -429,7 +439,7 @@ impl EventKind {
 }
 
 /// Names of all kinds, as they stand on the wire.
-pub const EVENT_KINDS: [&str; 40] = [
+pub const EVENT_KINDS: [&str; 41] = [
     "run_started",
     "planned",
     "planning_started",
@@ -455,6 +465,7 @@ pub const EVENT_KINDS: [&str; 40] = [
     "review_finished",
     "check_started",
     "check_finished",
+    "sandbox_refused",
     "chunk_committed",
     "chunk_stopped",
     "chunk_reset",

@@ -110,6 +110,11 @@ fn samples() -> Vec<EventKind> {
             verdict: "t".into(),
             millis: 1,
         },
+        EventKind::SandboxRefused {
+            what: "t".into(),
+            hosts: vec!["t".into(), "t".into()],
+            hint: Some("t".into()),
+        },
         EventKind::ChunkCommitted {
             title: "t".into(),
             commit: "abc".into(),

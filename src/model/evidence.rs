@@ -102,6 +102,9 @@ pub struct CheckDoc {
     pub failing: Vec<String>,
     /// What failed passed when it was run again at once.
     pub flaky: bool,
+    /// Hosts that its wall kept it from, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
     /// The end of what it printed, redacted.
     pub output: String,
 }

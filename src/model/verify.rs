@@ -121,6 +121,12 @@ pub struct CheckResult {
     /// Set where the check failed and what had failed was run again.
     #[serde(default)]
     pub rerun: Option<Rerun>,
+    /// Hosts that its wall kept it from, each with the reason, bounded.
+    #[serde(default)]
+    pub refused: Vec<String>,
+    /// Why its wall may be what it failed at, for people. Not in ledgers.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// How grave a finding is.

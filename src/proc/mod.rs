@@ -259,12 +259,17 @@ async fn see_to_its_end(
     if let Some(error) = told.error() {
         return Err(walled::failed(command, error));
     }
+    let refused = around.refused();
+    if !refused.is_empty() {
+        let program = command.program.to_string_lossy();
+        tracing::debug!(%program, ?refused, "a sandbox kept it from hosts");
+    }
     Ok(Finished {
         ended,
         code: exit_code(status),
         stdout: out.into_captured(),
         stderr: err.into_captured(),
-        refused: around.refused(),
+        refused,
     })
 }
 

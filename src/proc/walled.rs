@@ -124,7 +124,10 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
         }
     }
     let gateway = match &wall.network {
-        Network::Hosts(endpoints) => Some(Gateway::open(endpoints, &std::env::temp_dir())?),
+        Network::Hosts(endpoints) => {
+            let gateway = Gateway::open(endpoints, &std::env::temp_dir())?;
+            Some(gateway.setting(format!("`[sandbox.{}] hosts`", wall.preset)))
+        }
         Network::None | Network::Loopback | Network::Full => None,
     };
     let temporary = wall.env.iter().find(|(name, _)| name == "TMPDIR");

@@ -8,7 +8,6 @@ pub mod caches;
 pub mod gateway;
 pub mod groups;
 pub mod helper;
-pub mod hints;
 pub mod homes;
 pub mod launch;
 #[cfg(target_os = "linux")]
@@ -16,6 +15,7 @@ mod linux;
 pub mod presets;
 pub mod probe;
 pub mod seatbelt;
+pub mod suspect;
 
 pub use launch::set_helper;
 

@@ -122,6 +122,9 @@ fn painted(verdict: Verdict, options: &UiOptions) -> String {
     paint.on(options.color, verdict.words())
 }
 
+/// Hosts that are named.
+const MAX_REFUSED: usize = 3;
+
 fn check_text(check: &CheckDoc) -> String {
     let place = match check.dir.as_str() {
         "" => String::new(),
@@ -138,8 +141,12 @@ fn check_text(check: &CheckDoc) -> String {
         .narrowed
         .as_ref()
         .map_or_else(String::new, |n| format!(", narrowed: {}", one_line(n)));
+    let refused = match check.refused.is_empty() {
+        true => String::new(),
+        false => format!(", kept from {}", listed(&check.refused, MAX_REFUSED)),
+    };
     format!(
-        "{}{place}: {}{exit} in {}{tests}{narrowed}, {}",
+        "{}{place}: {}{exit} in {}{tests}{narrowed}, {}{refused}",
         one_line(&check.name),
         check.result.word(),
         duration(check.millis),

@@ -194,6 +194,19 @@ impl Narrator {
                 };
                 plain(Progress, format!("{engine}: {remarks} {spent}"))
             }
+            K::SandboxRefused { what, hosts, hint } => {
+                let hosts = match &hosts[..] {
+                    [] => ":".to_owned(),
+                    [host] => format!(" was kept from {host}"),
+                    [host, more @ ..] => format!(" was kept from {host} and {} more", more.len()),
+                };
+                let hint = match (hosts.as_str(), hint) {
+                    (_, None) => String::new(),
+                    (":", Some(hint)) => format!(" {hint}"),
+                    (_, Some(hint)) => format!("; {hint}"),
+                };
+                Some((Problem, Paint::Doubt, format!("{what}{hosts}{hint}")))
+            }
             K::CheckStarted { name } => plain(Step, format!("{name} started")),
             K::CheckFinished {
                 name,

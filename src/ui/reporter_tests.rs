@@ -479,3 +479,43 @@ fn the_first_line_about_a_spec_says_where_it_stands() {
     specs/todo.md  Todo: 12 tasks, nothing to build; on codelicious/todo from main
     ");
 }
+
+#[test]
+fn what_a_wall_refused_is_a_problem() {
+    let refused = |hosts: &[&str], hint: Option<&str>| {
+        let kind = EventKind::SandboxRefused {
+            what: "cargo test".to_owned(),
+            hosts: hosts.iter().map(|h| (*h).to_owned()).collect(),
+            hint: hint.map(str::to_owned),
+        };
+        event(Some("todo"), Some("T003"), kind)
+    };
+    let events = [
+        refused(&["a.example:443: not listed"], None),
+        refused(
+            &["a.example:443: not listed", "b.example:80: no"],
+            Some("its \x1b[2Jsandbox"),
+        ),
+        refused(&[], Some("its sandbox may be why")),
+    ];
+    let quiet = UiOptions {
+        quiet: 1,
+        ..UiOptions::default()
+    };
+    let said = told(&quiet, &events);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].ends_with("T003  cargo test was kept from a.example:443: not listed"),
+        "{said}"
+    );
+    assert!(
+        lines[1].ends_with(
+            "cargo test was kept from a.example:443: not listed and 1 more; its ␛[2Jsandbox"
+        ),
+        "{said}"
+    );
+    assert!(
+        lines[2].ends_with("cargo test: its sandbox may be why"),
+        "{said}"
+    );
+}

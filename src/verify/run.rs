@@ -10,7 +10,7 @@ use crate::model::policy::{Preset, SandboxPolicy};
 use crate::model::{CheckOutcome, CheckResult, TestCounts, Tests};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Limits};
-use crate::sandbox::{Sandbox, Subject, hints};
+use crate::sandbox::{Sandbox, Subject, suspect};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -131,20 +131,37 @@ pub(super) async fn run_check(
             reading.file(reads.format, &text);
         }
     }
-    let output = if outcome == CheckOutcome::Passed {
+    let mut output = if outcome == CheckOutcome::Passed {
         transcript.short()
     } else {
-        // Told to who reads the output and to the engine, which would build around a wall that it does not know of.
-        let text = transcript.text();
-        let hints = hints::of(&command.policy, &text);
-        [text]
-            .into_iter()
-            .chain(hints)
-            .collect::<Vec<_>>()
-            .join("\n")
+        transcript.text()
     };
+    let failed = match outcome {
+        CheckOutcome::Failed { .. } | CheckOutcome::TimedOut { .. } => true,
+        CheckOutcome::Passed
+        | CheckOutcome::NotAvailable { .. }
+        | CheckOutcome::FailedBefore { .. }
+        | CheckOutcome::Flaky { .. } => false,
+    };
+    let hint = failed
+        .then(|| suspect::hint(&command.policy, &check.command(), finished.code, &output))
+        .flatten();
+    if let Some(hint) = &hint {
+        // An engine that does not know of a wall would build around it.
+        output = format!("{}\n{hint}", output.trim_end());
+    }
     let root = around.lane.display().to_string();
-    end(outcome, output, reading.and_then(|r| r.finish(&root)))
+    Ok(CheckResult {
+        refused: finished.refused,
+        hint,
+        ..result(
+            check,
+            outcome,
+            started,
+            output,
+            reading.and_then(|r| r.finish(&root)),
+        )
+    })
 }
 
 /// What a running check says.
@@ -238,6 +255,8 @@ fn result(
         tests,
         failing: Vec::new(),
         rerun: None,
+        refused: Vec::new(),
+        hint: None,
     }
 }
 

@@ -178,6 +178,10 @@ fn payloads() -> Vec<(&'static str, Value)> {
             json!({"name": "string", "verdict": "string", "millis": "integer"}),
         ),
         (
+            "sandbox_refused",
+            json!({"what": "string", "hosts": ["string"], "hint": "string | null"}),
+        ),
+        (
             "chunk_committed",
             json!({"title": "string", "commit": "string", "part": "integer", "lines": "integer"}),
         ),
@@ -292,6 +296,7 @@ fn sample(shape: &Value) -> Value {
             "boolean" => json!(true),
             _ => json!("x"),
         },
+        Value::Array(items) => items.iter().map(sample).collect(),
         other => panic!("{other} is no shape of a payload"),
     }
 }
@@ -682,6 +687,12 @@ the presets `engine-tool` or `verify`. What it says never gives a command more t
 
 A package that only the network has: name its registry in your cargo, npm, pip or go settings, or its host in
 `[sandbox.setup] hosts`, and fetch it by a command of `[worktree] setup`.
+
+Hosts that a command was kept from, and a guess where it failed at its wall, stand in the output of the run, in the event
+`sandbox_refused` and in the evidence of the chunk. The guess is for you: models are not told.
+
+Where this machine goes out through a proxy (`HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, and `NO_PROXY`), so does what
+runs inside. It has to be of the kind `http://host:port`; through another, nothing is reached from inside.
 
 ## Where a machine cannot do all of it
 

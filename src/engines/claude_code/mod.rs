@@ -160,6 +160,7 @@ impl ClaudeCode {
                 error.to_string()
             },
         })?;
+        progress.refused(&finished.refused);
         if leftovers > 0 {
             progress.log(&format!(
                 "ended {leftovers} processes that Claude Code left behind"

@@ -222,6 +222,7 @@ impl CommandEngine {
             message: error.to_string(),
         })?;
         let name = &config.name;
+        progress.refused(&finished.refused);
         if leftovers > 0 {
             progress.log(&format!(
                 "ended {leftovers} processes that {name} left behind"

@@ -32,7 +32,7 @@ pub use rules::PROXY_PORT;
 pub use upstream::Upstream;
 
 use crate::model::policy::Endpoint;
-use proxy::{Names, Proxy};
+use proxy::{Names, Proxy, Way};
 use rules::{Door, Leads, doors};
 use std::future::Future;
 use std::io;
@@ -41,7 +41,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -60,6 +60,15 @@ const MAX_REFUSALS: usize = 64;
 
 /// Bytes of a socket's path, the closing zero left out: 108 on Linux, 104 elsewhere (unix(7)).
 const MAX_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// The proxy of this machine, or why it is of no use.
+static UPSTREAM: OnceLock<Result<Upstream, String>> = OnceLock::new();
+
+/// Names the proxy that all gateways go out through which this process opens from now on, by the values of its
+/// variables. Where it cannot be gone through nothing goes out. The first call counts.
+pub fn set_upstream(proxy: &str, no_proxy: &str) {
+    let _ = UPSTREAM.set(Upstream::parse(proxy, no_proxy));
+}
 
 /// The way out of one wall, made before its process is started and served while it runs.
 pub struct Gateway {
@@ -115,7 +124,11 @@ impl Beside {
 fn proxy_to(endpoints: &[Endpoint]) -> Proxy {
     Proxy {
         endpoints: endpoints.to_vec(),
-        upstream: None,
+        way: match UPSTREAM.get() {
+            None => Way::Straight,
+            Some(Ok(upstream)) => Way::Through(upstream.clone()),
+            Some(Err(why)) => Way::Closed(why.clone()),
+        },
         setting: "the `hosts` of its sandbox, in your configuration".to_owned(),
         refusals: Refusals::default(),
         names: Names::System,
@@ -186,11 +199,11 @@ impl Gateway {
     /// looked at here; loopback and what `NO_PROXY` names go past it.
     #[must_use]
     pub fn through(mut self, upstream: Upstream) -> Self {
-        self.proxy.upstream = Some(upstream);
+        self.proxy.way = Way::Through(upstream);
         self
     }
 
-    /// What a person changes to allow a host, for the sentence in a refusal.
+    /// What a person changes to allow a host, for the sentences in a refusal.
     #[must_use]
     pub fn setting(mut self, setting: impl Into<String>) -> Self {
         self.proxy.setting = setting.into();

@@ -23,10 +23,19 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What a walled process goes through for all that is not on its loopback.
 pub(super) struct Proxy {
     pub endpoints: Vec<Endpoint>,
-    pub upstream: Option<Upstream>,
+    pub way: Way,
     pub setting: String,
     pub refusals: Refusals,
     pub names: Names,
+}
+
+/// How the world is reached.
+pub(super) enum Way {
+    Straight,
+    /// Through the proxy of this machine, as far as that is asked for.
+    Through(Upstream),
+    /// This machine has a proxy that is of no use, and going past it is not ours to decide.
+    Closed(String),
 }
 
 /// Who knows the addresses of names.
@@ -128,7 +137,8 @@ impl Proxy {
 
     fn allowed(&self, target: &Target) -> Result<Reach, Stop> {
         reach(&self.endpoints, target).ok_or_else(|| {
-            self.refusals.note(target.to_string(), "not an allowed host");
+            let why = format!("not listed in {}", self.setting);
+            self.refusals.note(target.to_string(), &why);
             let entry = match target.port {
                 80 | 443 => target.host.to_string(),
                 _ => target.to_string(),
@@ -151,7 +161,7 @@ impl Proxy {
     ) -> Result<(), Stop> {
         let target = &request.target;
         let reach = self.allowed(target)?;
-        let (server, head) = match self.upstream_for(target) {
+        let (server, head) = match self.upstream_for(target)? {
             Some(upstream) => {
                 let login = upstream
                     .authorization
@@ -194,7 +204,7 @@ impl Proxy {
 
     /// A connection to the target through which bytes go as they are, and what came with it.
     async fn tunnel(&self, target: &Target, reach: &Reach) -> Result<(TcpStream, Vec<u8>), Stop> {
-        let Some(upstream) = self.upstream_for(target) else {
+        let Some(upstream) = self.upstream_for(target)? else {
             return Ok((self.connect(target, reach).await?, Vec::new()));
         };
         let mut server = self.connect_upstream(upstream).await?;
@@ -222,8 +232,15 @@ impl Proxy {
         }
     }
 
-    fn upstream_for(&self, target: &Target) -> Option<&Upstream> {
-        self.upstream.as_ref().filter(|u| !u.is_direct(target))
+    fn upstream_for(&self, target: &Target) -> Result<Option<&Upstream>, Stop> {
+        match &self.way {
+            Way::Straight => Ok(None),
+            Way::Through(upstream) => Ok(Some(upstream).filter(|u| !u.is_direct(target))),
+            Way::Closed(why) => {
+                let text = format!("{target} cannot be reached: {why}.");
+                Err(Stop::answer(502, text))
+            }
+        }
     }
 
     async fn connect_upstream(&self, upstream: &Upstream) -> Result<TcpStream, Stop> {

@@ -348,7 +348,7 @@ mod tests {
         for number in 0..1_000_u32 {
             let call = i64::from(number);
             let want = match call {
-                libc::SYS_clone3 => errno(libc::ENOSYS),
+                libc::SYS_clone3 | libc::SYS_openat2 => errno(libc::ENOSYS),
                 call if REFUSED.contains(&call) => errno(libc::EPERM),
                 _ => None,
             };

@@ -5,6 +5,7 @@ mod files;
 mod limits;
 mod network;
 mod others;
+mod proxies;
 
 use codelicious::model::policy::{
     FileAccess, Network, Preset, ResourceLimits, SandboxPolicy, Wall,

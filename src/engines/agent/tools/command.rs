@@ -3,7 +3,7 @@
 use super::{Changed, Output, RunCommand, Site, Stopped};
 use crate::ports::StopSignal;
 use crate::proc::{Command, DISK_SPENT, Ended, Finished, Limits, run as spawn};
-use crate::sandbox::hints;
+use crate::sandbox::suspect;
 use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -50,10 +50,13 @@ pub(super) async fn run(
             ..
         }) => Err(Stopped),
         Ok(done) => {
+            site.progress.refused(&done.refused);
             let mut answer = answer(&done, seconds);
             if !done.success() {
                 let said = format!("{}\n{}", done.stdout.text(), done.stderr.text());
-                for hint in hints::of(&command.policy, &said) {
+                if let Some(hint) =
+                    suspect::hint(&command.policy, &request.command, done.code, &said)
+                {
                     answer.text.push_str(&format!("\n{hint}"));
                 }
             }
