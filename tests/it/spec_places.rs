@@ -168,12 +168,12 @@ fn a_spec_with_a_secret_that_nobody_committed_is_not_built() {
 #[test]
 fn other_specs_are_built_beside_one_with_a_secret() {
     let repo = Repo::new();
-    repo.write("specs/work.md", spec_of(1, 2));
+    repo.write("specs/work.md", spec_of(1, 1));
     repo.write("specs/leak.md", format!("- [ ] T009 Use {}\n", token()));
     let ended = run(&repo, &[]);
     assert_ne!(ended.code, 0);
     assert!(ended.stderr.contains("specs/leak.md:1"), "{}", ended.stderr);
-    assert_eq!(repo.asked_for().len(), 2, "{:?}", repo.asked_for());
+    assert_eq!(repo.asked_for(), ["T001"]);
 }
 
 #[test]
@@ -186,9 +186,6 @@ fn a_secret_that_the_base_has_already_is_no_news() {
     );
     repo.git(&["add", "-A"]);
     repo.git(&["commit", "-qm", "Spec"]);
-    // Not on the base yet: pushing our branch would send it.
-    let ended = run(&repo, &[]);
-    assert_eq!(ended.code, 2, "{}", ended.stderr);
     repo.git(&["push", "-q"]);
     let ended = run(&repo, &[]).expect(0);
     assert!(!ended.stderr.contains(&token));
