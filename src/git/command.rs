@@ -4,7 +4,7 @@
 use super::error::{Context, GitError};
 use super::remote::git;
 use super::repo::Repo;
-use super::standing::named;
+use super::standing::told;
 use super::sweep::walk_rules;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
@@ -160,8 +160,9 @@ impl Repo {
             GitError::new(what(), "it was not set up", "this is a bug in codelicious")
         })?;
         let (root, common) = (&self.info.root, &self.info.common_dir);
+        let (place, _held) = told(common, root)?;
         let command = git(root, &settings.env, SandboxPolicy::Trusted)
-            .env(named(common, root))
+            .env(place)
             .args(args);
         let limits = Limits {
             total: Some(IDLE),

@@ -141,6 +141,20 @@ impl Words {
     }
 }
 
+/// Variables that say which git folder and which worktree are meant, whatever their paths; and what has to be held
+/// open while they are used.
+pub(super) fn told(
+    git_dir: &Path,
+    work_tree: &Path,
+) -> Result<(Vec<(String, String)>, Vec<OwnedFd>), GitError> {
+    let mut words = Words::default();
+    let env = vec![
+        ("GIT_DIR".to_owned(), words.of(git_dir)?),
+        ("GIT_WORK_TREE".to_owned(), words.of(work_tree)?),
+    ];
+    Ok((env, words.held))
+}
+
 /// What says which git folder and which worktree are meant, whatever stands in the folder git is started in.
 pub(super) fn named(git_dir: &Path, work_tree: &Path) -> Vec<(String, String)> {
     let word = |path: &Path| path.to_string_lossy().into_owned();
