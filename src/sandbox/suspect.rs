@@ -131,7 +131,9 @@ fn words(suspect: Suspect<'_>, preset: Preset) -> String {
             format!("{path} is closed to it, or may only be read")
         }
         Suspect::Call(call) => format!("it refuses the system call `{call}`"),
-        Suspect::Host => format!("hosts are reached only as `[sandbox.{preset}] hosts` says"),
+        Suspect::Host => format!(
+            "hosts are reached only as `[sandbox.{preset}] hosts` says, and packages fetched by `[worktree] setup`"
+        ),
         Suspect::Service => format!(
             "its loopback is its own, and services of this machine are reached only as `[sandbox.{preset}] hosts` says"
         ),
