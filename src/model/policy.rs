@@ -1,5 +1,7 @@
 //! What a spawned process may touch, as data. Enforced by `sandbox`, applied at the one door in `proc`.
 
+mod as_text;
+
 use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -112,10 +114,13 @@ pub struct Wall {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAccess {
     /// Reading and listing.
+    #[serde(with = "as_text")]
     pub read: Vec<PathBuf>,
     /// Reading, listing and executing.
+    #[serde(with = "as_text")]
     pub execute: Vec<PathBuf>,
     /// Reading, listing, writing, making and removing; not executing.
+    #[serde(with = "as_text")]
     pub write: Vec<PathBuf>,
     /// Not written to, although it lies in a folder that is.
     #[serde(default)]

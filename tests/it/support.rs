@@ -111,12 +111,13 @@ pub fn fake_claude() -> PathBuf {
 fn let_through(base: &Path) -> String {
     let fakes = fake_claude();
     let fakes = fakes.parent().expect("it is in a folder").display();
-    let base = base.display();
+    let (base, program) = (base.display(), program());
+    let program = program.display();
     ["engine-tool", "verify", "setup", "agent-cli"]
         .iter()
         .map(|preset| {
             format!(
-                "[sandbox.{preset}]\nwrite = [\"{base}\", \"{base}/home\", \"{base}/state\"]\nexecute = [\"{base}\", \"{fakes}\"]\n"
+                "[sandbox.{preset}]\nwrite = [\"{base}\", \"{base}/home\", \"{base}/state\"]\nexecute = [\"{base}\", \"{fakes}\", \"{program}\"]\n"
             )
         })
         .collect()
