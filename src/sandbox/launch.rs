@@ -81,7 +81,7 @@ pub fn token() -> String {
 /// The helper's arguments. `name` is what the command is to find as its own name.
 ///
 /// # Errors
-/// A path of the wall is not Unicode.
+/// A path beside those of the wall is not Unicode.
 pub fn arguments(
     request: &Request,
     program: &Path,
