@@ -87,12 +87,11 @@ impl Redactor {
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
         let mut spans = self.known().spans(text);
         let mut has_aws_id = false;
+        let mut keys = keys::Ends::new(text);
         for token in formats::tokens(text) {
             has_aws_id |= token.kind.what() == "an AWS access key id";
             spans.push(match token.kind {
-                formats::TokenKind::PrivateKey => {
-                    token.range.start..keys::end(text, token.range.end)
-                }
+                formats::TokenKind::PrivateKey => token.range.start..keys.of(token.range.end),
                 formats::TokenKind::Format(_) | formats::TokenKind::Inner(_) => token.range,
             });
         }

@@ -3,6 +3,7 @@
 
 use super::shape::{Bounds, FOR_OUTPUT, FOR_SCAN, is_random, is_reference, is_uuid};
 use regex::Regex;
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -81,8 +82,9 @@ pub(super) fn for_output(text: &str) -> Vec<Found> {
             found.push((address.range, ContextKind::Address));
         }
     });
+    let connections = Connections::new(text);
     assignments(text, |assignment| {
-        if assignment.is_secret(&FOR_OUTPUT) || assignment.is_of_connection(text, 4) {
+        if assignment.is_secret(&FOR_OUTPUT) || assignment.is_of_connection(&connections, 4) {
             found.push((assignment.range, ContextKind::Assignment));
         }
     });
@@ -116,8 +118,9 @@ pub(super) fn for_scan(text: &str, path: &str) -> Vec<Found> {
             found.push((address.range, ContextKind::Address));
         }
     });
+    let connections = Connections::new(text);
     assignments(text, |assignment| {
-        if assignment.is_secret(&FOR_SCAN) || assignment.is_password_of_connection(text) {
+        if assignment.is_secret(&FOR_SCAN) || assignment.is_password_of_connection(&connections) {
             found.push((assignment.range, ContextKind::Assignment));
         }
     });
@@ -309,18 +312,18 @@ impl Assignment<'_> {
     }
 
     /// True for the password of a connection string, which need not look random.
-    fn is_of_connection(&self, text: &str, least: usize) -> bool {
+    fn is_of_connection(&self, connections: &Connections<'_>, least: usize) -> bool {
         let name = self.name.to_ascii_lowercase();
         let is_password = name.ends_with("password") || name.ends_with("pwd");
         is_password
             && self.value.len() >= least
             && !is_variable(self.value)
-            && is_connection(text, self.range.start)
+            && connections.is_within(self.range.start)
     }
 
-    fn is_password_of_connection(&self, text: &str) -> bool {
+    fn is_password_of_connection(&self, connections: &Connections<'_>) -> bool {
         let value = self.value.to_ascii_lowercase();
-        self.is_of_connection(text, 8)
+        self.is_of_connection(connections, 8)
             && self.value.bytes().any(|c| c.is_ascii_digit())
             && self
                 .value
@@ -331,20 +334,38 @@ impl Assignment<'_> {
     }
 }
 
-/// True when the line up to `at` has begun a connection string: of JDBC, ODBC or ADO.NET, or an address with a query.
-fn is_connection(text: &str, at: usize) -> bool {
-    let line = text[..at].rfind('\n').map_or(0, |i| i + 1);
-    let line = text[line..at].to_ascii_lowercase();
-    [
-        "jdbc:",
-        "server=",
-        "data source=",
-        "host=",
-        "accountname=",
-        "driver=",
-    ]
-    .iter()
-    .any(|w| line.contains(w))
+/// Bytes in front of a password within which its connection string begins.
+const CONNECTION: usize = 2048;
+
+/// How one begins: of JDBC, ODBC or ADO.NET, or an address with a query.
+static CONNECTIONS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i-u:jdbc:|server=|data source=|host=|accountname=|driver=)")
+        .expect("a constant that a test compiles")
+});
+
+/// Where connection strings begin in a text, looked for once and only where a password asks for it.
+struct Connections<'t> {
+    text: &'t str,
+    begun: OnceCell<Vec<usize>>,
+}
+
+impl<'t> Connections<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            begun: OnceCell::new(),
+        }
+    }
+
+    /// True when the line up to `at` has begun one.
+    fn is_within(&self, at: usize) -> bool {
+        let all = || CONNECTIONS.find_iter(self.text);
+        let begun = self.begun.get_or_init(|| all().map(|m| m.end()).collect());
+        let before = &begun[..begun.partition_point(|end| *end <= at)];
+        before.last().is_some_and(|end| {
+            at - end <= CONNECTION && !self.text.as_bytes()[*end..at].contains(&b'\n')
+        })
+    }
 }
 
 /// Calls `found` with everything that is given to a name of a secret.

@@ -182,6 +182,10 @@ fn private_keys_go_whole() {
             format!("{REDACTED}\nnext one"),
         ),
         (
+            format!("{begin} {begin}\nProc-Type: 4,ENCRYPTED\n\n{body}\n{end}\n{begin}\n{body}\n"),
+            format!("{REDACTED}\n{REDACTED}\n"),
+        ),
+        (
             format!("`{begin}` begins a key"),
             "`[redacted]` begins a key".to_owned(),
         ),
@@ -260,6 +264,11 @@ fn hostile_text_is_read_in_linear_steps() {
     // Each would take hours were a match begun anew at every place.
     let redactor = redactor(&["aaaaaaaa"]);
     for unit in [
+        "password=",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----AAAABBBBCCCCDDDDEEEEFFFFGGGG",
+        "-----BEGIN PRIVATE KEY-----\n-----END ",
+        "Private-Lines: 2\n",
         "xsk-",
         "eyJ",
         "-----BEGIN PRIVATE KEY-----!",
