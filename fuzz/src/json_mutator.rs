@@ -5,9 +5,28 @@ use serde_json::{Map, Value};
 
 /// What a scalar may become.
 const SCALARS: [&str; 22] = [
-    "null", "true", "false", "0", "1", "-1", "2", "0.5", "-0.0", "1e308", "18446744073709551615", "-9223372036854775808",
-    "\"\"", "\"*\"", "\"T001\"", "\"a\\nb\"", "\"\\u001b[31m\"", "\"::error::x\"", "\"2026-01-02T03:04:05Z\"", "\"é\\u2028\"",
-    "[]", "{}",
+    "null",
+    "true",
+    "false",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "0.5",
+    "-0.0",
+    "1e308",
+    "18446744073709551615",
+    "-9223372036854775808",
+    "\"\"",
+    "\"*\"",
+    "\"T001\"",
+    "\"a\\nb\"",
+    "\"\\u001b[31m\"",
+    "\"::error::x\"",
+    "\"2026-01-02T03:04:05Z\"",
+    "\"é\\u2028\"",
+    "[]",
+    "{}",
 ];
 
 /// Changes `data[..size]` in place; the new size. `bytes` is libFuzzer's own mutator, which gets every fourth turn and
@@ -38,7 +57,10 @@ fn changed(input: &[u8], dice: &mut Dice) -> Option<Vec<u8>> {
         change(&mut whole, dice);
         return serde_json::to_vec(&whole).ok();
     }
-    let mut lines: Vec<Vec<u8>> = input.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
+    let mut lines: Vec<Vec<u8>> = input
+        .split_inclusive(|b| *b == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect();
     if lines.is_empty() {
         return None;
     }
@@ -64,9 +86,13 @@ fn changed(input: &[u8], dice: &mut Dice) -> Option<Vec<u8>> {
 /// One change at one place.
 fn change(root: &mut Value, dice: &mut Dice) {
     let count = count(root);
-    let other = nth(root, &mut dice.below(count)).cloned().unwrap_or_default();
+    let other = nth(root, &mut dice.below(count))
+        .cloned()
+        .unwrap_or_default();
     let mut place = dice.below(count);
-    let Some(at) = nth_mut(root, &mut place) else { return };
+    let Some(at) = nth_mut(root, &mut place) else {
+        return;
+    };
     match (at, dice.below(6)) {
         (Value::Object(fields), 0) if !fields.is_empty() => {
             let name = nth_name(fields, dice);
@@ -94,7 +120,10 @@ fn change(root: &mut Value, dice: &mut Dice) {
             let at = text.floor_char_boundary(dice.below(text.len() + 1));
             match dice.below(3) {
                 0 => text.truncate(at),
-                1 => text.insert_str(at, ["\n", "\u{1b}[2J", "```", "@a", "-->", "\u{202e}", "%0A"][dice.below(7)]),
+                1 => text.insert_str(
+                    at,
+                    ["\n", "\u{1b}[2J", "```", "@a", "-->", "\u{202e}", "%0A"][dice.below(7)],
+                ),
                 _ => *text = text[at..].to_owned(),
             }
         }
@@ -115,7 +144,11 @@ fn change(root: &mut Value, dice: &mut Dice) {
 }
 
 fn nth_name(fields: &Map<String, Value>, dice: &mut Dice) -> String {
-    fields.keys().nth(dice.below(fields.len())).cloned().unwrap_or_default()
+    fields
+        .keys()
+        .nth(dice.below(fields.len()))
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn count(value: &Value) -> usize {

@@ -9,7 +9,8 @@ use codelicious::core::redact::{
     MIN_SECRET_CHARS, REDACTED, Redactor, StreamRedactor, secrets_in_file,
 };
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// For texts that come alone.
@@ -26,7 +27,7 @@ pub fn check(bytes: &[u8]) {
         false => (SECRET.into(), secret),
     };
     let secret = searchable(&secret).unwrap_or_else(|| SECRET.to_owned());
-    let redactor = Arc::new(Redactor::new([SecretString::from(secret.as_str())]));
+    let redactor = redactor(&secret);
     let mut gone = BTreeSet::from([secret.clone()]);
     let written = written(text, &secret, &mut gone);
 
@@ -65,6 +66,21 @@ pub fn check(bytes: &[u8]) {
     }
     scan(&redactor, &secret, text);
     files(text);
+}
+
+thread_local! {
+    /// Making one takes longer than everything else here, and most inputs have the same secret as the one before.
+    static KNOWN: RefCell<HashMap<String, Arc<Redactor>>> = RefCell::default();
+}
+
+fn redactor(secret: &str) -> Arc<Redactor> {
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() > 100 {
+            known.clear();
+        }
+        let new = || Arc::new(Redactor::new([SecretString::from(secret)]));
+        Arc::clone(known.entry(secret.to_owned()).or_insert_with(new))
+    })
 }
 
 /// The secret as it is searched for. One of few letters overlaps with itself in every way, and one with a bracket may be
@@ -199,6 +215,10 @@ fn scan(redactor: &Redactor, secret: &str, text: &str) {
 /// What is taken for a secret of a file is gone from it once it is known.
 fn files(text: &str) {
     let found = secrets_in_file(text);
+    // To search for long values takes long.
+    if found.is_empty() || found.iter().any(|s| s.expose_secret().len() > 1000) {
+        return;
+    }
     let redacted = Redactor::new(found.iter().map(|s| SecretString::from(s.expose_secret())));
     let redacted = redacted.redact(text);
     for secret in &found {

@@ -31,7 +31,8 @@ pub fn check(bytes: &[u8]) {
         spec::said(text);
         spec::injection::warnings("specs/s.md", text);
     }
-    if !lane.is_empty() || !theirs.is_empty() {
+    let both = parse(lane, true).and(parse(theirs, true));
+    if both.is_some() && bytes.contains(&0xFF) {
         for ancestor in [Some(text), None] {
             if let Ok(merged) = spec::merge_specs(ancestor, lane, theirs) {
                 parse(&merged, true).expect("what was merged is a spec");
