@@ -5,6 +5,7 @@ use crate::app::walls;
 use crate::app::world::World;
 use crate::config::Environment;
 use crate::model::policy::Preset;
+use crate::sandbox::gateway::Upstream;
 use crate::sandbox::{Sandbox, Subject, presets};
 
 /// What wall there is for each preset, and what of it this machine does not enforce.
@@ -60,5 +61,12 @@ pub(super) fn findings(world: &World, env: &Environment) -> Vec<Finding> {
     }
     let lacks = presets::lacks(&abilities).into_iter();
     findings.extend(lacks.map(|lack| finding(Verdict::Note, lack, "see docs/sandbox.md")));
+    let proxy = env
+        .proxy()
+        .map(|(proxy, past)| Upstream::parse(proxy, past));
+    if let Some(Err(why)) = proxy {
+        let remedy = "what runs inside reaches no host until HTTPS_PROXY names one of that kind";
+        findings.push(finding(Verdict::Note, why, remedy));
+    }
     findings
 }
