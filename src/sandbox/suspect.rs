@@ -278,6 +278,7 @@ mod tests {
                 read: vec!["/etc".into()],
                 execute: vec!["/usr".into()],
                 write: vec!["/lanes/a".into(), "/lanes/a@box".into(), "/dev/null".into()],
+                kept: Vec::new(),
             },
             network: Network::Loopback,
             unix_sockets: false,

@@ -67,7 +67,7 @@ const PLANTED: &[Planted] = &[
     },
     Planted {
         name: "another-lanes-sessions",
-        plant: "ls ../*@box; cat ../*@box/home/.claude/* ; for d in ../*@box; do case $d in *specs-work@box) ;; *) echo 'pwned {name};' > $d/planted;; esac; done",
+        plant: "ls ../*@box; cat ../*@box/home/.claude/* ../*@box/*/home/.claude/* ; for d in ../*@box; do case $d in *specs-work@box) ;; *) echo 'pwned {name};' > $d/planted;; esac; done",
         look: "cat ../specs-other@box/planted",
         twin: "test -w \"$HOME\"",
     },
