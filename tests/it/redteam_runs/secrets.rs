@@ -150,8 +150,8 @@ const WRITTEN: &[Written] = &[
         ..written("hidden-by-attributes", "known", "a\nb {s}\n", "a\nb\n", 2)
     },
     Written {
-        runs: "{ printf 'a\\000b\\n'; cat work/{name}.txt; } > work/{name}.bin",
-        ..written("in-a-binary-file", "forge-token", "{s}\n", "nothing\n", 1)
+        runs: "{ printf 'a\\000b\\n'; cat work/{name}.txt; } > work/{name}.bin; rm work/{name}.txt",
+        ..written("in-a-binary-file", "forge-token", "{s}\n", "nothing\n", 0)
     },
     Written {
         path: "work/{s}.txt",

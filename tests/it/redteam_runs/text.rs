@@ -117,7 +117,7 @@ const CLAIMS: &[Claim] = &[
     Claim {
         name: "images-and-links-in-pull-requests",
         of: |s| destinations(&s.pulls),
-        never: r"evil\.example",
+        never: r"https?://evil",
         words: &[],
     },
     Claim {
@@ -141,7 +141,7 @@ const CLAIMS: &[Claim] = &[
     Claim {
         name: "images-and-links-in-postmortems",
         of: |s| destinations(&s.pages),
-        never: r"evil\.example",
+        never: r"https?://evil",
         words: &[],
     },
     Claim {
@@ -165,13 +165,13 @@ const CLAIMS: &[Claim] = &[
     Claim {
         name: "mentions-in-commits",
         of: |s| vec![("messages".to_owned(), s.messages.clone())],
-        never: r"@mallory",
+        never: r"(^|[^`])@mallory",
         words: &["saysummary"],
     },
     Claim {
         name: "closing-words-in-commits",
         of: |s| vec![("messages".to_owned(), s.messages.clone())],
-        never: r"(?i)(close[sd]?|fix(es|ed)?|resolve[sd]?)\s*:?\s+(\S*#4\d|https://github\.com/o/r)",
+        never: r"(?i)(close[sd]?|fix(es|ed)?|resolve[sd]?)\s*:?\s+([\w/.-]*#4\d|https://github\.com/o/r)",
         words: &["saysummary"],
     },
     Claim {
