@@ -71,8 +71,8 @@ fn needs_the_systems(wall: &Wall) -> bool {
 /// Who writes in the lane's private folder may have put a link in this one's place: none is followed.
 fn mount_temporary(wall: &Wall, folder: &Path) -> Option<()> {
     let mut writable = wall.files.write.iter();
-    let above = writable.find(|above| folder.starts_with(above) && *above != folder)?;
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let above = writable.find(|above| folder.starts_with(above))?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let top = openat2(
         CWD,
         above,
@@ -81,7 +81,11 @@ fn mount_temporary(wall: &Wall, folder: &Path) -> Option<()> {
         ResolveFlags::NO_MAGICLINKS,
     )
     .ok()?;
-    let below = folder.strip_prefix(above).ok()?;
+    // Itself where the folder is granted by its own name.
+    let below = match folder.strip_prefix(above).ok()? {
+        below if below.as_os_str().is_empty() => Path::new("."),
+        below => below,
+    };
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let folder = openat2(top, below, flags, Mode::empty(), inside).ok()?;
     mount_bind(format!("/proc/self/fd/{}", folder.as_raw_fd()), TMP).ok()
