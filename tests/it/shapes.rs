@@ -640,8 +640,8 @@ had it is `/tmp` as well (not with `unix_sockets = true`: sockets of daemons lie
 are the command's own; your terminal is not there. `HOME` and the caches of package managers are the lane's own too, with
 what your settings of npm, pip, Go and git say of registries and of your name, and no login. Cargo's cache is filled with
 copies of what you have, without credentials; Go and Maven read yours where they are; what else is missing is fetched by
-set-up commands, which reach registries. The lane and these folders are mounts of their own: a file is copied from one to
-the other, and not renamed or linked (`EXDEV`).
+set-up commands, which reach registries. Files can be renamed and linked between the lane and these folders, by the names
+that the variables have; `/tmp` is a mount of its own, which a file is copied to and not renamed (`EXDEV`).
 
 Each agent has a home, temporary files and a cache that are its alone. Checks, hooks and set-up commands share another
 home: they neither read an agent's credentials nor leave anything in its configuration. The caches of package managers

@@ -86,6 +86,17 @@ impl Ended {
     }
 }
 
+/// A folder that goes with the test: in memory, where that is a place for programs too, since many small files are made
+/// and synced there.
+fn own_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let takes_programs = rustix::fs::statvfs(memory)
+        .is_ok_and(|fs| !fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
+    let in_memory = takes_programs.then(|| TempDir::new_in(memory).ok());
+    let folder = in_memory.flatten().map_or_else(TempDir::new, Ok);
+    folder.expect("a temporary folder")
+}
+
 /// The built program.
 pub fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_codelicious"))
@@ -146,7 +157,7 @@ impl Repo {
 
     /// A repository without a commit, with an empty bare origin.
     pub fn bare_bones() -> Self {
-        let temp = TempDir::new().expect("a temporary folder");
+        let temp = own_folder();
         let base = temp.path().canonicalize().expect("it is there");
         let (root, origin) = (base.join("project"), base.join("origin.git"));
         for dir in [
@@ -187,16 +198,9 @@ impl Repo {
         repo
     }
 
-    /// The same once more, as it stands, with everything around it: on a disk in memory where there is one, for
-    /// tests of very many runs.
+    /// The same once more, as it stands, with everything around it.
     pub fn copy(&self) -> Self {
-        let memory = Path::new("/dev/shm");
-        let temp = if memory.is_dir() {
-            TempDir::new_in(memory).or_else(|_| TempDir::new())
-        } else {
-            TempDir::new()
-        };
-        let temp = temp.expect("a temporary folder");
+        let temp = own_folder();
         let base = temp.path().canonicalize().expect("it is there");
         let copied = Command::new("cp")
             .arg("-a")

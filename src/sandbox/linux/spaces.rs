@@ -240,8 +240,8 @@ fn bind(path: &Path) -> rustix::io::Result<()> {
     mount_bind_recursive(path, path)
 }
 
-/// A lane and its private folder, under one mount: nothing can be renamed or linked from one mount into another. The
-/// price is that the mode of the folder around them is theirs to change.
+/// A lane and what is granted of its private folder, under one mount: nothing can be renamed or linked from one mount
+/// into another. The price is that the modes of the folders around them are theirs to change.
 struct Pair {
     /// The folder that both lie in.
     around: PathBuf,
@@ -256,25 +256,34 @@ const MAX_BESIDE: usize = 64;
 /// keeps beside it would have to be shut entry by entry.
 fn pair_in(writable: &[PathBuf]) -> Option<Pair> {
     let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|m| m.is_dir());
-    let (lane, private) = writable.iter().find_map(|private| {
-        let lane = Sandbox::lane_of(private)?;
-        (writable.contains(&lane) && is_folder(&lane) && is_folder(private))
-            .then_some((lane, private))
+    let lane = writable.iter().find_map(|granted| {
+        let (private, lane) = granted
+            .ancestors()
+            .find_map(|above| Some((above, Sandbox::lane_of(above)?)))?;
+        (writable.contains(&lane) && is_folder(&lane) && is_folder(private)).then_some(lane)
     })?;
     let around = lane.parent()?.canonicalize().ok()?;
-    let inside = |path: &Path| path.file_name().map(|name| around.join(name));
-    let (lane, private) = (inside(&lane)?, inside(private)?);
+    let granted: Vec<PathBuf> = writable
+        .iter()
+        .filter_map(|path| Some(around.join(path.strip_prefix(lane.parent()?).ok()?)))
+        .collect();
     let mut beside = Vec::new();
-    for entry in std::fs::read_dir(&around).ok()? {
-        let path = entry.ok()?.path();
-        if path == lane || path == private {
-            continue;
+    let mut open = vec![around.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).ok()? {
+            let path = entry.ok()?.path();
+            if granted.contains(&path) {
+                continue;
+            }
+            // A link cannot be mounted over, and a file is nothing of lanes.
+            if !is_folder(&path) || beside.len() == MAX_BESIDE {
+                return None;
+            }
+            match granted.iter().any(|granted| granted.starts_with(&path)) {
+                true => open.push(path),
+                false => beside.push(path),
+            }
         }
-        // A link cannot be mounted over, and a file is nothing of lanes.
-        if !is_folder(&path) || beside.len() == MAX_BESIDE {
-            return None;
-        }
-        beside.push(path);
     }
     Some(Pair { around, beside })
 }

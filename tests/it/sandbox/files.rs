@@ -102,8 +102,11 @@ fn a_lane_and_its_private_folder_are_one_file_system_and_other_lanes_stay_shut()
     if !has_program("python3") || lacks("mount namespaces", abilities().network_namespace) {
         return;
     }
-    let private = sandbox::Sandbox::private_dir(&site.lane);
-    std::fs::create_dir(&private).unwrap();
+    let of_lane = sandbox::Sandbox::private_dir(&site.lane);
+    let (private, other) = (of_lane.join("agent-x/tmp"), of_lane.join("agent-x/home"));
+    for folder in [&private, &other, &of_lane.join("cache")] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
     site.wall.files.write.push(private.clone());
     let secret = site.outside.join("secret");
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -124,6 +127,8 @@ for act in [
     lambda: os.rename('g', outside + '/g'),
     lambda: os.rename('g', os.path.dirname(outside) + '/g'),
     lambda: os.mkdir(os.path.dirname(outside) + '/new'),
+    lambda: os.chmod(private + '/../home', 0o700),
+    lambda: os.rename('g', private + '/../home/g'),
     lambda: os.rename(private, os.path.dirname(outside) + '/other'),
 ]:
     try:
