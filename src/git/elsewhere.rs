@@ -5,8 +5,9 @@
 //! stands again. What a killed run leaves meanwhile is nobody's work; what was work before is named by the note.
 
 use super::error::{Context, GitError};
-use super::lane::HALF_WRITTEN;
+use super::lane::{HALF_WRITTEN, restore_dot_git};
 use super::repo::{Repo, from_oid};
+use crate::crash::{self, Point};
 use crate::model::Oid;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -25,6 +26,39 @@ pub enum Standing {
 }
 
 impl Repo {
+    /// Stands worktree, index and HEAD at `tip`: changes are undone, new files removed, ignored ones kept.
+    ///
+    /// # Errors
+    /// Files of the worktree that cannot be written.
+    pub fn reset_lane(&mut self, tip: &Oid) -> Result<(), GitError> {
+        self.visit(tip)?;
+        self.is_back()
+    }
+
+    /// The same for a commit that is not the lane's tip: until the lane is reset, what lies in it is nobody's work.
+    ///
+    /// # Errors
+    /// Files of the worktree that cannot be written.
+    pub fn visit(&mut self, tip: &Oid) -> Result<(), GitError> {
+        self.leave_for_elsewhere(None)?;
+        self.detach_lane(tip)?;
+        let what = || format!("resetting the lane to {}", tip.short());
+        restore_dot_git(&self.opened()?.paths)?;
+        let tree = self
+            .git
+            .find_commit(from_oid(tip)?)
+            .and_then(|c| c.tree())
+            .doing(what)?
+            .id();
+        crash::point(Point::LaneHead).doing(what)?;
+        self.stand_files_at(tree)?;
+        crash::point(Point::LaneFiles).doing(what)?;
+        let lane = self.opened()?;
+        lane.stand_index_at(tip)?;
+        lane.remove_repositories().doing(what)?;
+        lane.publish_index()
+    }
+
     /// Notes that the open lane is about to stand elsewhere, and keeps the tree that is its work. Not synced: a power
     /// cut loses files that were just written together with the note about them.
     ///

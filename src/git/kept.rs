@@ -7,8 +7,8 @@ use super::error::{Context, GitError};
 use super::lane::OpenLane;
 use super::repo::Repo;
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::io;
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -293,8 +293,9 @@ impl Entry {
         match self {
             Self::Folder => std::fs::create_dir(path),
             Self::File { bytes, mode } => {
-                std::fs::write(path, bytes)?;
-                std::fs::set_permissions(path, Permissions::from_mode(*mode))
+                let mut file = File::create_new(path)?;
+                file.write_all(bytes)?;
+                file.set_permissions(Permissions::from_mode(*mode))
             }
             Self::Link(to) => std::os::unix::fs::symlink(to, path),
             Self::Other => Ok(()),
@@ -303,6 +304,7 @@ impl Entry {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
 

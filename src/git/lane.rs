@@ -210,39 +210,6 @@ impl Repo {
         lane.stand_head_at(tip)
     }
 
-    /// Stands worktree, index and HEAD at `tip`: changes are undone, new files removed, ignored ones kept.
-    ///
-    /// # Errors
-    /// Files of the worktree that cannot be written.
-    pub fn reset_lane(&mut self, tip: &Oid) -> Result<(), GitError> {
-        self.visit(tip)?;
-        self.is_back()
-    }
-
-    /// The same for a commit that is not the lane's tip: until the lane is reset, what lies in it is nobody's work.
-    ///
-    /// # Errors
-    /// Files of the worktree that cannot be written.
-    pub fn visit(&mut self, tip: &Oid) -> Result<(), GitError> {
-        self.leave_for_elsewhere(None)?;
-        self.detach_lane(tip)?;
-        let what = || format!("resetting the lane to {}", tip.short());
-        restore_dot_git(&self.opened()?.paths)?;
-        let tree = self
-            .git
-            .find_commit(from_oid(tip)?)
-            .and_then(|c| c.tree())
-            .doing(what)?
-            .id();
-        crash::point(Point::LaneHead).doing(what)?;
-        self.stand_files_at(tree)?;
-        crash::point(Point::LaneFiles).doing(what)?;
-        let lane = self.opened()?;
-        lane.stand_index_at(tip)?;
-        lane.remove_repositories().doing(what)?;
-        lane.publish_index()
-    }
-
     /// Stands the worktree at a captured tree: what checks left behind or changed since is undone.
     ///
     /// # Errors
@@ -252,7 +219,7 @@ impl Repo {
     }
 
     /// Stands the worktree's files at a tree.
-    fn stand_files_at(&mut self, tree: git2::Oid) -> Result<(), GitError> {
+    pub(super) fn stand_files_at(&mut self, tree: git2::Oid) -> Result<(), GitError> {
         if self.git_writes_files(tree)? {
             self.opened()?.clear_specials()?;
             return self.check_out_with_git(tree);
@@ -435,7 +402,7 @@ impl OpenLane {
     }
 
     /// Removes repositories inside the repository, which a checkout leaves alone.
-    fn remove_repositories(&mut self) -> Result<(), git2::Error> {
+    pub(super) fn remove_repositories(&mut self) -> Result<(), git2::Error> {
         let mut options = DiffOptions::new();
         options.include_untracked(true).recurse_untracked_dirs(true);
         let diff = self

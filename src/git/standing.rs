@@ -141,12 +141,11 @@ impl Words {
     }
 }
 
-/// Variables that say which git folder and which worktree are meant, whatever their paths; and what has to be held
-/// open while they are used.
-pub(super) fn told(
-    git_dir: &Path,
-    work_tree: &Path,
-) -> Result<(Vec<(String, String)>, Vec<OwnedFd>), GitError> {
+/// Variables, and what has to be held open while they are used.
+type Told = (Vec<(String, String)>, Vec<OwnedFd>);
+
+/// What says which git folder and which worktree are meant, whatever their paths.
+pub(super) fn told(git_dir: &Path, work_tree: &Path) -> Result<Told, GitError> {
     let mut words = Words::default();
     let env = vec![
         ("GIT_DIR".to_owned(), words.of(git_dir)?),
@@ -267,5 +266,6 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 #[path = "standing_tests.rs"]
 mod tests;

@@ -430,4 +430,5 @@ fn exit_code(status: Option<ExitStatus>) -> i32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests;

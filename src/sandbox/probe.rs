@@ -109,6 +109,7 @@ fn by_profiles(program: &Path) -> Abilities {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

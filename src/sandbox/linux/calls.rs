@@ -180,9 +180,12 @@ fn rules(network: &Network, unix_sockets: bool) -> Result<Rules, seccompiler::Ba
     Ok(rules)
 }
 
+/// A call, and under which of several conditions it is refused.
+type Refused = (i64, Vec<Vec<SeccompCondition>>);
+
 /// Calls that make a file run as who owns it, whoever starts it: it would outlast the wall, for others on this
 /// machine.
-fn owners_rights() -> Result<Vec<(i64, Vec<Vec<SeccompCondition>>)>, seccompiler::BackendError> {
+fn owners_rights() -> Result<Vec<Refused>, seccompiler::BackendError> {
     let has = |index: u8, bit: libc::c_int| {
         let bit = bit.unsigned_abs().into();
         argument(index, SeccompCmpOp::MaskedEq(bit), bit)
