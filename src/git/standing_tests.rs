@@ -61,7 +61,8 @@ impl Site {
         git(&origin, &home, &["commit", "-qm", "One"]);
         // The clone's name may be none that an argument can have.
         std::fs::create_dir(&root).unwrap();
-        git(&root, &home, &["clone", "-q", "../origin", "."]);
+        let of = origin.display().to_string();
+        git(&root, &home, &["clone", "-q", &of, "."]);
         git(&root, &home, &["config", "filter.up.clean", "cat"]);
         git(&root, &home, &["config", "filter.up.smudge", "tr a-z A-Z"]);
         git(
@@ -96,7 +97,7 @@ impl Site {
         config.set_str("remote.origin.url", "/nowhere").unwrap();
         config.set_str("remote.origin.uploadpack", &evil).unwrap();
         let users =
-            format!("[core]\n\tsshCommand = {evil:?}\n[url \"/nowhere/\"]\n\tinsteadOf = ../\n");
+            format!("[core]\n\tsshCommand = {evil:?}\n[url \"/nowhere/\"]\n\tinsteadOf = /\n");
         std::fs::write(self.home().join(".gitconfig"), users).unwrap();
     }
 

@@ -700,6 +700,10 @@ fn secrets_of_a_spec_reach_neither_the_model_nor_the_plan() {
         SPEC,
         format!("# Shop\n\n## Till\n\nThe token is {secret}.\n"),
     );
+    // What a person brought to the base is theirs to answer for.
+    repo.git(&["add", SPEC]);
+    repo.git(&["commit", "-qm", "A spec"]);
+    repo.git(&["push", "-q"]);
     let told = json!([{"title": "Use the token", "description": format!("It is {secret}."), "section": "Till"}]);
     let call = json!({"name": "propose_chunks", "arguments": {"chunks": told}});
     let server = ModelServer::start(

@@ -34,6 +34,7 @@ echo '{"type":"result","subtype":"success","is_error":false,"num_turns":1,"sessi
 /// A repository with such an agent, a login of the user's, and a check.
 fn repo(tasks: usize, check: &str) -> Repo {
     let repo = Repo::new();
+    repo.bare_walls();
     repo.write("specs/work.md", spec_of(tasks, tasks));
     repo.write("check.sh", check);
     repo.git(&["commit", "-qam", "A check"]);
@@ -114,9 +115,8 @@ fn a_check_neither_reads_an_agents_login_nor_writes_to_its_home() {
 case $HOME in */specs-work@box/home) ;; *) echo "home is $HOME"; exit 1 ;; esac
 box=${HOME%/home}
 agent=$box/agent-claude/home
-for path in .claude/.credentials.json .claude; do
-    (cat $agent/$path || ls $agent/$path) 2>/dev/null && { echo "read $path"; exit 1; }
-done
+cat $agent/.claude/.credentials.json 2>/dev/null && { echo "read it"; exit 1; }
+ls $agent/.claude 2>/dev/null && { echo "listed it"; exit 1; }
 for path in .bashrc .claude/settings.json .claude/planted ../tmp/x ../cache/x ../planted; do
     (echo x >> $agent/$path) 2>/dev/null && { echo "wrote $path"; exit 1; }
 done

@@ -66,6 +66,10 @@ fn planted(tasks: usize) -> Repo {
     let all = all.join(" ");
     let spec = spec_of(tasks, tasks).replace("Build piece 1", &format!("Build piece 1 with {all}"));
     repo.write("specs/todo.md", spec);
+    // What a person brought to the base is theirs to answer for.
+    repo.git(&["add", "specs/todo.md"]);
+    repo.git(&["commit", "-qm", "A spec"]);
+    repo.git(&["push", "-q"]);
     let home = repo.base().join("home");
     fs::create_dir_all(home.join(".config/gh")).unwrap();
     fs::write(

@@ -654,8 +654,8 @@ plugins along; `read`, `execute` and `hosts` there then say what they need. Plug
 Codex' own sandbox cannot stand inside this one, and is switched off there.
 
 `/dev/shm` is an empty folder in memory for each command, because locks of Python and browsers' memory lie there; what
-other programs of yours keep in it is out of reach. That needs a mount namespace, and that neither the repository nor
-anything else that is named lies in `/dev/shm` itself.
+other programs of yours keep in it is out of reach. That needs a mount namespace. Where the repository or something else that
+is named lies in `/dev/shm` itself, nothing beside it there is to be had, and no such locks.
 
 No file can be made to run as who owns it (`chmod u+s`), since it would do so for others on this machine as well.
 Archives that hold such files are unpacked without that bit, which `tar` as root calls an error.

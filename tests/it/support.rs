@@ -252,6 +252,11 @@ impl Repo {
         fs::write(self.user_file(), format!("{walls}{text}")).expect("written");
     }
 
+    /// Leaves the walls of its runs as they are for a user without settings.
+    pub fn bare_walls(&self) {
+        fs::write(self.user_file(), "").expect("written");
+    }
+
     /// The user's own settings file.
     pub fn user_file(&self) -> PathBuf {
         self.base().join("config/codelicious/config.toml")

@@ -55,6 +55,12 @@ pub(super) fn put_up(request: &Request) -> Result<(), String> {
             ));
         }
     }
+    if own::names_shared_memory(wall) {
+        // What lies beside is somebody's.
+        files
+            .write
+            .retain(|path| path != Path::new(own::SHARED_MEMORY));
+    }
     limits::apply(&wall.limits, entered.users)?;
     set_no_new_privs(true).map_err(|e| format!("no_new_privs is refused: {e}"))?;
     drop_capabilities()?;

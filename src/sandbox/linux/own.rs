@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 const TMP: &str = "/tmp";
 /// Where programs share memory by name (shm_overview(7)).
-const SHARED_MEMORY: &str = "/dev/shm";
+pub(super) const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Mounts what can be, and returns what is to be granted of it.
 pub(super) fn mount_own(wall: &Wall, temporary: Option<&Path>) -> Vec<PathBuf> {
@@ -47,7 +47,7 @@ pub(super) fn share_nothing(room: Option<u64>) -> io::Result<()> {
 }
 
 /// True where something lies there that is granted or worked in: nothing below a mount can be reached.
-fn names_shared_memory(wall: &Wall) -> bool {
+pub(super) fn names_shared_memory(wall: &Wall) -> bool {
     let is_there =
         |path: &Path| path.starts_with(SHARED_MEMORY) && path != Path::new(SHARED_MEMORY);
     let files = &wall.files;

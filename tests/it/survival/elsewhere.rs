@@ -27,7 +27,7 @@ fn attempts(repo: &Repo) -> Vec<String> {
 
 #[test]
 fn a_lane_that_stood_at_the_base_leaves_no_work_behind_and_what_was_accepted_is_what_lands() {
-    let repo = Repo::new();
+    let repo = Repo::new().without_wall();
     let check = format!("sh {}", repo.base().join("script").display());
     repo.write(
         "codelicious.toml",
