@@ -3,11 +3,13 @@
 //! Such a chunk belongs to no box, and its section may hold several or be worded anew. So its mark has no place in
 //! the text: it stands at the end, `<!-- codelicious: chunk 3f2a9c0b1d4e done -->`, and whoever reads the file
 //! knows it without knowing the plan. One that ended up amid the text, because somebody wrote on below it, counts
-//! as well, unless it is part of a code block.
+//! as well, unless it is part of a code block; the text is read as if it were not there.
 
 use super::marks::{MarkError, Says, Splice, apply_all, is_safe, part_words};
 use super::planned::is_chunk_id;
-use crate::model::{ChunkId, ChunkMark, Spec, TaskMark};
+use super::text::{Lines, cut};
+use crate::model::{ChunkId, ChunkMark, MarkSite, Spec, TaskMark};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What every such line has, and few other texts.
@@ -61,6 +63,97 @@ pub(super) fn read(text: &str, base: usize) -> (usize, Vec<ChunkMark>) {
         })
         .collect();
     (first_behind, marks)
+}
+
+/// A text without the marks amid it. Markdown takes such a line for a block, which ends paragraphs and comments and
+/// keeps a heading from its underline: taking the mark off would make other tasks of the text.
+pub(super) struct Plain<'t> {
+    pub(super) text: Cow<'t, str>,
+    pub(super) lines: Lines,
+    gaps: Vec<Gap>,
+}
+
+/// Where a mark was taken out.
+struct Gap {
+    /// Offset and line of what follows it, in the plain text.
+    at: usize,
+    line: usize,
+    /// Bytes taken out up to here.
+    taken: usize,
+}
+
+impl<'t> Plain<'t> {
+    /// `text` ends where [`read`] says, and `lines` are its own.
+    pub(super) fn new(text: &'t str, lines: Lines, marks: &[ChunkMark]) -> Self {
+        let amid = marks.iter().filter(|m| m.span.end <= text.len());
+        let holes: Vec<Range<usize>> = amid.map(|m| m.span.clone()).collect();
+        if holes.is_empty() {
+            return Self {
+                text: Cow::Borrowed(text),
+                lines,
+                gaps: Vec::new(),
+            };
+        }
+        let mut taken = 0;
+        let gaps = holes.iter().enumerate().map(|(before, hole)| {
+            let (at, line) = (hole.start - taken, lines.number(hole.start) - before);
+            taken += hole.len();
+            Gap { at, line, taken }
+        });
+        let gaps = gaps.collect();
+        let plain = cut(text, 0..text.len(), &holes);
+        Self {
+            lines: Lines::new(plain.as_bytes()),
+            text: Cow::Owned(plain),
+            gaps,
+        }
+    }
+
+    fn offset(&self, at: &mut usize) {
+        let before = self.gaps.partition_point(|gap| gap.at <= *at);
+        *at += self.gaps[..before].last().map_or(0, |gap| gap.taken);
+    }
+
+    fn range(&self, range: &mut Range<usize>) {
+        self.offset(&mut range.start);
+        self.offset(&mut range.end);
+    }
+
+    fn line(&self, line: &mut usize) {
+        *line += self.gaps.partition_point(|gap| gap.line <= *line);
+    }
+
+    /// Brings everything that was read off the plain text to where it stands in the file.
+    pub(super) fn restore(&self, spec: &mut Spec) {
+        for section in &mut spec.sections {
+            self.range(&mut section.span);
+            self.line(&mut section.line);
+        }
+        for note in &mut spec.diagnostics {
+            self.line(&mut note.line);
+        }
+        for task in &mut spec.tasks {
+            self.range(&mut task.span);
+            self.line(&mut task.line);
+            match &mut task.site {
+                MarkSite::Checkbox {
+                    tick,
+                    line_end,
+                    comment,
+                } => {
+                    self.offset(tick);
+                    self.offset(line_end);
+                    comment.iter_mut().for_each(|c| self.range(c));
+                }
+                MarkSite::Heading { line_end, comment } => {
+                    self.offset(line_end);
+                    comment.iter_mut().for_each(|c| self.range(c));
+                }
+                // No task of the text itself.
+                MarkSite::Line { span: _ } => {}
+            }
+        }
+    }
 }
 
 /// The first line of a text with its end, which is LF, CRLF or a lone CR.

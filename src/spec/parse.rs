@@ -43,15 +43,16 @@ pub fn parse(
     // The byte order mark and front matter are not markdown: reading begins behind them.
     let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let (front, base) = front::read(text, bom, &lines, &mut notes);
-    // Marks behind the text are no part of its last section.
+    // Marks of planned chunks are no part of any section, behind the text and amid it.
     let (end, chunk_marks) = mark_lines::read(text, base);
-    let text = &text[..end];
-    let outline = reader::read(text, base, &lines);
+    let plain = mark_lines::Plain::new(&text[..end], lines, &chunk_marks);
+    let (text, lines) = (&*plain.text, &plain.lines);
+    let outline = reader::read(text, base, lines);
 
-    let mut tasks = tasks::from_boxes(text, &lines, &outline, &mut notes);
+    let mut tasks = tasks::from_boxes(text, lines, &outline, &mut notes);
     let mut prose = false;
     if tasks.is_empty() && options.prose {
-        tasks = tasks::from_sections(text, &lines, &outline, &mut notes);
+        tasks = tasks::from_sections(text, lines, &outline, &mut notes);
         prose = !tasks.is_empty();
     }
     if !prose && front.status == SpecStatus::Ready && outline.open_context > tasks.len() {
@@ -71,7 +72,7 @@ pub fn parse(
         .filter(|heading| !heading.is_empty())
         .cloned()
         .unwrap_or_else(|| stem(path).to_owned());
-    Ok(Spec {
+    let mut spec = Spec {
         id,
         path: path.to_owned(),
         title,
@@ -82,7 +83,9 @@ pub fn parse(
         prose,
         planned: false,
         chunk_marks,
-    })
+    };
+    plain.restore(&mut spec);
+    Ok(spec)
 }
 
 /// The bytes as text, where they are fit to be a spec.

@@ -3,8 +3,8 @@
 use super::prose;
 use crate::model::{ChunkId, ChunkPlan, PlannedChunk, Spec, TaskMark};
 use crate::spec::{
-    apply_plan, chunk_id, mark_chunk, merge_specs, note_unknown_marks, text_hash, with_chunk_marks,
-    with_marks,
+    apply_plan, chunk_id, mark_chunk, merge_specs, note_unknown_marks, text_hash, tick,
+    with_chunk_marks, with_marks, without_marks,
 };
 use proptest::prelude::*;
 
@@ -268,6 +268,58 @@ fn what_is_and_what_is_no_mark() {
             "{text:?}"
         );
     }
+}
+
+#[test]
+fn a_text_is_read_as_if_marks_amid_it_were_not_there() {
+    let id = "0123456789ab";
+    for end in ["\n", "\r\n", "\r"] {
+        for text in [
+            "# Shop\n\nWords.\nMARK\nMore.\n",
+            "MARK\n# Shop\n\nWords.\nMARK\nMARK\n\n## Till\nMARK\nMore.\n",
+            // A line of its own, where it stays, would keep the heading from its underline, and end the comment.
+            "# Shop\n\nTill\nMARK\n---\n\nMore.\n",
+            "# Shop\n\nWords.\n\n<!-- open\nMARK\n\n## Till\n\nMore.\n",
+            // It would end the list, and make `late` a task outside of its parent.
+            "- [ ] one\nMARK\n  - [ ] late\n\n    MORE\n- [ ]* may be\n",
+            "---\nstatus: ready\n---\nMARK\nWords.\nMARK\nMore.\nMARK\n",
+        ] {
+            let line = format!("<!-- codelicious: chunk {id} done -->");
+            let marked = text.replace("MARK", &line).replace('\n', end);
+            let plain = text.replace("MARK\n", "").replace('\n', end);
+            let (spec, expected) = (prose(&marked), prose(&plain));
+            assert_eq!(spec.chunk_marks.len(), text.matches("MARK").count());
+            assert_eq!(without_marks(marked.as_bytes(), &spec), plain.as_bytes());
+            let says = |spec: &Spec| -> Vec<_> {
+                let tasks = spec.tasks.iter();
+                tasks
+                    .map(|t| (t.id.clone(), t.text.clone(), t.fingerprint.clone(), t.depth))
+                    .collect()
+            };
+            assert_eq!(says(&spec), says(&expected), "{marked:?}");
+            // Where things stand is told of the file as it is.
+            let whole = |text: &str, at: usize| text.split(end).nth(at - 1).map(str::to_owned);
+            let places = |text: &str, spec: &Spec| -> Vec<_> {
+                let tasks = spec.tasks.iter().map(|t| t.line);
+                let sections = spec.sections.iter().skip(1).map(|s| s.line);
+                let notes = spec.diagnostics.iter().map(|d| d.line);
+                let lines = tasks.chain(sections).chain(notes);
+                lines.map(|line| whole(text, line)).collect()
+            };
+            assert_eq!(places(&marked, &spec), places(&plain, &expected));
+            for (task, other) in spec.tasks.iter().zip(&expected.tasks) {
+                let done = tick(marked.as_bytes(), task);
+                let wanted = tick(plain.as_bytes(), other);
+                assert_eq!(without_lines(&done, &line, end), wanted, "{marked:?}");
+            }
+        }
+    }
+}
+
+/// A text without these lines.
+fn without_lines(text: &[u8], line: &str, end: &str) -> Vec<u8> {
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    text.replace(&format!("{line}{end}"), "").into_bytes()
 }
 
 #[test]
