@@ -44,6 +44,8 @@ fn sound(format: Format, report: &Report) {
         }
     }
     for failure in report.failures.iter().chain(&report.broken) {
+        let name = failure.test.as_deref().unwrap_or_default();
+        assert!(!name.contains('\n'), "{format:?}: {name:?}");
         assert!(failure.line != Some(0), "{format:?}: {failure:?}");
         assert!(
             failure.message.len() < 64 << 10,

@@ -2,6 +2,7 @@
 
 use super::{Failure, Redness, Report};
 use crate::model::{TestStatus, Tests};
+use std::borrow::Cow;
 
 /// Bytes of a line that are read.
 pub const MAX_LINE: usize = 8 << 10;
@@ -28,6 +29,17 @@ pub fn worse(tests: &mut Tests, name: String, status: TestStatus) {
     if rank(status) > rank(*kept) {
         *kept = status;
     }
+}
+
+/// A test's name as one line: a title of several, as JSON and XML can hold it, would be taken for two names wherever
+/// names are listed.
+fn one_line(name: &str) -> Cow<'_, str> {
+    if !name.contains(['\n', '\r']) {
+        return Cow::Borrowed(name);
+    }
+    let lines = name.split(['\n', '\r']).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|l| !l.is_empty()).collect();
+    Cow::Owned(lines.join(" "))
 }
 
 /// Lines of a message, bounded; blank ones at the ends are not kept.
@@ -79,6 +91,7 @@ pub struct Collect {
 
 impl Collect {
     pub fn test(&mut self, name: &str, status: TestStatus) {
+        let name = one_line(name);
         let name = &name[..name.floor_char_boundary(MAX_NAME)];
         if name.is_empty() || self.overflow {
             return;
@@ -166,6 +179,9 @@ impl Collect {
 }
 
 fn bound(failure: &mut Failure) {
+    if let Some(Cow::Owned(name)) = failure.test.as_deref().map(one_line) {
+        failure.test = Some(name);
+    }
     for text in [&mut failure.test, &mut failure.file].into_iter().flatten() {
         text.truncate(text.floor_char_boundary(MAX_NAME));
     }

@@ -270,6 +270,32 @@ fn a_line_that_is_told_to_be_0_is_none() {
     assert_eq!(report.broken[0].line, None);
 }
 
+#[test]
+fn a_name_of_several_lines_is_one_line() {
+    let go = concat!(
+        r#"{"Action":"fail","Package":"a","Test":"TestA\nb"}"#,
+        "\n",
+        r#"{"Action":"fail","Package":"a"}"#,
+    );
+    let jest = r#"{"testResults": [{"name": "a.test.js", "assertionResults": [
+{"ancestorTitles": ["\n  adds\n  up\n"], "title": "two\r\nones", "status": "failed"}]}]}"#;
+    let xml = r#"<testsuite><testcase classname="A" name="adds&#10;  up"><failure message="no"/></testcase></testsuite>"#;
+    for (report, name) in [
+        (read_lines(Format::GoJson, go), "a/TestA b"),
+        (
+            read_file(Format::JestJson, jest).unwrap(),
+            "a.test.js > adds up > two ones",
+        ),
+        (read_file(Format::JUnit, xml).unwrap(), "A::adds up"),
+    ] {
+        let tests: Vec<_> = report.tests.iter().flatten().collect();
+        assert_eq!(tests, [(&name.to_owned(), &TestStatus::Failed)]);
+        // Result and failure are one test's.
+        assert_eq!(report.failing(), [name]);
+        assert_eq!(report.failures.len(), 1);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
