@@ -146,7 +146,10 @@ fn spelling(which: u8, secret: &str, at: usize) -> (String, String) {
             // With so many other bytes in front of it.
             let before = "ab:"[..at % 3].to_owned();
             let text = base64(format!("{before}{secret}c").as_bytes(), which == 3);
-            let core = text[before.len().div_ceil(3) * 4..text.len().saturating_sub(4)].to_owned();
+            // Every letter that the secret alone decides: with fewer it would be a part of the secret, which may stand
+            // elsewhere and is not searched for.
+            let end = before.len() + secret.len();
+            let core = text[(before.len() * 8).div_ceil(6)..end * 8 / 6].to_owned();
             (text, core)
         }
         4 => whole(secret.bytes().map(|b| format!("%{b:02X}")).collect()),
