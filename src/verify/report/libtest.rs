@@ -82,7 +82,8 @@ impl Lines for Libtest {
         let cargo = line
             .strip_prefix("error: ")
             .is_some_and(|l| l.ends_with(" failed:") || l.contains(" failed, to rerun pass "));
-        if cargo || line == "Caused by:" {
+        let told = !matches!(self.section, Section::None) || self.pending.is_some();
+        if cargo || line == "Caused by:" || (told && builds(line)) {
             return;
         }
         if self.died(line) || self.heading(line) {
@@ -305,6 +306,11 @@ impl Libtest {
             *kept = status;
         }
     }
+}
+
+/// What cargo says before it runs anything, aligned to the right of twelve columns.
+fn builds(line: &str) -> bool {
+    line.starts_with("   Compiling ") || line.starts_with("    Finished ")
 }
 
 /// `     Running unittests src/lib.rs (target/debug/deps/small-d0cd676913dc3413)`, `   Doc-tests small`.

@@ -296,6 +296,36 @@ fn a_name_of_several_lines_is_one_line() {
     }
 }
 
+/// A recording of `cargo test` as cargo's lines and its tests' came through in another order.
+fn cargo_mixed(picks: &[bool]) -> Report {
+    let text = recording("libtest.txt");
+    let cargo = |l: &&str| {
+        let words = [
+            "Compiling",
+            "Finished",
+            "Running",
+            "Doc-tests",
+            "error: ",
+            "Caused by",
+            "process didn't",
+        ];
+        words.iter().any(|w| l.trim_start().starts_with(w))
+    };
+    let err: Vec<&str> = text.lines().filter(cargo).collect();
+    let out: Vec<&str> = text.lines().filter(|l| !cargo(l)).collect();
+    read_all(Format::Libtest, &interleaved(&out, &err, picks))
+}
+
+#[test]
+fn what_cargo_builds_is_no_part_of_what_a_test_says() {
+    let expected = render(&read("libtest.txt", Format::Libtest));
+    // After so many lines of the tests' comes the first one of cargo's, after as many the next.
+    for before in 1..90 {
+        let picks: Vec<bool> = (0..=before).map(|i| i < before).collect();
+        assert_eq!(render(&cargo_mixed(&picks)), expected, "{before}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -330,15 +360,7 @@ proptest! {
 
     #[test]
     fn cargo_and_its_tests_may_come_through_in_any_order(picks in proptest::collection::vec(any::<bool>(), 1..60)) {
-        let text = recording("libtest.txt");
-        let cargo = |l: &&str| {
-            let words = ["Compiling", "Finished", "Running", "Doc-tests", "error: ", "Caused by", "process didn't"];
-            words.iter().any(|w| l.trim_start().starts_with(w))
-        };
-        let err: Vec<&str> = text.lines().filter(cargo).collect();
-        let out: Vec<&str> = text.lines().filter(|l| !cargo(l)).collect();
-        let mixed = read_all(Format::Libtest, &interleaved(&out, &err, &picks));
-        prop_assert_eq!(render(&mixed), render(&read("libtest.txt", Format::Libtest)));
+        prop_assert_eq!(render(&cargo_mixed(&picks)), render(&read("libtest.txt", Format::Libtest)));
     }
 
     #[test]
