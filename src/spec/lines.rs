@@ -5,9 +5,10 @@
 //! knows it without knowing the plan. One that ended up amid the text, because somebody wrote on below it, counts
 //! as well, unless it is part of a code block; the text is read as if it were not there.
 
+use super::front;
 use super::marks::{MarkError, Says, Splice, apply_all, is_safe, part_words};
 use super::planned::is_chunk_id;
-use super::text::{Lines, cut};
+use super::text::{Lines, beginning, cut};
 use crate::model::{ChunkId, ChunkMark, MarkSite, Spec, TaskMark};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,12 +16,12 @@ use std::ops::Range;
 /// What every such line has, and few other texts.
 const INTRO: &str = "codelicious: chunk ";
 
-/// Where the text ends and nothing but marks follows, and all marks. Nothing before `base` is looked at.
-pub(super) fn read(text: &str, base: usize) -> (usize, Vec<ChunkMark>) {
-    let markdown = text.get(base..).unwrap_or_default();
-    if !markdown.contains(INTRO) {
+/// Where the text ends and nothing but marks follows, and all marks.
+pub(super) fn read(text: &str) -> (usize, Vec<ChunkMark>) {
+    if !text.contains(INTRO) {
         return (text.len(), Vec::new());
     }
+    let (base, mut marks) = in_front(text);
     let mut fence = Fence::default();
     let mut lines: Vec<Line> = Vec::new();
     let mut at = base;
@@ -43,7 +44,7 @@ pub(super) fn read(text: &str, base: usize) -> (usize, Vec<ChunkMark>) {
         .last()
         .map_or(text.len(), |line| line.span.start);
     let is_bare = !text.ends_with(['\n', '\r']);
-    let marks = lines
+    let below = lines
         .into_iter()
         .filter(|line| line.span.start >= first_behind || !line.is_code)
         .filter_map(|line| {
@@ -60,9 +61,32 @@ pub(super) fn read(text: &str, base: usize) -> (usize, Vec<ChunkMark>) {
                 line.span
             };
             Some(ChunkMark { id, mark, span })
-        })
-        .collect();
+        });
+    marks.extend(below);
     (first_behind, marks)
+}
+
+/// Where front matter ends, and the marks above and in it: there is no code there.
+fn in_front(text: &str) -> (usize, Vec<ChunkMark>) {
+    let mut marks = Vec::new();
+    let bom = beginning(text);
+    let mut at = bom;
+    while at < text.len() {
+        let line = first_line(&text[at..]);
+        let span = at..at + line.len();
+        at = span.end;
+        marks.extend(says(line).map(|(id, mark)| ChunkMark { id, mark, span }));
+    }
+    let plain = Plain::new(text, Lines::new(text.as_bytes()), &marks);
+    let Some((_, end)) = front::extent(&plain.text, beginning(&plain.text), &plain.lines) else {
+        return (bom, Vec::new());
+    };
+    let before = plain.gaps.partition_point(|gap| gap.at < end);
+    marks.truncate(before);
+    (
+        end + marks.iter().map(|m| m.span.len()).sum::<usize>(),
+        marks,
+    )
 }
 
 /// A text without the marks amid it. Markdown takes such a line for a block, which ends paragraphs and comments and

@@ -4,7 +4,7 @@ use super::front;
 use super::lines as mark_lines;
 use super::reader;
 use super::tasks;
-use super::text::Lines;
+use super::text::{Lines, beginning};
 use crate::model::spec::SpecStatus;
 use crate::model::{Diagnostic, Severity, Spec, SpecId};
 
@@ -33,7 +33,6 @@ pub fn parse(
     options: ParseOptions,
 ) -> Result<Spec, Diagnostic> {
     let text = readable(path, bytes)?;
-    let lines = Lines::new(bytes);
     let mut notes = Notes {
         path,
         list: Vec::new(),
@@ -41,12 +40,11 @@ pub fn parse(
     };
 
     // The byte order mark and front matter are not markdown: reading begins behind them.
-    let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    let (front, base) = front::read(text, bom, &lines, &mut notes);
-    // Marks of planned chunks are no part of any section, behind the text and amid it.
-    let (end, chunk_marks) = mark_lines::read(text, base);
-    let plain = mark_lines::Plain::new(&text[..end], lines, &chunk_marks);
+    // Marks of planned chunks are no part of either one, wherever they stand.
+    let (end, chunk_marks) = mark_lines::read(text);
+    let plain = mark_lines::Plain::new(&text[..end], Lines::new(&bytes[..end]), &chunk_marks);
     let (text, lines) = (&*plain.text, &plain.lines);
+    let (front, base) = front::read(text, beginning(text), lines, &mut notes);
     let outline = reader::read(text, base, lines);
 
     let mut tasks = tasks::from_boxes(text, lines, &outline, &mut notes);

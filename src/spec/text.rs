@@ -36,6 +36,11 @@ impl Lines {
     }
 }
 
+/// Where a text begins behind a byte order mark.
+pub(super) fn beginning(text: &str) -> usize {
+    if text.starts_with('\u{feff}') { 3 } else { 0 }
+}
+
 /// End of the line that holds `offset`, before its line end.
 pub(super) fn line_end(bytes: &[u8], offset: usize) -> usize {
     let rest = bytes.get(offset..).unwrap_or_default();

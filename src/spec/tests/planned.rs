@@ -283,6 +283,8 @@ fn a_text_is_read_as_if_marks_amid_it_were_not_there() {
             // It would end the list, and make `late` a task outside of its parent.
             "- [ ] one\nMARK\n  - [ ] late\n\n    MORE\n- [ ]* may be\n",
             "---\nstatus: ready\n---\nMARK\nWords.\nMARK\nMore.\nMARK\n",
+            "---\nMARK\na:\n```\n---\nMARK\nWords.\nMARK\nMore.\n",
+            "MARK\n---\nMARK\npriority: high\nstatus: draft\n---\n# Shop\n\nWords.\n",
         ] {
             let line = format!("<!-- codelicious: chunk {id} done -->");
             let marked = text.replace("MARK", &line).replace('\n', end);
@@ -297,6 +299,7 @@ fn a_text_is_read_as_if_marks_amid_it_were_not_there() {
                     .collect()
             };
             assert_eq!(says(&spec), says(&expected), "{marked:?}");
+            assert_eq!(spec.front, expected.front, "{marked:?}");
             // Where things stand is told of the file as it is.
             let whole = |text: &str, at: usize| text.split(end).nth(at - 1).map(str::to_owned);
             let places = |text: &str, spec: &Spec| -> Vec<_> {
