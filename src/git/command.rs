@@ -110,7 +110,7 @@ impl Repo {
             GitError::new(what(), "it was not set up", "this is a bug in codelicious")
         })?;
         // The lane's own link is not followed: an engine may have changed where it leads.
-        let place = match (&self.lane, index.and_then(Path::parent)) {
+        let mut place = match (&self.lane, index.and_then(Path::parent)) {
             (Some(lane), _) if lane.paths.dir == dir => self.lane_place(&lane.paths.admin, dir),
             // Our index of a lane lies in the lane's own git folder.
             (_, Some(admin)) => self.lane_place(admin, dir),
@@ -122,10 +122,8 @@ impl Repo {
             .args(args)
             .args(more);
         if let Some(index) = index {
-            command.env.push((
-                "GIT_INDEX_FILE".to_owned(),
-                index.to_string_lossy().into_owned(),
-            ));
+            let name = place.name_file(index)?;
+            command.env.push(("GIT_INDEX_FILE".to_owned(), name));
         }
         let limits = Limits {
             total: Some(TOTAL),

@@ -44,6 +44,21 @@ impl Drop for GitPlace {
 }
 
 impl GitPlace {
+    /// What names a file to commands that work here, as a variable's value.
+    ///
+    /// # Errors
+    /// A path that git cannot be told.
+    pub(super) fn name_file(&mut self, file: &Path) -> Result<String, GitError> {
+        if let Some(text) = file.to_str() {
+            return Ok(text.to_owned());
+        }
+        let mut words = Words::default();
+        let folder = words.of(file.parent().unwrap_or(Path::new("/")))?;
+        self._held.extend(words.held);
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        Ok(format!("{folder}/{name}"))
+    }
+
     /// An environment for what works here.
     pub fn environment(&self, env: &[(String, String)]) -> Vec<(String, String)> {
         env.iter().chain(&self.env).cloned().collect()
