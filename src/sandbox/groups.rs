@@ -141,9 +141,11 @@ pub fn end(group: &Path) -> Vec<i32> {
             // Gone, or not ours to remove.
             Ok(()) | Err(_) => break,
         }
+        // Read first: who is killed may be gone at once, and would not be told of.
+        let members = members(group);
         // Takes the groups below along; version 2 only.
         let _ = write(&group.join("cgroup.kill"), "1");
-        for pid in members(group) {
+        for pid in members {
             if let Some(process) = Pid::from_raw(pid) {
                 let _ = kill_process(process, Signal::KILL);
             }

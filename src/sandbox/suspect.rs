@@ -78,6 +78,9 @@ const NO_TERMINAL: &[&str] = &[
     "posix_openpt",
 ];
 
+/// What programs say where they cannot make a lock or memory that processes share by name.
+const NO_SHARED_MEMORY: &[&str] = &["_multiprocessing.semlock(", "sem_open", "shm_open"];
+
 /// Names of this machine as programs write them.
 const LOOPBACK: &[&str] = &["127.0.0.1", "localhost", "[::1]", "::1:"];
 
@@ -91,6 +94,8 @@ enum Suspect<'a> {
     Service,
     Sockets,
     Terminal,
+    /// The lane lies where programs share memory, so that there is no such place of its own.
+    SharedMemory,
     /// Something was moved from one writable folder into another.
     Move,
     /// The setting of a limit.
@@ -145,6 +150,10 @@ fn words(suspect: Suspect<'_>, preset: Preset) -> String {
         Suspect::Terminal => format!(
             "the machine's pseudo-terminals are closed without `[sandbox.{preset}] write = [\"/dev/ptmx\", \"/dev/pts\"]`"
         ),
+        Suspect::SharedMemory => {
+            "a repository or state folder in /dev/shm leaves no shared memory to its commands: one on a disk does"
+                .to_owned()
+        }
         Suspect::Move => "nothing is moved from one of its folders into another".to_owned(),
         Suspect::Limit(setting) => format!("it may have come to its bound of `{setting}`"),
     }
@@ -179,6 +188,9 @@ fn in_line<'a>(wall: &Wall, line: &'a str) -> Option<Suspect<'a>> {
     let has_both = |words: &[&str; 2]| words.iter().all(|word| lower.contains(word));
     if !wall.unix_sockets && NO_SOCKET.iter().any(has_both) {
         return Some(Suspect::Sockets);
+    }
+    if says(NO_SHARED_MEMORY) && lies_in_shared_memory(wall) {
+        return Some(Suspect::SharedMemory);
     }
     if says(DENIED) {
         // Who tells of it stands before what was refused, in whatever language.
@@ -249,12 +261,23 @@ fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Absolute paths that a line names.
+/// As the wall on Linux decides whether a command gets a folder of its own there.
+fn lies_in_shared_memory(wall: &Wall) -> bool {
+    let place = Path::new("/dev/shm");
+    let mut granted = wall.files.write.iter();
+    granted.any(|path| path.starts_with(place) && path != place)
+}
+
+/// Absolute paths that a line names, but not places in a source text (`/a.py:12`), which only say who tells of it.
 fn paths(line: &str) -> impl Iterator<Item = &str> {
     let is_between = |c: char| c.is_whitespace() || "'\"`‘’“”()[]{}<>,;".contains(c);
     line.split(is_between)
         .map(|word| word.trim_end_matches([':', '.', '!', '?']))
         .filter(|word| word.len() > 1 && word.starts_with('/') && !word.starts_with("//"))
+        .filter(|word| {
+            let number = word.rsplit_once(':').map_or("", |(_, number)| number);
+            number.is_empty() || number.contains(|c: char| !c.is_ascii_digit())
+        })
 }
 
 /// Devices are opened whatever their mount says, and not made.
@@ -335,6 +358,12 @@ mod tests {
                 "    self._socket = socket.socket(getattr(socket, family))\nPermissionError: [Errno 1] Operation not permitted",
                 Some(Sockets),
             ),
+            ("/usr/lib/python3/synchronize.py:57: PermissionError", None),
+            (
+                "/app/a.js:1:2 EACCES: permission denied, open /opt/x",
+                Some(Path("/opt/x")),
+            ),
+            ("sl = _multiprocessing.SemLock(", None),
             ("test socket ... ok", None),
             ("OSError: out of pty devices", Some(Terminal)),
             (
@@ -411,6 +440,14 @@ mod tests {
             suspect(&open, 1, socket),
             Some(Suspect::Path("/run/x.sock"))
         );
+    }
+
+    #[test]
+    fn locks_that_a_lane_in_shared_memory_cannot_have_are_told() {
+        let mut there = wall();
+        there.files.write = vec!["/dev/shm".into(), "/dev/shm/a/lane".into()];
+        let said = "    sl = self._semlock = _multiprocessing.SemLock(\nPermissionError: [Errno 13] Permission denied\n/usr/lib/synchronize.py:57: PermissionError";
+        assert_eq!(suspect(&there, 1, said), Some(Suspect::SharedMemory));
     }
 
     #[test]

@@ -157,7 +157,16 @@ impl Repo {
 
     /// A repository without a commit, with an empty bare origin.
     pub fn bare_bones() -> Self {
-        let temp = own_folder();
+        Self::bare_bones_in(own_folder())
+    }
+
+    /// The same where users have theirs. What is walled in there has a folder of its own for shared memory, which it
+    /// has not where its lane lies in that folder.
+    pub fn bare_bones_on_disk() -> Self {
+        Self::bare_bones_in(TempDir::new().expect("a temporary folder"))
+    }
+
+    fn bare_bones_in(temp: TempDir) -> Self {
         let base = temp.path().canonicalize().expect("it is there");
         let (root, origin) = (base.join("project"), base.join("origin.git"));
         for dir in [

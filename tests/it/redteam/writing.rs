@@ -34,20 +34,17 @@ pub const ROWS: &[Attempt] = &[
         "through a link that changes while it writes",
         Sign::Changes("{out}"),
         r#"python3 -c '
-import os, threading
+import os, signal
 os.system("rm -rf race trap aside"); os.mkdir("race"); os.symlink("{out}", "trap")
-done = False
-def swap():
-    while not done:
-        os.rename("race", "aside"); os.rename("trap", "race")
-        os.rename("race", "trap"); os.rename("aside", "race")
-t = threading.Thread(target=swap); t.start()
-wrote = False
-for n in range(3000):
+swapper = os.fork()
+while swapper == 0:
+    os.rename("race", "aside"); os.rename("trap", "race")
+    os.rename("race", "trap"); os.rename("aside", "race")
+for n in range(30000):
     try: open("race/won", "w").write("x")
     except OSError: pass
-    if os.path.exists("{out}/won"): break
-done = True; t.join()
+    if n % 50 == 0 and os.path.exists("{out}/won"): break
+os.kill(swapper, signal.SIGKILL); os.waitpid(swapper, 0)
 '"#,
         "python3 -c 'import os; os.mkdir(\"calm\"); os.rename(\"calm\", \"calmer\"); open(\"calmer/f\", \"w\").write(\"x\")'",
     )

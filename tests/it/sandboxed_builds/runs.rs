@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 ///
 /// The program that plays the engine tells what it saw beside the lane; that alone is let through, and to it alone.
 fn repo(files: &[(&str, &str)], checks: &[&str], engine: &[(&str, &str)]) -> Option<Repo> {
-    let repo = Repo::bare_bones();
+    let repo = Repo::bare_bones_on_disk();
     if !repo.has_wall() {
         return None;
     }
