@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod markdown;
 pub mod model;
 pub mod net;
+pub mod pattern;
 pub mod ports;
 pub mod proc;
 pub mod sandbox;

@@ -6,6 +6,7 @@
 //! table or a code span, hide text in HTML comments or forge our markers.
 
 use crate::model::report::{is_hidden_char, is_unsafe_char};
+use crate::pattern::pattern;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -17,34 +18,32 @@ const BREAK: char = '\u{200b}';
 /// <https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls>
 /// and <https://docs.gitlab.com/user/markdown/#gitlab-specific-references>
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)@[\w\[-]|#\w|[!&%~][0-9]|[%~][a-z\x22]|\^alert|\[(?:issue|epic|work_item|merge_request|vulnerability|feature_flag|cadence|contact|wiki_page|snippet|alert):|\bGH-[0-9]|://|\bwww\.|\bmailto:|\bxmpp:")
-        .expect("the pattern is a constant")
+    pattern(
+        r"(?i)@[\w\[-]|#\w|[!&%~][0-9]|[%~][a-z\x22]|\^alert|\[(?:issue|epic|work_item|merge_request|vulnerability|feature_flag|cadence|contact|wiki_page|snippet|alert):|\bGH-[0-9]|://|\bwww\.|\bmailto:|\bxmpp:",
+    )
 });
 
 /// A closing keyword before something that looks like a reference, a Jira key included.
 /// <https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue>
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    pattern(
         r"(?i)\b(clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?)(\s*:?\s+)([^\s]*#|https?:|GH-|[A-Z][A-Z0-9_]+-[0-9])",
     )
-    .expect("the pattern is a constant")
 });
 
 /// What keeps CI from looking at a commit. A squash merge makes the message of title and body.
 static SKIP: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\[[ \t]*(?:(?:skip|no)[ _-]?ci|skip[ _-][\w -]{1,30}|[\w -]{1,30}[ _-]skip)[ \t]*\]|\*{3}no_ci|skip-checks:")
-        .expect("the pattern is a constant")
+    pattern(
+        r"(?i)\[[ \t]*(?:(?:skip|no)[ _-]?ci|skip[ _-][\w -]{1,30}|[\w -]{1,30}[ _-]skip)[ \t]*\]|\*{3}no_ci|skip-checks:",
+    )
 });
 
 /// What a runner of CI obeys where a job's output shows such a message.
-static COMMAND: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^::|##(?:vso|teamcity)?\[").expect("the pattern is a constant")
-});
+static COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^::|##(?:vso|teamcity)?\["));
 
 /// What makes a title say that the work is not ready yet, or that CI may pass it by.
-static DRAFT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^\W{0,3}(?:draft|wip|work in progress)\b").expect("the pattern is a constant")
-});
+static DRAFT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)^\W{0,3}(?:draft|wip|work in progress)\b"));
 
 /// A title from somewhere else. Forges read from its beginning whether it is a draft.
 pub fn title(text: &str, max: usize) -> String {

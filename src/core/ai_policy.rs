@@ -5,6 +5,7 @@
 //! test it), or that is about comments, pictures or names of authors, does not. Work that nobody watches is meant by
 //! "autonomous", "fully generated" and "written by people" as well.
 
+use crate::pattern::pattern;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -165,8 +166,7 @@ fn shown(sentence: &str) -> String {
 
 macro_rules! pattern {
     ($name:ident, $source:expr) => {
-        static $name: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new($source).expect("the pattern is a constant"));
+        static $name: LazyLock<Regex> = LazyLock::new(|| pattern($source));
     };
 }
 

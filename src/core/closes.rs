@@ -6,6 +6,7 @@
 //! close nothing.
 
 use crate::model::report::IssueRef;
+use crate::pattern::pattern;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -15,10 +16,9 @@ const MAX_ISSUES: usize = 20;
 /// The keywords are those that every forge knows:
 /// <https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue>
 static CLOSING: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    pattern(
         r"(?i)\b(?:close[sd]?|fix(?:es|ed)?|resolve[sd]?):?[ \t]+(?:GH-|((?:[a-z0-9][a-z0-9_.-]*/)+[a-z0-9_.-]+)?#)([1-9][0-9]{0,8})",
     )
-    .expect("the pattern is a constant")
 });
 
 /// Words that take a statement back, or put it off, wherever they stand in its clause.

@@ -7,6 +7,7 @@
 
 use super::prompt::one_line;
 use crate::model::{ChunkId, SpecId, Verdict};
+use crate::pattern::pattern;
 use regex::{Captures, Regex};
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -353,10 +354,6 @@ fn wrap(line: &str) -> String {
         }
     }
     out
-}
-
-fn pattern(source: &str) -> Regex {
-    Regex::new(source).expect("the pattern is fixed and compiles, as the tests show")
 }
 
 #[cfg(test)]

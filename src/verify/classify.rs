@@ -1,7 +1,7 @@
 //! What an exit code means. Pure.
 
 use crate::model::CheckOutcome;
-use regex::Regex;
+use crate::pattern::Pattern;
 use std::sync::LazyLock;
 
 /// How a program says that another one is missing.
@@ -87,15 +87,10 @@ const RULES: &[Rule] = &[
     },
 ];
 
-static COMPILED: LazyLock<Vec<(Regex, &'static Rule)>> = LazyLock::new(|| {
+static COMPILED: LazyLock<Vec<(Pattern, &'static Rule)>> = LazyLock::new(|| {
     RULES
         .iter()
-        .map(|rule| {
-            (
-                Regex::new(rule.line).expect("the table's patterns are tested"),
-                rule,
-            )
-        })
+        .map(|rule| (Pattern::new(rule.line), rule))
         .collect()
 });
 
@@ -142,6 +137,13 @@ fn missing(exit: i32, output: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for (pattern, _) in &*COMPILED {
+            pattern.as_str();
+        }
+    }
 
     #[test]
     fn exits_are_read() {

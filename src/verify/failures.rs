@@ -3,6 +3,7 @@
 //! Two runs fail in the same way when the later one names no failure that the earlier one did not name.
 //! Where a runner's words are not known, the whole text is compared without what changes by itself.
 
+use crate::pattern::{Pattern, pattern, spelled};
 use regex::{Captures, Regex, RegexSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -51,16 +52,14 @@ const NOISE: &[&str] = &[
 const MAX_NAMED: usize = 1 << 10;
 
 /// A table of patterns, compiled: the set finds quickly, the single one captures.
-struct Patterns(RegexSet, Vec<Regex>);
+struct Patterns(RegexSet, Vec<Pattern>);
 
 impl Patterns {
-    fn new(patterns: &[&str]) -> Self {
-        let each = patterns
-            .iter()
-            .map(|p| Regex::new(p).expect("the tables' patterns are tested"));
+    fn new(patterns: &[&'static str]) -> Self {
         Self(
-            RegexSet::new(patterns).expect("the tables' patterns are tested"),
-            each.collect(),
+            RegexSet::new(patterns.iter().map(|p| spelled(p)))
+                .expect("the tables' patterns are tested"),
+            patterns.iter().copied().map(Pattern::new).collect(),
         )
     }
 
@@ -80,10 +79,8 @@ static ERROR_LINES: LazyLock<Patterns> = LazyLock::new(|| Patterns::new(ERRORS))
 static LOCATED_LINES: LazyLock<Patterns> = LazyLock::new(|| Patterns::new(LOCATED));
 static NOISE_LINES: LazyLock<Patterns> = LazyLock::new(|| Patterns::new(NOISE));
 /// What runners append to a test's name: how long it took, where a documentation test stands.
-static SUFFIX: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\s*(?:\(\d+(?:\.\d+)?\s?m?s\)|\s\d+(?:\.\d+)?\s?ms|\(line \d+\))$")
-        .expect("tested below")
-});
+static SUFFIX: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\s*(?:\(\d+(?:\.\d+)?\s?m?s\)|\s\d+(?:\.\d+)?\s?ms|\(line \d+\))$"));
 
 /// The failures an output names, with how often each was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -284,12 +281,7 @@ const UNSTEADY: &[(&str, &str)] = &[
 static UNSTEADY_SET: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     UNSTEADY
         .iter()
-        .map(|(p, with)| {
-            (
-                Regex::new(p).expect("the tables' patterns are tested"),
-                *with,
-            )
-        })
+        .map(|(p, with)| (pattern(p), *with))
         .collect()
 });
 

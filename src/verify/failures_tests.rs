@@ -4,6 +4,15 @@ use super::*;
 type Printer<'a> = &'a dyn Fn(&[&str]) -> String;
 
 #[test]
+fn every_pattern_compiles() {
+    for table in [&TEST_LINES, &ERROR_LINES, &LOCATED_LINES, &NOISE_LINES] {
+        for pattern in &table.1 {
+            pattern.as_str();
+        }
+    }
+}
+
+#[test]
 fn failures_are_compared_by_name_where_a_runner_names_them() {
     let libtest = |names: &[&str]| {
         let blocks: String = names

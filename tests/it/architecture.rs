@@ -19,10 +19,19 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "everything speaks in its types, so it may know nobody",
     ),
     ("spec", &["model"], "it is pure: text in, positions out"),
-    ("markdown", &["model"], "it is pure: text in, text out"),
+    (
+        "pattern",
+        &[],
+        "it is pure, and says only how expressions are spelled",
+    ),
+    (
+        "markdown",
+        &["model", "pattern"],
+        "it is pure: text in, text out",
+    ),
     (
         "core",
-        &["model", "spec"],
+        &["model", "spec", "pattern"],
         "decisions are pure, so that tables can test them",
     ),
     (
@@ -92,7 +101,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
 
 const SHELL: &[&str] = &[
     "model", "ports", "core", "spec", "config", "fsx", "sandbox", "proc", "net", "crash",
-    "markdown",
+    "markdown", "pattern",
 ];
 const SHELL_REASON: &str =
     "shells never know each other: the driver carries results from one to the next";
@@ -163,7 +172,7 @@ const FILE_DOORS: &[(&str, &str, &str)] = &[
 ];
 
 /// Rooms without a world around them, and what they may not name.
-const PURE: [&str; 4] = ["model", "spec", "core", "markdown"];
+const PURE: [&str; 5] = ["model", "spec", "core", "markdown", "pattern"];
 const IMPURE: &[&str] = &[
     "tokio",
     "rustix",

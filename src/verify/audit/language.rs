@@ -2,7 +2,7 @@
 //! Another language is another row.
 
 use super::lexer::{Block, Lexis, Quote};
-use regex::Regex;
+use crate::pattern::Pattern;
 use std::sync::LazyLock;
 
 /// A language.
@@ -356,47 +356,47 @@ static LANGUAGES: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
         .collect()
 });
 
-/// A row with its patterns compiled.
+/// A row with its patterns.
 pub(super) struct Compiled {
     pub row: Language,
-    pub function: Regex,
-    pub test_path: Regex,
-    pub collected: Regex,
-    pub attribute: Regex,
-    pub name: Regex,
-    pub call: Regex,
-    pub group: Regex,
-    pub skip_mark: Regex,
-    pub skip_inside: Regex,
-    pub skip_file: Regex,
-    pub fails_well: Regex,
-    pub assertion: Regex,
-    pub swallows: Regex,
-    pub suppression: Regex,
-    pub stub: Regex,
-    pub testing: Regex,
+    pub function: Pattern,
+    pub test_path: Pattern,
+    pub collected: Pattern,
+    pub attribute: Pattern,
+    pub name: Pattern,
+    pub call: Pattern,
+    pub group: Pattern,
+    pub skip_mark: Pattern,
+    pub skip_inside: Pattern,
+    pub skip_file: Pattern,
+    pub fails_well: Pattern,
+    pub assertion: Pattern,
+    pub swallows: Pattern,
+    pub suppression: Pattern,
+    pub stub: Pattern,
+    pub testing: Pattern,
 }
 
 impl Compiled {
     fn new(row: Language) -> Self {
         let (tests, words) = (&row.tests, &row.words);
         Self {
-            function: pattern(row.function),
-            test_path: pattern(row.test_path),
-            collected: pattern(row.collected),
-            attribute: pattern(tests.attribute),
-            name: pattern(tests.name),
-            call: pattern(tests.call),
-            group: pattern(tests.group),
-            skip_mark: pattern(tests.skip_mark),
-            skip_inside: pattern(tests.skip_inside),
-            skip_file: pattern(tests.skip_file),
-            fails_well: pattern(tests.fails_well),
-            assertion: pattern(tests.assertion),
-            swallows: pattern(tests.swallows),
-            suppression: pattern(words.suppression),
-            stub: pattern(words.stub),
-            testing: pattern(words.testing),
+            function: Pattern::new(row.function),
+            test_path: Pattern::new(row.test_path),
+            collected: Pattern::new(row.collected),
+            attribute: Pattern::new(tests.attribute),
+            name: Pattern::new(tests.name),
+            call: Pattern::new(tests.call),
+            group: Pattern::new(tests.group),
+            skip_mark: Pattern::new(tests.skip_mark),
+            skip_inside: Pattern::new(tests.skip_inside),
+            skip_file: Pattern::new(tests.skip_file),
+            fails_well: Pattern::new(tests.fails_well),
+            assertion: Pattern::new(tests.assertion),
+            swallows: Pattern::new(tests.swallows),
+            suppression: Pattern::new(words.suppression),
+            stub: Pattern::new(words.stub),
+            testing: Pattern::new(words.testing),
             row,
         }
     }
@@ -411,10 +411,7 @@ impl Compiled {
     }
 }
 
-/// A pattern of this program's own tables.
-pub(super) fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("the tables' patterns are tested")
-}
+pub(super) use crate::pattern::pattern;
 
 /// The row for a path; the last one where none is for it.
 pub(super) fn of(path: &str) -> &'static Compiled {
@@ -448,6 +445,47 @@ mod tests {
             (".rs/x", "other"),
         ] {
             assert_eq!(of(path).row.name, name, "{path}");
+        }
+        for Compiled {
+            row: _,
+            function,
+            test_path,
+            collected,
+            attribute,
+            name,
+            call,
+            group,
+            skip_mark,
+            skip_inside,
+            skip_file,
+            fails_well,
+            assertion,
+            swallows,
+            suppression,
+            stub,
+            testing,
+        } in &*LANGUAGES
+        {
+            for pattern in [
+                function,
+                test_path,
+                collected,
+                attribute,
+                name,
+                call,
+                group,
+                skip_mark,
+                skip_inside,
+                skip_file,
+                fails_well,
+                assertion,
+                swallows,
+                suppression,
+                stub,
+                testing,
+            ] {
+                pattern.as_str();
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::cargo::resolve;
 use super::graph::Users;
 use super::{Look, Part, Picked, count};
+use crate::pattern::pattern;
 use crate::verify::check::Run;
 use crate::verify::languages::{exec, vitest_report};
 use crate::verify::view::{extension, join, parent};
@@ -14,10 +15,9 @@ use std::sync::LazyLock;
 const FOLLOWED: &[&str] = &["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
 
 static IMPORT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    pattern(
         r#"(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire(?:\.resolve)?\s*\(\s*)["'`]([^"'`\n]+)["'`]"#,
     )
-    .expect("the pattern is tested")
 });
 
 pub(super) fn jest(look: &Look<'_>) -> Option<Picked> {

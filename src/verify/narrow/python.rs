@@ -3,6 +3,7 @@
 
 use super::graph::Users;
 use super::{Look, Picked, count};
+use crate::pattern::pattern;
 use crate::verify::languages::PYTHON_CONFIGS;
 use crate::verify::names::mentions;
 use crate::verify::view::{base_name, below, extension, join, parent};
@@ -25,12 +26,11 @@ const OTHER_RULES: &[&str] = &[
 const OUTSIDE: &[&str] = &["subprocess", "runpy", "importlib", "os.system", "pexpect"];
 
 /// A dotted name in quotes: what `mock.patch` and `import_module` take.
-static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"["']([A-Za-z_]\w*(?:\.\w+)+)["']"#).expect("the pattern is tested")
-});
+static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r#"["']([A-Za-z_]\w*(?:\.\w+)+)["']"#));
 static IMPORT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?m)^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))")
-        .expect("the pattern is tested")
+    pattern(
+        r"(?m)^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))",
+    )
 });
 
 pub(super) fn tests(look: &Look<'_>) -> Option<Picked> {

@@ -4,6 +4,7 @@ use super::collect::{Collect, Message, failure};
 use super::kind::kind_of;
 use super::traces::file_line;
 use super::{Lines, Read};
+use crate::pattern::pattern;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -72,20 +73,16 @@ impl Rustc {
 
 /// `file:line[:column]: message`. No time of day, no address: the file has a dot or a slash.
 static LOCATED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(?:vet: )?((?:[A-Za-z]:)?[^\s:]*[./][^\s:]*):(\d+)(?::\d+)?:? (.+)$")
-        .expect("tested below")
+    pattern(r"^(?:vet: )?((?:[A-Za-z]:)?[^\s:]*[./][^\s:]*):(\d+)(?::\d+)?:? (.+)$")
 });
 /// tsc: `src/a.ts(3,5): error TS2304: …`.
-static TSC: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(\S+?)\((\d+),\d+\): (error TS\d+: .+)$").expect("tested below")
-});
+static TSC: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(\S+?)\((\d+),\d+\): (error TS\d+: .+)$"));
 /// eslint: `  3:5  error  … rule`, below a line with the file.
-static ESLINT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\s+(\d+):\d+\s+error\s+(.+)$").expect("tested below"));
+static ESLINT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s+(\d+):\d+\s+error\s+(.+)$"));
 /// ruff's rule codes at the beginning of a line.
-static RULE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[A-Z]{1,4}\d{2,4} (?:\[\*\] )?.+$|^invalid-syntax: .+$").expect("tested below")
-});
+static RULE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^[A-Z]{1,4}\d{2,4} (?:\[\*\] )?.+$|^invalid-syntax: .+$"));
 
 /// A located line of a compiler, with whether it is an error.
 pub fn located(line: &str) -> Option<(String, u32, &str)> {

@@ -6,16 +6,16 @@ use super::kind::kind_or;
 use super::traces::Panic;
 use super::{Lines, Read, Redness};
 use crate::model::TestStatus;
+use crate::pattern::pattern;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// A status line: `  TRY 2 FAIL [   0.007s] ( 1/13) small tests::a`. Words: <https://nexte.st/docs/reporting/>.
 static STATUS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
+    pattern(
         r"^\s*(?:TRY (?P<try>\d+) )?(?P<word>PASS|FAIL|SKIP|XFAIL|LEAK|LEAK-FAIL|FAIL \+ LEAK|TIMEOUT|TIMEOUT-PASS|TMT|TMPASS|ABRT|ABORT|SIG[A-Z0-9]+|SIG \d+|SEGV|FLAKY(?: \d+/\d+)?)\s+\[[^\]]*\]\s+(?:\([^)]*\)\s+)?(?P<binary>\S+)\s+(?P<test>\S.*)$",
     )
-    .expect("tested with recordings")
 });
 
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 //! comments, new dependencies.
 
 use crate::model::Finding;
+use crate::pattern::Pattern;
 use crate::verify::audit::diff::{Changed, Diff, Side};
 use crate::verify::audit::inventory::shown;
 use crate::verify::audit::language::pattern;
@@ -343,16 +344,16 @@ const MANIFESTS: &[Manifest] = &[
 ];
 
 struct CompiledManifest {
-    file: Regex,
-    section: Regex,
-    entry: Regex,
+    file: Pattern,
+    section: Pattern,
+    entry: Pattern,
 }
 
 static COMPILED: LazyLock<Vec<CompiledManifest>> = LazyLock::new(|| {
     let compiled = MANIFESTS.iter().map(|m| CompiledManifest {
-        file: pattern(m.file),
-        section: pattern(m.section),
-        entry: pattern(m.entry),
+        file: Pattern::new(m.file),
+        section: Pattern::new(m.section),
+        entry: Pattern::new(m.entry),
     });
     compiled.collect()
 });
@@ -416,4 +417,18 @@ fn names(manifest: &CompiledManifest, text: &str) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for manifest in &*COMPILED {
+            for pattern in [&manifest.file, &manifest.section, &manifest.entry] {
+                pattern.as_str();
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::collecting;
 use crate::model::Finding;
+use crate::pattern::Pattern;
 use crate::verify::audit::diff::{Changed, Diff};
 use crate::verify::audit::inventory::shown;
 use crate::verify::audit::language::{NEVER, pattern};
@@ -111,17 +112,17 @@ const ROWS: &[Row] = &[
 ];
 
 struct Compiled {
-    files: Regex,
-    loosens: Regex,
-    tightens: Regex,
+    files: Pattern,
+    loosens: Pattern,
+    tightens: Pattern,
     only_checks: bool,
 }
 
 static COMPILED: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
     let compiled = ROWS.iter().map(|row| Compiled {
-        files: pattern(row.files),
-        loosens: pattern(row.loosens),
-        tightens: pattern(row.tightens),
+        files: Pattern::new(row.files),
+        loosens: Pattern::new(row.loosens),
+        tightens: Pattern::new(row.tightens),
         only_checks: row.only_checks,
     });
     compiled.collect()
@@ -473,4 +474,18 @@ fn own(diff: &Diff<'_>, file: &Changed<'_>) -> Option<Finding> {
         what.to_owned(),
         asked,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        for row in &*COMPILED {
+            for pattern in [&row.files, &row.loosens, &row.tightens] {
+                pattern.as_str();
+            }
+        }
+    }
 }
