@@ -24,6 +24,7 @@ use crate::git::{
     BRANCHES, GitError, RefNames, Repo, SpecRefs, files_of_tree, lane_facts, spec_refs,
 };
 use crate::model::ledger::SpecBase;
+use crate::model::spec::SpecStatus;
 use crate::model::{
     Diagnostic, Intent, IssueRecord, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
 };
@@ -482,9 +483,9 @@ impl SpecSurvey<'_> {
                 }));
             }
         };
-        if let Some(diagnostic) = self.secret(&text, copy.as_ref(), &texts) {
-            return Ok(Err(diagnostic));
-        }
+        let users_text = copy
+            .as_ref()
+            .map_or_else(|| text.clone(), |c| c.text.clone());
         let options = self.scope.options(path, &text);
         let prose = options.prose;
         let parsed = match copy {
@@ -527,6 +528,11 @@ impl SpecSurvey<'_> {
             .tasks
             .iter()
             .any(|t| t.children.is_empty() && t.mark != TaskMark::Done && !on_base.contains(&t.id));
+        // What is not built is not committed either.
+        let is_built = spec.front.status == SpecStatus::Ready && (has_open || tip.is_some());
+        if is_built && let Some(diagnostic) = self.secret(&text, &users_text, &texts) {
+            return Ok(Err(diagnostic));
+        }
         let mut committed = texts.lane.clone();
         if is_merged && has_open {
             archive = tip.take();

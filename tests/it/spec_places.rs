@@ -166,6 +166,22 @@ fn a_spec_with_a_secret_that_nobody_committed_is_not_built() {
 }
 
 #[test]
+fn what_is_not_built_may_hold_a_secret() {
+    let repo = Repo::new();
+    let token = token();
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.write("specs/notes.md", format!("# Notes\n\nOurs is {token}.\n"));
+    repo.write(
+        "specs/later.md",
+        format!("---\nstatus: draft\n---\n\n- [ ] T009 Use {token}\n"),
+    );
+    repo.write("specs/past.md", format!("- [x] T008 Used {token}\n"));
+    run(&repo, &[]).expect(0);
+    assert_eq!(repo.asked_for(), ["T001"]);
+    assert!(!repo.git(&["log", "-p", "--all"]).contains(&token));
+}
+
+#[test]
 fn other_specs_are_built_beside_one_with_a_secret() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(1, 1));

@@ -1,6 +1,6 @@
 //! Secrets in what a run would commit of a spec.
 
-use super::{SpecSurvey, Texts, UserCopy, problem};
+use super::{SpecSurvey, Texts, problem};
 use crate::model::Diagnostic;
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ impl SpecSurvey<'_> {
     pub(super) fn secret(
         &self,
         text: &[u8],
-        copy: Option<&UserCopy>,
+        users_text: &[u8],
         texts: &Texts,
     ) -> Option<Diagnostic> {
         let redactor = self.scope.redactor.as_ref()?;
@@ -18,7 +18,7 @@ impl SpecSurvey<'_> {
         let read = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         let known = [&texts.base, &texts.lane].map(Option::as_deref);
         // Line numbers are those of the user's copy, where there is one.
-        let mut scanned = vec![copy.map_or(text, |c| c.text.as_slice()), text];
+        let mut scanned = vec![users_text, text];
         scanned.retain(|text| !known.contains(&Some(*text)));
         if scanned.is_empty() {
             return None;
