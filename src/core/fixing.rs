@@ -4,11 +4,11 @@
 //! that was refused already ends the attempt: asking the same engine the same thing again would be paid for nothing.
 
 use super::absorb::{LaneEvent, fail, stop};
-use super::judge::{Refusal, failing};
+use super::judge::{Refusal, failing, refusing_checks};
 use super::lane::{Lane, Stage};
 use super::transition::{ChunkInput, IllegalTransition};
 use crate::model::effect::Verified;
-use crate::model::{AttemptEnd, ChunkId, ChunkState, Oid};
+use crate::model::{AttemptEnd, ChunkId, ChunkState, Evidence, Oid};
 use chrono::{DateTime, Utc};
 
 /// What was refused so far in an attempt. Memory only: an attempt does not outlive its run.
@@ -110,12 +110,7 @@ pub(super) fn fix_or_give_up(
         return Ok(());
     }
     let mut why = given_up(&refusal.why, &failing(&verified), fixes, again);
-    let mut hints = verified
-        .evidence
-        .checks
-        .iter()
-        .filter_map(|c| c.hint.as_ref());
-    if let Some(hint) = hints.next() {
+    if let Some(hint) = walled(&verified.evidence) {
         why = format!("{why}; {hint}");
     }
     if !refusal.is_doubt {
@@ -124,6 +119,14 @@ pub(super) fn fix_or_give_up(
     let end = AttemptEnd::NeedsReview { why: why.clone() };
     let input = ChunkInput::NeedsReview { why };
     stop(lane, chunk, input, end, now, events)
+}
+
+/// What the wall may have to do with it, where checks fail that the work is to blame for.
+fn walled(evidence: &Evidence) -> Option<&str> {
+    if evidence.passed() {
+        return None;
+    }
+    refusing_checks(evidence).find_map(|c| c.hint.as_deref())
 }
 
 fn given_up(why: &str, failing: &[&str], fixes: u32, again: Again) -> String {
@@ -148,6 +151,7 @@ fn given_up(why: &str, failing: &[&str], fixes: u32, again: Again) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{CheckOutcome, CheckResult};
 
     fn verified(tree: &str, signature: &str) -> Verified {
         Verified {
@@ -180,6 +184,40 @@ mod tests {
         assert_eq!(refused.take(&verified("a", ""), "hook"), Again::No);
         assert_eq!(refused.take(&verified("b", ""), "hook"), Again::SameFailure);
         assert_eq!(refused.take(&verified("c", ""), "proof"), Again::No);
+    }
+
+    #[test]
+    fn the_wall_is_told_of_where_it_stood_around_what_refuses_the_work() {
+        let before = CheckOutcome::FailedBefore { exit: 1 };
+        let flaky = CheckOutcome::Flaky { exit: 1 };
+        let failed = || CheckOutcome::Failed { exit: 1 };
+        let of = |outcomes: Vec<(CheckOutcome, Option<&str>)>| Evidence {
+            checks: outcomes
+                .into_iter()
+                .map(|(outcome, hint)| CheckResult {
+                    outcome,
+                    hint: hint.map(str::to_owned),
+                    ..CheckResult::default()
+                })
+                .collect(),
+            ..Evidence::default()
+        };
+        let table = [
+            (of(vec![(before.clone(), Some("a"))]), None),
+            (of(vec![(flaky, Some("a"))]), None),
+            (
+                of(vec![(before.clone(), Some("a")), (failed(), None)]),
+                None,
+            ),
+            (
+                of(vec![(before, Some("a")), (failed(), Some("b"))]),
+                Some("b"),
+            ),
+            (of(vec![(failed(), Some("a"))]), Some("a")),
+        ];
+        for (evidence, told) in table {
+            assert_eq!(walled(&evidence), told, "{evidence:?}");
+        }
     }
 
     #[test]

@@ -147,6 +147,11 @@ pub(super) fn failing(verified: &Verified) -> Vec<&str> {
 
 /// Names of the checks that did not pass and are to blame for it.
 pub fn refusing(evidence: &Evidence) -> impl Iterator<Item = &str> {
+    refusing_checks(evidence).map(|c| c.name.as_str())
+}
+
+/// The same, whole.
+pub(super) fn refusing_checks(evidence: &Evidence) -> impl Iterator<Item = &CheckResult> {
     let is_failing = |c: &&CheckResult| match c.outcome {
         CheckOutcome::Failed { .. }
         | CheckOutcome::TimedOut { .. }
@@ -155,6 +160,5 @@ pub fn refusing(evidence: &Evidence) -> impl Iterator<Item = &str> {
             false
         }
     };
-    let checks = evidence.checks.iter();
-    checks.filter(is_failing).map(|c| c.name.as_str())
+    evidence.checks.iter().filter(is_failing)
 }

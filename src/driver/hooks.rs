@@ -67,7 +67,7 @@ async fn agree(
             let what = format!("the hook {name} was stopped with the run");
             return Err(Failure::new(what, "run again"));
         }
-        Ok((!done.success()).then(|| words(&done, &walls)))
+        Ok((!done.success()).then(|| words(name, &done, &walls)))
     };
     if let Some(why) = run(PRE_COMMIT, &[]).await? {
         return Ok(Before::Refused(why));
@@ -119,7 +119,10 @@ pub(super) async fn after_commit(
         .run(POST_COMMIT, &[], &[], (policy.clone(), env), stop)
         .await?;
     if !done.success() {
-        tracing::warn!("the hook {POST_COMMIT}: {}", words(&done, &policy));
+        tracing::warn!(
+            "the hook {POST_COMMIT}: {}",
+            words(POST_COMMIT, &done, &policy)
+        );
     }
     throw_away(shells, place).await?;
     put_right(shells, lane).await
@@ -201,9 +204,12 @@ pub(super) async fn before_push(
     }
     Err(PushFailure {
         kind: PushFailureKind::HookDeclined,
-        message: format!("the hook {PRE_PUSH} declined:\n{}", words(&done, &policy))
-            .trim_end()
-            .to_owned(),
+        message: format!(
+            "the hook {PRE_PUSH} declined:\n{}",
+            words(PRE_PUSH, &done, &policy)
+        )
+        .trim_end()
+        .to_owned(),
     })
 }
 
@@ -231,6 +237,11 @@ fn private(lane: &Path, what: &str) -> std::path::PathBuf {
     Sandbox::private_dir(lane).join(format!("git-{what}"))
 }
 
+/// The command line of a hook, as settings of the sandbox name it.
+fn line(name: &str) -> String {
+    format!("git hook run {name}")
+}
+
 /// The wall of checks, and what a hook needs beside.
 fn policy(
     shells: &Shells,
@@ -242,7 +253,7 @@ fn policy(
     let policy = shells.sandbox.policy(&Subject {
         preset: Preset::Verify,
         lane,
-        command: &format!("git hook run {name}"),
+        command: &line(name),
         env: &shells.settings.env,
     });
     match policy {
@@ -266,9 +277,10 @@ fn widened(wall: &Wall, place: &HookPlace, may_write: bool) -> Wall {
     wall
 }
 
-fn words(done: &Finished, policy: &SandboxPolicy) -> String {
+/// What a hook that failed said, for people.
+fn words(name: &str, done: &Finished, policy: &SandboxPolicy) -> String {
     let mut said = format!("{}{}", done.stdout.text(), done.stderr.text());
-    if let Some(hint) = suspect::hint(policy, "git hook run HOOK", done.code, &said) {
+    if let Some(hint) = suspect::hint(policy, &line(name), done.own_code(), &said) {
         said = format!("{}\n{hint}", said.trim_end());
     }
     match done.ended {
@@ -287,9 +299,8 @@ mod tests {
     use crate::model::policy::{FileAccess, Network, ResourceLimits};
     use std::path::PathBuf;
 
-    #[test]
-    fn a_hook_gets_the_wall_of_checks_and_its_own_folder() {
-        let wall = Wall {
+    fn wall() -> Wall {
+        Wall {
             preset: Preset::Verify,
             files: FileAccess {
                 read: vec!["/etc".into()],
@@ -299,9 +310,41 @@ mod tests {
             },
             network: Network::Loopback,
             unix_sockets: false,
-            limits: ResourceLimits::default(),
+            limits: ResourceLimits {
+                memory: Some(1 << 30),
+                ..ResourceLimits::default()
+            },
             env: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_wall_is_suspected_by_the_hooks_own_name_and_only_of_what_it_did() {
+        let policy = SandboxPolicy::Walled(Arc::new(wall()));
+        let said = |ended, code| {
+            let done = Finished {
+                ended,
+                code,
+                stdout: proc::Captured::default(),
+                stderr: proc::Captured::default(),
+                refused: Vec::new(),
+            };
+            words(PRE_PUSH, &done, &policy)
         };
+        let killed = said(proc::Ended::Itself, 137);
+        assert!(
+            killed.contains("explain -- git hook run pre-push`"),
+            "{killed}"
+        );
+        for ended in [proc::Ended::TimedOut, proc::Ended::DiskSpent] {
+            let words = said(ended, 137);
+            assert!(!words.contains("sandbox may be why"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_hook_gets_the_wall_of_checks_and_its_own_folder() {
+        let wall = wall();
         let place = HookPlace::stand_in(
             "/repo/.git/hooks",
             "/lanes/a",

@@ -386,14 +386,13 @@ async fn set_up(shells: &Shells, spec: &SpecId, paths: &LanePaths) -> Result<(),
             .map_err(|e| Failure::new(e.to_string(), "see `[worktree] setup`"))?;
         let words = format!("{}{}", done.stdout.text(), done.stderr.text());
         let hint = (!done.success())
-            .then(|| suspect::hint(&command.policy, line, done.code, &words))
+            .then(|| suspect::hint(&command.policy, line, done.own_code(), &words))
             .flatten();
         let hosts = done.refused.clone();
         shells.tell_refused(spec, None, line, hosts, hint.clone());
         if !done.success() {
             let tail: Vec<&str> = words.trim().lines().rev().take(10).collect();
-            let mut tail: Vec<&str> = tail.into_iter().rev().collect();
-            tail.extend(hint.as_deref());
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
             return Err(Failure::new(
                 format!(
                     "the set-up command `{line}` ended with exit code {}:\n{}",

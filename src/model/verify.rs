@@ -124,7 +124,8 @@ pub struct CheckResult {
     /// Hosts that its wall kept it from, each with the reason, bounded.
     #[serde(default)]
     pub refused: Vec<String>,
-    /// Why its wall may be what it failed at, for people. Not in ledgers.
+    /// Why its wall may be what it failed at, for people and for the engine that mends it; no part of the output.
+    /// Not in ledgers.
     #[serde(default)]
     pub hint: Option<String>,
 }

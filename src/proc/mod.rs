@@ -167,6 +167,19 @@ impl Finished {
     pub fn success(&self) -> bool {
         self.ended == Ended::Itself && self.code == 0
     }
+
+    /// The exit code for whoever asks what the process came to its end by; 0 where it was ended from here, and the
+    /// code tells of that alone.
+    pub fn own_code(&self) -> i32 {
+        match self.ended {
+            Ended::Itself => self.code,
+            Ended::TimedOut
+            | Ended::Stalled
+            | Ended::DiskSpent
+            | Ended::Stopped
+            | Ended::ByCaller => 0,
+        }
+    }
 }
 
 /// The process could not be started.

@@ -111,6 +111,10 @@ fn push_check(text: &mut String, check: &CheckResult, verdict: &str, told: &str)
         let fence = fence_for(told);
         let _ = write!(text, "{fence}\n{told}\n{fence}\n\n");
     }
+    // An engine that does not know of a wall would build around it.
+    if let Some(hint) = &check.hint {
+        let _ = write!(text, "{}\n\n", clip(hint, 400));
+    }
 }
 
 /// What a check's kept output says: the lines that tell failures were kept.

@@ -57,6 +57,25 @@ fn only_failing_checks_are_told_with_their_output() {
 }
 
 #[test]
+fn the_wall_is_told_of_whether_or_not_failures_were_read() {
+    for output in ["boom", "src/lib.rs:3:1: error: no such thing"] {
+        let mut evidence = failed(output);
+        let without = signature(&evidence);
+        evidence.checks[0].hint = Some("its sandbox may be why (x)".to_owned());
+        let told = feedback(&evidence);
+        assert!(
+            told.ends_with("```\n\nits sandbox may be why (x)"),
+            "{told}"
+        );
+        assert_eq!(
+            signature(&evidence),
+            without,
+            "it is no part of the failure"
+        );
+    }
+}
+
+#[test]
 fn failures_go_back_as_the_lines_that_matter() {
     for name in [
         "libtest.txt",

@@ -39,10 +39,11 @@ pub use measure::Measure;
 pub use reading::Format;
 pub use view::FileView;
 
+use crate::model::policy::Preset;
 use crate::model::{CheckResult, Evidence};
 use crate::ports::StopSignal;
 use crate::proc;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Subject};
 use baseline::Judging;
 use check::{Check, CheckKind};
 use configured::Configured;
@@ -121,8 +122,9 @@ pub struct Verifier {
 /// Bound on asking a tool for its version.
 const PROBE: Duration = Duration::from_secs(20);
 
-/// Goes up when detection finds, runs or reads something else than before in the same files.
-const DETECTION: u32 = 1;
+/// Goes up when detection finds, runs or reads something else than before in the same files, and when results are told
+/// in another way.
+const DETECTION: u32 = 2;
 
 impl Verifier {
     /// # Errors
@@ -191,14 +193,19 @@ impl Verifier {
     }
 
     /// What the baseline of these files depends on beside the tree: the commands that would run, how they are
-    /// read and bounded, which of their programs are there, and the names of what they see of the environment.
-    /// For [`cache::key`].
+    /// read and bounded, which of their programs are there, the wall around each, and the names of what they see of the
+    /// environment. For [`cache::key`].
     pub fn fingerprint(&self, lane: &Path, tracked: &[String]) -> String {
-        let mut text = format!("{DETECTION} {:?} {}\n", self.timeout, self.measured_with());
+        let state = self.sandbox.word();
+        let mut text = format!(
+            "{DETECTION} {:?} {} {state}\n",
+            self.timeout,
+            self.measured_with()
+        );
         for check in self.found(lane, tracked) {
             let program = check.probe.split(' ').next().unwrap_or_default();
             let there = proc::find_program(program, &self.env).is_some();
-            let _ = writeln!(text, "{check:?} {there}");
+            let _ = writeln!(text, "{check:?} {there} {}", self.wall(lane, &check));
         }
         let mut names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -208,6 +215,19 @@ impl Verifier {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+    }
+
+    /// The wall around a check, in words that are the same for every lane.
+    fn wall(&self, lane: &Path, check: &Check) -> String {
+        let policy = self.sandbox.policy(&Subject {
+            preset: Preset::Verify,
+            lane,
+            command: &check.command(),
+            env: &self.env,
+        });
+        // What lies beside the lane has its name.
+        let lane = format!("{:?}", lane.as_os_str());
+        format!("{policy:?}").replace(lane.trim_matches('"'), "LANE")
     }
 
     /// Runs every check once on the untouched base.

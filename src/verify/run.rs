@@ -131,7 +131,7 @@ pub(super) async fn run_check(
             reading.file(reads.format, &text);
         }
     }
-    let mut output = if outcome == CheckOutcome::Passed {
+    let output = if outcome == CheckOutcome::Passed {
         transcript.short()
     } else {
         transcript.text()
@@ -143,13 +143,13 @@ pub(super) async fn run_check(
         | CheckOutcome::FailedBefore { .. }
         | CheckOutcome::Flaky { .. } => false,
     };
+    // Beside the output, which is compared with the base's: what the wall did there may be something else.
     let hint = failed
-        .then(|| suspect::hint(&command.policy, &check.command(), finished.code, &output))
+        .then(|| {
+            let line = check.command();
+            suspect::hint(&command.policy, &line, finished.own_code(), &output)
+        })
         .flatten();
-    if let Some(hint) = &hint {
-        // An engine that does not know of a wall would build around it.
-        output = format!("{}\n{hint}", output.trim_end());
-    }
     let root = around.lane.display().to_string();
     Ok(CheckResult {
         refused: finished.refused,

@@ -834,3 +834,41 @@ fn what_is_disabled_does_not_run_and_a_fingerprint_tells() {
     assert_eq!(names(&repo), ["go test@a"]);
     assert_ne!(print(&repo), before);
 }
+
+#[test]
+fn a_fingerprint_knows_the_wall_and_no_lane() {
+    use crate::model::policy::{Abilities, PresetSettings, SandboxSettings};
+    use crate::sandbox::presets::Machine;
+    let files = [("go.mod", "module a\n"), ("a.go", "package a\n")];
+    let (one, other) = (Repo::new(&files), Repo::new(&files));
+    let walled = |change: PresetSettings| {
+        let settings = SandboxSettings {
+            presets: vec![(Preset::Verify, change)],
+            ..SandboxSettings::default()
+        };
+        let abilities = Abilities {
+            landlock: 7,
+            seccomp: true,
+            network_namespace: true,
+            ..Abilities::default()
+        };
+        Sandbox::new(settings, Machine::default(), abilities).unwrap()
+    };
+    let print = |repo: &Repo, sandbox: &Sandbox| {
+        let verifier = Verifier {
+            env: Vec::new(),
+            ..repo.verifier().walled(sandbox.clone())
+        };
+        verifier.fingerprint(&repo.lane(), &repo.files)
+    };
+    let usual = walled(PresetSettings::default());
+    let sockets = walled(PresetSettings {
+        unix_sockets: Some(true),
+        ..PresetSettings::default()
+    });
+    let prints: std::collections::BTreeSet<String> = [&Sandbox::off(), &usual, &sockets]
+        .map(|sandbox| print(&one, sandbox))
+        .into();
+    assert_eq!(prints.len(), 3);
+    assert_eq!(print(&one, &usual), print(&other, &usual));
+}

@@ -676,7 +676,8 @@ unix_sockets = true             # Python's `forkserver` and managers, servers at
 memory = "16 GiB"
 ```
 
-A command that fails with words of a refusal has lines below its output that begin with `sandbox:` and name the setting.
+Below what a command of `codelicious sandbox run` printed, where it fails with words of a refusal, lines that begin with
+`sandbox:` name the setting.
 
 `network` takes the place of the preset's (`"none"`, `"loopback"`, `"full"` or a list of hosts), `hosts` come beside it.
 Of entries for commands the one with most words counts. A line such as `make && make test` is several commands for a
@@ -688,8 +689,9 @@ the presets `engine-tool` or `verify`. What it says never gives a command more t
 A package that only the network has: name its registry in your cargo, npm, pip or go settings, or its host in
 `[sandbox.setup] hosts`, and fetch it by a command of `[worktree] setup`.
 
-Hosts that a command was kept from, and a guess where it failed at its wall, stand in the output of the run, in the event
-`sandbox_refused` and in the evidence of the chunk. The guess is for you: models are not told.
+Hosts that a command was kept from, and a guess where it failed at its wall, stand in the output of the run and in the event
+`sandbox_refused`; the hosts in the evidence of the chunk too, the guess in the reason why one was given up. An engine that is to mend a failed check, and a model whose own
+command failed, are told of the guess as well: one that knows of no wall builds around it.
 
 Where this machine goes out through a proxy (`HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, and `NO_PROXY`), so does what
 runs inside. It has to be of the kind `http://host:port`; through another, nothing is reached from inside.

@@ -148,6 +148,58 @@ fn a_check_that_its_wall_fails_says_where_to_look() {
 }
 
 #[test]
+fn who_mends_a_check_is_told_of_its_wall_and_the_output_is_the_checks() {
+    if site().is_none() || lacks("network namespaces", abilities().network_namespace) {
+        return;
+    }
+    let repo = Repo::new();
+    repo.write(
+        "check.sh",
+        "[ -e work/T001.txt ] || exit 0\ntouch /opt/not-mine\n",
+    );
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "A check that writes elsewhere"]);
+    repo.git(&["push", "-q"]);
+    let ended = repo.run(&["--engine", "claude"]);
+    assert_ne!(ended.code, 0, "{}", ended.stderr);
+    let calls = repo.calls();
+    let prompt = calls[1]["prompt"].as_str().unwrap();
+    let told = "its sandbox may be why (/opt/not-mine is closed to it";
+    assert!(prompt.contains(told), "{prompt}");
+    let ledger = repo.read(".codelicious/state/specs-work.json");
+    let ledger: serde_json::Value = serde_json::from_str(&ledger).unwrap();
+    let check = &ledger["chunks"]["T001"]["evidence"]["checks"][0];
+    let output = check["output"].as_str().unwrap();
+    assert!(
+        output.contains("/opt/not-mine") && !output.contains("sandbox"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_set_up_command_that_its_wall_fails_is_told_of_it_once() {
+    if site().is_none() || lacks("network namespaces", abilities().network_namespace) {
+        return;
+    }
+    let repo = Repo::new();
+    let settings =
+        "[verify]\ncommands = [\"sh check.sh\"]\n[worktree]\nsetup = [\"touch /opt/not-mine\"]\n";
+    repo.write("codelicious.toml", settings);
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "A set-up command that writes elsewhere"]);
+    repo.git(&["push", "-q"]);
+    let ended = repo.run(&["--engine", "claude"]).expect(2);
+    let error = ended.stderr.split("error: ").nth(1).unwrap();
+    assert_eq!(
+        error.matches("its sandbox may be why").count(),
+        1,
+        "{error}"
+    );
+}
+
+#[test]
 fn a_set_up_command_that_is_kept_from_a_host_says_so() {
     if !is_possible() {
         return;

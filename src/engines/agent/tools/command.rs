@@ -55,7 +55,7 @@ pub(super) async fn run(
             if !done.success() {
                 let said = format!("{}\n{}", done.stdout.text(), done.stderr.text());
                 if let Some(hint) =
-                    suspect::hint(&command.policy, &request.command, done.code, &said)
+                    suspect::hint(&command.policy, &request.command, done.own_code(), &said)
                 {
                     answer.text.push_str(&format!("\n{hint}"));
                 }
