@@ -15,7 +15,6 @@ use crate::model::{
     ChunkId, EffectResult, Ends, EngineOutcome, EventKind, Evidence, Session, Usage,
 };
 use crate::ports::{EngineJob, EngineProgress};
-use crate::sandbox::Subject;
 use crate::verify::{Feedback, feedback_with};
 use std::cell::RefCell;
 
@@ -80,12 +79,9 @@ pub(super) async fn run_engine(
             .map(|a| for_run(a, lane.is_first_turn(fixes)))
             .unwrap_or_default(),
         env: engine.env.clone(),
-        policy: shells.sandbox.policy(&Subject {
-            preset: engine.preset,
-            lane: &lane_dir(shells, lane),
-            command: engine.engine.name(),
-            env: &engine.env,
-        }),
+        policy: shells
+            .sandbox
+            .policy(&lodging::subject(engine, &lane_dir(shells, lane))),
     };
     let home = lodging::move_in(shells, engine, &mut job)?;
     let of_chunk = lane.is_first_turn(fixes).then(|| id.to_string());

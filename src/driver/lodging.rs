@@ -8,6 +8,7 @@ use crate::ports::EngineJob;
 use crate::sandbox::caches;
 use crate::sandbox::homes::{self, Agent, Facts, Prepared};
 use crate::sandbox::{Sandbox, Subject};
+use std::path::Path;
 
 /// The home of a running agent; of one without a wall, and of an engine without an agent behind it, nothing.
 pub(super) struct Lodging<'a> {
@@ -21,13 +22,7 @@ pub(super) fn move_in<'a>(
     engine: &EngineSetup,
     job: &mut EngineJob,
 ) -> Result<Lodging<'a>, Failure> {
-    let subject = Subject {
-        preset: engine.preset,
-        lane: &job.lane,
-        command: engine.engine.name(),
-        env: &engine.env,
-    };
-    caches::make_for(&shells.sandbox, &subject)
+    caches::make_for(&shells.sandbox, &subject(engine, &job.lane))
         .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
     let prepared = match engine.agent.filter(|_| !shells.sandbox.is_off()) {
         Some(agent) => Some(home_of(agent, shells, engine, job)?),
@@ -43,6 +38,16 @@ pub(super) fn move_in<'a>(
     Ok(lodging)
 }
 
+/// An engine at work in a lane, for whom a wall is wanted.
+pub(super) fn subject<'a>(engine: &'a EngineSetup, lane: &'a Path) -> Subject<'a> {
+    Subject {
+        preset: engine.preset,
+        lane,
+        command: engine.engine.name(),
+        env: &engine.env,
+    }
+}
+
 /// The agent's home, which the job then points to.
 fn home_of(
     agent: &'static Agent,
@@ -53,12 +58,7 @@ fn home_of(
     let own = Sandbox::own_dir(&job.lane, engine.preset, engine.engine.name());
     let facts = Facts {
         env: &engine.env,
-        programs: shells.sandbox.brings_programs(&Subject {
-            preset: engine.preset,
-            lane: &job.lane,
-            command: engine.engine.name(),
-            env: &engine.env,
-        }),
+        programs: shells.sandbox.brings_programs(&subject(engine, &job.lane)),
     };
     let prepared = homes::prepare(agent, &facts, &own).map_err(|e| {
         let remedy = format!("remove {}, then run again", own.display());

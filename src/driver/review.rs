@@ -17,7 +17,7 @@ use crate::model::{
     Usage,
 };
 use crate::ports::EngineJob;
-use crate::sandbox::{Sandbox, Subject};
+use crate::sandbox::Sandbox;
 use std::path::{Path, PathBuf};
 
 /// Has the lane's verified work reviewed. A review that does not come about is a result like any other.
@@ -116,12 +116,7 @@ async fn run(
         stall: shells.settings.stall_timeout,
         allowance: attempt.map(rest_of_attempt).unwrap_or_default(),
         env: reviewer.env.clone(),
-        policy: shells.sandbox.policy(&Subject {
-            preset: reviewer.preset,
-            lane: dir,
-            command: reviewer.engine.name(),
-            env: &reviewer.env,
-        }),
+        policy: shells.sandbox.policy(&lodging::subject(reviewer, dir)),
     };
     let stop = shells.stop_engines.clone();
     let home = lodging::move_in(shells, reviewer, &mut job)?;

@@ -1,7 +1,7 @@
 //! The plain words of a spec: what it says of itself before its first task, and what a text says outside of code.
 
 use super::front;
-use super::text::{Lines, collapse};
+use super::text::{Lines, beginning, collapse};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// Most paragraphs of an introduction, and most bytes that are looked at for them.
@@ -24,9 +24,9 @@ pub fn intro(bytes: &[u8]) -> Intro {
         Ok(text) => text,
         Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
     };
-    let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let start = beginning(text);
     let (rows, base) =
-        front::extent(text, bom, &Lines::new(text.as_bytes())).unwrap_or((Vec::new(), bom));
+        front::extent(text, start, &Lines::new(text.as_bytes())).unwrap_or((Vec::new(), start));
     let mut intro = Intro::default();
     for (_, row) in rows {
         intro.said.push_str(&row.replace(['"', '\''], ""));

@@ -195,17 +195,20 @@ impl Narrator {
                 plain(Progress, format!("{engine}: {remarks} {spent}"))
             }
             K::SandboxRefused { what, hosts, hint } => {
-                let hosts = match &hosts[..] {
-                    [] => ":".to_owned(),
-                    [host] => format!(" was kept from {host}"),
-                    [host, more @ ..] => format!(" was kept from {host} and {} more", more.len()),
+                let kept = match &hosts[..] {
+                    [] => None,
+                    [host] => Some(format!("was kept from {host}")),
+                    [host, more @ ..] => {
+                        Some(format!("was kept from {host} and {} more", more.len()))
+                    }
                 };
-                let hint = match (hosts.as_str(), hint) {
-                    (_, None) => String::new(),
-                    (":", Some(hint)) => format!(" {hint}"),
-                    (_, Some(hint)) => format!("; {hint}"),
+                let said = match (kept, hint) {
+                    (None, None) => what.clone(),
+                    (None, Some(hint)) => format!("{what}: {hint}"),
+                    (Some(kept), None) => format!("{what} {kept}"),
+                    (Some(kept), Some(hint)) => format!("{what} {kept}; {hint}"),
                 };
-                Some((Problem, Paint::Doubt, format!("{what}{hosts}{hint}")))
+                Some((Problem, Paint::Doubt, said))
             }
             K::CheckStarted { name } => plain(Step, format!("{name} started")),
             K::CheckFinished {
