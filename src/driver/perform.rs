@@ -14,7 +14,7 @@ use crate::core::lane::Lane;
 use crate::core::pr::{self, PartFacts};
 use crate::core::progress;
 use crate::crash::{self, Around};
-use crate::git::{ATTEMPTS, GitError, NOTES, PLANS, PushRequest, SYNC, push};
+use crate::git::{ATTEMPTS, GitError, NOTES, PLANS, PushRequest, SYNC, Standing, push};
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::ledger::SpecBase;
 use crate::model::{ChunkId, Effect, EffectResult, Oid, PrRecord};
@@ -121,7 +121,18 @@ async fn set_aside(
     let saved = shells
         .git
         .call(move |repo| {
-            let saved = repo.save_work(&tip, &spec, &reference, &why)?;
+            // A check that was broken off leaves the lane at something else than the work.
+            let saved = match repo.standing()? {
+                Standing::Elsewhere { work: Some(tree) } => {
+                    repo.save_tree(&tree, None, &tip, &reference, &why)?
+                }
+                Standing::Elsewhere { work: None } => None,
+                Standing::Lost { work } => {
+                    tracing::warn!("{why} is lost: git does not have its tree {work} any more");
+                    None
+                }
+                Standing::Own => repo.save_work(&tip, &spec, &reference, &why)?,
+            };
             repo.reset_lane(&tip)?;
             Ok(saved.map(|_| reference))
         })

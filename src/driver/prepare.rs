@@ -95,17 +95,23 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
                         repo.save_tree(&tree, None, stood, &reference, why)?
                     }
                     Standing::Elsewhere { work: None } => None,
+                    Standing::Lost { work } => {
+                        repo.reset_lane(&tip)?;
+                        return Ok(Some(format!(
+                            "work of an interrupted attempt is lost: git does not have its tree {work} any more"
+                        )));
+                    }
                     Standing::Own if is_copy => None,
                     Standing::Own => repo.save_work(stood, &spec_path, &reference, why)?,
                 };
                 repo.reset_lane(&tip)?;
-                Ok(saved.map(|_| reference))
+                Ok(saved.map(|_| {
+                    format!("work that an interrupted attempt left in the lane is kept at {reference}")
+                }))
             })
             .await?
     };
-    notes.extend(
-        saved.map(|r| format!("work that an interrupted attempt left in the lane is kept at {r}")),
-    );
+    notes.extend(saved);
 
     let synced = start.sync.is_some() || start.renamed_from.is_some();
     if synced {

@@ -5,8 +5,8 @@
 //! stands again. What a killed run leaves meanwhile is nobody's work; what was work before is named by the note.
 
 use super::error::{Context, GitError};
-use super::lane::{HALF_WRITTEN, restore_dot_git};
-use super::repo::{Repo, from_oid};
+use super::lane::{HALF_ELSEWHERE, restore_dot_git};
+use super::repo::{Repo, from_oid, to_oid};
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use std::fs::File;
@@ -14,7 +14,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 /// Name of the note. It holds the work's tree, or nothing.
-const NOTE: &str = "codelicious-elsewhere";
+pub(super) const NOTE: &str = "codelicious-elsewhere";
 
 /// Whose the files of a lane are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Standing {
     Own,
     /// Nobody's. The work that stood there before is this tree, if there was any.
     Elsewhere { work: Option<Oid> },
+    /// The same, but git does not have that tree any more: no ref holds it, so that a `git gc` takes it away.
+    Lost { work: Oid },
 }
 
 impl Repo {
@@ -69,7 +71,7 @@ impl Repo {
             self.opened()?.keep(from_oid(tree)?, None)?;
         }
         let path = self.elsewhere()?;
-        let temp = path.with_file_name(HALF_WRITTEN[4]);
+        let temp = path.with_file_name(HALF_ELSEWHERE);
         let text = work.map(Oid::to_string).unwrap_or_default();
         File::create(&temp)
             .and_then(|mut file| file.write_all(text.as_bytes()))
@@ -98,8 +100,14 @@ impl Repo {
     pub fn standing(&mut self) -> Result<Standing, GitError> {
         let path = self.elsewhere()?;
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Standing::Elsewhere {
-                work: git2::Oid::from_str(&text).is_ok().then(|| Oid::new(text)),
+            Ok(text) => Ok(match git2::Oid::from_str(&text) {
+                Err(_) => Standing::Elsewhere { work: None },
+                Ok(tree) if self.opened()?.git.find_tree(tree).is_err() => {
+                    Standing::Lost { work: to_oid(tree) }
+                }
+                Ok(tree) => Standing::Elsewhere {
+                    work: Some(to_oid(tree)),
+                },
             }),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(Standing::Own),
             Err(e) => Err(e).doing(|| format!("reading {}", path.display())),

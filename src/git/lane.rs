@@ -18,14 +18,23 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the notes about it are written before they replace what is there.
+/// Names, in a lane's own git folder, under which its HEAD, git's index of it and the notes about it are written before
+/// they replace what is there.
+pub(super) const HALF_HEAD: &str = "HEAD.codelicious";
+pub(super) const HALF_INDEX: &str = "index.codelicious";
+pub(super) const HALF_AROUND: &str = "around.codelicious";
+pub(super) const HALF_IGNORED: &str = "ignored.codelicious";
+pub(super) const HALF_ELSEWHERE: &str = "elsewhere.codelicious";
 pub(super) const HALF_WRITTEN: [&str; 5] = [
-    "HEAD.codelicious",
-    "index.codelicious",
-    "around.codelicious",
-    "ignored.codelicious",
-    "elsewhere.codelicious",
+    HALF_HEAD,
+    HALF_INDEX,
+    HALF_AROUND,
+    HALF_IGNORED,
+    HALF_ELSEWHERE,
 ];
+
+/// Name of the mark in a lane's own git folder that it was set up.
+pub(super) const SET_UP: &str = "codelicious-setup";
 
 /// Where a lane is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,7 +285,7 @@ impl OpenLane {
         }
         let (head, text) = (self.paths.admin.join("HEAD"), format!("{tip}\n"));
         let is_as_long = matches!(self.head(), Head::Detached(_));
-        let temp = self.paths.admin.join(HALF_WRITTEN[0]);
+        let temp = self.paths.admin.join(HALF_HEAD);
         let written = if is_as_long {
             let file = File::options().write(true).open(&head);
             file.and_then(|mut file| file.write_all(text.as_bytes()))
@@ -442,7 +451,7 @@ impl OpenLane {
         let what = || "writing the lane's index".to_owned();
         self.index.write().doing(what)?;
         crash::point(Point::LaneIndex).doing(what)?;
-        let temp = self.paths.admin.join(HALF_WRITTEN[1]);
+        let temp = self.paths.admin.join(HALF_INDEX);
         let theirs = self.paths.admin.join("index");
         std::fs::copy(self.paths.index(), &temp).doing(what)?;
         // Nobody looks at this moment, and some file systems make a rename over a file wait for the disk.

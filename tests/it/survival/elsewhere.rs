@@ -69,32 +69,63 @@ fn a_lane_that_stood_at_the_base_leaves_no_work_behind_and_what_was_accepted_is_
     assert_eq!(files.lines().count(), 3, "{files}");
 }
 
-#[test]
-fn work_is_kept_of_a_run_that_died_while_its_tests_ran_without_it() {
-    let story = stories::tests_first();
-    let repo = story.repo;
-    repo.write("codelicious.toml", "");
-    repo.git(&["commit", "-qam", "Prove it afterwards"]);
-    repo.git(&["push", "-q"]);
-    let test = "package a\n\nimport \"testing\"\n\nfunc TestT001(t *testing.T) {\n\tif T001() == \"\" {\n\t\tt.Fatal(\"empty\")\n\t}\n}\n";
+const WITHOUT: &str = "[ -e a/T001_test.go ] && ! [ -e a/T001.go ]";
+const TEST: &str = "package a\n\nimport \"testing\"\n\nfunc TestT001(t *testing.T) {\n\tif T001() == \"\" {\n\t\tt.Fatal(\"empty\")\n\t}\n}\n";
+const CODE: &str = "package a\n\nfunc T001() string { return \"x\" }\n";
+const KEPT: &str = "refs/codelicious/attempts/specs-work/T001/1";
+
+/// A repository in which the first engine turn leaves a test and its code, and in which `deadly` is done when the test
+/// runs without that code; gives back what puts an end to that.
+fn tested_without_its_work(repo: &Repo, deadly: &str) -> impl Fn() + use<> {
     repo.fake(&json!({"rules": [{"chunk": "T001", "steps": [
-        {"write": {"path": "a/T001_test.go", "text": test}},
-        {"write": {"path": "a/T001.go", "text": "package a\n\nfunc T001() string { return \"x\" }\n"}},
+        {"write": {"path": "a/T001_test.go", "text": TEST}},
+        {"write": {"path": "a/T001.go", "text": CODE}},
     ]}]}));
     let go = repo.base().join("bin/go");
     let honest = fs::read_to_string(&go).unwrap();
-    let without = "[ -e a/T001_test.go ] && ! [ -e a/T001.go ]";
-    let deadly = honest.replacen(
-        "case",
-        &format!("if {without}; then {}; fi\ncase", kill(&repo)),
-        1,
-    );
-    fs::write(&go, deadly).unwrap();
+    let armed = honest.replacen("case", &format!("if {WITHOUT}; then {deadly}; fi\ncase"), 1);
+    fs::write(&go, armed).unwrap();
+    move || fs::write(&go, &honest).unwrap()
+}
+
+/// The same of which the run died at that moment, and who proves its work afterwards.
+fn died_without_its_work() -> Repo {
+    let repo = stories::tests_first().repo;
+    repo.write("codelicious.toml", "");
+    repo.git(&["commit", "-qam", "Prove it afterwards"]);
+    repo.git(&["push", "-q"]);
+    let disarm = tested_without_its_work(&repo, &kill(&repo));
     repo.run::<&str>(&[]).expect(KILLED);
-    fs::write(&go, honest).unwrap();
+    disarm();
+    repo
+}
+
+fn saved(repo: &Repo) -> String {
+    repo.git(&["diff", "--name-only", &format!("{KEPT}^1"), KEPT])
+}
+
+#[test]
+fn work_is_kept_of_a_run_that_died_while_its_tests_ran_without_it() {
+    let repo = died_without_its_work();
     let ended = repo.run::<&str>(&[]).expect(0);
-    let kept = "refs/codelicious/attempts/specs-work/T001/1";
-    assert!(ended.stderr.contains(kept), "{}", ended.stderr);
-    let files = repo.git(&["diff", "--name-only", &format!("{kept}^1"), kept]);
-    assert_eq!(files, "a/T001.go\na/T001_test.go");
+    assert!(ended.stderr.contains(KEPT), "{}", ended.stderr);
+    assert_eq!(saved(&repo), "a/T001.go\na/T001_test.go");
+}
+
+#[test]
+fn work_that_git_swept_away_meanwhile_is_told_to_be_lost_and_built_again() {
+    let repo = died_without_its_work();
+    repo.git(&["gc", "-q", "--prune=now"]);
+    let ended = repo.run::<&str>(&[]).expect(0);
+    assert!(ended.stderr.contains("is lost"), "{}", ended.stderr);
+}
+
+#[test]
+fn work_is_kept_whole_of_a_run_that_was_stopped_while_its_tests_ran_without_it() {
+    let repo = stories::tests_first().repo;
+    let stop = format!("{}; sleep 600", kill(&repo).replace("kill -9", "kill -2"));
+    let disarm = tested_without_its_work(&repo, &stop);
+    repo.run::<&str>(&[]).expect(130);
+    disarm();
+    assert_eq!(saved(&repo), "a/T001.go\na/T001_test.go");
 }
