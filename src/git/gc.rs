@@ -2,9 +2,11 @@
 
 use super::LANES;
 use super::command::is_skipped;
+use super::elsewhere::NOTE as ELSEWHERE;
 use super::error::{Context, GitError};
 use super::lane::LanePaths;
 use super::repo::{Repo, from_oid, to_oid};
+use super::way;
 use crate::core::commit_message::parse_trailers;
 use crate::core::gc::Unsaved;
 use crate::fsx::{FsError, atomic, tree};
@@ -86,6 +88,10 @@ impl Repo {
         if !self.beyond(&to_oid(head), kept)?.is_empty() {
             return Ok(true);
         }
+        // Work that no ref holds, and that does not stand in the worktree either.
+        if std::fs::read(lane.admin.join(ELSEWHERE)).is_ok_and(|tree| !tree.is_empty()) {
+            return Ok(true);
+        }
         if lane.dir.symlink_metadata().is_err() {
             return Ok(false);
         }
@@ -100,6 +106,11 @@ impl Repo {
         }
         let mut index = Index::open(&lane.admin.join("codelicious-index")).doing(what)?;
         git.set_index(&mut index).doing(what)?;
+        // Nothing is removed here, and a pipe in place of rules would hold the library forever.
+        if let Some(path) = way::find_special(&git, &index, &lane.dir).doing(what)? {
+            let why = format!("{} is neither file nor folder", path.display());
+            return Err(GitError::new(what(), why, ""));
+        }
         let tree = git.find_commit(head).and_then(|c| c.tree()).doing(what)?;
         let mut options = DiffOptions::new();
         options.include_untracked(true);

@@ -8,6 +8,7 @@ use git2::{CheckoutNotificationType, Index, Repository};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,35 @@ fn remove_unless(path: &Path, is_fine: impl Fn(&fs::Metadata) -> bool) -> io::Re
 /// # Errors
 /// Something of that kind cannot be removed.
 pub(super) fn clear_specials(git: &Repository, index: &Index, dir: &Path) -> io::Result<()> {
+    look_for_specials(git, index, dir, &mut |path| {
+        fs::remove_file(path).map(|()| ControlFlow::Continue(()))
+    })
+}
+
+/// The first of them, for who may not remove any.
+///
+/// # Errors
+/// What a folder holds cannot be told.
+pub(super) fn find_special(
+    git: &Repository,
+    index: &Index,
+    dir: &Path,
+) -> io::Result<Option<PathBuf>> {
+    let mut first = None;
+    look_for_specials(git, index, dir, &mut |path| {
+        first = Some(path.to_path_buf());
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(first)
+}
+
+/// Goes where the library would; what it finds is gone, or is the last, before the library is asked for rules.
+fn look_for_specials(
+    git: &Repository,
+    index: &Index,
+    dir: &Path,
+    found: &mut dyn FnMut(&Path) -> io::Result<ControlFlow<()>>,
+) -> io::Result<()> {
     let mut open = vec![PathBuf::new()];
     while let Some(folder) = open.pop() {
         // What cannot be listed is not gone into by the library either.
@@ -66,17 +96,20 @@ pub(super) fn clear_specials(git: &Repository, index: &Index, dir: &Path) -> io:
         };
         let mut below = Vec::new();
         for entry in entries.flatten() {
-            let path = folder.join(entry.file_name());
             let kind = entry.file_type()?;
             if kind.is_dir() {
-                below.push(path);
-            } else if kind.is_symlink() {
-                let is_rule = RULES.iter().any(|rule| entry.file_name() == *rule);
-                if is_rule && fs::metadata(entry.path()).is_ok_and(|m| !m.is_file()) {
-                    fs::remove_file(entry.path())?;
+                below.push(folder.join(entry.file_name()));
+                continue;
+            }
+            let is_special = match kind.is_symlink() {
+                true => {
+                    let is_rule = RULES.iter().any(|rule| entry.file_name() == *rule);
+                    is_rule && fs::metadata(entry.path()).is_ok_and(|m| !m.is_file())
                 }
-            } else if !kind.is_file() {
-                fs::remove_file(entry.path())?;
+                false => !kind.is_file(),
+            };
+            if is_special && found(&entry.path())?.is_break() {
+                return Ok(());
             }
         }
         // The rules that say so can be read by now.

@@ -669,3 +669,34 @@ fn a_lane_whose_folder_somebody_deleted_is_forgotten_after_its_time() {
     repo.run(&CLAUDE).expect(0);
     assert_eq!(repo.calls().len(), 1, "all that was done is known");
 }
+
+#[test]
+fn a_pipe_in_a_lane_holds_nothing_up_and_the_lane_stays() {
+    let repo = repo_of(1);
+    repo.run(&CLAUDE).expect(0);
+    merge(&repo, &["--no-ff"]);
+    let lane = repo.lanes().remove(0);
+    fs::create_dir(lane.join("sub")).unwrap();
+    let pipe = lane.join("sub/.gitignore");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let mut gc = repo.start(&["gc", "--yes", "-v"]);
+    let mut ended = false;
+    let waited = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_until("gc to end", || {
+            ended = gc.try_wait().unwrap().is_some();
+            ended
+        });
+    }));
+    if waited.is_err() {
+        gc.kill().unwrap();
+    }
+    let said = finish(gc).expect(0);
+    assert!(
+        said.stdout
+            .contains("sub/.gitignore is neither file nor folder"),
+        "{}",
+        said.stdout
+    );
+    assert!(lane.exists());
+}
