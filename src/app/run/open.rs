@@ -256,7 +256,7 @@ fn end_orphans(world: &World, run: &RunId, recorder: &Recorder) -> Option<Member
     ] {
         let _ = fsx::atomic::remove_stale_temps(&dir);
     }
-    for path in crate::git::remove_stale(&world.info.common_dir) {
+    for path in crate::git::remove_stale(&world.info.common_dir, SystemClock.now().into()) {
         let what = format!(
             "removed {}, a lock or an empty ref that an earlier run had left behind",
             path.display()
