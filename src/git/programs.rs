@@ -8,8 +8,10 @@ pub(super) type Things = BTreeSet<(String, String)>;
 
 /// Of a configuration file.
 pub(super) fn runs_things(config: &Path) -> Things {
-    const KEYS: [&str; 13] = [
+    const KEYS: [&str; 18] = [
         "core.hookspath",
+        "core.askpass",
+        "core.alternaterefscommand",
         "core.fsmonitor",
         "core.sshcommand",
         "core.gitproxy",
@@ -19,11 +21,14 @@ pub(super) fn runs_things(config: &Path) -> Things {
         "core.worktree",
         "core.bare",
         "commit.gpgsign",
-        "gpg.program",
+        "sequence.editor",
+        "interactive.difffilter",
+        "user.signingkey",
         "init.templatedir",
         "extensions.worktreeconfig",
+        "gc.recentobjectshook",
     ];
-    const SECTIONS: [&str; 10] = [
+    const SECTIONS: [&str; 20] = [
         "alias.",
         "filter.",
         "include.",
@@ -34,6 +39,20 @@ pub(super) fn runs_things(config: &Path) -> Things {
         "diff.",
         "merge.",
         "submodule.",
+        // The signers of every format, and what names a key to them.
+        "gpg.",
+        "pager.",
+        // Proxies, certificates, whether they are looked at, and cookies.
+        "http.",
+        // Which transports are allowed.
+        "protocol.",
+        // Hooks that newer versions read from the configuration.
+        "hook.",
+        "difftool.",
+        "mergetool.",
+        "trailer.",
+        "browser.",
+        "man.",
     ];
     let mut found = BTreeSet::new();
     if let Ok(entries) = git2::Config::open(config).and_then(|mut c| c.snapshot())
@@ -64,5 +83,46 @@ pub(super) mod shared_things {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Things>, D::Error> {
         Things::deserialize(from).map(Arc::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_starts_programs_or_leads_elsewhere_is_known_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        let known = [
+            "core.askPass",
+            "core.hooksPath",
+            "credential.https://example.org.helper",
+            "filter.lfs.smudge",
+            "gpg.openpgp.program",
+            "gpg.program",
+            "gpg.ssh.defaultKeyCommand",
+            "gpg.ssh.program",
+            "gpg.x509.program",
+            "http.https://example.org.proxy",
+            "http.proxy",
+            "http.sslVerify",
+            "pager.log",
+            "sequence.editor",
+            "url.git@example.org:.insteadOf",
+            "user.signingKey",
+        ];
+        let others = ["branch.main.remote", "core.autocrlf", "user.name"];
+        crate::fsx::atomic::write(&path, b"").unwrap();
+        let mut config = git2::Config::open(&path).unwrap();
+        for name in known.iter().chain(&others) {
+            config.set_str(name, "x").unwrap();
+        }
+        let found: BTreeSet<String> = runs_things(&path)
+            .into_iter()
+            .map(|(name, _)| name.to_lowercase())
+            .collect();
+        let wanted = known.map(str::to_lowercase).into_iter().collect();
+        assert_eq!(found, wanted);
     }
 }
