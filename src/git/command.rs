@@ -2,9 +2,9 @@
 //! partial clone left on its remote. Runs on the git thread and waits there.
 
 use super::error::{Context, GitError};
+use super::git_place::told;
 use super::remote::git;
 use super::repo::Repo;
-use super::standing::told;
 use super::sweep::walk_rules;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;

@@ -1,9 +1,9 @@
 //! Git's configuration as it stood before any engine ran: read once, and written out again for where it is used
-//! (`standing`).
+//! (`git_place`).
 
 use super::error::GitError;
+use super::git_place;
 use super::repo::Repo;
-use super::standing;
 use std::sync::Arc;
 
 /// Major and minor.
@@ -50,7 +50,7 @@ impl Repo {
             version,
             settings: settings(&listed),
         });
-        standing::clear_rests(&self.info.common_dir);
+        git_place::clear_rests(&self.info.common_dir);
         Ok(Arc::clone(self.frozen.get_or_init(|| frozen)))
     }
 }
@@ -61,7 +61,7 @@ pub(super) enum Whose {
     User,
     Repository,
     Worktree,
-    /// Both, for what the repository causes: without what opens doors elsewhere.
+    /// All of these, for what the repository causes: without credentials.
     All,
 }
 
@@ -189,7 +189,7 @@ fn version(said: &str) -> Version {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::standing::put;
+    use crate::git::git_place::put;
 
     #[test]
     fn versions_are_read() {

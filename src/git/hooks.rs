@@ -8,15 +8,16 @@
 use super::command::PLAIN_INDEX;
 use super::error::{Context, GitError};
 use super::frozen::{Frozen, Version};
+use super::git_place::{clear, put, told};
 use super::lane::{LanePaths, restore_dot_git};
 use super::repo::{Repo, from_oid};
-use super::standing::{clear, named, put};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Finished, Limits};
 use git2::{Index, IndexEntry};
 use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ pub struct HookPlace {
     /// Where objects are looked for that are not in it.
     pub objects: PathBuf,
     env: Vec<(String, String)>,
+    /// What these name by its handle.
+    _held: Arc<Vec<OwnedFd>>,
 }
 
 /// What a hook's index holds at first.
@@ -224,7 +227,7 @@ impl Repo {
             false => self.info.root.join(&hooks.folder),
         };
         let word = |path: &Path| path.to_string_lossy().into_owned();
-        let mut env = named(private, work_tree);
+        let (mut env, held) = told(private, work_tree)?;
         env.extend([
             ("GIT_INDEX_FILE".to_owned(), word(&index)),
             ("GIT_CONFIG_GLOBAL".to_owned(), "/dev/null".to_owned()),
@@ -240,6 +243,7 @@ impl Repo {
             dir: private.to_path_buf(),
             objects,
             env,
+            _held: Arc::new(held),
         })
     }
 
@@ -294,6 +298,7 @@ impl HookPlace {
             dir: dir.into(),
             objects: objects.into(),
             env: Vec::new(),
+            _held: Arc::default(),
         }
     }
 

@@ -214,7 +214,7 @@ impl OpenLane {
         let told = path.to_string_lossy();
         self.clear_way_to(&told)?;
         let full = self.paths.dir.join(path);
-        super::standing::clear(&full).doing(what)?;
+        super::git_place::clear(&full).doing(what)?;
         for (below, entry) in entries {
             entry.write(&self.paths.dir.join(below)).doing(what)?;
         }

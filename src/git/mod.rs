@@ -1,8 +1,9 @@
 //! Git: what the repository is, what a lane holds, and the few things we do to it.
 //!
 //! Reading, diffing and committing happen in-process on a thread of their own ([`worker`]); what needs the
-//! network, hooks, signing or external filters goes through the git command (`standing`). Only this module moves refs,
-//! and only below `refs/codelicious/` and `refs/heads/codelicious/`, and `refs/notes/codelicious`.
+//! network, signing or external filters goes through the git command ([`git_place`]), and hooks through it in a folder of
+//! theirs ([`hooks`]). Only this module moves refs: those below `refs/codelicious/` and `refs/heads/codelicious/`, and
+//! `refs/notes/codelicious`; of others what a fetch updates, and back what an engine moved.
 
 mod address;
 mod command;
@@ -13,6 +14,7 @@ mod error;
 mod facts;
 mod frozen;
 mod gc;
+mod git_place;
 mod guard;
 mod history;
 mod hooks;
@@ -35,7 +37,6 @@ mod seal;
 mod sides;
 mod staging;
 mod stale;
-mod standing;
 mod sweep;
 mod unseen;
 mod watch;
@@ -50,6 +51,7 @@ pub use elsewhere::Standing;
 pub use error::GitError;
 pub use facts::{SpecRefs, lane_facts, spec_refs, split_branch};
 pub use gc::{Beyond, LaneRecord, is_rest, remove_lane};
+pub use git_place::GitPlace;
 pub use guard::Snapshot;
 pub use hooks::{
     COMMIT_MESSAGE, HookPlace, Hooks, POST_COMMIT, PRE_COMMIT, PRE_PUSH, PREPARE_MESSAGE, Staged,
@@ -67,7 +69,6 @@ pub use saved::TakenUp;
 pub use seal::{CaughtUp, SealMethod, SealRequest, sign_with_command};
 pub use sides::{Changed, Side, Sides};
 pub use stale::remove_stale;
-pub use standing::GitPlace;
 pub use unseen::Unseen;
 pub use work::{AddedLine, Capture};
 pub use worker::Worker;

@@ -153,7 +153,7 @@ impl Repo {
             return Ok(());
         }
         // The second while git makes it.
-        let ours = ["worktrees", super::standing::FOLDER].map(|folder| {
+        let ours = ["worktrees", super::git_place::FOLDER].map(|folder| {
             let folder = self.info.common_dir.join(folder);
             [b"gitdir: ", folder.as_os_str().as_bytes(), b"/"].concat()
         });

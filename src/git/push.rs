@@ -2,9 +2,9 @@
 
 use super::NOTES;
 use super::address::without_credentials;
+use super::git_place::GitPlace;
 use super::push_words::{Refused, kind_of, refused, told};
 use super::remote::{git, limits};
-use super::standing::GitPlace;
 use crate::model::Oid;
 use crate::model::effect::{PushFailure, PushFailureKind};
 use crate::model::policy::SandboxPolicy;

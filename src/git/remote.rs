@@ -2,7 +2,7 @@
 
 use super::address::without_credentials;
 use super::error::{Context, GitError};
-use super::standing::GitPlace;
+use super::git_place::GitPlace;
 use super::{NOTES, REMOTE_NOTES};
 use crate::crash::{self, Point};
 use crate::model::Oid;

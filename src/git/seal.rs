@@ -4,10 +4,10 @@
 //! and after by the driver (`hooks`).
 
 use super::error::{Context, GitError};
+use super::git_place::GitPlace;
 use super::lane::OpenLane;
 use super::remote::git;
 use super::repo::{Repo, from_oid, signature, to_oid};
-use super::standing::GitPlace;
 use crate::crash::{self, Point};
 use crate::model::Oid;
 use crate::model::policy::SandboxPolicy;

@@ -176,7 +176,7 @@ fn a_hook_before_a_push_is_told_what_goes_where() {
     let input = said(&repo, "input.txt");
     let wanted = format!("{now} {now} refs/heads/{BRANCH} {tip}");
     assert!(input.lines().any(|l| l == wanted), "{wanted}\n{input}");
-    let left = std::fs::read_dir(repo.root.join(".git/codelicious-pushes"));
+    let left = std::fs::read_dir(repo.root.join(".git/codelicious-places"));
     assert_eq!(left.map_or(0, Iterator::count), 0);
 }
 

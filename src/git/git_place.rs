@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Folder in the repository's git folder in which commands have theirs.
-pub(super) const FOLDER: &str = "codelicious-pushes";
+pub(super) const FOLDER: &str = "codelicious-places";
+/// Its name in versions before this one.
+const FORMER: &str = "codelicious-pushes";
 
 /// First version that knows `GIT_CONFIG_GLOBAL` (git's release notes).
 const NAMES_GLOBAL: Version = (2, 32);
@@ -159,7 +161,8 @@ impl Words {
 /// Variables, and what has to be held open while they are used.
 type Told = (Vec<(String, String)>, Vec<OwnedFd>);
 
-/// What says which git folder and which worktree are meant, whatever their paths.
+/// What says which git folder and which worktree are meant, whatever their paths and whatever stands in the folder git is
+/// started in.
 pub(super) fn told(git_dir: &Path, work_tree: &Path) -> Result<Told, GitError> {
     let mut words = Words::default();
     let env = vec![
@@ -167,15 +170,6 @@ pub(super) fn told(git_dir: &Path, work_tree: &Path) -> Result<Told, GitError> {
         ("GIT_WORK_TREE".to_owned(), words.of(work_tree)?),
     ];
     Ok((env, words.held))
-}
-
-/// What says which git folder and which worktree are meant, whatever stands in the folder git is started in.
-pub(super) fn named(git_dir: &Path, work_tree: &Path) -> Vec<(String, String)> {
-    let word = |path: &Path| path.to_string_lossy().into_owned();
-    vec![
-        ("GIT_DIR".to_owned(), word(git_dir)),
-        ("GIT_WORK_TREE".to_owned(), word(work_tree)),
-    ]
 }
 
 /// Makes a git folder with this configuration.
@@ -242,8 +236,8 @@ fn link_all(common: &Path, dir: &Path) -> std::io::Result<()> {
 
 /// Removes what processes left there that are no more.
 pub(super) fn clear_rests(common: &Path) {
-    let entries = std::fs::read_dir(common.join(FOLDER));
-    for entry in entries.into_iter().flatten().flatten() {
+    let entries = [FOLDER, FORMER].map(|name| std::fs::read_dir(common.join(name)));
+    for entry in entries.into_iter().flatten().flatten().flatten() {
         let name = entry.file_name();
         let number = name
             .to_str()
@@ -255,6 +249,8 @@ pub(super) fn clear_rests(common: &Path) {
             let _ = clear(&entry.path());
         }
     }
+    // Not while something lives in it.
+    let _ = std::fs::remove_dir(common.join(FORMER));
 }
 
 /// Removes a folder, or a link in its place; fine when there is none.
@@ -282,5 +278,5 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests make files")]
-#[path = "standing_tests.rs"]
+#[path = "git_place_tests.rs"]
 mod tests;

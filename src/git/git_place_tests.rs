@@ -176,7 +176,8 @@ fn what_a_process_left_behind_goes_and_what_one_uses_stays() {
     let own = folder.join(format!("{}.99999", std::process::id()));
     // A number that no process has: they end before it (proc(5), pid_max).
     let dead = folder.join("2000000000.1");
-    for dir in [&own, &dead, &folder.join("7")] {
+    let former = site.root.join(".git").join(FORMER);
+    for dir in [&own, &dead, &folder.join("7"), &former.join("2000000000.1")] {
         std::fs::create_dir_all(dir).unwrap();
     }
     site.repo().frozen().unwrap();
@@ -185,6 +186,7 @@ fn what_a_process_left_behind_goes_and_what_one_uses_stays() {
         .map(|e| e.unwrap().path())
         .collect();
     assert_eq!(left, [own]);
+    assert!(!former.exists());
 }
 
 #[test]
