@@ -8,7 +8,7 @@ use super::shells::Shells;
 use crate::core::lane::Lane;
 use crate::crash::{self, Point};
 use crate::fsx::root::DIR_NAME;
-use crate::git::{Capture, Repo, files_of_tree};
+use crate::git::{Capture, GitError, Repo, files_of_tree};
 use crate::model::effect::Verified;
 use crate::model::{ChunkId, EffectResult, EventKind, Evidence, Oid};
 use crate::verify::coverage::Changed;
@@ -120,7 +120,11 @@ pub(super) async fn verify(
     crash::point(Point::ChecksRan)?;
     let (tree, files, lines) = match evidence.checks.is_empty() {
         true => (capture.tree, capture.files, capture.lines),
-        false => settle_tree(shells, lane, capture).await?,
+        false => {
+            let settled = settle_tree(shells, lane, capture).await?;
+            keep(shells, id).await?;
+            settled
+        }
     };
     let mut evidence = redacted(shells, evidence);
     let (tip, now) = (tip_of(lane)?, tree.clone());
@@ -128,6 +132,7 @@ pub(super) async fn verify(
     evidence.findings =
         audit::findings(shells, lane, id, (&tree, &changed, &unseen), &evidence).await?;
     evidence.proof = proof(shells, lane, id, (&tree, &changed), &evidence).await?;
+    keep(shells, id).await?;
     evidence.tree = Some(tree.to_string());
     if !shells.sandbox.is_off() {
         evidence.sandbox = shells.sandbox.word().to_owned();
@@ -203,6 +208,13 @@ pub(super) async fn stand_at(shells: &Shells, lane: &Lane, tree: &Oid) -> Result
         })
         .await?;
     Ok(())
+}
+
+/// Undoes what checks and hooks changed of what no work changes.
+pub(super) async fn keep(shells: &Shells, id: &ChunkId) -> Result<(), GitError> {
+    let chunk = id.to_string();
+    let restored = shells.git.call(move |repo| repo.restore_kept_after(&chunk));
+    restored.await
 }
 
 /// What was checked counts only when all of it was.

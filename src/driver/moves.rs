@@ -72,10 +72,12 @@ pub(super) async fn take_up(
     let judged = lane
         .record(id)
         .and_then(|r| r.evidence.as_ref()?.tree.clone());
+    let (chunk, spec) = (id.to_string(), lane.ledger.path.clone());
     let refused = shells
         .git
         .call(move |repo| {
             repo.reset_lane(&tip)?;
+            repo.remember_kept(&chunk, &spec)?;
             // Work that changed nothing stands already, whatever its engine committed by itself.
             if let Some(tree) = judged
                 && !repo.holds_tree(&reference, &tree)?

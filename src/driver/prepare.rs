@@ -124,7 +124,8 @@ pub(super) async fn prepare(shells: &Shells, lane: &Lane) -> Result<EffectResult
         made.map_err(|e| Failure::new(e.to_string(), "run again"))?
             .map_err(|e| Failure::new(e.to_string(), "make room there, or see `[worktree] dir`"))?;
     }
-    if is_new || !marker(&paths).exists() {
+    if is_new || !paths.set_up_mark().exists() {
+        shells.git.call(|repo| repo.clear_kept()).await?;
         set_up(shells, &lane.ledger.spec, &paths).await?;
         // What set-up left beside ignored files is nobody's work.
         let tip = tip.clone();
@@ -328,10 +329,6 @@ pub async fn remember_seen(shells: &Shells, lane: &Lane) -> Result<(), GitError>
         .await
 }
 
-fn marker(paths: &LanePaths) -> PathBuf {
-    paths.admin.join("codelicious-setup")
-}
-
 /// Makes a fresh lane usable: copied files, linked folders, set-up commands.
 async fn set_up(shells: &Shells, spec: &SpecId, paths: &LanePaths) -> Result<(), Failure> {
     // The names are the repository's, and so are links on the way: neither leads out of the two folders.
@@ -413,7 +410,7 @@ async fn set_up(shells: &Shells, spec: &SpecId, paths: &LanePaths) -> Result<(),
         }
     }
     crash::point(Point::SetupRan)?;
-    crate::fsx::atomic::write(&marker(paths), b"done\n")
+    crate::fsx::atomic::write(&paths.set_up_mark(), b"done\n")
         .map_err(|e| Failure::new(e.to_string(), ""))
 }
 

@@ -1,6 +1,6 @@
 //! Tests without the work: which of them are red, and so need it.
 
-use super::checks::{capture, checked_until_stopped, redacted, report_check, task_text};
+use super::checks::{capture, checked_until_stopped, keep, redacted, report_check, task_text};
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
 use super::shells::Shells;
@@ -97,6 +97,7 @@ pub(super) async fn see_red(
         repo.is_back()
     };
     shells.git.call(stood).await?;
+    keep(shells, id).await?;
     Ok(seen(seen_red(base, &evidence).map(|tests| RedTests {
         tests,
         tree: Some(alone.tree),

@@ -1,5 +1,6 @@
 //! Making a chunk's commit and landing it.
 
+use super::checks::keep;
 use super::hooks::{Before, after_commit, before_commit};
 use super::perform::{Failure, tip_of};
 use super::prepare::lane_dir;
@@ -122,7 +123,9 @@ async fn seal_with_command(
             let tip = tip.clone();
             shells.git.call(move |repo| repo.detach_lane(&tip)).await
         };
-        match before_commit(shells, lane, &paths, &tip, &request.message).await? {
+        let before = before_commit(shells, lane, &paths, &tip, &request.message).await?;
+        keep(shells, id).await?;
+        match before {
             Before::Agreed { message } => request.message = message,
             Before::Changed => {
                 back().await?;

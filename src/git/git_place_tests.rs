@@ -221,6 +221,12 @@ fn a_lane_whose_link_leads_elsewhere_is_opened_where_it_is() {
         let was = std::fs::read(&path).unwrap();
         std::fs::write(&path, text).unwrap();
         assert!(paths.open(&common).is_err(), "{file}");
+        assert!(repo.open_lane(&paths, &[]).is_err(), "{file}");
+        let link = std::fs::read(lane.join(".git")).unwrap();
+        assert_eq!(
+            link, b"gitdir: ../other/.git\n",
+            "{file}: nothing is touched"
+        );
         std::fs::write(&path, was).unwrap();
     }
     assert!(repo.open_lane(&paths, &[]).is_ok());

@@ -5,7 +5,7 @@
 
 use super::error::{Context, GitError};
 use super::guard::{Moment, Snapshot};
-use super::lane::{LaneDir, LanePaths};
+use super::lane::{LaneDir, LanePaths, SET_UP};
 use super::repo::Repo;
 use crate::model::Oid;
 use std::fs::File;
@@ -31,11 +31,7 @@ impl Repo {
         let Ok(text) = serde_json::to_vec(snapshot) else {
             return Ok(());
         };
-        let temp = self
-            .opened()?
-            .paths
-            .admin
-            .join(super::lane::HALF_WRITTEN[2]);
+        let temp = path.with_file_name(super::lane::HALF_AROUND);
         File::create(&temp)
             .and_then(|mut file| file.write_all(&text))
             .and_then(|()| std::fs::rename(&temp, &path))
@@ -67,9 +63,10 @@ impl Repo {
         let mut undone = Vec::new();
         for admin in noted {
             if let Some(before) = read(&admin) {
-                let lane = self.lane_of(&admin)?;
-                undone.extend(self.undo_in(lane.as_ref(), &before, aside)?);
+                undone.extend(self.undo_in(&admin, &before, aside)?);
             }
+            // How hooks and their configuration stood was known to that run alone.
+            remove(&admin.join(SET_UP))?;
             remove(&admin.join(NOTE))?;
         }
         Ok(undone)
@@ -77,20 +74,21 @@ impl Repo {
 
     fn undo_in(
         &mut self,
-        paths: Option<&LanePaths>,
+        admin: &Path,
         before: &Snapshot,
         aside: &Path,
     ) -> Result<Vec<String>, GitError> {
         let moment = Moment::Later {
             aside: &crate::fsx::atomic::free_name(&aside.join("git")),
         };
-        let Some(paths) = paths else {
-            // Without the lane nobody can tell which commits were made in it.
-            return self.restore_without_lane(before, moment);
-        };
-        // Git is asked for something when a sparse lane is opened.
+        // First of all, since some of them say where the lane is. Git is asked for something when a sparse lane is opened.
         let mut undone = self.restore_files(before, moment)?;
-        self.open_lane(paths, &[])?;
+        let Some(paths) = self.lane_of(admin)? else {
+            // Without the lane nobody can tell which commits were made in it.
+            undone.extend(self.restore_without_lane(before, moment)?);
+            return Ok(undone);
+        };
+        self.open_lane(&paths, &[])?;
         // Where the lane stands is put right when it is prepared.
         let tip = self.lane_head()?.0.unwrap_or_else(|| Oid::new(""));
         let rest = self.restore_then(before, &tip, moment);
@@ -108,7 +106,7 @@ impl Repo {
         let dot_git = PathBuf::from(std::ffi::OsStr::from_bytes(text.trim_ascii_end()));
         match dot_git.parent() {
             Some(dir) => Ok(match self.find_lane(dir)? {
-                LaneDir::Ready(paths) => Some(paths),
+                LaneDir::Ready(paths) => (paths.admin == admin).then_some(paths),
                 LaneDir::Missing => None,
             }),
             None => Ok(None),

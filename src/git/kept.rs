@@ -6,34 +6,39 @@
 use super::error::{Context, GitError};
 use super::lane::OpenLane;
 use super::repo::Repo;
+use crate::config::REPO_FILE;
+use crate::fsx::root::DIR_NAME;
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Our settings, and the name of our folder.
-const SETTINGS: &str = "codelicious.toml";
-const OWN_FOLDER: &str = ".codelicious";
-
-/// Where hooks and their managers are configured in a tree. What is not there before the engine runs is in force for
-/// nobody, so that it can be work.
-const OF_HOOKS: [&str; 14] = [
-    ".githooks",
-    ".husky",
-    ".lefthook",
-    ".lefthook.json",
-    ".lefthook.toml",
-    ".lefthook.yaml",
-    ".lefthook.yml",
-    ".overcommit.yml",
-    ".pre-commit-config.yaml",
-    "lefthook.json",
-    "lefthook.toml",
-    "lefthook.yaml",
-    "lefthook.yml",
-    "prek.toml",
+/// Folders of hooks, and files and folders of their managers as far as each is read under one name.
+const OF_HOOKS: [&[&str]; 4] = [
+    &[".githooks"],
+    &[".husky"],
+    // pre-commit and prek, which has a file of its own that goes before the others.
+    &[
+        ".pre-commit-config.yaml",
+        ".pre-commit-config.yml",
+        "prek.toml",
+    ],
+    // With what stands over it on one machine, and the folder of own hooks.
+    &[".overcommit.yml", ".local-overcommit.yml", ".git-hooks"],
 ];
+
+/// Lefthook reads each of these in each of these languages, and merges what is local over the rest (its documentation,
+/// "Config file name", "lefthook-local.yml").
+const LEFTHOOK: [&str; 6] = [
+    "lefthook",
+    ".lefthook",
+    ".config/lefthook",
+    "lefthook-local",
+    ".lefthook-local",
+    ".config/lefthook-local",
+];
+const LEFTHOOKS: [&str; 5] = ["yml", "yaml", "json", "jsonc", "toml"];
 
 /// Bounds on what is remembered of one of them. A larger one is not an engine's either, but cannot be put back.
 const MAX_ENTRIES: usize = 2_000;
@@ -54,14 +59,27 @@ pub struct Reverted {
 impl Reverted {
     /// True where it is our settings.
     pub fn is_of_settings(&self) -> bool {
-        Path::new(&self.path).starts_with(SETTINGS)
+        Path::new(&self.path).starts_with(REPO_FILE)
     }
+}
+
+/// Where hooks and their managers are configured in a tree, manager by manager. Of one of which nothing is there before
+/// the engine runs, nothing is in force for anybody, so that it can be work; once something is, also the names count
+/// under which nothing stands: what is put there would be read beside it, or in its place.
+fn of_hooks() -> Vec<Vec<PathBuf>> {
+    let mut lefthook: Vec<PathBuf> = [".lefthook", ".lefthook-local"].map(PathBuf::from).into();
+    for name in LEFTHOOK {
+        lefthook.extend(LEFTHOOKS.map(|ending| PathBuf::from(format!("{name}.{ending}"))));
+    }
+    let others = OF_HOOKS.map(|names| names.iter().map(PathBuf::from).collect());
+    others.into_iter().chain([lefthook]).collect()
 }
 
 /// How these things stood before an engine, and what was put back since the chunk's first turn.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     chunk: String,
+    /// Until the chunk is committed, and its spec is another one.
     stood: Vec<Stood>,
     reverted: Vec<Reverted>,
 }
@@ -91,27 +109,15 @@ impl Repo {
     /// # Errors
     /// No lane is open, or git cannot be started.
     pub fn remember_kept(&mut self, chunk: &str, spec: &str) -> Result<(), GitError> {
-        let configured = match self.command {
-            Some(_) => self.hooks_in_tree()?,
-            None => None,
-        };
+        let of_hooks = self.names_of_hooks()?;
         let lane = self.opened()?;
         let dir = &lane.paths.dir;
-        let always = [SETTINGS, OWN_FOLDER, spec].map(PathBuf::from);
-        let of_hooks = OF_HOOKS.iter().map(PathBuf::from).chain(configured);
+        let is_there = |path: &PathBuf| dir.join(path).symlink_metadata().is_ok();
+        let always = [REPO_FILE, DIR_NAME, spec].map(PathBuf::from);
+        let in_force = of_hooks.into_iter().filter(|m| m.iter().any(is_there));
         let mut stood: Vec<Stood> = Vec::new();
-        for (path, is_always) in always
-            .into_iter()
-            .map(|path| (path, true))
-            .chain(of_hooks.map(|path| (path, false)))
-        {
-            let is_there = dir.join(&path).symlink_metadata().is_ok();
-            let is_linked = lane
-                .links
-                .iter()
-                .any(|l| path.starts_with(l.trim_matches('/')));
-            let is_held = stood.iter().any(|s| path.starts_with(&s.path));
-            if (!is_always && !is_there) || is_linked || is_held {
+        for path in always.into_iter().chain(in_force.flatten()) {
+            if stood.iter().any(|s| path.starts_with(&s.path)) {
                 continue;
             }
             if let Some(entries) = look(dir, &path) {
@@ -142,9 +148,7 @@ impl Repo {
             undone.push(what);
         }
         let lane = self.opened()?;
-        let stood = std::mem::take(&mut lane.kept.stood);
-        for stood in &stood {
-            let changed = lane.put_back(stood)?;
+        for (path, changed) in lane.put_all_back()? {
             let rest = changed.len().saturating_sub(NAMED);
             for path in changed.into_iter().take(NAMED) {
                 undone.push(format!(
@@ -156,11 +160,51 @@ impl Repo {
                 );
             }
             if rest > 0 {
-                let path = stood.path.display();
+                let path = path.display();
                 undone.push(format!("reverted: put {rest} more files of {path} back"));
             }
         }
         Ok(undone)
+    }
+
+    /// Puts back what checks and hooks changed of them since the last turn at a chunk. Nobody is told: it is neither work
+    /// nor an engine's doing, and would be taken for both when the next turn begins.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written.
+    pub fn restore_kept_after(&mut self, chunk: &str) -> Result<(), GitError> {
+        let lane = self.opened()?;
+        if lane.kept.chunk == chunk {
+            lane.put_all_back()?;
+        }
+        Ok(())
+    }
+
+    /// Removes what of them is not in the repository, where nobody knows any more how it stood: set-up makes it anew.
+    ///
+    /// # Errors
+    /// Files that cannot be removed.
+    pub fn clear_kept(&mut self) -> Result<(), GitError> {
+        let of_hooks = self.names_of_hooks()?;
+        let lane = self.opened()?;
+        let ours = [REPO_FILE, DIR_NAME].map(PathBuf::from);
+        for path in ours.into_iter().chain(of_hooks.into_iter().flatten()) {
+            if !leads_away(&lane.paths.dir, &path) {
+                lane.clear_untracked(&path)
+                    .doing(|| format!("removing {} from the lane", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those of [`of_hooks`], and the folder of hooks that is configured.
+    fn names_of_hooks(&mut self) -> Result<Vec<Vec<PathBuf>>, GitError> {
+        let configured = match self.command {
+            Some(_) => self.hooks_in_tree()?,
+            None => None,
+        };
+        let configured = configured.map(|folder| vec![folder]);
+        Ok(of_hooks().into_iter().chain(configured).collect())
     }
 
     /// Records that something in git's own folder was put back.
@@ -189,6 +233,11 @@ impl Repo {
 }
 
 impl Kept {
+    /// The chunk is committed: its spec stands with its mark from here on.
+    pub(super) fn forget(&mut self) {
+        self.stood.clear();
+    }
+
     fn note(&mut self, path: String, what: &str) {
         self.reverted
             .retain(|known| known.path != path || known.what != what);
@@ -203,6 +252,34 @@ impl Kept {
 }
 
 impl OpenLane {
+    /// Makes all of it as it stood; gives back what was otherwise, by path.
+    fn put_all_back(&self) -> Result<Vec<(PathBuf, Vec<String>)>, GitError> {
+        let all = self.kept.stood.iter();
+        all.map(|stood| Ok((stood.path.clone(), self.put_back(stood)?)))
+            .collect()
+    }
+
+    /// Removes what is below a path and not in our index. No link is followed.
+    fn clear_untracked(&self, path: &Path) -> io::Result<()> {
+        let full = self.paths.dir.join(path);
+        let Ok(meta) = full.symlink_metadata() else {
+            return Ok(());
+        };
+        let is_tracked = match meta.is_dir() {
+            true => self.index.find_prefix(path).is_ok(),
+            false => self.index.get_path(path, 0).is_some(),
+        };
+        if !is_tracked {
+            return super::git_place::clear(&full);
+        }
+        if meta.is_dir() {
+            for entry in std::fs::read_dir(&full)? {
+                self.clear_untracked(&path.join(entry?.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes it as it stood; gives back what was otherwise.
     fn put_back(&self, stood: &Stood) -> Result<Vec<String>, GitError> {
         let Stood { path, entries } = stood;
@@ -247,14 +324,18 @@ fn changed(
     }
 }
 
+/// True where something on the way to a path is no folder of the lane's.
+fn leads_away(dir: &Path, path: &Path) -> bool {
+    path.ancestors().skip(1).any(|above| {
+        let above = dir.join(above);
+        above != dir && above.symlink_metadata().is_ok_and(|m| !m.is_dir())
+    })
+}
+
 /// What is there, by path below the lane; None where it is too much. A path that leads through a link is nothing.
 fn look(dir: &Path, path: &Path) -> Option<BTreeMap<PathBuf, Entry>> {
     let mut found = BTreeMap::new();
-    let leads_away = path.ancestors().skip(1).any(|above| {
-        let above = dir.join(above);
-        above != dir && above.symlink_metadata().is_ok_and(|m| !m.is_dir())
-    });
-    if leads_away {
+    if leads_away(dir, path) {
         return Some(found);
     }
     let mut todo = vec![path.to_path_buf()];

@@ -46,6 +46,11 @@ pub struct LanePaths {
 }
 
 impl LanePaths {
+    /// The mark that set-up made the lane usable. It is gone where that has to be done once more.
+    pub fn set_up_mark(&self) -> PathBuf {
+        self.admin.join(SET_UP)
+    }
+
     /// Our index of the lane.
     pub fn index(&self) -> PathBuf {
         self.admin.join("codelicious-index")
@@ -123,6 +128,12 @@ impl Repo {
     /// Files of the worktree that cannot be written or read.
     pub fn open_lane(&mut self, paths: &LanePaths, links: &[String]) -> Result<(), GitError> {
         let what = || format!("opening the lane {}", paths.dir.display());
+        let common = self.info.common_dir.clone();
+        // Nothing is touched before it is known whose the folder is: git's own folder for it may have been changed.
+        let is_sparse = paths
+            .open(&common)?
+            .config()
+            .is_ok_and(|c| c.get_bool("core.sparseCheckout").unwrap_or(false));
         // Not work, whoever left it.
         crate::fsx::atomic::remove_stale_temps(&paths.dir)
             .map_err(|e| GitError::new(what(), e.to_string(), ""))?;
@@ -138,12 +149,6 @@ impl Repo {
             (true, false) => drop(std::fs::copy(paths.index(), theirs).doing(what)?),
             (false, _) => drop(std::fs::copy(theirs, paths.index()).doing(what)?),
         }
-        let common = self.info.common_dir.clone();
-        let is_sparse = paths.open(&common).is_ok_and(|g| {
-            g.config()
-                .and_then(|c| c.get_bool("core.sparseCheckout"))
-                .unwrap_or(false)
-        });
         if is_sparse {
             self.spell_out_index(&paths.dir, &paths.index())?;
         }
@@ -246,6 +251,7 @@ impl Repo {
     pub fn settle_lane(&mut self, commit: &Oid, spec: &str) -> Result<(), GitError> {
         let lane = self.opened()?;
         let what = || format!("standing the lane at {}", commit.short());
+        lane.kept.forget();
         lane.stand_head_at(commit)?;
         crash::point(Point::LaneHead).doing(what)?;
         lane.stand_index_at(commit)?;

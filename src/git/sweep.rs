@@ -1,6 +1,8 @@
 //! Which changes in a lane become part of a commit. Pure: paths and sizes in, verdicts out.
 
+use crate::config::REPO_FILE;
 use crate::fsx::names::{folded, is_taken_for};
+use crate::fsx::root::DIR_NAME;
 use std::ffi::OsStr;
 
 /// Files larger than this are refused by name: a forge would, and nobody reviews them.
@@ -19,7 +21,7 @@ const DROPPINGS: [&str; 8] = [
 ];
 
 /// What no work changes.
-const KEPT: [&str; 3] = ["codelicious.toml", ".codelicious", ".git"];
+const KEPT: [&str; 3] = [REPO_FILE, DIR_NAME, ".git"];
 
 /// One changed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +56,8 @@ pub(super) enum Verdict {
     Refuse(String),
 }
 
-/// Judges one change. `spec` is the spec's own path: only our mark is committed there. `links` are folders
-/// that the configuration links into the lane.
+/// Judges one change. `spec` is the spec's own path: only our mark is committed there. `links` are files
+/// and folders that the configuration links or copies into the lane.
 pub(super) fn judge(change: &Change<'_>, spec: &str, links: &[String]) -> Verdict {
     let shown = String::from_utf8_lossy(change.path).into_owned();
     let path = shown.trim_end_matches('/');

@@ -3,9 +3,11 @@
 
 use super::command::is_skipped;
 use super::error::{Context, GitError};
-use super::lane::{HALF_WRITTEN, OpenLane};
+use super::lane::{HALF_IGNORED, OpenLane};
 use super::repo::{Repo, from_oid};
 use super::sides::{Side, Sides, as_side};
+use crate::config::REPO_FILE;
+use crate::fsx::root::DIR_NAME;
 use crate::model::Oid;
 use git2::{Delta, DiffOptions};
 use serde::{Deserialize, Serialize};
@@ -18,8 +20,6 @@ use std::path::Path;
 /// Name of the note, in the lane's own git folder.
 const NOTE: &str = "codelicious-ignored";
 const MAX_NOTE: u64 = 4 << 20;
-/// Our settings, which no work changes.
-const SETTINGS: &str = "codelicious.toml";
 
 /// Entries of ignored folders that are looked at, and how deep. Where there are more, nothing is told: half a list
 /// before and another half after would tell what is not new.
@@ -33,7 +33,7 @@ const MAX_TOLD: usize = 50;
 const FOLDERS: [&str; 42] = [
     ".cache",
     ".claude",
-    ".codelicious",
+    DIR_NAME,
     ".eggs",
     ".git",
     ".gradle",
@@ -246,7 +246,7 @@ impl OpenLane {
     /// Not synced: without it nothing is told.
     fn write_ignored_note(&self, note: &Note) -> Result<(), GitError> {
         let path = self.paths.admin.join(NOTE);
-        let temp = self.paths.admin.join(HALF_WRITTEN[3]);
+        let temp = self.paths.admin.join(HALF_IGNORED);
         let what = || format!("writing {}", path.display());
         let text =
             serde_json::to_vec(note).map_err(|e| GitError::new(what(), e.to_string(), ""))?;
@@ -258,14 +258,14 @@ impl OpenLane {
 
     /// What the work made of our settings, if it made anything of them.
     fn changed_settings(&mut self, tip: &Oid) -> Result<Option<Unseen>, GitError> {
-        let path = Path::new(SETTINGS);
-        let is_linked = |l: &String| l.trim_matches('/') == SETTINGS;
+        let path = Path::new(REPO_FILE);
+        let is_linked = |l: &String| l.trim_matches('/') == REPO_FILE;
         let is_left_out = self.index.get_path(path, 0).is_some_and(|e| is_skipped(&e));
         if is_left_out || self.links.iter().any(is_linked) {
             return Ok(None);
         }
         let tree = self.git.find_commit(from_oid(tip)?).and_then(|c| c.tree());
-        let tree = tree.doing(|| format!("reading {SETTINGS}"))?;
+        let tree = tree.doing(|| format!("reading {REPO_FILE}"))?;
         let blob = tree.get_path(path).ok();
         let blob = blob.and_then(|entry| self.git.find_blob(entry.id()).ok());
         let before = blob.map(|blob| as_written(blob.content()));
@@ -277,12 +277,12 @@ impl OpenLane {
         };
         let after = after.map(|bytes| as_written(&bytes));
         // Where the repository does not have the file, a copy that set-up brought is no change.
-        if before == after || before.is_none() && self.is_known(SETTINGS) {
+        if before == after || before.is_none() && self.is_known(REPO_FILE) {
             return Ok(None);
         }
         Ok(Some(Unseen {
             sides: Sides {
-                path: SETTINGS.to_owned(),
+                path: REPO_FILE.to_owned(),
                 before: before.map(|bytes| as_side(&bytes)),
                 after: after.map(|bytes| as_side(&bytes)),
                 mode: 0o100_644,

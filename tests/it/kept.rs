@@ -64,6 +64,15 @@ fn what_an_engine_may_not_change_is_put_back_and_told_everywhere() {
             "echo '# more' >> .pre-commit-config.yaml",
             ".pre-commit-config.yaml",
         ),
+        (
+            "echo 'pre-commit: {skip: true}' > lefthook-local.yml",
+            "lefthook-local.yml",
+        ),
+        (
+            "mkdir .config; echo 'skip = true' > .config/lefthook.toml",
+            ".config/lefthook.toml",
+        ),
+        ("echo 'repos = []' > prek.toml", "prek.toml"),
         ("echo 'gitdir: /nowhere' > .git", ".git"),
         ("git config alias.x '!true'", ".git"),
     ] {
@@ -135,6 +144,127 @@ fn checks_and_hooks_see_what_stood_before() {
     repo.git(&["push", "-q"]);
     run(&repo).expect(0);
     assert_eq!(repo.calls().len(), 1);
+}
+
+#[test]
+fn what_checks_and_hooks_change_of_it_is_put_back_and_nobody_is_blamed() {
+    let change = "[ -e work ] && echo '# formatted' | tee -a codelicious.toml >> lefthook.yml";
+    for of_hook in [false, true] {
+        let repo = Repo::new();
+        let hook = repo.root.join(".git/hooks/pre-commit");
+        let script = format!("#!/bin/sh\n{change}\nexit 0\n");
+        match of_hook {
+            true => repo.script(&hook, &script),
+            false => repo.write("format.sh", script),
+        }
+        let commands = match of_hook {
+            true => "\"sh check.sh\"",
+            false => "\"sh format.sh\", \"sh check.sh\"",
+        };
+        repo.write(
+            "codelicious.toml",
+            format!("[verify]\ndetect = false\ncommands = [{commands}]\n"),
+        );
+        repo.write("lefthook.yml", "pre-commit: {}\n");
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-q", "--no-verify", "-m", "What formats"]);
+        repo.git(&["push", "-q"]);
+        repo.write("specs/work.md", spec_of(3, 3));
+        run(&repo).expect(0);
+        assert_eq!(repo.calls().len(), 3, "no turn to mend anything");
+        let changed = repo.git(&["diff", "--name-only", "main", BRANCH]);
+        assert_eq!(
+            changed,
+            "specs/work.md\nwork/T001.txt\nwork/T002.txt\nwork/T003.txt"
+        );
+        let is_told = |e: &Value| {
+            let what = e["payload"]["what"].as_str().unwrap_or_default();
+            what.contains("lefthook") || what.contains("codelicious.toml")
+        };
+        assert!(!repo.events().iter().any(is_told), "{:?}", repo.events());
+        assert_eq!(recorded(&repo), Vec::<String>::new());
+        let lane = repo.lanes().remove(0);
+        for path in ["codelicious.toml", "lefthook.yml"] {
+            let text = std::fs::read_to_string(lane.join(path)).unwrap();
+            assert!(!text.contains("formatted"), "{path}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_set_up_brought_is_put_back_like_the_rest() {
+    for (of_set_up, line, path) in [
+        (
+            "copy = [\"lefthook.yml\"]",
+            "echo '# more' >> lefthook.yml",
+            "lefthook.yml",
+        ),
+        (
+            "link = [\".husky\"]",
+            "rm .husky; mkdir .husky; echo x > .husky/pre-commit",
+            ".husky",
+        ),
+    ] {
+        let repo = Repo::new();
+        repo.write(
+            "codelicious.toml",
+            format!("[verify]\ncommands = [\"sh check.sh\"]\n[worktree]\n{of_set_up}\n"),
+        );
+        repo.git(&["commit", "-qam", "What set-up brings"]);
+        repo.git(&["push", "-q"]);
+        repo.write("lefthook.yml", "pre-commit: {}\n");
+        repo.script(&repo.root.join(".husky/pre-commit"), HOOK);
+        repo.write("specs/work.md", spec_of(1, 1));
+        repo.fake(&json!({"default": {"steps": [
+            {"write": {"path": "work/{chunk}.txt", "text": "{title}\n"}},
+            {"run": line}]}}));
+        run(&repo).expect(0);
+        let told = recorded(&repo);
+        assert!(told.iter().any(|p| p == path), "{path}: {told:?}");
+        assert_eq!(repo.read(".husky/pre-commit"), HOOK);
+    }
+}
+
+#[test]
+fn what_git_ignores_of_it_is_made_anew_after_a_run_that_was_killed() {
+    let repo = Repo::new().without_wall();
+    repo.write("lefthook.yml", "pre-commit: {}\n");
+    repo.write(".gitignore", "/ignored/\nlefthook-local.yml\n");
+    let check = "grep -q good lefthook-local.yml && ! grep -q planted lefthook-local.yml";
+    let set_up = "echo good > lefthook-local.yml";
+    repo.write(
+        "codelicious.toml",
+        format!(
+            "[verify]\ndetect = false\ncommands = [\"{check}\"]\n[worktree]\nsetup = [\"{set_up}\"]\n"
+        ),
+    );
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "Hooks that are made"]);
+    repo.git(&["push", "-q"]);
+    repo.write("specs/work.md", spec_of(1, 1));
+    repo.fake(&json!({"rules": [{"nth": 1, "steps": [
+        {"run": "echo planted >> lefthook-local.yml"},
+        {"kill_parent": true}]}]}));
+    run(&repo).expect(137);
+    let ended = run(&repo).expect(0);
+    assert_eq!(repo.calls().len(), 2, "{}", ended.stderr);
+}
+
+#[test]
+fn a_repository_of_somebodys_own_is_left_alone_after_a_run_that_was_killed() {
+    let repo = Repo::new().without_wall();
+    let other = repo.base().join("other");
+    repo.git_in(&repo.base(), &["init", "-q", "other"]);
+    repo.write("specs/work.md", spec_of(1, 1));
+    let lead = format!(
+        "echo {}/.git > \"$(git rev-parse --git-dir)/gitdir\"",
+        other.display()
+    );
+    repo.fake(&json!({"rules": [{"nth": 1, "steps": [{"run": lead}, {"kill_parent": true}]}]}));
+    run(&repo).expect(137);
+    run(&repo).expect(0);
+    assert!(other.join(".git/HEAD").is_file(), "it is still there");
+    repo.git_in(&other, &["status"]);
 }
 
 #[test]

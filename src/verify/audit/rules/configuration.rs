@@ -68,8 +68,8 @@ const ROWS: &[Row] = &[
         only_checks: false,
     },
     Row {
-        files: r"(?:^|/)\.github/workflows/[^/]+\.ya?ml$|(?:^|/)\.gitlab-ci\.ya?ml$|(?:^|/)(?:azure-pipelines|bitbucket-pipelines|\.travis|appveyor|\.drone|cloudbuild)\.ya?ml$|(?:^|/)\.circleci/|(?:^|/)Jenkinsfile$|(?:^|/)\.pre-commit-config\.ya?ml$|(?:^|/)\.forgejo/workflows/|(?:^|/)\.gitea/workflows/|(?:^|/)\.buildkite/|(?:^|/)lefthook\.ya?ml$",
-        loosens: r"\|\|\s*(?:true|:|exit 0|echo)|continue-on-error:\s*true|allow_failure:\s*true|;\s*true\b|set \+e|if:\s*(?:\$\{\{\s*)?false|--no-verify|-k ['\x22]?not|--ignore\b|--deselect|--skip\b|-short\b|exit 0\b|when:\s*manual|paths-ignore|-DskipTests|-Dmaven\.test\.skip|-x test\b|--passWithNoTests|fail-fast:\s*false.*ignore|\bSKIP:|exclude:",
+        files: r"(?:^|/)\.github/workflows/[^/]+\.ya?ml$|(?:^|/)\.gitlab-ci\.ya?ml$|(?:^|/)(?:azure-pipelines|bitbucket-pipelines|\.travis|appveyor|\.drone|cloudbuild)\.ya?ml$|(?:^|/)\.circleci/|(?:^|/)Jenkinsfile$|(?:^|/)\.pre-commit-config\.ya?ml$|(?:^|/)\.forgejo/workflows/|(?:^|/)\.gitea/workflows/|(?:^|/)\.buildkite/|(?:^|/)\.?lefthook(?:-local)?\.(?:ya?ml|jsonc?|toml)$|(?:^|/)prek\.toml$|(?:^|/)\.(?:local-)?overcommit\.yml$",
+        loosens: r"\|\|\s*(?:true|:|exit 0|echo)|continue-on-error:\s*true|allow_failure:\s*true|;\s*true\b|set \+e|if:\s*(?:\$\{\{\s*)?false|--no-verify|-k ['\x22]?not|--ignore\b|--deselect|--skip\b|-short\b|exit 0\b|when:\s*manual|paths-ignore|-DskipTests|-Dmaven\.test\.skip|-x test\b|--passWithNoTests|fail-fast:\s*false.*ignore|\bSKIP:|exclude:|\bskip[\x22']?\s*[:=]\s*(?:true|\[)",
         tightens: r"\b(?:go (?:test|vet)|pytest|cargo (?:test|clippy|nextest|fmt|deny)|npm (?:test|ci|run)|pnpm|yarn|jest|vitest|mypy|ruff|golangci-lint|tox|mvn|gradlew?|eslint|tsc|make)\b|-D warnings|set -e|-race\b",
         only_checks: false,
     },
