@@ -690,8 +690,9 @@ A package that only the network has: name its registry in your cargo, npm, pip o
 `[sandbox.setup] hosts`, and fetch it by a command of `[worktree] setup`.
 
 Hosts that a command was kept from, and a guess where it failed at its wall, stand in the output of the run and in the event
-`sandbox_refused`; the hosts in the evidence of the chunk too, the guess in the reason why one was given up. An engine that is to mend a failed check, and a model whose own
-command failed, are told of the guess as well: one that knows of no wall builds around it.
+`sandbox_refused`; the hosts in the evidence of the chunk too, the guess in the reason why one was given up. An engine that
+is to mend a failed check, and a chat model whose own command failed, are told of the guess as well: one that knows of no
+wall builds around it.
 
 Where this machine goes out through a proxy (`HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, and `NO_PROXY`), so does what
 runs inside. It has to be of the kind `http://host:port`; through another, nothing is reached from inside.

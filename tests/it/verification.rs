@@ -1,6 +1,6 @@
 //! Verification of real little projects: what the repository's own tools say decides.
 
-use crate::support::{Ended, Repo};
+use crate::support::{Ended, Repo, spec_of};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
@@ -505,4 +505,30 @@ fn a_check_that_is_cut_off_by_its_bound_is_not_a_pass() {
         ended.stderr
     );
     nothing_is_committed(&repo);
+}
+
+#[test]
+fn a_baseline_is_known_to_another_lane_and_not_behind_another_wall() {
+    let repo = Repo::new();
+    let started = || {
+        let events = repo.events();
+        let begun = events.iter().filter(|e| e["kind"] == "baseline_started");
+        begun.count()
+    };
+    for (spec, walls, baselines) in [
+        ("one", None, 1),
+        ("two", None, 1),
+        ("three", Some("off"), 2),
+    ] {
+        let is_other = walls.is_some();
+        if is_other && !repo.has_wall() {
+            eprintln!("SKIPPED: there is no wall to leave out");
+            return;
+        }
+        repo.write(&format!("specs/{spec}.md"), spec_of(1, 1));
+        let env = walls.map(|walls| ("CODELICIOUS_SANDBOX", walls));
+        let env: Vec<_> = env.into_iter().collect();
+        repo.run_with(&["--engine", "claude"], &env).expect(0);
+        assert_eq!(started(), baselines, "{spec}");
+    }
 }

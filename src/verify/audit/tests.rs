@@ -384,3 +384,31 @@ fn a_hook_that_sees_the_collected_tests_may_mark_and_sort_them() {
         assert!(held(cheat), "{cheat}");
     }
 }
+
+#[test]
+fn hooks_that_are_left_out_are_found_whatever_their_manager_is_configured_in() {
+    for path in [
+        "lefthook.yml",
+        ".lefthook.toml",
+        "lefthook-local.jsonc",
+        ".config/lefthook.yaml",
+        ".pre-commit-config.yaml",
+        "prek.toml",
+        ".overcommit.yml",
+    ] {
+        for (line, is_held) in [
+            ("skip: true", true),
+            ("skip = true", true),
+            ("\"skip\": [\"merge\"]", true),
+            ("skip_output: [meta]", false),
+        ] {
+            let now = format!("run: x\n{line}\n");
+            let found = run(
+                &[change(path, Some("run: x\n"), Some(&now))],
+                "Sort the list",
+            );
+            let held = found.iter().any(|f| f.rule == "verify_config");
+            assert_eq!(held, is_held, "{path}: {line}: {found:?}");
+        }
+    }
+}
