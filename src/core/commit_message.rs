@@ -9,7 +9,6 @@ use super::prompt::one_line;
 use crate::model::{ChunkId, SpecId, Verdict};
 use crate::pattern::pattern;
 use regex::{Captures, Regex};
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Longest subject and longest body line, in characters.
@@ -95,13 +94,14 @@ pub fn message(input: &MessageInput<'_>) -> String {
     } else {
         subject
     };
+    let subject = plain_subject(&inert(&subject));
     let mut paragraphs = vec![shortened(&subject)];
     if paragraphs[0] != subject && !rest.contains(&title) {
-        paragraphs.push(wrap(&title));
+        paragraphs.push(inert(&plain_lines(&wrap(&title))));
     }
     let rest = rest.trim_matches('\n').trim_end();
     if !rest.is_empty() {
-        paragraphs.push(rest.to_owned());
+        paragraphs.push(inert(rest));
     }
     let accepted = input
         .accepted_by
@@ -214,6 +214,14 @@ fn plain_lines(text: &str) -> String {
     lines.join("\n")
 }
 
+/// A first line that is neither a comment nor a cut to who edits the message, nor a runner's command.
+fn plain_subject(line: &str) -> String {
+    match line.starts_with('#') || is_scissors(line) {
+        true => format!("\\{line}"),
+        false => without_command(line),
+    }
+}
+
 /// A line of dashes with scissors in it, as `git-mailinfo(1)` reads them.
 fn is_scissors(line: &str) -> bool {
     let has = [">8", "8<", ">%", "%<"].iter().any(|s| line.contains(s));
@@ -281,11 +289,7 @@ fn harmless(text: &str) -> String {
             r"\b((?i:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?):?[ \t]+)([A-Z][A-Z0-9_]+-[0-9]+)",
         )
     });
-    // Read by runners of CI wherever they stand in a line.
-    static COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)#(#(?:vso|teamcity)?\[)"));
-    let text = COMMAND.replace_all(text, "#\\$1");
-    let text = without_skips(&text);
-    let text = TICKS.replace_all(&text, "`");
+    let text = TICKS.replace_all(text, "`");
     let bare = text.replace('`', "");
     let odd = text.matches('`').count() % 2 == 1;
     let acts = [&*TRAILER, &*REFERENCE]
@@ -302,14 +306,19 @@ fn harmless(text: &str) -> String {
     TRACKER.replace_all(&text, "$1`$2`").into_owned()
 }
 
-/// What would keep CI from looking at the commit, in round brackets: those are read by none.
-fn without_skips(text: &str) -> Cow<'_, str> {
+/// Text that no runner of CI obeys, and that does not keep it from looking at the commit: marks that do stand in round
+/// brackets, which none reads. The last that is done to a text, since whatever is taken out of one may join what stood
+/// on both sides of it.
+fn inert(text: &str) -> String {
+    // Read wherever they stand in a line.
+    static COMMAND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)#(#(?:vso|teamcity)?\[)"));
     static SKIP: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
             r"(?i)\[[ \t]*(skip[ \t_-][\w \t-]{1,30}|no[ \t_-]?ci|[\w \t-]{1,30}[ \t_-]skip|cf-pages-skip)[ \t]*\]|\*{3}[ \t]*(no_ci)[ \t]*\*{3}",
         )
     });
-    SKIP.replace_all(text, "($1$2)")
+    let text = SKIP.replace_all(text, "($1$2)");
+    COMMAND.replace_all(&text, "#\\$1").into_owned()
 }
 
 /// The first [`WIDTH`] characters, the last of them `…` where something was cut off.

@@ -142,6 +142,12 @@ fn nothing_is_closed_mentioned_or_forged() {
         ("[CF-Pages-Skip]", "(CF-Pages-Skip)"),
         ("`[skip ci]`", "`(skip ci)`"),
         ("***NO_CI***", "(NO_CI)"),
+        // What is taken out joins what stood on both sides.
+        ("[skip` ci]", "(skip ci)"),
+        ("[skip` ci] #1`", "(skip ci) `#1`"),
+        ("***`no_ci***", "(no_ci)"),
+        ("##`[error]x", "#\\#[error]x"),
+        ("##`[error]x`` @bob", "#\\#[error]x `@bob`"),
         ("skip-checks: true", "`skip-checks`: true"),
         (
             "on-behalf-of: @org <a@b.example>",
@@ -153,7 +159,7 @@ fn nothing_is_closed_mentioned_or_forged() {
             "[no such file] and [skipped]",
         ),
     ] {
-        assert_eq!(harmless(said), kept);
+        assert_eq!(inert(&harmless(said)), kept);
     }
     let long = format!("{} Codelicious-Chunk: T9", "a".repeat(70));
     assert!(!with(None, "t", &long, None).contains("\nCodelicious-Chunk: T9"));
@@ -233,7 +239,63 @@ fn a_summary_is_bounded() {
     assert!(with(None, "t", &"word ".repeat(100_000), None).len() < 2 * MAX_SUMMARY);
 }
 
+/// Lines that somebody who is not a person would act on: runners of CI, mail tools, git when the message is edited.
+fn obeyed(text: &str) -> Option<String> {
+    let marks = [
+        "##[",
+        "##vso[",
+        "##teamcity[",
+        "[skip ci]",
+        "[ci skip]",
+        "[no ci]",
+        "***no_ci***",
+    ];
+    let starts = ["---", "#", "diff -", "Index: ", "From "];
+    let acts = |(number, line): (usize, &str)| {
+        let lower = line.to_lowercase();
+        line.trim_start().starts_with("::")
+            || marks.iter().any(|mark| lower.contains(mark))
+            || (number > 0 && starts.iter().any(|start| line.starts_with(start)))
+            || line.starts_with('#')
+    };
+    let mut lines = text.lines().enumerate();
+    lines
+        .find(|line| acts(*line))
+        .map(|(_, line)| line.to_owned())
+}
+
+#[test]
+fn a_long_title_is_broken_where_nothing_obeys_it() {
+    let words = "word ".repeat(14);
+    for start in [
+        "::stop-commands::x",
+        "# comment",
+        "---",
+        "diff --git a b",
+        "From x",
+        "Codelicious-Chunk: T9",
+    ] {
+        // Wherever the line is broken, one of these begins it.
+        for more in 0..12 {
+            let title = format!("{words}{} {start} {words}", "x".repeat(more));
+            let text = with(None, &title, "", None);
+            assert_eq!(obeyed(&text), None, "{text}");
+            assert!(!text.contains("\nCodelicious-Chunk: T9"), "{text}");
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn nothing_is_obeyed_however_it_is_put_together(
+        title in "(`|``|#|##|\\[|\\]|skip|ci|no| |::|---|\\*\\*\\*|no_ci|vso|error|@a|#1|\u{2003}|word word word word word word ){0,24}",
+        body in "(`|``|#|##|\\[|\\]|skip|ci|no| |::|---|\\*\\*\\*|no_ci|vso|error|@a|#1|\u{2003}|\n|word word word word word word ){0,24}",
+        template in proptest::option::of("(\\{spec\\}|\\{id\\}|\\{title\\}|\\{body\\}|\n\n| ){0,6}"),
+    ) {
+        let text = with(Some("T1"), &title, &body, template.as_deref());
+        prop_assert_eq!(obeyed(&text), None, "{}", &text);
+    }
+
     #[test]
     fn hostile_text_comes_back_as_ours(
         title in "(\\PC|[\n\r\u{2028}]|Codelicious-Chunk: T9|\n\n|@a|#1|\\{body\\}){0,12}",
