@@ -5,7 +5,7 @@ mod as_text;
 use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The policy a process runs under.
@@ -123,8 +123,16 @@ pub struct FileAccess {
     #[serde(with = "as_text")]
     pub write: Vec<PathBuf>,
     /// Not written to, although it lies in a folder that is.
-    #[serde(default)]
+    #[serde(default, with = "as_text")]
     pub kept: Vec<PathBuf>,
+}
+
+impl FileAccess {
+    /// True where something below this folder is granted, and not the folder as a whole.
+    pub fn reaches_below(&self, folder: &Path) -> bool {
+        let mut granted = self.read.iter().chain(&self.execute).chain(&self.write);
+        granted.any(|path| path.starts_with(folder) && path != folder)
+    }
 }
 
 /// What may be done with a group of files.

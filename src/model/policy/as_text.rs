@@ -66,9 +66,12 @@ mod tests {
         }
         assert_eq!(told("/usr/bin".as_ref()), "/usr/bin");
         assert_eq!(heard("/a%zz%"), PathBuf::from("/a%zz%"));
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
         let files = FileAccess {
-            read: vec![PathBuf::from(OsString::from_vec(b"/\xff".to_vec()))],
-            ..FileAccess::default()
+            read: vec![path(b"/\xff")],
+            execute: vec![path(b"/\xfe")],
+            write: vec![path(b"/\xfd")],
+            kept: vec![path(b"/\xfd/%")],
         };
         let text = serde_json::to_string(&files).unwrap();
         assert_eq!(serde_json::from_str::<FileAccess>(&text).unwrap(), files);
