@@ -249,7 +249,7 @@ pub(super) async fn perform(
         Request::WriteFile(r) => files::write(lane, &r).into(),
         Request::EditFile(r) => files::edit(lane, &r).into(),
         Request::ListDir(r) => files::list(lane, &r).into(),
-        Request::Search(r) => search::search(lane, r, stop).await?,
+        Request::Search(r) => search::search(site, r, stop).await?,
         Request::RunCommand(r) => command::run(site, &r, stop).await?,
         Request::Complete(completion) => return Ok(Done::Complete(completion)),
         Request::Block(block) => return Ok(Done::Block(block)),

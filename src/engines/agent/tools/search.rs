@@ -2,7 +2,7 @@
 
 use super::super::lane::{Lane, open_regular};
 use super::files::is_binary;
-use super::{Changed, Output, Search, Stopped};
+use super::{Changed, Output, Search, Site, Stopped};
 use crate::fsx::Beneath;
 use crate::ports::StopSignal;
 use ignore::WalkBuilder;
@@ -22,13 +22,14 @@ const MAX_BYTES: u64 = 256 << 20;
 /// Files looked at.
 const MAX_FILES: usize = 50_000;
 
-/// Searches on a thread of its own, so that a big tree does not hold up the run; a stop ends it.
+/// Searches on a thread of its own, so that a big tree does not hold up the run; a stop ends it, and so does the end of
+/// the run's time.
 pub(super) async fn search(
-    lane: &Lane,
+    site: &Site<'_>,
     request: Search,
     stop: &StopSignal,
 ) -> Result<Output, Stopped> {
-    let query = match Query::new(lane, &request) {
+    let query = match Query::new(&site.lane, &request) {
         Ok(query) => query,
         Err(why) => return Ok(Output::error(why)),
     };
@@ -40,6 +41,10 @@ pub(super) async fn search(
         () = stop.raised() => {
             cancelled.store(true, Ordering::Relaxed);
             Err(Stopped)
+        }
+        () = tokio::time::sleep_until(site.deadline) => {
+            cancelled.store(true, Ordering::Relaxed);
+            Ok(Output::error("the search was ended: the time is up"))
         }
         found = tokio::task::spawn_blocking(move || query.run(&flag)) => {
             Ok(found.map_or_else(|e| Output::error(format!("the search broke off: {e}")), |f| f.output()))
@@ -117,6 +122,8 @@ impl Query {
             // Nothing outside of the lane has a say: neither its parent folders nor the user's settings.
             .parents(false)
             .git_global(false)
+            // Nor what stands in a folder of git's, which anybody in the lane can make: at a pipe it would wait forever.
+            .git_exclude(false)
             .require_git(false)
             .filter_entry(move |entry| {
                 let path = entry.path();

@@ -399,6 +399,25 @@ fn searching_honours_git_ignore_and_its_bounds() {
     assert!(search(json!({"pattern": "needle", "glob": "*.log"})).contains("no line matches"));
     assert!(search(json!({"pattern": "needle", "path": "target"})).contains("no line matches"));
 
+    // Somebody else's rules, and where they cannot be read without waiting for a writer.
+    put(&lane.join("src/.git/info/exclude"), b"b.py\n");
+    put(&lane.join(".git/info/exclude"), b"*\n");
+    std::fs::create_dir_all(lane.join("sub/.git/info")).unwrap();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        lane.join("sub/.git/info/exclude"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    put(&lane.join("sub/c.rs"), b"needle\n");
+    assert_eq!(
+        search(json!({"pattern": "^needle"})),
+        ".github/x.yml:1: needle: 1\nsrc/b.py:1: needle\nsub/c.rs:1: needle\n[1 files over 1048576 bytes or unreadable were not searched]"
+    );
+    std::fs::remove_dir_all(lane.join("sub")).unwrap();
+
     put(&lane.join("many.txt"), "many\n".repeat(500).as_bytes());
     put(&lane.join("wide.txt"), "wide".repeat(500).as_bytes());
     let text = search(json!({"pattern": "many"}));
