@@ -50,7 +50,7 @@ pub struct Item {
     pub what: What,
     /// Starts programs for the agent, or says which: comes along only where the user asks for it.
     pub starts: bool,
-    /// What of a JSON or TOML file does the same, as pointers of one or two steps.
+    /// What of a file does the same, as pointers (`cut`).
     pub starting: &'static [&'static str],
     /// What of it never comes along: what the agent may do inside is ours to say.
     pub never: &'static [&'static str],

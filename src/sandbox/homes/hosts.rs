@@ -3,6 +3,7 @@
 
 use super::agent::Agent;
 use crate::model::policy::Endpoint;
+use crate::sandbox::presets::endpoint_of;
 
 /// A provider of models: what agents call it in their credentials, the variables that hold its keys, its hosts.
 struct Provider {
@@ -133,17 +134,11 @@ impl Agent {
 
 /// Host and port of an address; one without a scheme may be a host alone.
 pub(super) fn of_url(text: &str) -> Option<Endpoint> {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    let rest = rest.split(['/', '?', '#']).next()?;
-    let place = rest.rsplit('@').next()?;
-    let mut endpoint = Endpoint::parse(place).ok()?;
-    if endpoint.port.is_none() && !scheme.is_empty() {
-        endpoint.port = match scheme.to_ascii_lowercase().as_str() {
-            "http" | "ws" => Some(80),
-            "https" | "wss" => Some(443),
-            _ => return None,
-        };
+    if text.contains("://") {
+        return endpoint_of(text);
     }
+    let place = text.split(['/', '?', '#']).next()?;
+    let endpoint = Endpoint::parse(place.rsplit('@').next()?).ok()?;
     // A name with a star would open more than one host.
     (!endpoint.host.starts_with('*')).then_some(endpoint)
 }

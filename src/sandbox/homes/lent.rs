@@ -1,7 +1,8 @@
 //! One file of credentials that a private home holds a copy of, and the way of refreshed tokens back.
 
-use super::agent::Refresh;
+use super::agent::{Item, Refresh, What};
 use super::beneath::Beneath;
+use super::cut;
 use super::own::{self, MAX_FILE, Place};
 use super::tokens::{self, Before};
 use crate::fsx::read::open_flags;
@@ -53,16 +54,22 @@ enum Handed {
 
 impl Lent {
     /// Puts the user's credentials into the private folder, unless there are newer ones of an earlier run, which
-    /// are given back first. None where the user has none; there are none then in the private folder either.
+    /// are given back first. None where the user has none; there are none then in the private folder either. Settings
+    /// that stand beside them are cut as others are, with `programs` as there.
     pub(super) fn lend(
         root: &Beneath,
         at: String,
         place: &Place,
-        rel: &str,
-        rule: Option<&'static Refresh>,
+        item: &Item,
+        programs: bool,
+        left_out: &mut Vec<String>,
     ) -> Result<Option<Self>, Problem> {
+        let rule = match item.what {
+            What::Credentials(rule) => rule,
+            What::File | What::Tree | What::Keys(_) => None,
+        };
         let roots = place.roots();
-        let path = place.folder.join(rel);
+        let path = place.folder.join(item.path);
         let read = || own::file(&path, &roots).map_err(Problem::Own);
         let left = root.read(&at, MAX_FILE).map_err(Problem::Private)?;
         let mut own = read()?;
@@ -95,8 +102,12 @@ impl Lent {
             root.remove(&at).map_err(Problem::Private)?;
             return Ok(None);
         };
-        if decision != Before::Keep {
-            root.write(&at, &copied, false).map_err(Problem::Private)?;
+        let Some(lent) = own::trimmed(item, &path, copied.clone(), programs, left_out) else {
+            root.remove(&at).map_err(Problem::Private)?;
+            return Ok(None);
+        };
+        if decision != Before::Keep || lent != copied {
+            root.write(&at, &lent, false).map_err(Problem::Private)?;
         }
         Ok(Some(Self {
             at,
@@ -144,8 +155,8 @@ impl Lent {
 
     /// What the providers are called that it has entries for.
     pub(super) fn logins(&self) -> Vec<String> {
-        let read = serde_json::from_slice::<serde_json::Value>(&self.copied);
-        let Ok(serde_json::Value::Object(map)) = read else {
+        let read = std::str::from_utf8(&self.copied).ok().and_then(cut::json);
+        let Some(serde_json::Value::Object(map)) = read else {
             return Vec::new();
         };
         let inner = map.get("providers").and_then(|p| p.as_object());
@@ -207,7 +218,7 @@ fn lock_file(path: &Path) -> Result<File, FsError> {
 /// Addresses that settings name as those of an API: values of keys that end in `base_url`, in JSON or TOML.
 pub(super) fn addresses(rel: &str, bytes: &[u8]) -> Vec<String> {
     let value = match rel.rsplit('.').next() {
-        Some("json") => serde_json::from_slice(bytes).ok(),
+        Some("json" | "jsonc") => std::str::from_utf8(bytes).ok().and_then(cut::json),
         Some("toml") => std::str::from_utf8(bytes)
             .ok()
             .and_then(|text| toml::from_str::<serde_json::Value>(text).ok()),

@@ -10,13 +10,16 @@
 //! - `table` says what is known of each agent, `hosts` whom it talks to
 //! - `own` reads the user's side, `beneath` the private one, where a model could write
 //! - `tidy` clears away, `lent` and `tokens` decide what of credentials goes back, `secrets` names their values
-//! - `tools` hands on what every lane needs of the settings of package managers and git
+//! - `cut` takes out of settings what would start programs or let an agent do more, which `programs` names
+//! - `tools` hands on what every lane needs of the settings of package managers and git, to checks and to agents
 
 mod agent;
 mod beneath;
+mod cut;
 mod hosts;
 mod lent;
 mod own;
+mod programs;
 mod refresh;
 mod secrets;
 mod table;
@@ -24,11 +27,12 @@ mod tidy;
 mod tokens;
 mod tools;
 
-pub use agent::{Agent, Folder, Item, NamedBy, Refresh, What};
+pub use agent::Agent;
+use agent::{Folder, Item, NamedBy, What};
 use secrets::Watched;
 pub use secrets::secrets;
-pub use table::{AGENTS, find};
-pub use tools::hand_on;
+pub use table::find;
+pub use tools::{hand_on, settings};
 
 use crate::fsx::FsError;
 use crate::model::policy::{Endpoint, Network, SandboxPolicy};
@@ -90,7 +94,7 @@ pub fn prepare(
     let home = root.folder("home")?;
     root.folder("tmp")?;
     root.folder("cache")?;
-    let user_home = facts.folder("HOME");
+    let user_home = folder_of(facts.env, "HOME");
     let mut prepared = Prepared {
         env: Vec::new(),
         execute: Vec::new(),
@@ -106,13 +110,15 @@ pub fn prepare(
     let mut logins = Vec::new();
     for folder in agent.folders {
         prepared.point(folder, facts)?;
-        let place = user_home.clone().map(|home| facts.place(folder, home));
+        let place = user_home
+            .clone()
+            .map(|home| place_of(facts.env, folder, home));
         let found = match &place {
             Some(place) => Found::of(folder, place, facts.programs),
             None => Found::default(),
         };
         let mut wanted: BTreeSet<String> = found.files.keys().cloned().collect();
-        wanted.extend(credentials(folder).map(|(path, _)| path.to_owned()));
+        wanted.extend(credentials(folder).map(|item| item.path.to_owned()));
         let there = home.folder(folder.at)?;
         if !folder.at.is_empty() {
             tidy::tidy(&there, &wanted, folder.kept)?;
@@ -132,7 +138,8 @@ pub fn prepare(
                 .extend(addresses.iter().filter_map(|a| hosts::of_url(a)));
         }
         prepared.left_out.extend(found.left_out);
-        for (rel, rule) in credentials(folder) {
+        for item in credentials(folder) {
+            let rel = item.path;
             let at = match folder.at {
                 "" => format!("home/{rel}"),
                 at => format!("home/{at}/{rel}"),
@@ -142,7 +149,8 @@ pub fn prepare(
                 there.remove(rel)?;
                 continue;
             };
-            match Lent::lend(&root, at, place, rel, rule) {
+            let told = &mut prepared.left_out;
+            match Lent::lend(&root, at, place, item, facts.programs, told) {
                 Ok(Some(lent)) => {
                     logins.extend(lent.logins());
                     prepared.lent.push(lent);
@@ -156,6 +164,9 @@ pub fn prepare(
             }
         }
     }
+    if let Some(user_home) = &user_home {
+        tools::hand_on_alone(user_home, &home)?;
+    }
     // After the settings that belong there: what a run adds to them goes as well.
     prepared.startup = Startup::of(&home)?;
     prepared.hosts.extend(agent.endpoints(facts.env, &logins));
@@ -168,38 +179,33 @@ pub fn prepare(
     Ok(prepared)
 }
 
-fn credentials(
-    folder: &'static Folder,
-) -> impl Iterator<Item = (&'static str, Option<&'static Refresh>)> {
-    folder.copied.iter().filter_map(|item| match item.what {
-        What::Credentials(rule) => Some((item.path, rule)),
-        What::File | What::Tree | What::Keys(_) => None,
-    })
+fn credentials(folder: &'static Folder) -> impl Iterator<Item = &'static Item> {
+    let items = folder.copied.iter();
+    items.filter(|item| matches!(item.what, What::Credentials(_)))
 }
 
-impl Facts<'_> {
-    fn folder(&self, name: &str) -> Option<PathBuf> {
-        let found = self.env.iter().rev().find(|(n, _)| n == name);
-        found
-            .map(|(_, value)| PathBuf::from(value))
-            .filter(|path| path.is_absolute())
-    }
+/// A folder that a variable names.
+fn folder_of(env: &[(String, String)], name: &str) -> Option<PathBuf> {
+    let found = env.iter().rev().find(|(n, _)| n == name);
+    found
+        .map(|(_, value)| PathBuf::from(value))
+        .filter(|path| path.is_absolute())
+}
 
-    /// Where the user's own folder is.
-    fn place(&self, folder: &Folder, home: PathBuf) -> Place {
-        let named = match folder.named_by {
-            NamedBy::Nothing => None,
-            NamedBy::Own(name) | NamedBy::OwnWhereSet(name) => self.folder(name),
-            NamedBy::Above(name, above) => self.folder(name).map(|base| {
-                let below = folder.at.strip_prefix(above).unwrap_or(folder.at);
-                base.join(below.trim_start_matches('/'))
-            }),
-        };
-        Place {
-            is_named: named.is_some(),
-            folder: named.unwrap_or_else(|| home.join(folder.at)),
-            home,
-        }
+/// Where the user's own folder of an agent is.
+fn place_of(env: &[(String, String)], folder: &Folder, home: PathBuf) -> Place {
+    let named = match folder.named_by {
+        NamedBy::Nothing => None,
+        NamedBy::Own(name) | NamedBy::OwnWhereSet(name) => folder_of(env, name),
+        NamedBy::Above(name, above) => folder_of(env, name).map(|base| {
+            let below = folder.at.strip_prefix(above).unwrap_or(folder.at);
+            base.join(below.trim_start_matches('/'))
+        }),
+    };
+    Place {
+        is_named: named.is_some(),
+        folder: named.unwrap_or_else(|| home.join(folder.at)),
+        home,
     }
 }
 
@@ -258,10 +264,10 @@ impl Prepared {
         match folder.named_by {
             NamedBy::Nothing => Ok(()),
             NamedBy::Own(name) => self.set(name, &home.join(folder.at)),
-            NamedBy::OwnWhereSet(name) if facts.folder(name).is_some() => {
+            NamedBy::OwnWhereSet(name) if folder_of(facts.env, name).is_some() => {
                 self.set(name, &home.join(folder.at))
             }
-            NamedBy::Above(name, above) if facts.folder(name).is_some() => {
+            NamedBy::Above(name, above) if folder_of(facts.env, name).is_some() => {
                 self.set(name, &home.join(above))
             }
             NamedBy::OwnWhereSet(_) | NamedBy::Above(..) => Ok(()),

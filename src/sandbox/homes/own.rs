@@ -4,6 +4,7 @@
 //! as people who keep their dotfiles elsewhere have it; inside of a tree they may lead to the agent's folder only.
 
 use super::agent::{Folder, Item, What};
+use super::cut;
 use crate::fsx::read_bounded;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -66,30 +67,21 @@ impl Found {
                 }
                 What::Credentials(_) => {}
             }
-            found.cut(item.path, item.never);
-            if !programs && found.cut(item.path, item.starting) {
-                let names = item.starting.join(" and ");
-                let what = format!("{names} in {}", from.display());
-                found.left_out.push(asked(&what));
-            }
+            found.cut(item, &from, programs);
         }
         found
     }
 
-    /// Removes what pointers name from a file; true when something of it was there.
-    fn cut(&mut self, rel: &str, pointers: &[&str]) -> bool {
-        let Some(copy) = self.files.get_mut(rel) else {
-            return false;
+    /// Leaves of an item's file what may come along.
+    fn cut(&mut self, item: &Item, from: &Path, programs: bool) {
+        let Some(copy) = self.files.remove(item.path) else {
+            return;
         };
-        let cut = match rel.ends_with(".toml") {
-            true => cut_toml(&copy.bytes, pointers),
-            false => cut_json(&copy.bytes, pointers),
-        };
-        let Some(bytes) = cut else {
-            return false;
-        };
-        copy.bytes = bytes;
-        true
+        if let Some(bytes) = trimmed(item, from, copy.bytes, programs, &mut self.left_out) {
+            let executable = copy.executable;
+            self.files
+                .insert(item.path.to_owned(), Copy { bytes, executable });
+        }
     }
 
     fn take(&mut self, rel: &str, from: &Path, roots: &[PathBuf]) {
@@ -160,8 +152,8 @@ impl Found {
         let Some(copy) = self.files.remove(rel) else {
             return;
         };
-        let read = serde_json::from_slice::<serde_json::Value>(&copy.bytes);
-        let Ok(serde_json::Value::Object(map)) = read else {
+        let read = std::str::from_utf8(&copy.bytes).ok().and_then(cut::json);
+        let Some(serde_json::Value::Object(map)) = read else {
             self.left_out.push(format!("{rel}: it is not JSON"));
             return;
         };
@@ -181,25 +173,36 @@ fn asked(what: &str) -> String {
     )
 }
 
-/// The same file without what the pointers name; None where there is nothing of it, or where it cannot be read.
-fn cut_json(bytes: &[u8], pointers: &[&str]) -> Option<Vec<u8>> {
-    let mut value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-    let mut is_cut = false;
-    for pointer in pointers {
-        let (above, name) = pointer.rsplit_once('/')?;
-        let there = value.pointer_mut(above).and_then(|v| v.as_object_mut());
-        is_cut |= there.and_then(|map| map.remove(name)).is_some();
+/// What of a file may come along; None where nobody can tell what is in it. What is left out is told.
+pub(super) fn trimmed(
+    item: &Item,
+    from: &Path,
+    mut bytes: Vec<u8>,
+    programs: bool,
+    left_out: &mut Vec<String>,
+) -> Option<Vec<u8>> {
+    let starting: &[&str] = match programs {
+        true => &[],
+        false => item.starting,
+    };
+    for (pointers, is_to_be_asked) in [(item.never, false), (starting, true)] {
+        if pointers.is_empty() {
+            continue;
+        }
+        let Ok((left, gone)) = cut::cut(item.path, &bytes, pointers) else {
+            left_out.push(format!(
+                "{}: it cannot be read, and what in it starts programs or permits more cannot be told",
+                from.display()
+            ));
+            return None;
+        };
+        if is_to_be_asked && !gone.is_empty() {
+            let what = format!("{} in {}", gone.join(" and "), from.display());
+            left_out.push(asked(&what));
+        }
+        bytes = left;
     }
-    is_cut.then(|| serde_json::to_vec_pretty(&value).ok())?
-}
-
-fn cut_toml(bytes: &[u8], pointers: &[&str]) -> Option<Vec<u8>> {
-    let mut table: toml::Table = std::str::from_utf8(bytes).ok()?.parse().ok()?;
-    let mut is_cut = false;
-    for pointer in pointers {
-        is_cut |= table.remove(pointer.trim_start_matches('/')).is_some();
-    }
-    is_cut.then(|| table.to_string().into_bytes())
+    Some(bytes)
 }
 
 impl Place {

@@ -1,9 +1,9 @@
 //! The values in an agent's credentials that no output may repeat.
 
-use super::Facts;
 use super::agent::{Agent, What};
 use super::beneath::Beneath;
 use super::own::{self, MAX_FILE};
+use super::{folder_of, place_of};
 use secrecy::SecretString;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -17,15 +17,11 @@ const SHORTEST: usize = 12;
 /// Those that an agent gets while it runs are not among them: [`Watched`] finds these.
 pub fn secrets(agent: &'static Agent, env: &[(String, String)]) -> Vec<SecretString> {
     let mut found = BTreeSet::new();
-    let facts = Facts {
-        env,
-        programs: true,
-    };
-    let Some(home) = facts.folder("HOME") else {
+    let Some(home) = folder_of(env, "HOME") else {
         return Vec::new();
     };
     for folder in agent.folders {
-        let place = facts.place(folder, home.clone());
+        let place = place_of(env, folder, home.clone());
         let roots = place.roots();
         for item in folder.copied {
             let is_credentials = match item.what {

@@ -4,6 +4,7 @@
 //! projects' sessions, downloaded plugins.
 
 use super::agent::{Agent, Folder, Item, NamedBy, file, secret, tree};
+use super::programs::*;
 use super::refresh::{CLAUDE, CODEX, CURSOR, GOOGLE, OPENCODE};
 
 /// All agents that are known.
@@ -21,15 +22,8 @@ pub const AGENTS: &[Agent] = &[
             named_by: NamedBy::Own("CLAUDE_CONFIG_DIR"),
             copied: &[
                 file("settings.json")
-                    .starting(&["/hooks", "/statusLine"])
-                    .never(&[
-                        "/enabledPlugins",
-                        "/extraKnownMarketplaces",
-                        "/permissions/additionalDirectories",
-                        "/permissions/allow",
-                        "/permissions/ask",
-                        "/permissions/defaultMode",
-                    ]),
+                    .starting(CLAUDE_STARTS)
+                    .never(CLAUDE_PERMITS),
                 file("CLAUDE.md"),
                 tree("agents"),
                 tree("commands"),
@@ -84,7 +78,9 @@ pub const AGENTS: &[Agent] = &[
             at: ".codex",
             named_by: NamedBy::Own("CODEX_HOME"),
             copied: &[
-                file("config.toml").starting(&["/hooks", "/mcp_servers", "/notify"]),
+                file("config.toml")
+                    .starting(CODEX_STARTS)
+                    .never(CODEX_PERMITS),
                 file("AGENTS.md"),
                 file("AGENTS.override.md"),
                 file("hooks.json").starts(),
@@ -116,7 +112,9 @@ pub const AGENTS: &[Agent] = &[
             at: ".gemini",
             named_by: NamedBy::Above("GEMINI_CLI_HOME", ""),
             copied: &[
-                file("settings.json").starting(&["/hooks", "/mcpServers"]),
+                file("settings.json")
+                    .starting(GEMINI_STARTS)
+                    .never(GEMINI_PERMITS),
                 file("GEMINI.md"),
                 file("trustedFolders.json"),
                 tree("agents"),
@@ -155,9 +153,15 @@ pub const AGENTS: &[Agent] = &[
                 at: ".config/opencode",
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
-                    file("opencode.json").starting(&["/mcp", "/plugin"]),
-                    file("opencode.jsonc"),
-                    file("config.json").starting(&["/mcp", "/plugin"]),
+                    file("opencode.json")
+                        .starting(OPENCODE_STARTS)
+                        .never(OPENCODE_PERMITS),
+                    file("opencode.jsonc")
+                        .starting(OPENCODE_STARTS)
+                        .never(OPENCODE_PERMITS),
+                    file("config.json")
+                        .starting(OPENCODE_STARTS)
+                        .never(OPENCODE_PERMITS),
                     file("AGENTS.md"),
                     tree("agent"),
                     tree("agents"),
@@ -197,10 +201,14 @@ pub const AGENTS: &[Agent] = &[
                 at: "",
                 named_by: NamedBy::Nothing,
                 copied: &[
-                    file(".aider.conf.yml"),
+                    file(".aider.conf.yml")
+                        .starting(AIDER_STARTS)
+                        .never(&["/yes-always"]),
                     file(".aider.model.settings.yml"),
                     file(".aider.model.metadata.json"),
-                    secret(".env", None),
+                    secret(".env", None)
+                        .starting(AIDER_VARIABLES_START)
+                        .never(&["/AIDER_YES_ALWAYS"]),
                 ],
                 kept: &[],
             },
@@ -233,8 +241,9 @@ pub const AGENTS: &[Agent] = &[
                 at: ".config/goose",
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
-                    file("config.yaml"),
-                    file("permission.yaml"),
+                    // Without extensions it has its own for the work; its other providers are programs.
+                    file("config.yaml").starting(GOOSE_STARTS),
+                    file("permission.yaml").never(&["/*/always_allow"]),
                     file(".goosehints"),
                     tree("custom_providers"),
                     tree("prompts"),
@@ -278,7 +287,7 @@ pub const AGENTS: &[Agent] = &[
                     tree("hooks").starts(),
                     tree("rules"),
                     tree("skills"),
-                    secret("cli-config.json", None),
+                    secret("cli-config.json", None).never(CURSOR_PERMITS),
                 ],
                 kept: &["chats/**", "projects/*/agent-transcripts/**"],
             },
@@ -287,7 +296,7 @@ pub const AGENTS: &[Agent] = &[
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
                     secret("auth.json", Some(&CURSOR)),
-                    secret("cli-config.json", None),
+                    secret("cli-config.json", None).never(CURSOR_PERMITS),
                 ],
                 kept: &["chats/**"],
             },
@@ -306,7 +315,9 @@ pub const AGENTS: &[Agent] = &[
             at: ".qwen",
             named_by: NamedBy::Own("QWEN_HOME"),
             copied: &[
-                file("settings.json").starting(&["/hooks", "/mcpServers"]),
+                file("settings.json")
+                    .starting(GEMINI_STARTS)
+                    .never(GEMINI_PERMITS),
                 file("QWEN.md"),
                 file("trustedFolders.json"),
                 tree("agents"),
@@ -332,7 +343,8 @@ pub const AGENTS: &[Agent] = &[
     },
     // docs.github.com/copilot/reference/copilot-cli-reference/cli-config-dir-reference (what lies in ~/.copilot, and
     // COPILOT_HOME), copilot allowlist reference (hosts); `copilot help environment` (COPILOT_PROVIDER_BASE_URL).
-    // config.json holds the login where there is no keychain.
+    // config.json holds the login where there is no keychain. permissions-config.json, which is not here, holds what was
+    // allowed in other folders.
     Agent {
         name: "copilot",
         also: &[],
@@ -340,16 +352,19 @@ pub const AGENTS: &[Agent] = &[
             at: ".copilot",
             named_by: NamedBy::Own("COPILOT_HOME"),
             copied: &[
-                file("settings.json"),
+                file("settings.json")
+                    .starting(COPILOT_STARTS)
+                    .never(COPILOT_PERMITS),
                 file("copilot-instructions.md"),
                 file("lsp-config.json").starts(),
                 file("mcp-config.json").starts(),
-                file("permissions-config.json"),
                 tree("agents"),
                 tree("hooks").starts(),
                 tree("instructions"),
                 tree("skills"),
-                secret("config.json", None),
+                secret("config.json", None)
+                    .starting(COPILOT_STARTS)
+                    .never(COPILOT_PERMITS),
             ],
             kept: &["session-state/**", "session-store.db*"],
         }],
@@ -368,8 +383,12 @@ pub const AGENTS: &[Agent] = &[
                 at: ".config/amp",
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
-                    file("settings.json"),
-                    file("settings.jsonc"),
+                    file("settings.json")
+                        .starting(AMP_STARTS)
+                        .never(AMP_PERMITS),
+                    file("settings.jsonc")
+                        .starting(AMP_STARTS)
+                        .never(AMP_PERMITS),
                     file("AGENTS.md"),
                     tree("checks"),
                     tree("commands"),
@@ -399,17 +418,21 @@ pub const AGENTS: &[Agent] = &[
                 at: ".config/crush",
                 named_by: NamedBy::Above("XDG_CONFIG_HOME", ".config"),
                 copied: &[
-                    file("crushrc"),
+                    file("crushrc").starts(),
                     file("CRUSH.md"),
                     tree("skills"),
-                    secret("crush.json", None),
+                    secret("crush.json", None)
+                        .starting(CRUSH_STARTS)
+                        .never(CRUSH_PERMITS),
                 ],
                 kept: &[],
             },
             Folder {
                 at: ".local/share/crush",
                 named_by: NamedBy::Above("XDG_DATA_HOME", ".local/share"),
-                copied: &[secret("crush.json", None)],
+                copied: &[secret("crush.json", None)
+                    .starting(CRUSH_STARTS)
+                    .never(CRUSH_PERMITS)],
                 kept: &["providers.json"],
             },
         ],
@@ -434,58 +457,5 @@ pub fn find(program: &str) -> Option<&'static Agent> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::agent::What;
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn rows_hold_together() {
-        let mut names = BTreeSet::new();
-        for agent in AGENTS {
-            for name in agent.also.iter().chain([&agent.name]) {
-                assert!(names.insert(*name), "{name} twice");
-                assert_eq!(find(name), Some(agent));
-            }
-            for host in agent.hosts {
-                let read = crate::model::policy::Endpoint::parse(host);
-                assert!(read.is_ok(), "{}: {read:?}", agent.name);
-            }
-            for folder in agent.folders {
-                if let NamedBy::Above(_, above) = folder.named_by {
-                    assert!(folder.at.starts_with(above), "{}", folder.at);
-                }
-                let paths = folder.copied.iter().map(|item| item.path);
-                for path in paths.chain(folder.kept.iter().copied()).chain([folder.at]) {
-                    let fine = |step: &str| !matches!(step, "" | "." | "..");
-                    assert!(path.is_empty() || path.split('/').all(fine), "{path}");
-                }
-                let settings = |item: &&Item| item.what != What::Credentials(None);
-                for item in folder.copied.iter().filter(settings) {
-                    let is_kept = |kept: &&str| super::super::tidy::matches(kept, item.path);
-                    assert!(
-                        !folder.kept.iter().any(is_kept),
-                        "{}: {} would outlive a run",
-                        agent.name,
-                        item.path
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn programs_are_known_by_their_last_part() {
-        for (program, name) in [
-            ("claude", Some("claude")),
-            ("/usr/local/bin/codex", Some("codex")),
-            ("/x/gemini.js --flag", Some("gemini")),
-            ("cursor-agent", Some("cursor-agent")),
-            ("claudette", None),
-            ("", None),
-            ("/", None),
-        ] {
-            assert_eq!(find(program).map(|a| a.name), name, "{program}");
-        }
-    }
-}
+#[path = "table_tests.rs"]
+mod tests;

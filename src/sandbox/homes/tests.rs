@@ -1,5 +1,6 @@
 //! Real folders: what a private home holds, what survives in it, and what comes back out of it.
 
+use super::table::AGENTS;
 use super::*;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -204,10 +205,182 @@ fn of_permissions_only_denials_come_along() {
     );
     b.prepare_with("codex", true);
     assert_eq!(b.text(".codex/config.toml").as_deref(), Some(toml));
-    // What cannot be read is the user's all the same.
+    // Of what cannot be read nobody knows what it starts.
     b.own(".codex/config.toml", "notify = [");
-    b.prepare("codex");
-    assert_eq!(b.text(".codex/config.toml").as_deref(), Some("notify = ["));
+    let prepared = b.prepare("codex");
+    assert_eq!(b.text(".codex/config.toml"), None);
+    assert!(
+        prepared.left_out[0].contains("config.toml: it cannot be read"),
+        "{:?}",
+        prepared.left_out
+    );
+}
+
+/// A row a file: the agent, what the user has, and what of it is there without and with programs.
+#[test]
+fn of_every_agents_settings_nothing_starts_programs_or_permits_more() {
+    let servers = r#"{"x":{"command":"x"}}"#;
+    for (agent, file, text, without, with) in [
+        (
+            "claude",
+            ".claude/settings.json",
+            r#"{"model":"m","apiKeyHelper":"/x","enableAllProjectMcpServers":true}"#.to_owned(),
+            r#"{"model":"m"}"#,
+            r#"{"model":"m","apiKeyHelper":"/x"}"#,
+        ),
+        (
+            "gemini",
+            ".gemini/settings.json",
+            format!(
+                "// mine\n{{\"ui\":{{\"theme\":\"x\"}},\"mcpServers\":{servers},\"tools\":{{\"allowed\":[\"run_shell_command\"],}},}}"
+            ),
+            r#"{"ui":{"theme":"x"},"tools":{}}"#,
+            r#"{"ui":{"theme":"x"},"mcpServers":{"x":{"command":"x"}},"tools":{}}"#,
+        ),
+        (
+            "qwen",
+            ".qwen/settings.json",
+            format!(
+                "{{\"model\":1,/* x */\"hooks\":{servers},\"permissions\":{{\"allow\":[\"x\"],\"deny\":[\"y\"]}}}}"
+            ),
+            r#"{"model":1,"permissions":{"deny":["y"]}}"#,
+            r#"{"model":1,"hooks":{"x":{"command":"x"}},"permissions":{"deny":["y"]}}"#,
+        ),
+        (
+            "opencode",
+            ".config/opencode/opencode.jsonc",
+            format!(
+                "{{\"model\":\"m\", // mine\n\"mcp\":{servers},\"formatter\":false,\"permission\":{{\"bash\":\"allow\",\"edit\":\"deny\"}}}}"
+            ),
+            r#"{"model":"m","formatter":false,"permission":{"edit":"deny"}}"#,
+            r#"{"model":"m","mcp":{"x":{"command":"x"}},"formatter":false,"permission":{"edit":"deny"}}"#,
+        ),
+        (
+            "amp",
+            ".config/amp/settings.json",
+            format!(
+                "{{\"amp.mcpServers\":{servers},\"amp.dangerouslyAllowAll\":true,\"amp.permissions\":[{{\"tool\":\"*\",\"action\":\"delegate\",\"to\":\"x\"}}],\"amp.x\":1}}"
+            ),
+            r#"{"amp.x":1}"#,
+            r#"{"amp.mcpServers":{"x":{"command":"x"}},"amp.x":1}"#,
+        ),
+        (
+            "copilot",
+            ".copilot/settings.json",
+            format!("{{\"model\":\"m\",\"hooks\":{servers},\"allowedUrls\":[\"*\"],}}"),
+            r#"{"model":"m"}"#,
+            r#"{"model":"m","hooks":{"x":{"command":"x"}}}"#,
+        ),
+        (
+            "crush",
+            ".config/crush/crush.json",
+            format!(
+                "{{\"lsp\":{servers},\"providers\":{{\"p\":{{\"api_key\":\"$(pass p)\",\"id\":\"p\"}}}},\"permissions\":{{\"allowed_tools\":[\"bash\"]}}}}"
+            ),
+            r#"{"providers":{"p":{"id":"p"}},"permissions":{}}"#,
+            r#"{"lsp":{"x":{"command":"x"}},"providers":{"p":{"api_key":"$(pass p)","id":"p"}},"permissions":{}}"#,
+        ),
+        (
+            "cursor-agent",
+            ".cursor/cli-config.json",
+            r#"{"version":1,"permissions":{"allow":["Shell(*)"],"deny":["Shell(rm)"]}}"#.to_owned(),
+            r#"{"version":1,"permissions":{"deny":["Shell(rm)"]}}"#,
+            r#"{"version":1,"permissions":{"deny":["Shell(rm)"]}}"#,
+        ),
+    ] {
+        let b = Bench::new();
+        b.own(file, &text);
+        for (programs, wanted) in [(false, without), (true, with)] {
+            let prepared = b.prepare_with(agent, programs);
+            let has = b.text(file).unwrap();
+            let has: serde_json::Value = serde_json::from_str(&has).unwrap();
+            let wanted: serde_json::Value = serde_json::from_str(wanted).unwrap();
+            assert_eq!(has, wanted, "{agent}, {programs}");
+            let is_told = prepared
+                .left_out
+                .iter()
+                .any(|l| l.contains("agent_programs"));
+            assert_eq!(
+                is_told,
+                !programs && with != without,
+                "{agent}: {:?}",
+                prepared.left_out
+            );
+        }
+        // Cut short it starts nothing, and says so.
+        b.own(file, &text[..text.len() - 1]);
+        let prepared = b.prepare(agent);
+        assert_eq!(b.text(file), None, "{agent}");
+        assert!(
+            prepared
+                .left_out
+                .iter()
+                .any(|l| l.contains("cannot be read")),
+            "{agent}"
+        );
+    }
+    for (agent, file, text, without) in [
+        (
+            "goose",
+            ".config/goose/config.yaml",
+            "GOOSE_MODEL: m\nextensions:\n  x:\n    cmd: x\nGOOSE_MODE: approve\n",
+            Some("GOOSE_MODEL: m\nGOOSE_MODE: approve\n"),
+        ),
+        (
+            "goose",
+            ".config/goose/permission.yaml",
+            "user:\n  always_allow:\n  - shell\n  never_allow:\n  - rm\n",
+            Some("user:\n  never_allow:\n  - rm\n"),
+        ),
+        (
+            "aider",
+            ".aider.conf.yml",
+            "model: m\nlint-cmd: x\n",
+            Some("model: m\n"),
+        ),
+        (
+            "aider",
+            ".env",
+            "KEY=k\nAIDER_TEST_CMD=x\n",
+            Some("KEY=k\n"),
+        ),
+        ("crush", ".config/crush/crushrc", "x", None),
+        ("copilot", ".copilot/permissions-config.json", "{}", None),
+    ] {
+        let b = Bench::new();
+        b.own(file, text);
+        b.prepare(agent);
+        assert_eq!(b.text(file).as_deref(), without, "{file}");
+    }
+}
+
+#[test]
+fn tools_find_the_users_settings_in_an_agents_home_and_no_planted_ones() {
+    let b = Bench::new();
+    b.own(".gitconfig", "[user]\n\tname = Ada\n[core]\n\tpager = x\n");
+    b.own(".npmrc", "registry=https://u:p@npm.example.org/\n");
+    put(
+        &b.at(".config/pip/pip.conf"),
+        "[global]\nindex-url = https://evil.example\n",
+    );
+    b.prepare("claude");
+    assert_eq!(
+        b.text(".gitconfig").as_deref(),
+        Some("[user]\n\tname = Ada\n")
+    );
+    assert_eq!(
+        b.text(".npmrc").as_deref(),
+        Some("registry=https://npm.example.org/\n")
+    );
+    assert_eq!(b.text(".config/pip/pip.conf"), None);
+    // What an agent writes there is gone after its run.
+    let prepared = b.prepare("claude");
+    put(&b.at(".gitconfig"), "[core]\n\tfsmonitor = evil\n");
+    prepared.give_back().unwrap();
+    assert_eq!(
+        b.text(".gitconfig").as_deref(),
+        Some("[user]\n\tname = Ada\n")
+    );
 }
 
 #[test]

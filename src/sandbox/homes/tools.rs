@@ -92,53 +92,116 @@ fn keeps_of_git(section: &str, key: &str) -> bool {
     )
 }
 
-/// Writes them into the private home. What the user does not have is left as it is there.
+/// Writes them into a private home. What the user does not have is left as it is there.
 ///
 /// # Errors
 /// Something cannot be written.
 pub fn hand_on(user: &Path, private: &Path) -> Result<(), FsError> {
     for tool in TOOLS {
-        let Ok(bytes) = read_bounded(&user.join(tool.file), MOST) else {
-            continue;
-        };
-        let text = kept(&String::from_utf8_lossy(&bytes), tool.keeps);
-        if !text.is_empty() {
+        if let Some(text) = tool.of(user) {
             Beneath::open(private)?.write(tool.file, text.as_bytes(), false)?;
         }
     }
     Ok(())
 }
 
-/// The lines that count, each below its section, without names and passwords in addresses.
-fn kept(text: &str, keeps: fn(&str, &str) -> bool) -> String {
-    let (mut out, mut section, mut is_told, mut goes_on) =
-        (String::new(), String::new(), true, false);
+/// The same for a home in which nothing else of theirs is to be: what the user does not have is removed.
+pub(super) fn hand_on_alone(user: &Path, private: &Beneath) -> Result<(), FsError> {
+    for tool in TOOLS {
+        match tool.of(user) {
+            Some(text) => private.write(tool.file, text.as_bytes(), false)?,
+            None => private.remove(tool.file)?,
+        }
+    }
+    Ok(())
+}
+
+impl Tool {
+    /// What of the user's file counts, if anything does.
+    fn of(&self, user: &Path) -> Option<String> {
+        let bytes = read_bounded(&user.join(self.file), MOST).ok()?;
+        let text = kept(&String::from_utf8_lossy(&bytes), self.keeps);
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// A setting of a file in lines (`name = value`), with the lines in which its value goes on.
+pub struct Setting<'t> {
+    /// Which header it stands below, counted from 1; 0 above all of them.
+    part: usize,
+    /// In lower case, as the name.
+    section: String,
+    name: String,
+    lines: Vec<&'t str>,
+}
+
+impl Setting<'_> {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Words of its value, without quotes and what lists are made of.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let first = self.lines.first().and_then(|line| line.split_once('='));
+        let values = first.map(|(_, value)| value).into_iter();
+        let is_between = |c: char| c.is_whitespace() || ",|\"'[]".contains(c);
+        values
+            .chain(self.lines.iter().skip(1).copied())
+            .flat_map(move |line| line.split(is_between))
+            .filter(|word| !word.is_empty())
+    }
+}
+
+/// All of a file, comments left out. A value goes on in lines that stand further in than its name (pip, uv).
+pub fn settings(text: &str) -> Vec<Setting<'_>> {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut found: Vec<Setting<'_>> = Vec::new();
+    let (mut section, mut part) = (String::new(), 0);
+    // How far in the setting stands whose value may go on.
+    let mut open: Option<usize> = None;
     for line in text.lines() {
         let plain = line.trim();
         if plain.is_empty() || plain.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = plain.strip_prefix('[') {
-            section = name.trim_end_matches(']').trim().to_ascii_lowercase();
-            (is_told, goes_on) = (false, false);
+        let goes_on = open.is_some_and(|above| depth(line) > above)
+            && (!plain.contains('=') || plain.contains("://"));
+        if let (true, Some(last)) = (goes_on, found.last_mut()) {
+            last.lines.push(line);
+        } else if let Some(name) = plain.strip_prefix('[') {
+            section = name.trim_matches(['[', ']']).trim().to_ascii_lowercase();
+            (part, open) = (part + 1, None);
+        } else if let Some((name, _)) = plain.split_once('=') {
+            open = Some(depth(line));
+            found.push(Setting {
+                part,
+                section: section.clone(),
+                name: name.trim().to_ascii_lowercase(),
+                lines: vec![line],
+            });
+        } else {
+            open = None;
+        }
+    }
+    found
+}
+
+/// The lines that count, each below its section, without names and passwords in addresses.
+fn kept(text: &str, keeps: fn(&str, &str) -> bool) -> String {
+    let mut out = String::new();
+    let mut told = 0;
+    for setting in settings(text) {
+        if !keeps(&setting.section, &setting.name) {
             continue;
         }
-        let counts = match plain.split_once('=') {
-            // A value goes on in lines that begin with a blank; git begins all of its lines so.
-            _ if goes_on && line.starts_with([' ', '\t']) && plain.contains("://") => true,
-            Some((key, _)) => keeps(&section, &key.trim().to_ascii_lowercase()),
-            None => false,
-        };
-        goes_on = counts;
-        if !counts {
-            continue;
+        if setting.part != told {
+            out.push_str(&format!("[{}]\n", setting.section));
+            told = setting.part;
         }
-        if !is_told {
-            out.push_str(&format!("[{section}]\n"));
-            is_told = true;
+        for line in &setting.lines {
+            out.push_str(&without_logins(line.trim_end()));
+            out.push('\n');
         }
-        out.push_str(&without_logins(line.trim_end()));
-        out.push('\n');
     }
     out
 }
@@ -152,17 +215,33 @@ fn without_logins(line: &str) -> String {
         out.push_str(before);
         let is_end = |c: char| c.is_whitespace() || "/?#,|\"'".contains(c);
         let place = address.find(is_end).unwrap_or(address.len());
-        // A password may hold any of these as well, unescaped: the last `@` of the word counts.
         let word = address
             .find(|c: char| c.is_whitespace() || ",|".contains(c))
             .unwrap_or(address.len());
         let login = match address[..place].rfind('@') {
             Some(at) => at + 1,
-            None => address[..word].rfind('@').map_or(0, |at| at + 1),
+            // A password may hold any of these as well, unescaped: the last `@` of the word counts then. Behind a host
+            // and its port it is a part of the path.
+            None if !is_host(&address[..place]) => {
+                address[..word].rfind('@').map_or(0, |at| at + 1)
+            }
+            None => 0,
         };
         rest = &address[login..];
     }
     out + rest
+}
+
+/// True for what can be a host with or without a port, rather than a name and the beginning of a password.
+fn is_host(place: &str) -> bool {
+    // An address of the sixth version has colons of its own.
+    let behind = match place.starts_with('[') {
+        true => place.rsplit_once(']').map_or(place, |(_, behind)| behind),
+        false => place,
+    };
+    behind
+        .rsplit_once(':')
+        .is_none_or(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -223,6 +302,35 @@ mod tests {
     }
 
     #[test]
+    fn values_go_on_where_they_stand_further_in() {
+        let text = "[global]\nextra-index-url =\n    https://a.example.org/x?y=1\n  # no\n    https://b.example.org\ntrusted-host = a\n    b\n\
+                    [[index]]\nurl = \"https://c.example.org\"\nmore = [\n  'https://d.example.org',\n]\n[user]\n\tname = x\n\t\tsigningkey = s\n";
+        let found: Vec<(String, Vec<String>)> = settings(text)
+            .iter()
+            .map(|s| (s.name().to_owned(), s.words().map(str::to_owned).collect()))
+            .collect();
+        let own = |name: &str, words: &[&str]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            (name.to_owned(), words)
+        };
+        assert_eq!(
+            found,
+            [
+                own(
+                    "extra-index-url",
+                    &["https://a.example.org/x?y=1", "https://b.example.org"]
+                ),
+                own("trusted-host", &["a", "b"]),
+                own("url", &["https://c.example.org"]),
+                own("more", &["https://d.example.org"]),
+                own("name", &["x"]),
+                own("signingkey", &["s"]),
+            ]
+        );
+        assert_eq!(kept(text, keeps_of_git), "[user]\n\tname = x\n");
+    }
+
+    #[test]
     fn nothing_that_logs_in_stays_in_an_address() {
         for (line, clean) in [
             ("a=https://h/p", "a=https://h/p"),
@@ -232,6 +340,17 @@ mod tests {
             ("a=u@h", "a=u@h"),
             ("a=://", "a=://"),
             ("a=https://ü:ä@h", "a=https://h"),
+            (
+                "registry=https://pkgs.example.com/org/feed@Release/npm/registry/",
+                "registry=https://pkgs.example.com/org/feed@Release/npm/registry/",
+            ),
+            ("a=https://h:8443/f@x/", "a=https://h:8443/f@x/"),
+            ("a=https://u:p@h:8443/f@x/", "a=https://h:8443/f@x/"),
+            ("a=https://[::1]:80/f@x", "a=https://[::1]:80/f@x"),
+            ("a=https://[::1]/f@x", "a=https://[::1]/f@x"),
+            ("a=https://u:/p@h", "a=https://h"),
+            ("a=https://u:p#q@h/f", "a=https://h/f"),
+            ("a=https://h?x=u@v", "a=https://h?x=u@v"),
         ] {
             assert_eq!(without_logins(line), clean);
         }

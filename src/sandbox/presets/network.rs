@@ -73,7 +73,8 @@ fn without_repeats(hosts: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
     all
 }
 
-/// The host of an address of the web; None for anything else.
+/// The host of an address of the web, and its port: with it a host may be in a private network, where registries and
+/// gateways of companies are. None for anything else.
 pub fn endpoint_of(address: &str) -> Option<Endpoint> {
     let address = address.trim();
     let address = address
@@ -82,8 +83,8 @@ pub fn endpoint_of(address: &str) -> Option<Endpoint> {
         .unwrap_or(address);
     let (scheme, rest) = address.split_once("://")?;
     let usual = match scheme.to_ascii_lowercase().as_str() {
-        "https" => 443,
-        "http" => 80,
+        "https" | "wss" => 443,
+        "http" | "ws" => 80,
         _ => return None,
     };
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
@@ -95,11 +96,6 @@ pub fn endpoint_of(address: &str) -> Option<Endpoint> {
     if endpoint.host.starts_with('*') {
         return None;
     }
-    if endpoint.port.is_none() && endpoint.loopback().is_some() {
-        endpoint.port = Some(usual);
-    }
-    if endpoint.port == Some(443) && endpoint.loopback().is_none() {
-        endpoint.port = None;
-    }
+    endpoint.port.get_or_insert(usual);
     Some(endpoint)
 }

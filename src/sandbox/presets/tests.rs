@@ -229,18 +229,19 @@ fn what_each_preset_reaches() {
 #[test]
 fn addresses_name_hosts() {
     for (address, host) in [
-        ("https://api.example.org/v1", "api.example.org"),
+        ("https://api.example.org/v1", "api.example.org:443"),
         (
             "https://user:secret@api.example.org:443/v1",
-            "api.example.org",
+            "api.example.org:443",
         ),
         ("http://api.example.org:8080", "api.example.org:8080"),
         ("http://127.0.0.1", "127.0.0.1:80"),
         ("https://[::1]:9/x", "[::1]:9"),
         (
             "sparse+https://crates.example.org/index/",
-            "crates.example.org",
+            "crates.example.org:443",
         ),
+        ("http://api.example.org", "api.example.org:80"),
     ] {
         assert_eq!(
             endpoint_of(address),
