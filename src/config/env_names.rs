@@ -365,13 +365,6 @@ pub const PASS: &[&str] = &[
     "no_proxy",
     "all_proxy",
     "ftp_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "NIX_SSL_CERT_FILE",
     "SSH_AUTH_SOCK",
     "SSH_AGENT_PID",
     // Where toolchains and their caches live.

@@ -18,6 +18,29 @@ const SHORTEST_SECRET: usize = 8;
 /// The same for what is known by name: variables in `[log] redact`, tokens of engines and forges.
 const SHORTEST_NAMED_SECRET: usize = 4;
 
+/// Files and folders of certificates that TLS is told to trust. Seen by whoever sees [`names::PASS`], and what they name can be
+/// read inside a wall.
+pub const CERTIFICATES: &[&str] = &[
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NIX_SSL_CERT_FILE",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+];
+
+/// Lists of folders in which programs, or what they load, are looked for.
+const SEARCHED: &[&str] = &[
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "NODE_PATH",
+    "GEM_PATH",
+];
+
 /// A snapshot of the environment and the folder the program was started in.
 ///
 /// Variables whose name or value is not Unicode are left out and listed in [`Environment::unreadable`].
@@ -201,9 +224,11 @@ impl Environment {
     }
 
     /// What our own git commands see: the same as checks, and identity, signing and credential helpers.
-    /// For commands that no model and no repository caused.
+    /// For commands that no model and no repository caused. They run in lanes too, so that none of what they start or
+    /// load is looked for in the folder that they are in.
     pub fn git_env(&self, settings: &Settings) -> Vec<(String, String)> {
-        self.select(|name| passes(settings, name) || matches_any(names::GIT, name))
+        let own = self.select(|name| passes(settings, name) || matches_any(names::GIT, name));
+        own.into_iter().filter_map(anchored).collect()
     }
 
     /// Values that must not appear in any output: those of variables that are secret by their name
@@ -268,6 +293,17 @@ impl Environment {
     }
 }
 
+/// A variable without the folders in it that are meant from wherever a program runs; None where no other is left, since
+/// an empty list means that very folder.
+fn anchored((name, value): (String, String)) -> Option<(String, String)> {
+    if !SEARCHED.contains(&name.as_str()) {
+        return Some((name, value));
+    }
+    let is_anchored = |folder: &&str| folder.starts_with('/');
+    let folders: Vec<&str> = value.split(':').filter(is_anchored).collect();
+    (!folders.is_empty()).then(|| (name, folders.join(":")))
+}
+
 /// Names only: values may be secret.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -287,8 +323,9 @@ fn passes(settings: &Settings, name: &str) -> bool {
             || is_token_variable(settings, name)
     };
     let is_named = extra.iter().any(|p| p == name);
+    let is_for_everybody = matches_any(names::PASS, name) || CERTIFICATES.contains(&name);
     is_named
-        || (matches_any(names::PASS, name) && !is_token_variable(settings, name))
+        || (is_for_everybody && !is_token_variable(settings, name))
         || (extra.iter().any(|p| matches(p, name)) && !is_credential())
 }
 

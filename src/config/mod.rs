@@ -39,7 +39,7 @@ pub use engine::{
     BUILT_IN, ChatSettings, CommandSettings, EngineChoice, EngineKind, EngineRef, EngineSettings,
     PRESETS, REPLAY, TokenSource,
 };
-pub use environment::{Color, Environment, GithubStep};
+pub use environment::{CERTIFICATES, Color, Environment, GithubStep};
 pub use error::{ConfigError, Problem};
 pub use fields::{ENGINE_FIELDS, Field, For, PRICE_FIELDS, Wall};
 pub use keys::{KEYS, KeyDoc, Kind, Of, PLATFORMS, SECTIONS};

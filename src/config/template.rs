@@ -207,7 +207,10 @@ pub fn reference() -> String {
         out,
         "\n### The environment of engines and checks\n\nEngines and checks see these variables, and those of `env.pass`:"
     );
-    for name in env_names::PASS {
+    for name in env_names::PASS
+        .iter()
+        .chain(super::environment::CERTIFICATES)
+    {
         let _ = write!(out, " `{name}`");
     }
     out.push('\n');

@@ -1013,6 +1013,51 @@ fn children_see_the_allowed_and_engines_their_own() {
 }
 
 #[test]
+fn our_own_commands_start_and_load_nothing_from_the_folder_that_they_are_in() {
+    for (name, value, wanted) in [
+        ("PATH", ".:/usr/bin:/bin", Some("/usr/bin:/bin")),
+        ("PATH", "node_modules/.bin:/bin::~/bin:", Some("/bin")),
+        ("PATH", ".", None),
+        ("LD_LIBRARY_PATH", ":/opt/lib", Some("/opt/lib")),
+        ("LD_LIBRARY_PATH", "", None),
+        ("PYTHONPATH", "src", None),
+        ("LANG", "C", Some("C")),
+    ] {
+        let env = [(name, value)];
+        let case = Case {
+            env: &env,
+            ..Case::default()
+        };
+        let (environment, settings) = (case.environment(), case.settings());
+        let of = |vars: Vec<(String, String)>| {
+            let mut vars = vars.into_iter();
+            vars.find(|(n, _)| n == name).map(|(_, value)| value)
+        };
+        let git = of(environment.git_env(&settings));
+        assert_eq!(git.as_deref(), wanted, "{name}={value}");
+        // Checks have it as their user has.
+        let children = of(environment.children(&settings));
+        assert_eq!(children.as_deref(), Some(value), "{name}={value}");
+    }
+}
+
+#[test]
+fn certificates_of_ones_own_reach_everybody() {
+    let env: Vec<(&str, &str)> = CERTIFICATES
+        .iter()
+        .map(|name| (*name, "/own.pem"))
+        .collect();
+    let case = Case {
+        env: &env,
+        ..Case::default()
+    };
+    let children = case.environment().children(&case.settings());
+    for name in ["PIP_CERT", "CARGO_HTTP_CAINFO", "SSL_CERT_FILE"] {
+        assert!(children.iter().any(|(n, _)| n == name), "{name}");
+    }
+}
+
+#[test]
 fn secrets_are_found_by_name_and_in_addresses() {
     let env = [
         ("GITHUB_TOKEN", "ghp_1234567890"),

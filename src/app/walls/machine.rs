@@ -2,9 +2,10 @@
 
 use super::programs;
 use crate::app::world::World;
-use crate::config::Environment;
+use crate::config::{CERTIFICATES, Environment};
 use crate::fsx::read_bounded;
 use crate::model::policy::Endpoint;
+use crate::sandbox::homes::settings;
 use crate::sandbox::presets::{Machine, endpoint_of};
 use std::path::{Path, PathBuf};
 
@@ -57,18 +58,17 @@ const REGISTRY_VARIABLES: &[&str] = &[
     "GOSUMDB",
 ];
 
-/// Variables that name certificates.
-const CERTIFICATES: &[&str] = &[
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-    "NIX_SSL_CERT_FILE",
-    "PIP_CERT",
-    "CARGO_HTTP_CAINFO",
+/// Settings files below the home, and which of their settings name registries.
+const OF_REGISTRIES: &[(&str, fn(&str) -> bool)] = &[
+    (".npmrc", |name| name.ends_with("registry")),
+    (".config/pip/pip.conf", is_index),
+    (".pip/pip.conf", is_index),
+    (".config/uv/uv.toml", is_index),
 ];
+
+fn is_index(name: &str) -> bool {
+    name.contains("index") || matches!(name, "url" | "find-links")
+}
 
 pub(super) fn read(world: &World, env: &Environment) -> Machine {
     let home = env.home();
@@ -177,35 +177,15 @@ fn registries(
         }
     }
     if let Some(home) = home {
-        for line in text(&home.join(".npmrc")).lines() {
-            match line.split_once('=') {
-                Some((key, value)) if key.trim().ends_with("registry") => add(value.trim()),
-                _ => {}
-            }
-        }
-        for name in [
-            ".config/pip/pip.conf",
-            ".pip/pip.conf",
-            ".config/uv/uv.toml",
-        ] {
-            for line in text(&home.join(name)).lines() {
-                match line.split_once('=') {
-                    Some((key, value)) if key.contains("index") || key.trim() == "url" => {
-                        add(value.trim().trim_matches('"'));
-                    }
-                    _ => {}
+        for (file, names_one) in OF_REGISTRIES {
+            for setting in settings(&text(&home.join(file))) {
+                if names_one(setting.name()) {
+                    setting.words().for_each(&mut add);
                 }
             }
         }
     }
-    let own = |address: &String| {
-        let mut endpoint = endpoint_of(address)?;
-        // With its port it may be in a private network, where registries of companies are.
-        let is_plain = address.to_ascii_lowercase().contains("http://");
-        endpoint.port.get_or_insert(if is_plain { 80 } else { 443 });
-        Some(endpoint)
-    };
-    let mut found: Vec<Endpoint> = addresses.iter().filter_map(own).collect();
+    let mut found: Vec<Endpoint> = addresses.iter().filter_map(|a| endpoint_of(a)).collect();
     found.sort();
     found.dedup();
     found
@@ -260,7 +240,11 @@ mod tests {
             ),
             (
                 ".config/pip/pip.conf",
-                "[global]\nextra-index-url = https://py.example.org/simple\n",
+                "[global]\nextra-index-url = https://py.example.org/simple\n    https://more.example.org/simple\nfind-links =\n    https://wheels.example.org/\n",
+            ),
+            (
+                ".config/uv/uv.toml",
+                "extra-index-url = [\n  \"https://uv.example.org/simple\",\n]\n[[index]]\nurl = \"https://uv2.example.org\"\n",
             ),
         ] {
             let path = home.join(name);
@@ -286,9 +270,13 @@ mod tests {
                 "crates.example.org:443",
                 "go.example.org:443",
                 "mirror.example.org:443",
+                "more.example.org:443",
                 "npm.example.org:443",
                 "pip.example.org:8443",
                 "py.example.org:443",
+                "uv.example.org:443",
+                "uv2.example.org:443",
+                "wheels.example.org:443",
                 "x.example.org:443"
             ]
         );
