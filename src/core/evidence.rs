@@ -197,7 +197,7 @@ fn clipped(document: &EvidenceDoc, step: Step) -> EvidenceDoc {
     for check in &mut doc.checks {
         left_out.outputs += usize::from(tail(&mut check.output, step.output));
         left_out.names += shorten(&mut check.failing, step.names);
-        left_out.names += shorten(&mut check.refused, step.names);
+        left_out.hosts += shorten(&mut check.refused, step.names);
         let texts = [
             &mut check.name,
             &mut check.command,
@@ -256,6 +256,7 @@ fn texts(doc: &mut EvidenceDoc) -> Vec<&mut String> {
 struct LeftOut {
     outputs: usize,
     names: usize,
+    hosts: usize,
     checks: usize,
     findings: usize,
     remarks: usize,
@@ -267,6 +268,7 @@ impl LeftOut {
         let said = [
             (self.outputs, "outputs of checks are cut to their end"),
             (self.names, "names of tests are left out"),
+            (self.hosts, "hosts that checks were kept from are left out"),
             (self.checks, "checks are left out"),
             (self.findings, "findings are left out, the least grave ones"),
             (self.remarks, "remarks are left out, the least grave ones"),
