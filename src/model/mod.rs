@@ -25,6 +25,7 @@ pub mod push;
 pub mod report;
 pub mod review;
 pub mod secret;
+pub mod shell;
 pub mod spec;
 pub mod spent;
 pub mod usage;

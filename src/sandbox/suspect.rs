@@ -3,6 +3,7 @@
 //! A guess: programs say that something is not permitted, and not by whom.
 
 use crate::model::policy::{Network, Preset, SandboxPolicy, Wall};
+use crate::model::shell;
 use std::path::Path;
 
 /// Lines that are looked at, from the last one back.
@@ -67,9 +68,9 @@ const NO_SOCKET: &[[&str; 2]] = &[
     ["socket.socket(", "af_unix"],
 ];
 
-/// What programs say where they get no pseudo-terminal.
-const NO_TERMINAL: &[&str] = &[
-    "pty devices",
+/// What programs say where there is no pseudo-terminal left, and what they call one.
+const OUT_OF_TERMINALS: &[&str] = &["out of pty", "no more pty"];
+const TERMINAL: &[&str] = &[
     "pseudo-terminal",
     "pseudoterminal",
     "/dev/ptmx",
@@ -120,11 +121,12 @@ fn explain(preset: Preset, command: &str) -> String {
         Preset::Verify => String::new(),
         other => format!(" --preset {other}"),
     };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || " _-./:=@%+,".contains(c);
+    // Words that mean nothing more to a shell need no quotes.
+    let is_plain = |c: char| c == ' ' || shell::is_plain(c);
     let command = match command {
         long if long.chars().count() > SHOWN => "COMMAND".to_owned(),
         plain if plain.chars().all(is_plain) => plain.to_owned(),
-        odd => format!("'{}'", odd.replace('\'', r"'\''")),
+        odd => shell::quote(odd),
     };
     format!("codelicious sandbox explain{preset} -- {command}")
 }
@@ -182,14 +184,15 @@ fn by_exit(wall: &Wall, exit: i32) -> Option<&'static str> {
 fn in_line<'a>(wall: &Wall, line: &'a str) -> Option<Suspect<'a>> {
     let lower = line.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(NO_TERMINAL) {
+    let lacks_terminal = says(OUT_OF_TERMINALS) || (says(TERMINAL) && says(DENIED));
+    if lacks_terminal && !has_terminals(wall) {
         return Some(Suspect::Terminal);
     }
     let has_both = |words: &[&str; 2]| words.iter().all(|word| lower.contains(word));
     if !wall.unix_sockets && NO_SOCKET.iter().any(has_both) {
         return Some(Suspect::Sockets);
     }
-    if says(NO_SHARED_MEMORY) && lies_in_shared_memory(wall) {
+    if says(NO_SHARED_MEMORY) && wall.files.reaches_below(Path::new("/dev/shm")) {
         return Some(Suspect::SharedMemory);
     }
     if says(DENIED) {
@@ -261,11 +264,15 @@ fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// As the wall on Linux decides whether a command gets a folder of its own there.
-fn lies_in_shared_memory(wall: &Wall) -> bool {
-    let place = Path::new("/dev/shm");
-    let mut granted = wall.files.write.iter();
-    granted.any(|path| path.starts_with(place) && path != place)
+/// True where pseudo-terminals are to be had: the machine's, where they are granted, or a command's own, which come with
+/// the namespaces that a loopback of its own needs. Without such a network there may be no namespace.
+fn has_terminals(wall: &Wall) -> bool {
+    let is_granted = may_write(wall, "/dev/ptmx") && may_write(wall, "/dev/pts");
+    is_granted
+        || match wall.network {
+            Network::Loopback | Network::Hosts(_) => true,
+            Network::None | Network::Full => false,
+        }
 }
 
 /// Absolute paths that a line names, but not places in a source text (`/a.py:12`), which only say who tells of it.
@@ -289,208 +296,5 @@ fn may_write(wall: &Wall, path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::policy::{FileAccess, ResourceLimits};
-    use std::sync::Arc;
-
-    fn wall() -> Wall {
-        Wall {
-            preset: Preset::Verify,
-            files: FileAccess {
-                read: vec!["/etc".into()],
-                execute: vec!["/usr".into()],
-                write: vec!["/lanes/a".into(), "/lanes/a@box".into(), "/dev/null".into()],
-                kept: Vec::new(),
-            },
-            network: Network::Loopback,
-            unix_sockets: false,
-            limits: ResourceLimits {
-                memory: Some(1),
-                processes: Some(1),
-                open_files: Some(1),
-                file_size: Some(1),
-                disk: Some(1),
-                cpu_seconds: None,
-            },
-            env: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn what_points_to_the_wall() {
-        use Suspect::{Call, Host, Limit, Move, Path, Service, Sockets, Terminal};
-        for (output, want) in [
-            (
-                "touch: cannot touch '/opt/x': Permission denied",
-                Some(Path("/opt/x")),
-            ),
-            (
-                "sh: 1: cannot create /etc/x: Read-only file system\nmore",
-                Some(Path("/etc/x")),
-            ),
-            (
-                "PermissionError: [Errno 13] Permission denied: '/home/ada/.netrc'",
-                Some(Path("/home/ada/.netrc")),
-            ),
-            (
-                "Error: EACCES: permission denied, open '/root/.npm/x'",
-                Some(Path("/root/.npm/x")),
-            ),
-            (
-                "chmod: changing permissions of '/usr/bin/a': Operation not permitted",
-                Some(Path("/usr/bin/a")),
-            ),
-            // What it may write to is refused by somebody else.
-            ("rm: cannot remove '/lanes/a/x': Permission denied", None),
-            ("rm: cannot remove 'x': Permission denied", None),
-            ("/lanes/ab: Permission denied", Some(Path("/lanes/ab"))),
-            ("see https://example.org/denied: permission denied", None),
-            (
-                "dial unix /var/run/docker.sock: connect: permission denied",
-                Some(Sockets),
-            ),
-            (
-                "Error: listen EPERM: operation not permitted /box/tmp/s",
-                Some(Sockets),
-            ),
-            (
-                "    self._socket = socket.socket(getattr(socket, family))\nPermissionError: [Errno 1] Operation not permitted",
-                Some(Sockets),
-            ),
-            ("/usr/lib/python3/synchronize.py:57: PermissionError", None),
-            (
-                "/app/a.js:1:2 EACCES: permission denied, open /opt/x",
-                Some(Path("/opt/x")),
-            ),
-            ("sl = _multiprocessing.SemLock(", None),
-            ("test socket ... ok", None),
-            ("OSError: out of pty devices", Some(Terminal)),
-            (
-                "/repo/.git/hooks/pre-push: 2: cannot create /srv/pushed: Read-only file system",
-                Some(Path("/srv/pushed")),
-            ),
-            (
-                "attempting to make an HTTP request, but --offline was specified",
-                Some(Host),
-            ),
-            (
-                "strace: ptrace(PTRACE_TRACEME): Operation not permitted",
-                Some(Call("ptrace")),
-            ),
-            (
-                "unshare: unshare failed: Operation not permitted",
-                Some(Call("unshare")),
-            ),
-            ("amount: operation not permitted", None),
-            ("curl: (6) Could not resolve host: example.org", Some(Host)),
-            ("npm error code EAI_AGAIN", Some(Host)),
-            ("OSError: [Errno 101] Network is unreachable", Some(Host)),
-            (
-                "curl: (56) CONNECT tunnel failed: 403 Forbidden by the sandbox",
-                Some(Host),
-            ),
-            (
-                "psql: connection to server at \"127.0.0.1\", port 5432 failed: Connection refused",
-                Some(Service),
-            ),
-            ("connect ECONNREFUSED localhost:6379", Some(Service)),
-            ("connection refused by the matchmaker", None),
-            (
-                "mv: cannot move 'a' to 'b': Invalid cross-device link",
-                Some(Move),
-            ),
-            ("fatal error: runtime: out of memory", Some(Limit("memory"))),
-            (
-                "fork: Resource temporarily unavailable",
-                Some(Limit("processes")),
-            ),
-            (
-                "error: Too many open files (os error 24)",
-                Some(Limit("open_files")),
-            ),
-            ("write: File too large", Some(Limit("file_size"))),
-            ("assertion `left == right` failed", None),
-            ("", None),
-        ] {
-            assert_eq!(suspect(&wall(), 1, output), want, "{output}");
-        }
-        let far = format!("/opt/x: Permission denied\n{}", "line\n".repeat(LINES));
-        assert_eq!(suspect(&wall(), 1, &far), None);
-    }
-
-    #[test]
-    fn what_a_wall_leaves_open_is_not_its_doing() {
-        let open = Wall {
-            network: Network::Full,
-            unix_sockets: true,
-            limits: ResourceLimits::default(),
-            ..wall()
-        };
-        for output in [
-            "curl: (6) Could not resolve host: example.org",
-            "connect ECONNREFUSED 127.0.0.1:6379",
-            "out of memory",
-            "Too many open files",
-        ] {
-            assert_eq!(suspect(&open, 137, output), None, "{output}");
-        }
-        let socket = "/run/x.sock: permission denied";
-        assert_eq!(
-            suspect(&open, 1, socket),
-            Some(Suspect::Path("/run/x.sock"))
-        );
-    }
-
-    #[test]
-    fn locks_that_a_lane_in_shared_memory_cannot_have_are_told() {
-        let mut there = wall();
-        there.files.write = vec!["/dev/shm".into(), "/dev/shm/a/lane".into()];
-        let said = "    sl = self._semlock = _multiprocessing.SemLock(\nPermissionError: [Errno 13] Permission denied\n/usr/lib/synchronize.py:57: PermissionError";
-        assert_eq!(suspect(&there, 1, said), Some(Suspect::SharedMemory));
-    }
-
-    #[test]
-    fn signals_of_limits_are_known() {
-        for (exit, want) in [
-            (137, Some(Suspect::Limit("memory"))),
-            (153, Some(Suspect::Limit("file_size"))),
-            // Nothing bounds it.
-            (152, None),
-            (1, None),
-        ] {
-            assert_eq!(suspect(&wall(), exit, "no words"), want, "{exit}");
-        }
-    }
-
-    #[test]
-    fn the_sentence_says_what_to_type() {
-        let walled = |preset| SandboxPolicy::Walled(Arc::new(Wall { preset, ..wall() }));
-        let said = |preset, command: &str| hint(&walled(preset), command, 137, "");
-        assert_eq!(
-            said(Preset::Verify, "npm test").as_deref(),
-            Some(
-                "its sandbox may be why (it may have come to its bound of `memory`): \
-                 `codelicious sandbox explain -- npm test` shows what it may"
-            )
-        );
-        let odd = said(Preset::Setup, "a && echo 'b'").unwrap();
-        assert!(
-            odd.contains(r"`codelicious sandbox explain --preset setup -- 'a && echo '\''b'\'''`"),
-            "{odd}"
-        );
-        let long = said(Preset::Verify, &"x".repeat(SHOWN + 1)).unwrap();
-        assert!(long.contains("-- COMMAND`"), "{long}");
-        for policy in [SandboxPolicy::Trusted, SandboxPolicy::Unsandboxed] {
-            assert_eq!(hint(&policy, "npm test", 137, ""), None);
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_output_is_looked_at(exit: i32, output in ".{0,400}", command in ".{0,200}") {
-            let policy = SandboxPolicy::Walled(Arc::new(wall()));
-            let _ = hint(&policy, &command, exit, &output);
-        }
-    }
-}
+#[path = "suspect_tests.rs"]
+mod tests;

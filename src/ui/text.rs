@@ -3,6 +3,7 @@
 pub use super::clean::clean;
 pub(super) use super::clean::escape_unsafe;
 use crate::model::report::{Spent, is_unsafe_char};
+pub use crate::model::shell::quote as shell_quote;
 use crate::model::{Cost, Usage};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -115,16 +116,6 @@ pub(super) fn report_text(report: &impl Serialize) -> String {
 /// The same on one line, for streams of JSON lines.
 pub fn json_line(value: &serde_json::Value) -> String {
     escape_unsafe(value.to_string())
-}
-
-/// A word of a POSIX shell command, quoted only where it must be.
-pub fn shell_quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// A path as a word of a POSIX shell command. Bytes that are no text, and characters that must not be printed,

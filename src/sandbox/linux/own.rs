@@ -48,21 +48,18 @@ pub(super) fn share_nothing(room: Option<u64>) -> io::Result<()> {
 
 /// True where something lies there that is granted or worked in: nothing below a mount can be reached.
 pub(super) fn names_shared_memory(wall: &Wall) -> bool {
-    let is_there =
-        |path: &Path| path.starts_with(SHARED_MEMORY) && path != Path::new(SHARED_MEMORY);
-    let files = &wall.files;
-    let mut granted = files.read.iter().chain(&files.execute).chain(&files.write);
-    granted.any(|path| is_there(path)) || std::env::current_dir().map_or(true, |cwd| is_there(&cwd))
+    let place = Path::new(SHARED_MEMORY);
+    let is_there = |path: &Path| path.starts_with(place) && path != place;
+    wall.files.reaches_below(place) || std::env::current_dir().map_or(true, |cwd| is_there(&cwd))
 }
 
 /// True where something lies in the system's `/tmp` that is granted or worked in, or a daemon's socket might.
 fn needs_the_systems(wall: &Wall) -> bool {
     let is_there = |path: &Path| path.starts_with(TMP) && path != Path::new(TMP);
     let files = &wall.files;
-    let mut granted = files.read.iter().chain(&files.execute).chain(&files.write);
     let leads_there = |path: &PathBuf| path.canonicalize().is_ok_and(|path| is_there(&path));
     wall.unix_sockets
-        || granted.any(|path| is_there(path))
+        || files.reaches_below(Path::new(TMP))
         || files.write.iter().any(leads_there)
         || files.write.iter().any(|path| path == Path::new(TMP))
         || std::env::current_dir().map_or(true, |cwd| is_there(&cwd))
