@@ -249,8 +249,10 @@ struct Pair {
     beside: Vec<PathBuf>,
 }
 
-/// Entries beside a lane up to which it shares a mount with its private folder: each takes a mount of its own.
+/// Folders beside a lane, other than lanes and what is theirs, up to which it shares a mount with its private folder.
 const MAX_BESIDE: usize = 64;
+/// The same for all of them, since each takes a mount of its own.
+const MAX_MOUNTS: usize = 4_096;
 
 /// The lane and its private folder, where both are folders of a folder that is all lanes: elsewhere what a person
 /// keeps beside it would have to be shut entry by entry.
@@ -267,7 +269,8 @@ fn pair_in(writable: &[PathBuf]) -> Option<Pair> {
         .iter()
         .filter_map(|path| Some(around.join(path.strip_prefix(lane.parent()?).ok()?)))
         .collect();
-    let mut beside = Vec::new();
+    let mut beside: Vec<PathBuf> = Vec::new();
+    let mut others = 0;
     let mut open = vec![around.clone()];
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder).ok()? {
@@ -276,7 +279,13 @@ fn pair_in(writable: &[PathBuf]) -> Option<Pair> {
                 continue;
             }
             // A link cannot be mounted over, and a file is nothing of lanes.
-            if !is_folder(&path) || beside.len() == MAX_BESIDE {
+            if !is_folder(&path) {
+                return None;
+            }
+            let is_of_lanes =
+                Sandbox::lane_of(&path).is_some() || is_folder(&Sandbox::private_dir(&path));
+            others += usize::from(!is_of_lanes);
+            if others > MAX_BESIDE || beside.len() == MAX_MOUNTS {
                 return None;
             }
             match granted.iter().any(|granted| granted.starts_with(&path)) {
@@ -343,8 +352,36 @@ fn unescape(text: &[u8]) -> PathBuf {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make files")]
 mod tests {
     use super::*;
+
+    /// A lane among others, and folders that are none.
+    fn beside(lanes: usize, others: usize) -> Option<usize> {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: String| {
+            let path = dir.path().canonicalize().unwrap().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let own = [at("own".to_owned()), at("own@box".to_owned())];
+        for n in 0..lanes {
+            at(format!("lane-{n}"));
+            at(format!("lane-{n}@box"));
+        }
+        for n in 0..others {
+            at(format!("other-{n}"));
+        }
+        pair_in(&own).map(|pair| pair.beside.len())
+    }
+
+    #[test]
+    fn a_lane_and_its_private_folder_are_one_mount_however_many_lanes_there_are() {
+        assert_eq!(beside(0, 0), Some(0));
+        assert_eq!(beside(100, 0), Some(200));
+        assert_eq!(beside(100, MAX_BESIDE), Some(200 + MAX_BESIDE));
+        assert_eq!(beside(1, MAX_BESIDE + 1), None);
+    }
 
     #[test]
     fn mounts_are_read_with_their_flags_and_blanks() {
