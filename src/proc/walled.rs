@@ -63,12 +63,17 @@ pub(super) fn start(command: &Command) -> io::Result<Start> {
     }
 }
 
+/// What lets further hosts through the wall.
+fn setting_of(wall: &Wall) -> String {
+    format!("`[sandbox.{}] hosts`", wall.preset)
+}
+
 /// Starts it by a program that takes the wall as a profile.
 pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
     let mut inner = Wall::clone(wall);
     let way = match &wall.network {
         Network::Hosts(endpoints) => {
-            let way = Beside::open(endpoints)?;
+            let way = Beside::open(endpoints)?.setting(setting_of(wall));
             inner.env = at_port(&wall.env, way.port());
             Some(way)
         }
@@ -126,7 +131,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
     let gateway = match &wall.network {
         Network::Hosts(endpoints) => {
             let gateway = Gateway::open(endpoints, &std::env::temp_dir())?;
-            Some(gateway.setting(format!("`[sandbox.{}] hosts`", wall.preset)))
+            Some(gateway.setting(setting_of(wall)))
         }
         Network::None | Network::Loopback | Network::Full => None,
     };

@@ -9,6 +9,7 @@
 //! the loopback is the machine's, since there are no network namespaces, and of the limits only those hold that a
 //! shell can set.
 
+use super::gateway::PROXY_PORT;
 use crate::model::policy::{FileAccess, Network, ResourceLimits, Wall};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -17,9 +18,6 @@ use std::path::{Component, Path, PathBuf};
 
 /// The program that starts another one under a profile.
 pub const PROGRAM: &str = "/usr/bin/sandbox-exec";
-
-/// Where the proxy listens that lets hosts through, unless the wall's variables say otherwise.
-const PROXY_PORT: u16 = 3128;
 
 /// What every program reads to start at all: the linker's cache, the system's libraries and data. Not /System as a
 /// whole: everybody's data lie below its Volumes once more.
@@ -96,11 +94,6 @@ pub fn program() -> Option<&'static Path> {
     cfg!(target_os = "macos").then(|| Path::new(PROGRAM))
 }
 
-/// The command that runs this one inside the wall.
-pub fn command(wall: &Wall, program: &Path, args: &[OsString]) -> (PathBuf, Vec<OsString>) {
-    (PathBuf::from(PROGRAM), arguments(wall, program, args))
-}
-
 /// What sandbox-exec is given to run a command inside the wall, with lower limits.
 pub fn arguments(wall: &Wall, program: &Path, args: &[OsString]) -> Vec<OsString> {
     let mut all: Vec<OsString> = vec!["-p".into(), profile(wall).into(), "--".into()];
@@ -111,8 +104,8 @@ pub fn arguments(wall: &Wall, program: &Path, args: &[OsString]) -> Vec<OsString
     all
 }
 
-/// Lines of a shell that lower limits: never raised, and where one stands lower already it stays. Memory is missing,
-/// because this kernel bounds it for nobody, and processes are, because those of the whole user would count.
+/// Lines of a shell that set limits. What may be had at most only gets lower; a smaller number that stood below it for the
+/// time being is set to the bound as well (`ulimit` sets both). Memory is missing, because this kernel bounds it for nobody, and processes are, because those of the whole user would count.
 fn lowered(limits: &ResourceLimits) -> String {
     // Sizes of files are given in blocks.
     const BLOCK: u64 = 512;

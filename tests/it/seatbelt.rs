@@ -57,8 +57,8 @@ impl Bench {
     fn run(&self, network: Network, line: &str) -> Output {
         let wall = self.wall(network);
         let args: Vec<OsString> = vec!["-c".into(), line.into()];
-        let (program, args) = seatbelt::command(&wall, Path::new("/bin/sh"), &args);
-        Command::new(program)
+        let args = seatbelt::arguments(&wall, Path::new("/bin/sh"), &args);
+        Command::new(seatbelt::PROGRAM)
             .args(args)
             .current_dir(&self.lane)
             .env_clear()

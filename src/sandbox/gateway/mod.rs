@@ -102,6 +102,13 @@ impl Beside {
         })
     }
 
+    /// What a person changes to allow a host, for the sentences in a refusal.
+    #[must_use]
+    pub fn setting(mut self, setting: impl Into<String>) -> Self {
+        self.proxy.setting = setting.into();
+        self
+    }
+
     /// Where the proxy listens.
     pub fn port(&self) -> u16 {
         self.port

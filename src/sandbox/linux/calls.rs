@@ -241,7 +241,8 @@ fn has_type(kind: libc::c_int) -> Result<SeccompCondition, seccompiler::BackendE
     argument(1, SeccompCmpOp::MaskedEq(0xf), kind.unsigned_abs().into())
 }
 
-/// Refuses what rules name; also whatever is called by the numbers of another kind of processor.
+/// Refuses what rules name. Who calls by the numbers of another kind of processor (32-bit programs) is killed:
+/// seccompiler gives no other answer there.
 fn by_arguments(rules: Rules, arch: TargetArch) -> Result<BpfProgram, seccompiler::BackendError> {
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     BpfProgram::try_from(SeccompFilter::new(

@@ -5,9 +5,6 @@ use crate::model::policy::Network;
 use crate::sandbox::gateway::PROXY_PORT;
 use std::path::Path;
 
-/// Where our proxy listens, inside.
-const PROXY: &str = "http://127.0.0.1:3128";
-
 /// Where programs without a variable of their own keep what they may lose.
 const XDG_CACHE: &str = "XDG_CACHE_HOME";
 
@@ -110,9 +107,10 @@ pub(super) fn of(
         set("SSH_AUTH_SOCK", String::new());
     }
     if let Network::Hosts(_) = network {
+        let proxy = format!("http://127.0.0.1:{PROXY_PORT}");
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            set(name, PROXY.to_owned());
-            set(&name.to_ascii_lowercase(), PROXY.to_owned());
+            set(name, proxy.clone());
+            set(&name.to_ascii_lowercase(), proxy.clone());
         }
         for name in ["NO_PROXY", "no_proxy"] {
             set(name, "localhost,127.0.0.1,::1".to_owned());
@@ -196,7 +194,7 @@ fn java<'a>(
     if let Network::Hosts(_) = network {
         for scheme in ["http", "https"] {
             options.push_str(&format!(
-                " -D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort=3128"
+                " -D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort={PROXY_PORT}"
             ));
         }
     }
