@@ -24,6 +24,7 @@ mod run;
 mod sandbox;
 mod secrets;
 mod status;
+mod stoppable;
 mod survey;
 mod walls;
 mod world;

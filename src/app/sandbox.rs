@@ -1,12 +1,12 @@
 //! `sandbox`: what a command gets, and one command inside the wall.
 
 use super::error::AppError;
+use super::stoppable::stoppable;
 use super::walls;
 use super::world::{SystemClock, SystemRng, World, new_run_id, random_word};
 use crate::config::{Environment, Format, SandboxRequest};
-use crate::fsx::tree;
+use crate::fsx::{Temporary, root};
 use crate::model::policy::{Access, FileGroup, Preset, SandboxPolicy};
-use crate::ports::StopSignal;
 use crate::proc::{self, Command, Limits, Stream};
 use crate::sandbox::{Sandbox, Subject, caches, suspect};
 use crate::ui;
@@ -15,15 +15,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// A lane's private folder that goes with its owner.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What cannot be removed is in the folder for such things.
-        let _ = tree::remove(&self.0);
-    }
-}
+/// What lanes' private folders of this verb are called, in the user's cache.
+const KIND: &str = "sandbox-";
 
 /// Explains or runs. The command's own exit code comes back where one was run.
 pub fn run(request: &SandboxRequest, env: &Environment) -> Result<Option<u8>, AppError> {
@@ -63,18 +56,34 @@ fn check(world: &World, env: &Environment, lane: &Path) -> Result<(), AppError> 
         let what = format!("{} is not for commands to write to", lane.display());
         return Err(AppError::setup(what, remedy));
     }
+    // What a link leads to can be kept as it is, and the link itself be replaced by a folder with settings of git.
+    let git = lane.join(".git");
+    if git.is_symlink() && !world.settings.walls.off {
+        let what = format!(
+            "{} is a symbolic link, which a command could replace",
+            git.display()
+        );
+        let remedy =
+            "write a file with the line `gitdir: <path>` in its place, as git does for worktrees";
+        return Err(AppError::setup(what, remedy));
+    }
     Ok(())
+}
+
+/// Our folder, as it is called where no step of its path is a link.
+fn ours(world: &World) -> PathBuf {
+    let root = &world.info.root;
+    let real = root.canonicalize().unwrap_or_else(|_| root.clone());
+    real.join(root::DIR_NAME)
 }
 
 /// What in the folder stays as it is: git's folder of it and ours, where they lie there.
 fn kept(world: &World, lane: &Path) -> Vec<PathBuf> {
-    let all = [
-        lane.join(".git"),
-        world.info.common_dir.clone(),
-        world.dir(),
-    ];
+    let theirs = [lane.join(".git"), world.info.common_dir.clone()];
+    let theirs = theirs.iter().filter_map(|path| path.canonicalize().ok());
     let mut found: Vec<PathBuf> = Vec::new();
-    for path in all.iter().filter_map(|path| path.canonicalize().ok()) {
+    // Ours may not be there yet: before a command runs it is made.
+    for path in theirs.chain([ours(world)]) {
         if path.starts_with(lane) && path != lane && !found.contains(&path) {
             found.push(path);
         }
@@ -128,23 +137,21 @@ fn run_inside(
             "set HOME",
         )
     })?;
-    let name = format!("sandbox-{}", new_run_id(&SystemClock, &SystemRng));
-    let place = above.join("codelicious").join(name);
-    std::fs::create_dir_all(&place)?;
-    let place = Temporary(place);
-    let stand_in = place.0.join("lane");
+    let kept = kept(world, subject.lane);
+    if !sandbox.is_off() && kept.contains(&ours(world)) {
+        // What is not there cannot be kept as it is, and a later run would take what a command put there for ours.
+        root::ensure_layout(&ours(world))?;
+    }
+    let name = new_run_id(&SystemClock, &SystemRng);
+    let place = Temporary::new(&above.join("codelicious"), KIND, name.as_str())?;
+    let stand_in = place.path().join("lane");
     caches::prepare(&sandbox, &stand_in)?;
     let stands_in = Subject {
         lane: &stand_in,
         ..*subject
     };
     caches::make_for(&sandbox, &stands_in)?;
-    let policy = policy(
-        &sandbox,
-        &stands_in,
-        subject.lane,
-        kept(world, subject.lane),
-    );
+    let policy = policy(&sandbox, &stands_in, subject.lane, kept);
     let command = match request.command.as_slice() {
         [line] => Command::shell(line, subject.lane, policy),
         words => {
@@ -160,7 +167,6 @@ fn run_inside(
         .build()?;
     // What leaves its session comes back to us where there is no control group to find it by.
     proc::adopt_orphans(random_word(&SystemRng));
-    let (_handle, stop) = StopSignal::new();
     let mut say = |stream: Stream, line: &[u8]| {
         let line = [line, b"\n"].concat();
         // A closed stream leaves nobody to tell.
@@ -170,8 +176,12 @@ fn run_inside(
         };
         ControlFlow::Continue(())
     };
-    let done = runtime.block_on(proc::run(&command, Limits::default(), stop, &mut say));
+    let running = async |stop| proc::run(&command, Limits::default(), stop, &mut say).await;
+    let (done, signal) = runtime.block_on(stoppable(running))?;
     proc::end_leftovers();
+    if let Some(signal) = signal {
+        return Ok(signal.code());
+    }
     let done = done.map_err(|e| {
         let remedy = match e.is_not_found() {
             true => "is it installed, and in PATH?",

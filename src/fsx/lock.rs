@@ -199,6 +199,15 @@ pub fn guard(file: &File, tries: u32) -> io::Result<Option<FileGuard<'_>>> {
     Ok(None)
 }
 
+/// Locks a file or folder for as long as its handle is open; false when somebody else holds it so.
+pub(super) fn hold(file: &File) -> io::Result<bool> {
+    match fs2::FileExt::try_lock_exclusive(file) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 /// True when `path` (not what it may link to) is the very file that is open.
 pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {

@@ -12,9 +12,11 @@ pub mod names;
 pub mod read;
 pub mod root;
 pub mod rotate;
+pub mod temporary;
 pub mod tree;
 pub mod walk;
 
 pub use beneath::{Beneath, read_beneath};
 pub use error::FsError;
 pub use read::read_bounded;
+pub use temporary::Temporary;

@@ -2,10 +2,11 @@
 
 use crate::app::checks::verifier;
 use crate::app::error::AppError;
+use crate::app::stoppable::stoppable;
 use crate::app::walls;
 use crate::app::world::{SystemClock, SystemRng, World, new_run_id, random_word};
 use crate::config::Environment;
-use crate::fsx::tree;
+use crate::fsx::Temporary;
 use crate::git::{Repo, files_of_tree};
 use crate::model::evidence::{RerunCheck, RerunReport};
 use crate::model::policy::{Preset, SandboxPolicy};
@@ -20,16 +21,6 @@ use std::time::Duration;
 /// Bound on making a copy, and on one command that sets it up.
 const COPY_TIME: Duration = Duration::from_secs(1_800);
 
-/// A folder that goes with its owner.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What cannot be removed is in the folder for such things.
-        let _ = tree::remove(&self.0);
-    }
-}
-
 /// Runs every check at the tip, judged against the base.
 pub(super) fn rerun(
     world: &World,
@@ -41,28 +32,23 @@ pub(super) fn rerun(
     let above = env
         .get("TMPDIR")
         .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    let name = format!(
-        "codelicious-evidence-{}",
-        new_run_id(&SystemClock, &SystemRng)
-    );
-    let dir = Temporary(above.join(name));
-    std::fs::create_dir_all(&dir.0)?;
+    let name = new_run_id(&SystemClock, &SystemRng);
+    let dir = Temporary::new(&above, "codelicious-evidence-", name.as_str())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let sandbox = walls::sandbox(world, env, &walls::uses(world, []))?;
     // A check's daemons come back to us, and end with it.
     proc::adopt_orphans(random_word(&SystemRng));
-    let (_handle, stop) = StopSignal::new();
-    let copies = Copies {
-        world,
-        env,
-        dir: &dir.0,
-        sandbox: &sandbox,
-        stop: stop.clone(),
-    };
     let checks = verifier(&world.settings, &env.children(&world.settings))?.walled(sandbox.clone());
-    let (before, now) = runtime.block_on(async {
+    let work = async |stop: StopSignal| {
+        let copies = Copies {
+            world,
+            env,
+            dir: dir.path(),
+            sandbox: &sandbox,
+            stop: stop.clone(),
+        };
         let mut found = Vec::new();
         for (name, commit) in [("base", base), ("tip", tip)] {
             let lane = copies.make(name, commit).await?;
@@ -72,7 +58,17 @@ pub(super) fn rerun(
         }
         let now = found.pop().unwrap_or_default();
         Ok::<(Evidence, Evidence), AppError>((found.pop().unwrap_or_default(), now))
-    })?;
+    };
+    let (done, signal) = runtime.block_on(stoppable(work))?;
+    if let Some(exit) = signal {
+        proc::end_leftovers();
+        return Err(AppError {
+            message: "the checks were stopped".to_owned(),
+            hint: "run it again".to_owned(),
+            exit,
+        });
+    }
+    let (before, now) = done?;
     let allowed = *world.settings.verify.allow_unverified;
     let judged = baseline::judge(
         Judging {

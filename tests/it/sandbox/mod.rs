@@ -6,6 +6,7 @@ mod limits;
 mod network;
 mod others;
 mod proxies;
+mod run;
 
 use codelicious::model::policy::{
     FileAccess, Network, Preset, ResourceLimits, SandboxPolicy, Wall,
