@@ -222,6 +222,21 @@ fn outputs_go_first() {
     assert_eq!((kept.proving, kept.findings), (doc.proving, doc.findings));
 }
 
+#[test]
+fn hosts_that_are_cut_off_are_told_as_hosts() {
+    let mut doc = sample();
+    doc.checks[0].refused = (0..5_000).map(|n| format!("{n}.example.org:443")).collect();
+    let kept = read(&to_bytes(&doc)).unwrap();
+    let [said] = kept.left_out.as_slice() else {
+        panic!("{:?}", kept.left_out);
+    };
+    assert!(
+        said.ends_with(" hosts that checks were kept from are left out"),
+        "{said}"
+    );
+    assert_eq!(kept.checks[1].failing, doc.checks[1].failing);
+}
+
 proptest! {
     // Each case writes a document many times its bound.
     #![proptest_config(ProptestConfig::with_cases(12))]

@@ -348,7 +348,7 @@ fn named_hosts_are_reached_by_a_port_that_the_profile_allows() {
     assert!(
         done.refused
             .iter()
-            .any(|r| r.contains("other.example.org:443")),
+            .any(|r| r.contains("other.example.org:443") && r.contains("`[sandbox.verify] hosts`")),
         "{:?}",
         done.refused
     );

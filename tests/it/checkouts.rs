@@ -90,6 +90,32 @@ fn what_a_filter_makes_of_a_file_is_committed() {
     assert_eq!(repo.users_things(), before);
 }
 
+/// Our own git runs in the lane, outside of the wall.
+#[test]
+fn programs_that_an_engine_left_in_the_lane_are_not_run_however_path_is_set() {
+    let repo = with_filter(2);
+    let (home, ran) = (repo.base().join("home"), repo.sign("ran"));
+    // Inside of a wall the home is another, and there they may be run.
+    let text = format!(
+        "#!/bin/sh\n[ \"$HOME\" = '{}' ] && echo \"$0 $*\" >> '{ran}'\nPATH=${{PATH#.:}}; exec \"${{0##*/}}\" \"$@\"\n",
+        home.display()
+    );
+    let plant = |name: &str| json!([{"write": {"path": name, "text": text}}, {"chmod": {"path": name, "mode": "755"}}]);
+    let mut steps = vec![json!({"write": {"path": "new.rot", "text": "new\n"}})];
+    for name in ["git", "tr"] {
+        steps.extend(plant(name).as_array().unwrap().iter().cloned());
+    }
+    repo.fake(
+        &json!({"rules": [{"chunk": "T001", "steps": steps}, {"chunk": "T002", "steps": [
+        {"write": {"path": "changed.rot", "text": "other\n"}}]}]}),
+    );
+    let path = format!(".:{}", repo.envs()["PATH"]);
+    repo.run_with(&CLAUDE, &[("PATH", &path)]).expect(0);
+    assert_eq!(show(&repo, "changed.rot"), "bgure");
+    assert!(show(&repo, "git").starts_with("#!/bin/sh"));
+    assert_eq!(fs::read_to_string(ran).unwrap_or_default(), "");
+}
+
 #[test]
 fn files_of_a_filter_that_are_put_back_go_through_it_too() {
     let repo = with_filter(2);

@@ -626,7 +626,8 @@ Everything that a model or the repository causes runs inside a wall of the opera
 for, an agent's own program, checks, hooks and set-up commands. What the wall does not name is refused, whoever asks for
 it. `codelicious sandbox explain -- npm test` shows what a command would get here, and
 `codelicious sandbox run -- npm test` runs it so, in the folder that you are in; its input is empty. There it can write
-everything but git's folder and `.codelicious`, also in your own working tree. In your home itself it refuses to run.
+everything but git's folder and `.codelicious`, also in your own working tree. In your home itself, and where `.git` is a
+symbolic link, it refuses to run. Ctrl-C ends whatever the command started.
 
 ## What each preset allows
 
@@ -638,9 +639,9 @@ nor `.codelicious`. Git's folder can be read, so that `git status` and `git log`
 `config`, so keep credentials out of there. `TMPDIR` names a folder of the lane's own, and where a mount namespace is to be
 had it is `/tmp` as well (not with `unix_sockets = true`: sockets of daemons lie in the machine's), and pseudo-terminals
 are the command's own; your terminal is not there. `HOME` and the caches of package managers are the lane's own too, with
-what your settings of npm, pip, Go and git say of registries and of your name, and no login. Cargo's cache is filled with
-copies of what you have, without credentials; Go and Maven read yours where they are; what else is missing is fetched by
-set-up commands, which reach registries. Files can be renamed and linked between the lane and these folders, by the names
+what your settings of npm, pip, Go and git say of registries and of your name, and no login; an agent's home has these as
+well. Cargo's cache is filled with copies of what you have, without credentials; Go and Maven read yours where they are; what
+else is missing is fetched by set-up commands, which reach registries. Files can be renamed and linked between the lane and these folders, by the names
 that the variables have; `/tmp` is a mount of its own, which a file is copied to and not renamed (`EXDEV`).
 
 Each agent has a home, temporary files and a cache that are its alone. Checks, hooks and set-up commands share another
@@ -648,9 +649,12 @@ home: they neither read an agent's credentials nor leave anything in its configu
 are one for all of the lane.
 
 An agent's home holds copies of your own settings, instructions, memory, commands, skills and subagents for it, made anew
-before each run, and its login. Of permissions only denials come along. Hooks, MCP servers and plugins do not: most of
-them need what the wall refuses. `agent_programs = true` below `[sandbox.agent-cli]` brings hooks, servers and opencode's
-plugins along; `read`, `execute` and `hosts` there then say what they need. Plugins of Claude Code stay out even so.
+before each run, and its login. Of permissions in its settings only what denies or asks comes along. Hooks, MCP servers,
+plugins, formatters and commands that tell a key do not: most of them need what the wall refuses. `agent_programs = true`
+below `[sandbox.agent-cli]` brings all of these but Claude Code's plugins; `read`, `execute` and `hosts` there then say what
+they need. A settings file that cannot be read (as JSON, with comments or without, TOML or plain YAML) stays out. What is left
+out, and of which file, stands in the run's log. What subagents, skills, commands and rules say of tools and hooks of their own
+is text like the rest of them, and comes along.
 Codex' own sandbox cannot stand inside this one, and is switched off there.
 
 `/dev/shm` is an empty folder in memory for each command, because locks of Python and browsers' memory lie there; what

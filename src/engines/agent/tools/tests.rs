@@ -442,6 +442,36 @@ fn searching_honours_git_ignore_and_its_bounds() {
 }
 
 #[test]
+fn a_search_ends_with_the_time_of_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&dir.path().join("a"), b"needle\n");
+    let job = job(dir.path());
+    let search = call("search", json!({"pattern": "needle"}));
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let site = Site {
+                lane: Lane::open(dir.path(), &job.spec_path).unwrap(),
+                job: &job,
+                progress: &Silent,
+                deadline: Instant::now(),
+            };
+            let (_handle, stop) = StopSignal::new();
+            perform(Request::read(&search, TOOLS).unwrap(), &site, &stop).await
+        });
+    let Ok(Done::Answer(output)) = done else {
+        panic!("{done:?}");
+    };
+    assert!(
+        output.is_error && output.text.contains("the time is up"),
+        "{}",
+        output.text
+    );
+}
+
+#[test]
 fn commands_get_the_lane_the_environment_and_bounds() {
     let dir = tempfile::tempdir().unwrap();
     let lane = dir.path();
