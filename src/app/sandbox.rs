@@ -5,7 +5,7 @@ use super::stoppable::stoppable;
 use super::walls;
 use super::world::{SystemClock, SystemRng, World, new_run_id, random_word};
 use crate::config::{Environment, Format, SandboxRequest};
-use crate::fsx::{Temporary, root};
+use crate::fsx::{Temporary, read_bounded, root};
 use crate::model::policy::{Access, FileGroup, Preset, SandboxPolicy};
 use crate::proc::{self, Command, Limits, Stream};
 use crate::sandbox::{Sandbox, Subject, caches, suspect};
@@ -13,10 +13,14 @@ use crate::ui;
 use crate::ui::walls::Shown;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// What lanes' private folders of this verb are called, in the user's cache.
 const KIND: &str = "sandbox-";
+
+/// Largest list of submodules that is read, and how deep they may lie in each other.
+const MAX_MODULES: u64 = 1 << 20;
+const MAX_DEPTH: usize = 8;
 
 /// Explains or runs. The command's own exit code comes back where one was run.
 pub fn run(request: &SandboxRequest, env: &Environment) -> Result<Option<u8>, AppError> {
@@ -79,13 +83,51 @@ fn ours(world: &World) -> PathBuf {
 
 /// What in the folder stays as it is: git's folder of it and ours, where they lie there.
 fn kept(world: &World, lane: &Path) -> Vec<PathBuf> {
-    let theirs = [lane.join(".git"), world.info.common_dir.clone()];
+    let mut theirs = vec![lane.join(".git"), world.info.common_dir.clone()];
+    for top in [lane, &world.info.root] {
+        theirs.extend(of_submodules(top));
+    }
     let theirs = theirs.iter().filter_map(|path| path.canonicalize().ok());
     let mut found: Vec<PathBuf> = Vec::new();
     // Ours may not be there yet: before a command runs it is made.
     for path in theirs.chain([ours(world)]) {
         if path.starts_with(lane) && path != lane && !found.contains(&path) {
             found.push(path);
+        }
+    }
+    found
+}
+
+/// What leads to the git folders of submodules, which git goes through where a person asks it for the state of the whole:
+/// the folder as a whole where there is none yet.
+fn of_submodules(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![(top.to_path_buf(), 0)];
+    while let Some((top, depth)) = open.pop() {
+        let text = read_bounded(&top.join(".gitmodules"), MAX_MODULES).unwrap_or_default();
+        for line in String::from_utf8_lossy(&text).lines() {
+            let path = match line.split_once('=') {
+                Some((name, path)) if name.trim() == "path" => path.trim().trim_matches('"'),
+                _ => continue,
+            };
+            let is_step = |part: Component<'_>| matches!(part, Component::Normal(_));
+            if path.is_empty() || !Path::new(path).components().all(is_step) {
+                continue;
+            }
+            let module = top.join(path);
+            // Neither absent nor behind a link, which might lead back here.
+            let real = top.canonicalize().map(|top| top.join(path)).ok();
+            if real.is_none() || module.canonicalize().ok() != real {
+                continue;
+            }
+            let git = module.join(".git");
+            found.push(match git.exists() && !git.is_symlink() {
+                true => git,
+                false => module.clone(),
+            });
+            if depth < MAX_DEPTH {
+                open.push((module, depth + 1));
+            }
         }
     }
     found

@@ -200,7 +200,28 @@ pub(super) fn freeze(files: &FileAccess) -> Result<Frozen, String> {
         let Ok(path) = path.canonicalize() else {
             continue;
         };
-        bind(&path).map_err(|e| format!("{} cannot be kept as it is: {e}", path.display()))?;
+        let bind_it = |path: &Path| {
+            bind(path).map_err(|e| format!("{} cannot be kept as it is: {e}", path.display()))
+        };
+        // Nor may a folder above it, which could be moved with it and be made anew.
+        let holding = kept.iter().filter(|all| path.starts_with(all));
+        let outer = holding.max_by_key(|all| all.as_os_str().len()).cloned();
+        let is_inner = |above: &&Path| {
+            outer
+                .as_ref()
+                .is_some_and(|o| *above != o && above.starts_with(o))
+        };
+        let above: Vec<PathBuf> = path
+            .ancestors()
+            .skip(1)
+            .take_while(is_inner)
+            .map(Path::to_path_buf)
+            .collect();
+        for folder in above.into_iter().rev() {
+            bind_it(&folder)?;
+            kept.push(folder);
+        }
+        bind_it(&path)?;
         shut.push(path);
     }
     let cwd =

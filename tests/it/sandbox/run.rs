@@ -48,6 +48,27 @@ fn our_folder_is_kept_also_where_it_was_not_there_yet() {
     assert_eq!(repo.git(&["status", "--porcelain"]).trim(), "?? mine");
 }
 
+/// Git looks into each where it is asked for the state of the whole, and runs what is configured there.
+#[test]
+fn git_folders_of_submodules_are_kept_too() {
+    let Some(repo) = repo() else { return };
+    repo.bare_walls();
+    let there = repo.root.join("libs/there");
+    for name in ["libs/there", "libs/absent"] {
+        fs::create_dir_all(repo.root.join(name)).unwrap();
+    }
+    repo.git_in(&there, &["init", "-q"]);
+    repo.write(
+        ".gitmodules",
+        "[submodule \"a\"]\n\tpath = libs/there\n\turl = x\n[submodule \"b\"]\n\tpath = libs/absent\n\turl = y\n[submodule \"c\"]\n\tpath = ../out\n",
+    );
+    let line = "for line in 'echo x > libs/there/.git/config' 'rm -r libs/there/.git' 'mv libs/there/.git x' 'mv libs/there x' 'mv libs x' \
+        'git init libs/absent' 'rmdir libs/absent' 'mv libs/absent x'; do sh -c \"$line\" 2>/dev/null && echo \"$line\"; done;
+        echo x > libs/there/mine && mkdir libs/new && mv libs/new libs/newer && echo fine";
+    let done = finish(start(&repo, line)).expect(0);
+    assert_eq!(done.stdout, "fine\n", "{}", done.stderr);
+}
+
 #[test]
 fn a_link_in_the_place_of_what_is_kept_is_refused() {
     let Some(repo) = repo() else { return };
