@@ -58,17 +58,13 @@ const REGISTRY_VARIABLES: &[&str] = &[
     "GOSUMDB",
 ];
 
-/// Settings files below the home, and which of their settings name registries.
-const OF_REGISTRIES: &[(&str, fn(&str) -> bool)] = &[
-    (".npmrc", |name| name.ends_with("registry")),
-    (".config/pip/pip.conf", is_index),
-    (".pip/pip.conf", is_index),
-    (".config/uv/uv.toml", is_index),
+/// npm's settings file below the home, and those of who installs for Python.
+const NPM: &str = ".npmrc";
+const PYTHON: [&str; 3] = [
+    ".config/pip/pip.conf",
+    ".pip/pip.conf",
+    ".config/uv/uv.toml",
 ];
-
-fn is_index(name: &str) -> bool {
-    name.contains("index") || matches!(name, "url" | "find-links")
-}
 
 pub(super) fn read(world: &World, env: &Environment) -> Machine {
     let home = env.home();
@@ -177,11 +173,17 @@ fn registries(
         }
     }
     if let Some(home) = home {
-        for (file, names_one) in OF_REGISTRIES {
-            for setting in settings(&text(&home.join(file))) {
-                if names_one(setting.name()) {
-                    setting.words().for_each(&mut add);
+        for file in [NPM].into_iter().chain(PYTHON) {
+            let text = text(&home.join(file));
+            let named = settings(&text).into_iter().filter(|setting| match file {
+                NPM => setting.name().ends_with("registry"),
+                _ => {
+                    let name = setting.name();
+                    name.contains("index") || matches!(name, "url" | "find-links")
                 }
+            });
+            for setting in named {
+                setting.words().for_each(&mut add);
             }
         }
     }
