@@ -447,20 +447,25 @@ fn a_search_ends_with_the_time_of_the_run() {
     put(&dir.path().join("a"), b"needle\n");
     let job = job(dir.path());
     let search = call("search", json!({"pattern": "needle"}));
-    let done = tokio::runtime::Builder::new_current_thread()
+    // The one thread for such work is taken, so that the search waits.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(1)
         .build()
-        .unwrap()
-        .block_on(async {
-            let site = Site {
-                lane: Lane::open(dir.path(), &job.spec_path).unwrap(),
-                job: &job,
-                progress: &Silent,
-                deadline: Instant::now(),
-            };
-            let (_handle, stop) = StopSignal::new();
-            perform(Request::read(&search, TOOLS).unwrap(), &site, &stop).await
-        });
+        .unwrap();
+    let (release, taken) = std::sync::mpsc::channel::<()>();
+    let done = runtime.block_on(async {
+        let _busy = tokio::task::spawn_blocking(move || taken.recv());
+        let site = Site {
+            lane: Lane::open(dir.path(), &job.spec_path).unwrap(),
+            job: &job,
+            progress: &Silent,
+            deadline: Instant::now() + Duration::from_millis(20),
+        };
+        let (_handle, stop) = StopSignal::new();
+        perform(Request::read(&search, TOOLS).unwrap(), &site, &stop).await
+    });
+    drop(release);
     let Ok(Done::Answer(output)) = done else {
         panic!("{done:?}");
     };
