@@ -308,8 +308,29 @@ const CALLS: &[Call] = &[
         READS,
     )),
     perhaps(call("iopl", (172, 9999), "3", RANDOM)),
+    // What runs as who owns it, made by calls whose mode is an argument, or lies in memory.
+    call(
+        "openat2 of what runs as its owner",
+        (437, 437),
+        "-100, b'owned-1', (ctypes.c_uint64 * 3)(0o101, 0o4755, 0), 24",
+        OPENS,
+    ),
+    perhaps(call(
+        "fchmodat2 to what runs as its owner",
+        (452, 452),
+        "-100, b'README.md', 0o4755, 0",
+        "os.chmod('README.md', 0o644) is None",
+    )),
+    call(
+        "mknodat of what runs as its owner",
+        (259, 33),
+        "-100, b'owned-2', 0o104755, 0",
+        "os.mkfifo('pipe-2') is None",
+    ),
     perhaps(call("ioperm", (173, 9999), "0x80, 1, 1", RANDOM)),
 ];
+
+pub const HOW_MANY: usize = CALLS.len();
 
 /// Tries all calls inside and outside, and counts each as an attempt.
 pub fn run(template: &Template, tally: &Mutex<Tally>) {
@@ -318,10 +339,10 @@ pub fn run(template: &Template, tally: &Mutex<Tally>) {
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .output();
     if !python.is_ok_and(|done| done.status.success()) {
+        let without =
+            |call: &Call| format!("calls: {}: there is no python3 of 3.9 or later", call.name);
         let mut tally = tally.lock().unwrap();
-        tally
-            .skipped
-            .push("calls: there is no python3 of 3.9 or later".to_owned());
+        tally.skipped.extend(CALLS.iter().map(without));
         return;
     }
     let world = template.plain();
@@ -342,7 +363,7 @@ pub fn run(template: &Template, tally: &Mutex<Tally>) {
                 true => Ok(()),
                 false => Err(free),
             },
-            must: call.works_for_root && template.is_root(),
+            must: call.works_for_root && template.has_rights(),
             said: walled,
         };
         tally.add(&seen);
@@ -357,18 +378,42 @@ fn answers(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// An attempt in a child, and its twin in it; where the attempt ended the child, in another one.
+const TRY: &str = r#"
+def child(act):
+    sys.stdout.flush()
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(w, act().encode()); os._exit(0)
+    os.close(w)
+    said = b""
+    while True:
+        more = os.read(r, 4096)
+        if not more: break
+        said += more
+    os.close(r)
+    return said.decode(), os.waitpid(pid, 0)[1]
+
+def works(twin):
+    try: return "twin" if twin is None or twin() else "no"
+    except Exception as e: return repr(e)
+
+def one(name, attempt, twin):
+    def both():
+        result, errno = attempt()
+        return "%s %d %s" % ("refused" if result == -1 and errno in (1, 13, 38, 97) else "through", errno, works(twin))
+    said, status = child(both)
+    if status != 0:
+        ended = "refused by a signal" if os.WIFSIGNALED(status) else "through with an error"
+        said = "%s %d %s" % (ended, status, child(lambda: works(twin))[0])
+    print(name + "\t" + said)
+
+"#;
+
 fn script(with_twins: bool) -> String {
     let mut out = String::from("python3 - <<'END'\nfrom tools import *\n");
-    out.push_str(
-        "def one(name, attempt, twin):\n  sys.stdout.flush()\n  pid = os.fork()\n  if pid == 0:\n    result, errno = attempt()\n    \
-         said = \"refused\" if result == -1 and errno in (1, 13, 38, 97) else \"through\"\n    \
-         worked = \"\"\n    \
-         try: worked = \"twin\" if twin is None or twin() else \"no\"\n    \
-         except Exception as e: worked = repr(e)\n    \
-         os.write(1, (\"%s\\t%s %d %s\\n\" % (name, said, errno, worked)).encode()); os._exit(0)\n  \
-         _, status = os.waitpid(pid, 0)\n  \
-         if status != 0: os.write(1, (\"%s\\t%s %d twin\\n\" % (name, \"refused by a signal\" if os.WIFSIGNALED(status) else \"through with an error\", status)).encode())\n",
-    );
+    out.push_str(TRY);
     for call in CALLS {
         let (x86, arm) = call.numbers;
         let comma = if call.arguments.is_empty() { "" } else { ", " };

@@ -5,14 +5,17 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const END: &[u8] = b"the end";
 const BARRIER: &[u8] = b"barrier";
+/// For whoever is connected and says nothing: long enough for a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Listeners of every kind that a process may try to reach.
 pub struct Ears {
@@ -22,7 +25,7 @@ pub struct Ears {
     pub version6: Option<Tcp>,
     pub address: Option<Tcp>,
     pub udp: UdpSocket,
-    streams: Vec<UnixListener>,
+    streams: Vec<Stream>,
     datagrams: UnixDatagram,
 }
 
@@ -41,7 +44,7 @@ impl Tcp {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+                let _ = stream.set_read_timeout(Some(PATIENCE));
                 let mut bytes = [0; 4096];
                 let length = stream.read(&mut bytes).unwrap_or(0);
                 if bytes.starts_with(END) {
@@ -66,6 +69,48 @@ impl Tcp {
     }
 }
 
+/// Hears that something is said over a Unix socket, and hangs up, so that who asks does not wait for an answer.
+struct Stream {
+    address: SocketAddr,
+    heard: Arc<AtomicBool>,
+}
+
+impl Stream {
+    fn new(address: SocketAddr) -> Self {
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        let heard = Arc::new(AtomicBool::new(false));
+        let ours = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { continue };
+                let _ = stream.set_read_timeout(Some(PATIENCE));
+                let mut bytes = [0; 4096];
+                let length = stream.read(&mut bytes).unwrap_or(0);
+                if bytes.starts_with(END) {
+                    return;
+                }
+                // An agent's protocol is no text: whoever says anything got through.
+                if length > 0 && !bytes.starts_with(BARRIER) {
+                    ours.store(true, Ordering::SeqCst);
+                }
+            }
+        });
+        Self { address, heard }
+    }
+
+    fn say(&self, what: &[u8]) {
+        if let Ok(mut stream) = UnixStream::connect_addr(&self.address) {
+            let _ = stream.write_all(what);
+            let _ = stream.read(&mut [0]);
+        }
+    }
+
+    fn heard(&self) -> bool {
+        self.say(BARRIER);
+        self.heard.swap(false, Ordering::SeqCst)
+    }
+}
+
 impl Drop for Tcp {
     fn drop(&mut self) {
         if let Ok(mut stream) = TcpStream::connect(self.at) {
@@ -78,21 +123,17 @@ impl Ears {
     /// Listens in the folder `run`, in the lane, under an abstract name, and on addresses of this machine.
     pub fn new(run: &Path, lane: &Path, name: &str) -> Self {
         let paths = [run.join("docker.sock"), lane.join("service.sock")];
-        let mut streams: Vec<UnixListener> = paths
+        let mut streams: Vec<Stream> = paths
             .iter()
-            .map(|p| UnixListener::bind(p).unwrap())
+            .map(|p| Stream::new(SocketAddr::from_pathname(p).unwrap()))
             .collect();
-        let address = SocketAddr::from_abstract_name(name).unwrap();
-        streams.push(UnixListener::bind_addr(&address).unwrap());
+        streams.push(Stream::new(SocketAddr::from_abstract_name(name).unwrap()));
         let log = run.join("log.sock");
         let datagrams = UnixDatagram::bind(&log).unwrap();
         for path in paths.iter().chain([&log]) {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
         }
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for stream in &streams {
-            stream.set_nonblocking(true).unwrap();
-        }
         datagrams.set_nonblocking(true).unwrap();
         udp.set_nonblocking(true).unwrap();
         Self {
@@ -103,6 +144,13 @@ impl Ears {
             udp,
             streams,
             datagrams,
+        }
+    }
+
+    /// Ends the listeners that are found by their paths, which go soon.
+    pub fn end(&self) {
+        for stream in &self.streams {
+            stream.say(END);
         }
     }
 
@@ -122,13 +170,9 @@ impl Ears {
         while let Ok(length) = self.datagrams.recv(&mut bytes) {
             all.extend_from_slice(&bytes[..length]);
         }
-        for listener in &self.streams {
-            while let Ok((mut stream, _)) = listener.accept() {
-                // An agent's protocol is no text: whoever says anything got through.
-                let _ = stream.set_nonblocking(true);
-                if stream.read(&mut bytes).is_ok_and(|n| n > 0) {
-                    all.extend_from_slice(b"leak");
-                }
+        for stream in &self.streams {
+            if stream.heard() {
+                all.extend_from_slice(b"leak");
             }
         }
         all.windows(4).any(|w| w == b"leak")
@@ -182,7 +226,7 @@ impl Bystander {
         self.child.id()
     }
 
-    /// Its limits, and whether it is stopped; None when it has ended.
+    /// Its limits, and whether it is stopped or a signal waits for it; None when it has ended.
     fn state(&mut self) -> Option<String> {
         if self.child.try_wait().unwrap().is_some() {
             return None;
@@ -190,8 +234,10 @@ impl Bystander {
         let at = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id()));
         let status = at("status").ok()?;
         let state = status.lines().find_map(|l| l.strip_prefix("State:"))?;
-        let is_stopped = state.trim_start().starts_with(['T', 't']);
-        Some(format!("{is_stopped} {}", at("limits").ok()?))
+        let is_stopped = state.trim_start().starts_with(['T', 't', 'Z', 'X']);
+        let waiting = status.lines().filter(|line| line.contains("Pnd:"));
+        let waiting = waiting.collect::<Vec<_>>().join(" ");
+        Some(format!("{is_stopped} {waiting} {}", at("limits").ok()?))
     }
 
     pub fn is_harmed(&mut self) -> bool {

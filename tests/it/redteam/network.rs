@@ -13,6 +13,14 @@ const OWN_TCP: &str = "python3 -c 'from tools import *; l = socket.create_server
 const ALLOWED: &str = "python3 -c 'from tools import *; s = socket.create_connection((\"127.0.0.1\", {tcp}), 5); s.sendall(b\"GET / HTTP/1.0\\r\\n\\r\\n\"); assert b\"404\" in s.recv(99)'";
 const PAIR: &str = "python3 -c 'import socket; a, b = socket.socketpair(); a.send(b\"x\"); assert b.recv(1) == b\"x\"'";
 
+/// Through the gateway of set-up, whose settings name one port of this machine.
+const fn beside_one_host(name: &'static str, sign: Sign, attack: &'static str) -> Attempt {
+    row(name, sign, attack, ALLOWED)
+        .preset("setup")
+        .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
+        .needs(SPACES)
+}
+
 pub const ROWS: &[Attempt] = &[
     row("a service on this machine, from a check", Sign::Heard, TCP, OWN_TCP)
         .preset("verify")
@@ -118,14 +126,14 @@ pub const ROWS: &[Attempt] = &[
     row(
         "the agent of ssh",
         Sign::Heard,
-        "SSH_AUTH_SOCK={w}/run/docker.sock timeout 1 ssh-add -l # {unix}",
+        "SSH_AUTH_SOCK={w}/run/docker.sock ssh-add -l # {unix}",
         "test -z \"$SSH_AUTH_SOCK\"",
     )
     .needs(&[Need::Program("ssh-add")]),
     row(
         "the bus of the session",
         Sign::Heard,
-        "DBUS_SESSION_BUS_ADDRESS=unix:path={w}/run/docker.sock timeout 1 dbus-send --session --dest=org.example / org.example.Leak # {unix}",
+        "DBUS_SESSION_BUS_ADDRESS=unix:path={w}/run/docker.sock dbus-send --session --dest=org.example / org.example.Leak # {unix}",
         "test -z \"$DBUS_SESSION_BUS_ADDRESS\"",
     )
     .needs(&[Need::Program("dbus-send")]),
@@ -176,19 +184,15 @@ pub const ROWS: &[Attempt] = &[
     )
     .preset("verify")
     .needs(&[Need::Program("go"), Need::Namespaces]),
-    row(
+    beside_one_host(
         "a host that is no registry, from set-up",
-        Sign::Says(" 200"),
+        Sign::Says("GOT-OUT"),
         "python3 -c 'from tools import *; proxied(\"elsewhere.example.org:443\")'",
-        ALLOWED,
     )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .free(NO_PROXY)
-    .needs(SPACES),
+    .free(NO_PROXY),
     row(
         "a host that is not the agent's",
-        Sign::Says(" 200"),
+        Sign::Says("GOT-OUT"),
         "python3 -c 'from tools import *; proxied(\"elsewhere.example.org:443\")'",
         ALLOWED,
     )
@@ -196,73 +200,49 @@ pub const ROWS: &[Attempt] = &[
     .settings("[sandbox.agent-cli]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
     .free(NO_PROXY)
     .needs(SPACES),
-    row(
+    beside_one_host(
         "a port of this machine that nobody named",
         Sign::Heard,
         "python3 -c 'from tools import *; send(\"127.0.0.1\", {tcp2})'",
-        ALLOWED,
-    )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .needs(SPACES),
-    row(
+    ),
+    beside_one_host(
         "such a port through the proxy",
         Sign::Heard,
         "python3 -c 'from tools import *; proxied(\"127.0.0.1:{tcp2}\")'",
-        ALLOWED,
-    )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .needs(SPACES),
-    row(
+    ),
+    beside_one_host(
         "such a port by another spelling",
         Sign::Heard,
         "python3 -c 'from tools import *\nfor h in (\"localhost\", \"127.1\", \"0x7f000001\", \"2130706433\", \"[::ffff:127.0.0.1]\", \"0.0.0.0\"):\n  try: proxied(h + \":{tcp2}\")\n  except OSError as e: print(e)'",
-        ALLOWED,
-    )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .needs(SPACES),
-    row(
+    ),
+    beside_one_host(
         "the metadata of a cloud",
-        Sign::Says(" 200"),
+        Sign::Says("GOT-OUT"),
         "python3 -c 'from tools import *; proxied(\"169.254.169.254:80\")'",
-        ALLOWED,
     )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .free(NO_PROXY)
-    .needs(SPACES),
+    .free(NO_PROXY),
     row(
         "the metadata of a cloud by a whole address",
-        Sign::Says(" 200"),
-        "curl -si -m 5 http://169.254.169.254/latest/meta-data/ | head -1",
+        Sign::Says("GOT-OUT"),
+        "curl -si -m 5 http://169.254.169.254/latest/meta-data/ | head -1 | grep ' 403 ' || echo GOT-OUT",
         ALLOWED,
     )
     .preset("agent-cli")
     .settings("[sandbox.agent-cli]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
     .free(Free::Never("nobody answers at that address here"))
     .needs(&[Need::Program("python3"), Need::Program("curl"), Need::Namespaces]),
-    row(
+    beside_one_host(
         "a private address",
-        Sign::Says(" 200"),
+        Sign::Says("GOT-OUT"),
         "python3 -c 'from tools import *\nfor h in (\"10.0.0.1:443\", \"192.168.0.1:443\", \"[fd00::1]:443\", \"100.64.0.1:443\"): proxied(h)'",
-        ALLOWED,
     )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .free(NO_PROXY)
-    .needs(SPACES),
-    row(
+    .free(NO_PROXY),
+    beside_one_host(
         "another port of a registry",
-        Sign::Says(" 200"),
+        Sign::Says("GOT-OUT"),
         "python3 -c 'from tools import *; proxied(\"github.com:22\")'",
-        ALLOWED,
     )
-    .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\"]\n")
-    .free(NO_PROXY)
-    .needs(SPACES),
+    .free(NO_PROXY),
     row(
         "this machine by a listed name that leads to it",
         Sign::Heard,
@@ -274,15 +254,23 @@ pub const ROWS: &[Attempt] = &[
     .free(Free::Perhaps)
     .needs(SPACES),
     row(
-        "no proxy at all, to a listed name",
-        Sign::Says("GOT-OUT"),
-        "python3 -c 'from tools import *; socket.create_connection((\"192.0.2.1\", 443), 2); print(\"GOT-\" + \"OUT\")'",
+        "no proxy at all, to a listed address",
+        Sign::Heard,
+        "python3 -c 'from tools import *; send(\"{ip}\", {ipport})'",
         ALLOWED,
     )
     .preset("setup")
-    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\", \"192.0.2.1\"]\n")
-    .free(Free::Never("nobody answers at that address"))
-    .needs(SPACES),
+    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\", \"{ip}:{ipport}\"]\n")
+    .needs(&[Need::Program("python3"), Need::Namespaces, Need::Address]),
+    row(
+        "another port of a listed address",
+        Sign::Heard,
+        "python3 -c 'from tools import *\nfor h in (\"{ip}:{ipport}\", \"127.0.0.1:{tcp2}\"): proxied(h)'",
+        ALLOWED,
+    )
+    .preset("setup")
+    .settings("[sandbox.setup]\nhosts = [\"127.0.0.1:{tcp}\", \"{ip}:{tcp2}\"]\n")
+    .needs(&[Need::Program("python3"), Need::Namespaces, Need::Address]),
     row(
         "a network interface of its own making",
         Sign::Says("GOT-OUT"),

@@ -201,5 +201,14 @@ signal.pause()
         "python3 -c 'open(\"/proc/{pid}/mem\", \"r+b\"); print(\"GOT-\" + \"OUT\")'",
         "python3 -c 'open(\"/proc/self/mem\", \"rb\")'",
     )
+    .free(Free::Attaching)
+    .needs(PYTHON),
+    row(
+        "following the steps of the program that started it",
+        Sign::Says("GOT-OUT"),
+        "P=$PPID python3 -c 'from tools import *; tell(*call(101, 117, 0x4206, int(os.environ[\"P\"]), 0, 0))'",
+        "python3 -c 'import os; p = os.fork() or os._exit(3); assert os.waitpid(p, 0)[1] == 3 << 8'",
+    )
+    .free(Free::Attaching)
     .needs(PYTHON),
 ];

@@ -107,7 +107,7 @@ pub const ROWS: &[Attempt] = &[
     row(
         "another user's file that everybody may read",
         Sign::Says("CANARY-others"),
-        "cat {w}/others/notes.txt",
+        "stat -c 'of %u' {w}/others/notes.txt; cat {w}/others/notes.txt",
         "cat /etc/passwd > /dev/null",
     ),
     row(
@@ -224,6 +224,7 @@ print(os.read(fd, 99) if fd >= 0 else errno)
         "P=$PPID python3 -c 'from tools import *; spot(os.environ[\"P\"], \"AWS_SECRET_ACCESS_KEY\")'",
         "python3 -c 'from tools import *; assert b\"HOME=\" in memory_of(os.getpid())'",
     )
+    .free(Free::Attaching)
     .needs(PYTHON),
     row(
         "the environment of another process",
@@ -237,6 +238,7 @@ print(os.read(fd, 99) if fd >= 0 else errno)
         "python3 -c 'from tools import *; spot({pid}, \"TOKEN\")'",
         "python3 -c 'from tools import *; print(len(memory_of(\"self\")))'",
     )
+    .free(Free::Attaching)
     .needs(PYTHON),
     row(
         "the layout of another process",
@@ -319,6 +321,52 @@ print(os.read(fd, 99) if fd >= 0 else errno)
         "echo own > /dev/shm/own && cat /dev/shm/own",
     )
     .needs(&[Need::Namespaces]),
+    row(
+        "another program's segment of memory",
+        Sign::Says("CANARY-segment"),
+        "python3 -c 'from tools import *; libc.shmat.restype = ctypes.c_void_p; p = libc.shmat({segment}, None, 0o10000); print(\"refused\" if p == 2 ** 64 - 1 else ctypes.string_at(p, 14))'",
+        "python3 -c 'from tools import *; libc.shmat.restype = ctypes.c_void_p; i = libc.shmget(0, 4096, 0o1600); p = libc.shmat(i, None, 0); ctypes.memmove(p, b\"own\", 3); libc.shmctl(i, 0, 0); assert ctypes.string_at(p, 3) == b\"own\"'",
+    )
+    .needs(&[Need::Program("python3"), Need::Namespaces]),
+    row(
+        "another program's queue of messages",
+        Sign::Says("CANARY-queue"),
+        "python3 -c 'from tools import *; b = ctypes.create_string_buffer(64); print(libc.msgrcv({queue}, b, 12, 0, 0o4000), b.raw)'",
+        "python3 -c 'from tools import *; q = libc.msgget(0, 0o1600); b = ctypes.create_string_buffer(b\"\\1\" * 8 + b\"own\"); assert libc.msgsnd(q, b, 3, 0) == 0; assert libc.msgrcv(q, b, 3, 0, 0o4000) == 3; libc.msgctl(q, 0, 0)'",
+    )
+    .needs(&[Need::Program("python3"), Need::Namespaces]),
+    row(
+        "another program's queue with a name",
+        Sign::Says("CANARY-posix"),
+        "python3 -c 'from tools import *; q, e = call(240, 180, b\"{tag}-queue\", os.O_RDONLY | os.O_NONBLOCK, 0, 0); b = ctypes.create_string_buffer(8192); print(e, call(243, 183, q, b, 8192, 0, 0), b.raw[:12])'",
+        // Landlock lets nobody make a queue with a name; one without has to do.
+        "python3 -c 'from tools import *; q = libc.msgget(0, 0o1600); assert q >= 0; libc.msgctl(q, 0, 0)'",
+    )
+    .needs(&[Need::Program("python3"), Need::Namespaces])
+    .free(Free::Perhaps),
+    row(
+        "a key by a library in every program",
+        Sign::Says("CANARY-ssh"),
+        "printf '#include <stdio.h>\n__attribute__((constructor)) static void go(void) { char t[99]; FILE *f = fopen(\"{home}/.ssh/id_ed25519\", \"r\"); if (f && fgets(t, 99, f)) puts(t); }\n' > evil.c && cc -shared -fPIC -o evil.so evil.c && LD_PRELOAD=$PWD/evil.so cat README.md",
+        "printf '#include <stdio.h>\n__attribute__((constructor)) static void go(void) { puts(\"own\"); }\n' > own.c && cc -shared -fPIC -o own.so own.c && LD_PRELOAD=$PWD/own.so cat README.md | grep -q own",
+    )
+    .needs(&[Need::Program("cc")]),
+    row(
+        "another user by a program of theirs",
+        Sign::Says("65533"),
+        "{w}/others/id -u",
+        "id -u",
+    )
+    .needs(&[Need::OthersFiles]),
+    row(
+        "another user by a program of theirs that may be run",
+        Sign::Says("65533"),
+        "{w}/others/id -u",
+        "{w}/others/id -ru",
+    )
+    .preset("verify")
+    .settings("[sandbox.verify]\nexecute = [\"{w}/others\"]\n")
+    .needs(&[Need::OthersFiles]),
     row(
         "running another user's program",
         Sign::Says("CANARY-program"),

@@ -1,5 +1,5 @@
 //! Taking more than one's share. Bounds are set low, so that an attempt that succeeded would harm nobody. `sandbox::limits`
-//! has the processor, and the disk, whose free room others change meanwhile.
+//! has the processor.
 
 use super::{Attempt, Need, PYTHON, Sign, row};
 
@@ -76,23 +76,33 @@ print("GOT-" + "OUT" if len(made) == 150 else len(made))
         "a bomb of memory of many processes",
         Sign::Says("GOT-OUT"),
         r#"python3 -c '
-import os, time
-pids = []
+import os
+made = []
 for n in range(6):
-    r, w = os.pipe()
+    r, w = os.pipe(); asked, ask = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(r); os.close(ask)
+        for other in made: os.close(other[2])
         b = bytearray(50 << 20)
         for i in range(0, len(b), 4096): b[i] = 1
-        os.write(w, b"x"); __import__("signal").pause()
-    os.close(w)
+        os.write(w, b"x")
+        while os.read(asked, 1): os.write(w, b"y")
+        os._exit(0)
+    os.close(w); os.close(asked)
     if os.read(r, 1) != b"x": break
-    pids.append(pid)
-time.sleep(0.1)
-alive = [p for p in pids if os.waitpid(p, os.WNOHANG)[0] == 0]
-for pid in alive: os.kill(pid, 9)
-print("GOT-" + "OUT" if len(alive) == 6 else len(alive))
-'"#,
+    made.append((pid, r, ask))
+# Each has all of its memory; who was ended for it answers no more.
+import signal
+signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+answers = 0
+for pid, r, ask in made:
+    try: os.write(ask, b"x"); answers += os.read(r, 1) == b"y"
+    except OSError: pass
+for pid, r, ask in made: os.kill(pid, 9)
+print("GOT-" + "OUT" if answers == 6 else answers)
+'
+"#,
         "python3 -c 'import os; (os.fork() or os._exit(0)) and os.wait()'",
     )
     .preset("verify")
@@ -127,6 +137,17 @@ print("GOT-" + "OUT" if len(alive) == 6 else len(alive))
     )
     .preset("verify")
     .settings("[sandbox.verify]\nfile_size = \"1 MiB\"\n"),
+    row(
+        "a disk that fills up",
+        Sign::Says("GOT-OUT"),
+        // Inside it has a home of its own, and waits for its end.
+        "head -c 64000000 /dev/zero > big; sync big; if [ \"$HOME\" != {home} ]; then timeout 30 tail -f /dev/null; fi; echo GOT-OUT",
+        "head -c 1000000 /dev/zero > fits",
+    )
+    .preset("verify")
+    .settings("[sandbox.verify]\ndisk = \"16 MiB\"\n")
+    .alone()
+    .apart(),
     row(
         "many open files",
         Sign::Says("GOT-OUT"),

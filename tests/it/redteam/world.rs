@@ -4,6 +4,7 @@ use super::ears::{Bystander, Ears, own_address};
 use super::{Attempt, Free, Need, Place, Seen, Sign};
 use codelicious::model::policy::Abilities;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use std::process::{Command, Stdio};
 /// Programs of the system alone.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 const NOBODY: u32 = 65534;
+/// Another user, whom nobody here is.
+const OTHER: u32 = 65533;
 /// Said before the twin.
 const TWIN: &str = "--- the twin";
 const WORKED: &str = "--- the twin worked";
@@ -36,6 +39,43 @@ impl User {
     fn is_root(self) -> bool {
         self == Self::Own && rustix::process::geteuid().is_root()
     }
+
+    /// Root with all that rows are about; root in a container may have less of it.
+    fn has_rights(self) -> bool {
+        self.is_root() && rights() & ROOTS == ROOTS
+    }
+
+    /// Whether one of its processes may attach to any other of its.
+    fn may_attach(self) -> bool {
+        let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+        matches!(scope.trim(), "" | "0")
+            || self.is_root() && rights() & SYS_PTRACE != 0 && scope.trim() != "3"
+    }
+}
+
+/// Of capabilities(7) by their numbers.
+const SYS_PTRACE: u64 = 1 << 19;
+/// Owners, files whatever their modes, groups and users, networks, roots, processes, mounts, the end of the machine,
+/// its clock, devices, the audit, and rights of files.
+const ROOTS: u64 = 0b111
+    | 1 << 6
+    | 1 << 7
+    | 1 << 12
+    | 1 << 13
+    | 1 << 18
+    | SYS_PTRACE
+    | 1 << 21
+    | 1 << 22
+    | 1 << 25
+    | 1 << 27
+    | 1 << 30
+    | 1 << 31;
+
+/// What this process is entitled to.
+fn rights() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    rights.map_or(0, |digits| u64::from_str_radix(digits.trim(), 16).unwrap())
 }
 
 /// What every row gets a copy of.
@@ -55,6 +95,8 @@ pub struct World {
     ears: Option<Ears>,
     bystander: std::cell::RefCell<Option<Bystander>>,
     blob: String,
+    /// In the kernel's memory: a segment, and a queue of messages.
+    kept: Option<[i64; 2]>,
 }
 
 /// Files of the template, and what stands in them.
@@ -92,7 +134,8 @@ const FILES: &[(&str, &str)] = &[
     ("outside/file", "as it was\n"),
     ("outside/folder/deeper", "as it was\n"),
     ("outside/inherited", "as it was\n"),
-    ("run/.keep", ""),
+    ("run/github_env", ""),
+    ("run/github_path", ""),
     ("cache/.keep", ""),
     ("project/README.md", "# Project\n"),
     (
@@ -133,7 +176,9 @@ def proxied(target, then=b"leak"):
     s = socket.create_connection((host, int(port)), 10)
     s.sendall(("CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (target, target)).encode())
     answer = s.recv(4096)
-    print(answer.split(b"\r\n")[0].decode())
+    # Any answer but one tells that it was asked for.
+    first = answer.split(b"\r\n")[0]
+    print("refused" if b" 403 " in first else "GOT-" + "OUT", first.decode())
     s.sendall(then)
     s.close()
 
@@ -150,6 +195,36 @@ def memory_of(pid):
                 f.seek(start)
                 return f.read(end - start)
 "#;
+
+/// Makes what another program keeps in the kernel, with the tag in the name of what has one.
+const KEEPS: &str = r#"
+import ctypes, os, platform, sys
+libc = ctypes.CDLL(None)
+libc.shmat.restype = ctypes.c_void_p
+segment = libc.shmget(0, 4096, 0o1666)
+ctypes.memmove(libc.shmat(segment, None, 0), b"CANARY-segment", 14)
+queue = libc.msgget(0, 0o1666)
+libc.msgsnd(queue, ctypes.create_string_buffer((1).to_bytes(8, sys.byteorder) + b"CANARY-queue"), 12, 0)
+opens, sends = (240, 242) if platform.machine() == "x86_64" else (180, 182)
+named = libc.syscall(opens, sys.argv[1].encode() + b"-queue", os.O_CREAT | os.O_RDWR, 0o666, 0)
+libc.syscall(sends, named, b"CANARY-posix", 12, 0, 0)
+print(segment, queue)
+"#;
+
+/// Takes it away.
+const REMOVES: &str = r#"
+import ctypes, platform, sys
+libc = ctypes.CDLL(None)
+libc.shmctl(int(sys.argv[2]), 0, 0)
+libc.msgctl(int(sys.argv[3]), 0, 0)
+libc.syscall(241 if platform.machine() == "x86_64" else 181, sys.argv[1].encode() + b"-queue")
+"#;
+
+/// A program of the system.
+fn find(name: &str) -> PathBuf {
+    let dirs = PATH.split(':').map(|dir| Path::new(dir).join(name));
+    dirs.into_iter().find(|path| path.exists()).unwrap()
+}
 
 impl Template {
     pub fn new(user: User) -> Self {
@@ -242,6 +317,15 @@ impl Template {
                 .unwrap();
             assert!(done.success());
         }
+        if rustix::process::geteuid().is_root() {
+            let others = base.join("others");
+            fs::copy(find("id"), others.join("id")).unwrap();
+            for file in ["", "notes.txt", "tool", "id"] {
+                std::os::unix::fs::chown(others.join(file), Some(OTHER), Some(OTHER)).unwrap();
+            }
+            let as_its_owner = fs::Permissions::from_mode(0o4755);
+            fs::set_permissions(others.join("id"), as_its_owner).unwrap();
+        }
         made
     }
 
@@ -300,8 +384,20 @@ impl Template {
                 "no control group can be made".to_owned(),
             ),
             Need::ProcessBounds => (
-                abilities.control_group.is_some() || !self.user.is_root(),
-                "no control group can be made, and root's processes are not counted".to_owned(),
+                abilities.control_group.is_some()
+                    || !self.user.is_root() && abilities.network_namespace,
+                "no control group can be made, nor a user namespace with a count of its own"
+                    .to_owned(),
+            ),
+            Need::Root => (
+                self.user.is_root(),
+                "permissions hold it as well, and it changes the machine".to_owned(),
+            ),
+            Need::OthersFiles => (
+                rustix::process::geteuid().is_root()
+                    && rustix::fs::statvfs(self.dir.path())
+                        .is_ok_and(|fs| !fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID)),
+                "no file here runs as another user".to_owned(),
             ),
             Need::Version6 => (
                 std::net::TcpListener::bind("[::1]:0").is_ok(),
@@ -354,8 +450,9 @@ impl Template {
                 .into(),
             tag,
             base,
+            kept: None,
         };
-        if is_named(&["/dev/shm/{tag}"]) {
+        if is_named(&["/dev/shm/{tag}", "{segment}", "{queue}", "{tag}-queue"]) {
             world.share();
         }
         let settings = "# CANARY-settings\n[env]\npass = [\"CANARY_PASSED\"]\n";
@@ -372,7 +469,8 @@ impl Template {
 impl World {
     /// A row's text with what stands in braces: `{w}` the place, `{home}`, `{repo}`, `{lane}`, `{other}` another lane,
     /// `{out}` somebody else's folder, `{pid}` the bystander, `{tcp}`, `{tcp2}`, `{tcp6}`, `{ip}`, `{ipport}`, `{udp}`
-    /// ports and addresses of listeners, `{tag}` a name of this row's own, `{host}` the machine's name, `{blob}` an object of another repository.
+    /// ports and addresses of listeners, `{tag}` a name of this row's own, `{host}` the machine's name,
+    /// `{blob}` an object of another repository, `{segment}` and `{queue}` what another program keeps in the kernel.
     pub fn fill(&self, text: &str) -> String {
         let at = |below: &str| self.base.join(below).display().to_string();
         let mut out = text
@@ -385,6 +483,11 @@ impl World {
             .replace("{tag}", &self.tag)
             .replace("{host}", &host_name())
             .replace("{blob}", &self.blob);
+        if let Some([segment, queue]) = self.kept {
+            out = out
+                .replace("{segment}", &segment.to_string())
+                .replace("{queue}", &queue.to_string());
+        }
         if let Some(bystander) = self.bystander.borrow().as_ref() {
             out = out.replace("{pid}", &bystander.pid().to_string());
         }
@@ -414,10 +517,34 @@ impl World {
         if self.user == User::Nobody {
             std::os::unix::fs::chown(&secret, Some(NOBODY), Some(NOBODY)).unwrap();
         }
+        // Without Python nothing asks for it.
+        let said = self.python(KEEPS, &[&self.tag]);
+        let numbers: Vec<i64> = said.split_whitespace().flat_map(str::parse).collect();
+        self.kept = numbers.try_into().ok();
+    }
+
+    /// A line of Python as the row's user; what it says.
+    fn python(&self, text: &str, args: &[&str]) -> String {
+        let mut command = Command::new("python3");
+        command
+            .args(["-c", text])
+            .args(args)
+            .env_clear()
+            .env("PATH", PATH)
+            .current_dir("/");
+        self.user.becomes(&mut command);
+        let done = command.output();
+        done.map_or_else(
+            |_| String::new(),
+            |done| String::from_utf8_lossy(&done.stdout).into_owned(),
+        )
     }
 
     /// Runs the row with a wall and without, and looks from outside at what came of it.
     pub fn judge(&self, name: &str, row: &Attempt, preset: &str) -> Seen {
+        if matches!(row.sign, Sign::Outlives) {
+            self.see_what_is_left();
+        }
         let before = self.trace(row.sign);
         let attack = format!("(\n{}\n)\n", self.fill(row.attack));
         let twin = format!(
@@ -442,15 +569,25 @@ impl World {
         );
         let must = match row.free {
             Free::Works => true,
-            Free::ForRoot => self.user.is_root(),
+            Free::ForRoot => self.user.has_rights(),
+            Free::Attaching => self.user.may_attach(),
             Free::Perhaps | Free::Never(_) => false,
         };
         let free = match row.free {
             Free::Never(why) => Err(why.to_owned()),
             // After an escape the place is not as it was.
-            Free::Works | Free::ForRoot | Free::Perhaps => {
+            Free::Works | Free::ForRoot | Free::Attaching | Free::Perhaps => {
                 let before = self.trace(row.sign);
                 let outside = self.run(&self.fill(row.attack), row, preset, false);
+                if must && matches!(row.sign, Sign::Harms) {
+                    // A signal is on its way for a moment.
+                    let start = std::time::Instant::now();
+                    while !self.escaped(row.sign, &before, &outside)
+                        && start.elapsed().as_secs() < 20
+                    {
+                        std::thread::yield_now();
+                    }
+                }
                 match self.escaped(row.sign, &before, &outside) {
                     true => Ok(()),
                     false => Err(format!(
@@ -480,8 +617,8 @@ impl World {
             Place::Lane => at("lanes/lane"),
             Place::Main => at("project"),
         };
-        // Whoever starts the program has files open and secrets in the environment.
-        let launch = "exec 9>>\"$1\"; shift; exec timeout -k 5 60 \"$@\"";
+        // Whoever starts the program has files open and secrets in the environment. The bound is for what would hang.
+        let launch = "exec 9>>\"$1\"; shift; exec timeout -k 5 600 \"$@\"";
         let mut words: Vec<String> = vec![
             self.program.display().to_string(),
             "sandbox".into(),
@@ -573,6 +710,25 @@ impl World {
         }
     }
 
+    /// That a process which outlives the program would be seen.
+    fn see_what_is_left(&self) {
+        let mut command = Command::new("tail");
+        command
+            .args(["-f", "/dev/null", &self.tag])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.user.becomes(&mut command);
+        let mut child = command.spawn().unwrap();
+        crate::support::wait_until("a process to be seen", || {
+            let pid = i32::try_from(child.id()).unwrap();
+            self.left_behind().contains(&pid)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(self.left_behind().is_empty());
+    }
+
     /// Processes with the row's tag in their command lines.
     fn left_behind(&self) -> Vec<i32> {
         let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -586,6 +742,21 @@ impl World {
 
     /// Takes away what a row may have left in places that it does not have to itself.
     fn tidy(&self) {
+        if let Some(ears) = &self.ears {
+            ears.end();
+        }
+        if let Some([segment, queue]) = self.kept {
+            let (segment, queue) = (segment.to_string(), queue.to_string());
+            self.python(REMOVES, &[&self.tag, &segment, &queue]);
+        }
+        let planted = format!("/var/spool/cron/crontabs/{}", self.tag);
+        for path in [
+            planted.as_str(),
+            "/etc/cron.d/codelicious-red-team",
+            "/usr/local/bin/codelicious-red-team",
+        ] {
+            let _ = fs::remove_file(path);
+        }
         for pid in self.left_behind() {
             let pid = rustix::process::Pid::from_raw(pid).unwrap();
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
@@ -636,7 +807,9 @@ fn fingerprint(path: &Path, out: &mut String) {
         let _ = write!(out, " {:?}", String::from_utf8_lossy(&names[..length]));
     }
     if about.is_file() {
-        let _ = write!(out, " {:?}", fs::read(path).ok());
+        let mut hasher = DefaultHasher::new();
+        fs::read(path).ok().hash(&mut hasher);
+        let _ = write!(out, " {} {:016x}", about.len(), hasher.finish());
     }
     if about.is_symlink() {
         let _ = write!(out, " {:?}", fs::read_link(path).ok());
@@ -662,8 +835,8 @@ impl Template {
         self.world(usize::MAX, &super::row("", Sign::Says(""), "", ""))
     }
 
-    pub fn is_root(&self) -> bool {
-        self.user.is_root()
+    pub fn has_rights(&self) -> bool {
+        self.user.has_rights()
     }
 }
 

@@ -206,7 +206,8 @@ os.kill(swapper, signal.SIGKILL); os.waitpid(swapper, 0)
         "attributes",
         Sign::Changes("{out}"),
         "python3 -c 'import os; os.setxattr(\"{out}/file\", \"user.evil\", b\"x\")'",
-        "python3 -c 'import os; os.setxattr(\"README.md\", \"user.own\", b\"x\")' || true",
+        // Some file systems have none (ENOTSUP).
+        "python3 -c 'import os\ntry: os.setxattr(\"README.md\", \"user.own\", b\"x\")\nexcept OSError as e: assert e.errno == 95, e'",
     )
     .free(Free::Perhaps)
     .needs(&[Need::Program("python3"), Need::Namespaces]),
@@ -265,40 +266,57 @@ os.kill(swapper, signal.SIGKILL); os.waitpid(swapper, 0)
         "echo >> codelicious.toml",
     ),
     row(
+        "a library for every program of the user's session",
+        Sign::Changes("{home}"),
+        "mkdir -p {home}/.config/environment.d; echo LD_PRELOAD={lane}/evil.so >> {home}/.config/environment.d/evil.conf; echo 'LD_PRELOAD DEFAULT={lane}/evil.so' >> {home}/.pam_environment; echo export LD_PRELOAD={lane}/evil.so >> {home}/.profile",
+        "mkdir -p ~/.config/environment.d && echo OWN=1 > ~/.config/environment.d/own.conf && echo export OWN=1 >> ~/.profile",
+    ),
+    row(
+        "what a CI runner gives to the steps that follow",
+        Sign::Changes("{w}/run"),
+        "echo LD_PRELOAD={lane}/evil.so >> {w}/run/github_env; echo {lane} >> {w}/run/github_path",
+        "test -z \"$GITHUB_ENV\" && echo OWN=1 > own_env",
+    ),
+    row(
         "the timetable of the machine",
-        Sign::Changes("/etc/cron.d"),
+        Sign::Changes("/etc/cron.d/codelicious-red-team"),
         "echo '* * * * * root true' > /etc/cron.d/codelicious-red-team",
         "echo x > cron.d",
     )
-    .free(MACHINE),
+    .free(MACHINE)
+    .needs(&[Need::Root]),
     row(
         "the timetable of the user",
-        Sign::Changes("/var/spool/cron"),
-        "mkdir -p /var/spool/cron/crontabs && echo '* * * * * true' > /var/spool/cron/crontabs/$(id -un)",
+        Sign::Changes("/var/spool/cron/crontabs/{tag}"),
+        "mkdir -p /var/spool/cron/crontabs; echo '* * * * * true' > /var/spool/cron/crontabs/{tag}",
         "mkdir -p spool && echo x > spool/cron",
     )
-    .free(MACHINE),
+    .free(MACHINE)
+    .needs(&[Need::Root]),
     row(
         "what the loader puts into every program",
         Sign::Changes("/etc/ld.so.preload"),
         "echo /nowhere/evil.so > /etc/ld.so.preload",
         "LD_BIND_NOW=1 true",
     )
-    .free(MACHINE),
+    .free(MACHINE)
+    .needs(&[Need::Root]),
     row(
         "a folder of programs of the system",
-        Sign::Changes("/usr/local/bin"),
+        Sign::Changes("/usr/local/bin/codelicious-red-team"),
         "cp /bin/true /usr/local/bin/codelicious-red-team",
         "cp /bin/true own-true && ./own-true",
     )
-    .free(MACHINE),
+    .free(MACHINE)
+    .needs(&[Need::Root]),
     row(
         "git's configuration of the system",
         Sign::Changes("/etc/gitconfig"),
         "git config --system core.fsmonitor evil",
         "git config --file own.config core.pager cat",
     )
-    .free(MACHINE),
+    .free(MACHINE)
+    .needs(&[Need::Root]),
     row(
         "temporary files of everybody",
         Sign::Changes("/tmp/{tag}"),

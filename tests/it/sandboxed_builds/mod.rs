@@ -79,7 +79,7 @@ fn everybody() -> Vec<Site> {
     sandbox::set_helper(program());
     let found = sandbox::probe::abilities();
     if found.landlock < 2 || !found.seccomp || !found.network_namespace {
-        eprintln!("SKIPPED: no sandbox here: {:?}", found.lacking);
+        crate::redteam::lack(&format!("no sandbox here: {:?}", found.lacking));
         return Vec::new();
     }
     let mut sites = vec![Site::new(Who::Me)];
