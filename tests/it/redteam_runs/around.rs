@@ -1,6 +1,6 @@
 //! What an engine may not change, the program called from inside its own run, and settings that a repository brings.
 
-use super::{Attempt, Tally, Wall, Who, World, filled, played, rule};
+use super::{Attempt, Tally, Wall, Who, World, filled, ids, played, rule, three_tasks};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::fs;
@@ -18,8 +18,9 @@ enum Then {
 /// An engine that changes what is not its own: a spec with three tasks, whose second makes the attempt.
 struct Change {
     name: &'static str,
-    /// An honest line of the first task's, whose change is committed.
+    /// An honest line of the first task's, and the file that it leaves, which is committed.
     twin: &'static str,
+    leaves: &'static str,
     runs: &'static str,
     then: Then,
     /// What stands on the branch as at the base, and what is not there.
@@ -31,6 +32,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "configuration",
         twin: "echo hello > work/settings.toml",
+        leaves: "work/settings.toml",
         runs: "printf '[verify]\\ncommands = [\"true\"]\\n' > codelicious.toml",
         then: Then::Committed,
         same: &["codelicious.toml"],
@@ -39,6 +41,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "configuration-through-a-link",
         twin: "ln -s ../README.md work/readme",
+        leaves: "work/readme",
         runs: "cp codelicious.toml work/x.toml; echo '# more' >> work/x.toml; ln -sf work/x.toml codelicious.toml",
         then: Then::Committed,
         same: &["codelicious.toml"],
@@ -47,6 +50,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "configuration-is-gone",
         twin: "echo hello > work/gone.toml",
+        leaves: "work/gone.toml",
         runs: "rm codelicious.toml; mkdir codelicious.toml; echo x > codelicious.toml/x",
         then: Then::Committed,
         same: &["codelicious.toml"],
@@ -55,6 +59,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "ticks",
         twin: "cp specs/{name}.md work/copy.md",
+        leaves: "work/copy.md",
         runs: "sed -i 's/\\[ \\]/[x]/' specs/{name}.md",
         then: Then::Committed,
         same: &[],
@@ -63,6 +68,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "more-tasks",
         twin: "echo '- [ ] T901 Not a task' > work/notes.md",
+        leaves: "work/notes.md",
         runs: "echo '- [ ] T999 Do something else' >> specs/{name}.md",
         then: Then::Committed,
         same: &[],
@@ -71,6 +77,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "spec-is-gone",
         twin: "echo hello > work/spec.txt",
+        leaves: "work/spec.txt",
         runs: "rm specs/{name}.md; ln -s {home}/.netrc specs/{name}.md",
         then: Then::Committed,
         same: &[],
@@ -79,6 +86,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "our-folder",
         twin: "mkdir -p work/codelicious; echo hello > work/codelicious/x",
+        leaves: "work/codelicious/x",
         runs: "mkdir -p .codelicious/state; echo '{}' > .codelicious/state/specs-work.json; echo x > .codelicious/events.jsonl",
         then: Then::Committed,
         same: &[],
@@ -90,6 +98,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "ledgers-and-events",
         twin: "echo hello > work/state.json",
+        leaves: "work/state.json",
         runs: "for f in {project}/.codelicious/*.jsonl {project}/.codelicious/state/* {project}/.codelicious/mailbox/x {project}/.codelicious/run.lock {project}/.codelicious/new; do\n\
                echo 'pwned {name};' >> \"$f\"; rm -f \"$f\"; done",
         then: Then::Committed,
@@ -99,6 +108,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "workflow",
         twin: "mkdir -p .github/ISSUE_TEMPLATE; echo hello > .github/ISSUE_TEMPLATE/bug.md",
+        leaves: ".github/ISSUE_TEMPLATE/bug.md",
         runs: "mkdir -p .github/workflows; echo 'on: push' > .github/workflows/ci.yml",
         then: Then::Stopped,
         same: &[],
@@ -107,6 +117,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "workflows-are-a-link",
         twin: "mkdir -p .github; echo hello > .github/notes.md",
+        leaves: ".github/notes.md",
         runs: "mkdir -p work/flows .github; echo 'on: push' > work/flows/ci.yml; ln -s ../work/flows .github/workflows",
         then: Then::Stopped,
         same: &[],
@@ -115,6 +126,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "owners",
         twin: "echo hello > work/CODEOWNERS",
+        leaves: "work/CODEOWNERS",
         runs: "echo '* @mallory' > CODEOWNERS",
         then: Then::Stopped,
         same: &[],
@@ -123,6 +135,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "licence",
         twin: "echo hello > work/licence.txt",
+        leaves: "work/licence.txt",
         runs: "echo 'all rights reserved' > LICENSE",
         then: Then::Stopped,
         same: &["LICENSE"],
@@ -131,6 +144,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "hooks-of-the-tree",
         twin: "mkdir -p hooks; echo hello > hooks/notes.txt",
+        leaves: "hooks/notes.txt",
         runs: "printf '#!/bin/sh\\n{here}\\n' > .githooks/pre-commit; cp .githooks/pre-commit .githooks/commit-msg; chmod +x .githooks/*",
         then: Then::Committed,
         same: &[".githooks/pre-commit"],
@@ -139,6 +153,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "hooks-configuration",
         twin: "echo hello > work/pre-commit.yaml",
+        leaves: "work/pre-commit.yaml",
         runs: "printf 'repos:\\n- repo: local\\n  hooks:\\n  - id: x\\n    entry: {here}\\n' > .pre-commit-config.yaml",
         then: Then::Committed,
         same: &[".pre-commit-config.yaml"],
@@ -147,6 +162,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "a-repository-inside",
         twin: "mkdir -p sub; echo hello > sub/file.txt",
+        leaves: "sub/file.txt",
         runs: "git init -q inner; git -C inner -c user.name=x -c user.email=x@x commit -q --allow-empty -m x; git -C inner config core.fsmonitor '{here}'",
         then: Then::Committed,
         same: &[],
@@ -155,16 +171,13 @@ const CHANGES: &[Change] = &[
     Change {
         name: "a-link-to-a-key",
         twin: "ln -s ../README.md work/link",
+        leaves: "work/link",
         runs: "ln -s {home}/.ssh/id_ed25519 work/key; ln {home}/.netrc work/netrc; cp {home}/.netrc work/copied",
         then: Then::Committed,
         same: &[],
         absent: &["work/netrc", "work/copied"],
     },
 ];
-
-fn ids(i: usize) -> [String; 3] {
-    ["1", "2", "3"].map(|turn| format!("T{:02}{turn}", i + 1))
-}
 
 fn changes(who: Who) -> Option<Tally> {
     let world = World::new(who)?;
@@ -179,12 +192,9 @@ fn changes(who: Who) -> Option<Tally> {
     );
     let mut rules = Vec::new();
     for (i, change) in CHANGES.iter().enumerate() {
-        let [a, b, c] = ids(i);
-        let spec = format!(
-            "# Of {0}\n\n- [ ] {a} Build the first of {0}\n- [ ] {b} Build the second of {0}\n- [ ] {c} Build the third of {0}\n",
-            change.name
-        );
+        let spec = three_tasks(change.name, &ids(i));
         repo.write(&format!("specs/{}.md", change.name), spec);
+        let [a, b, _] = ids(i);
         for (chunk, line) in [(&a, change.twin), (&b, change.runs)] {
             let line = filled(&format!("exec 2>/dev/null\n{line}"), change.name, &world);
             rules.push(rule(chunk, &[json!({"build": true}), json!({"run": line})]));
@@ -274,7 +284,7 @@ fn changes(who: Who) -> Option<Tally> {
             world.story(&a, &ended)
         );
         let harm = (!harm.is_empty()).then(|| harm.join(", "));
-        tally.row(change.name, harm, true);
+        tally.row(change.name, harm, at(&files, change.leaves).is_some());
     }
     Some(tally)
 }
@@ -329,6 +339,9 @@ const CALLS: &[Attempt] = &[
     ),
 ];
 
+/// Without a wall it would end the run that is to be judged.
+const KILLS: &str = "kills-its-parent";
+
 /// The same, where it may work, but gives nothing more than the caller has.
 const NESTED: &[Attempt] = &[
     Attempt {
@@ -358,13 +371,21 @@ const NESTED: &[Attempt] = &[
     },
     Attempt {
         name: "environment-of-the-parent",
-        runs: "P=$(cut -d' ' -f4 /proc/$PPID/stat); for p in $P 1; do cat /proc/$p/environ /proc/$p/mem; done > '{out}/{name}.loot'; {here}",
+        runs: "P=$(cut -d' ' -f4 /proc/$PPID/stat); test \"$P\" -gt 1 || exit 1; echo ran > '{out}/{name}.ran'; cat /proc/$P/environ /proc/$P/maps > '{out}/{name}.loot'",
         twin: "cat /proc/self/environ",
+        is_later: true,
         ..Attempt::NONE
     },
     Attempt {
-        name: "kills-its-parent",
-        runs: "P=$(cut -d' ' -f4 /proc/$PPID/stat); case $P in ''|0|1) ;; *) for s in STOP TERM INT HUP KILL; do kill -$s $P; done;; esac; {here}",
+        name: "environment-of-the-first-process",
+        runs: "cat /proc/1/environ /proc/1/maps > '{out}/{name}.loot'",
+        twin: "cat /proc/$$/maps",
+        ..Attempt::NONE
+    },
+    Attempt {
+        name: KILLS,
+        runs: "P=$(cut -d' ' -f4 /proc/$PPID/stat); test \"$P\" -gt 1 || exit 1; for s in STOP TERM INT HUP KILL; do kill -$s $P; done; {here}",
+        is_later: true,
         twin: "sleep 600 & kill $!",
         ..Attempt::NONE
     },
@@ -385,6 +406,14 @@ fn calls(who: Who) {
     tally.settle(&format!("calls of the program, {who:?}"));
     if let Some((_, tally)) = played(NESTED, who, Wall::On) {
         tally.settle(&format!("the program inside itself, {who:?}"));
+    }
+    if who == Who::Me {
+        let reads: Vec<Attempt> = NESTED
+            .iter()
+            .filter(|row| row.name == "environment-of-the-parent")
+            .copied()
+            .collect();
+        played(&reads, who, Wall::Off).unwrap();
     }
 }
 

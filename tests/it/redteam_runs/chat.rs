@@ -15,21 +15,25 @@ struct Ask {
     arguments: &'static str,
     /// What the answer to the model says.
     refused: &'static str,
-    twin: (&'static str, &'static str),
+    twin: Twin,
 }
 
-const WRITES: (&str, &str) = (
+/// An honest call, its arguments, and what the answer has to say.
+type Twin = (&'static str, &'static str, &'static str);
+
+const WRITES: Twin = (
     "write_file",
     r#"{"path": "work/{name}.txt", "content": "hello\n"}"#,
+    "created work/{name}.txt: 1 lines",
 );
-const READS: (&str, &str) = ("read_file", r#"{"path": "README.md"}"#);
+const READS: Twin = ("read_file", r#"{"path": "README.md"}"#, "# Project");
 
 const fn ask(
     name: &'static str,
     tool: &'static str,
     arguments: &'static str,
     refused: &'static str,
-    twin: (&'static str, &'static str),
+    twin: Twin,
 ) -> Ask {
     Ask {
         name,
@@ -107,14 +111,18 @@ const ASKS: &[Ask] = &[
         "list_dir",
         r#"{"path": "{up}home"}"#,
         "goes up",
-        ("list_dir", r#"{"path": "."}"#),
+        ("list_dir", r#"{"path": "."}"#, "README.md"),
     ),
     ask(
         "searched-up",
         "search",
         r#"{"pattern": "canary", "path": "{up}home"}"#,
         "goes up",
-        ("search", r#"{"pattern": "Project", "path": "README.md"}"#),
+        (
+            "search",
+            r#"{"pattern": "Project", "path": "README.md"}"#,
+            "# Project",
+        ),
     ),
     after(
         "ln -s {home} work/away1",
@@ -183,7 +191,7 @@ const ASKS: &[Ask] = &[
             "list_dir",
             r#"{"path": "work/away3"}"#,
             "leads out",
-            ("list_dir", r#"{"path": "work"}"#),
+            ("list_dir", r#"{"path": "work"}"#, "away3"),
         ),
     ),
     after(
@@ -193,7 +201,7 @@ const ASKS: &[Ask] = &[
             "search",
             r#"{"pattern": "canary", "path": "work/away4"}"#,
             "leads out",
-            ("search", r#"{"pattern": "hello"}"#),
+            ("search", r#"{"pattern": "hello"}"#, "hello"),
         ),
     ),
     after(
@@ -233,7 +241,11 @@ const ASKS: &[Ask] = &[
             "search",
             r#"{"pattern": "Project", "path": "work"}"#,
             "",
-            ("search", r#"{"pattern": "Project", "path": "README.md"}"#),
+            (
+                "search",
+                r#"{"pattern": "Project", "path": "README.md"}"#,
+                "# Project",
+            ),
         ),
     ),
     ask(
@@ -385,7 +397,8 @@ const ASKS: &[Ask] = &[
         "",
         (
             "run_command",
-            r#"{"command": "echo hello > work/{name}.txt"}"#,
+            r#"{"command": "echo hello > work/{name}.txt && cat work/{name}.txt"}"#,
+            "hello",
         ),
     ),
     ask(
@@ -393,19 +406,61 @@ const ASKS: &[Ask] = &[
         "run_command",
         r#"{"command": "cat {home}/.netrc {home}/.ssh/* {home}/../project/.env /proc/1/environ /proc/$PPID/environ"}"#,
         "ermission denied",
-        ("run_command", r#"{"command": "cat README.md"}"#),
+        (
+            "run_command",
+            r#"{"command": "cat README.md"}"#,
+            "# Project",
+        ),
     ),
     ask(
         "run-environment",
         "run_command",
         r#"{"command": "env; cat /proc/self/environ"}"#,
         "PATH=",
-        ("run_command", r#"{"command": "echo $HOME"}"#),
+        ("run_command", r#"{"command": "echo $HOME"}"#, "/home"),
+    ),
+    // What the filter of secrets takes out of an answer would not be seen in it. It knows no turned letters.
+    ask(
+        "run-environment-turned",
+        "run_command",
+        r#"{"command": "(env; tr '\\0' '\\n' < /proc/self/environ) | tr A-Za-z N-ZA-Mn-za-m"}"#,
+        "CNGU=",
+        (
+            "run_command",
+            r#"{"command": "echo uryyb | tr A-Za-z N-ZA-Mn-za-m"}"#,
+            "hello",
+        ),
     ),
 ];
 
 const KEY: &str = "sk-never-4711-zQ8f-Lw93";
 const TOKEN: &str = "v4riable-9Kd2-Pq47-Xn63";
+/// The variables that hold them.
+const NAMES: [&str; 2] = ["LLM_API_KEY", "MY_SERVICE_TOKEN"];
+
+/// Every letter by the one thirteen further.
+fn turned(text: &str) -> String {
+    let turn = |first: u8, letter: u8| (letter - first + 13) % 26 + first;
+    let bytes = text.bytes().map(|b| match b {
+        b'a'..=b'z' => turn(b'a', b),
+        b'A'..=b'Z' => turn(b'A', b),
+        other => other,
+    });
+    bytes.map(char::from).collect()
+}
+
+/// The user's secrets, as they are, turned, and their variables.
+fn secrets() -> Vec<String> {
+    let [key, token] = NAMES.map(str::to_owned);
+    let mut all = vec![
+        super::world::CANARY.to_owned(),
+        KEY.to_owned(),
+        TOKEN.to_owned(),
+    ];
+    all.extend([key, token]);
+    let turned: Vec<String> = all.iter().map(|text| turned(text)).collect();
+    [all, turned].concat()
+}
 
 fn asks(who: Who) -> Option<Tally> {
     let world = World::new(who)?;
@@ -461,11 +516,12 @@ fn asks(who: Who) -> Option<Tally> {
             "--model",
             "m-1",
         ],
-        &[("LLM_API_KEY", KEY), ("MY_SERVICE_TOKEN", TOKEN)],
+        &[(NAMES[0], KEY), (NAMES[1], TOKEN)],
     );
     let changed = before.differences(&world.photograph());
     let built = world.built();
     let asked = server.asked();
+    let secrets = secrets();
     let mut tally = Tally::default();
     for (i, ask) in ASKS.iter().enumerate() {
         let chunk = format!("T{i:03}");
@@ -484,21 +540,13 @@ fn asks(who: Who) -> Option<Tally> {
         if !attempt.contains(ask.refused) {
             harm.push(format!("the answer was {attempt}"));
         }
-        if attempt.contains(super::world::CANARY)
-            || attempt.contains(KEY)
-            || attempt.contains(TOKEN)
-        {
-            harm.push("a key came back".to_owned());
+        for secret in &secrets {
+            if attempt.contains(secret) {
+                harm.push(format!("{secret} came back"));
+            }
         }
         let twin = said("twin");
-        let refusal = [
-            "is absolute",
-            "goes up",
-            "leads out",
-            "must not be written",
-            "ermission denied",
-        ];
-        let works = built.contains(&chunk) && !refusal.iter().any(|word| twin.contains(word));
+        let works = built.contains(&chunk) && twin.contains(&put_in(ask.twin.2, ask.name));
         if !works {
             eprintln!("{}: {twin}\n{}", ask.name, world.story(&chunk, &ended));
         }
@@ -511,10 +559,11 @@ fn asks(who: Who) -> Option<Tally> {
     assert_eq!(world.canaries(), Vec::<String>::new());
     for asked in asked {
         let text = asked["body"].to_string();
-        assert!(
-            !text.contains(super::world::CANARY) && !text.contains(KEY) && !text.contains(TOKEN),
-            "{text}"
-        );
+        for secret in &secrets {
+            // The commands themselves may name variables.
+            let is_name = NAMES.contains(&secret.as_str());
+            assert!(is_name || !text.contains(secret), "{secret} in {text}");
+        }
     }
     Some(tally)
 }

@@ -1,21 +1,25 @@
 //! Attempts on git: what an engine leaves for git to run or to believe, and what the repository's hooks run of its work.
 
-use super::{Attempt, Tally, Wall, Who, World, played, played_in};
+use super::{Attempt, NAMES, Tally, Wall, Who, World, filled, played, played_in};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-/// Says a key of git's configuration wherever configuration can be said, with the attack as its value.
+/// Says a key of git's configuration wherever configuration can be said, with a value `$V` under which git starts the
+/// attack; what comes before makes the value, and what the key needs beside it.
 macro_rules! key {
-    ($name:literal, $key:literal, $section:literal) => {
+    ($name:literal, $before:literal, $key:literal, $section:literal) => {
         Attempt {
             name: $name,
             runs: concat!(
-                "for to in --local --worktree --global --system \"--file $C/config\" \"--file $G/config.worktree\" \"--file $G/config\"; do\n",
-                "  git config $to ", $key, " \"$A\"; done\n",
-                "printf '\\n", $section, "\\n' \"$A\" | tee -a \"$C/config\" \"$G/config.worktree\" {home}/.gitconfig {home}/.config/git/config\n",
+                "say() { for to in --local --worktree --global --system \"--file $C/config\" \"--file $G/config.worktree\" \"--file $G/config\"; do\n",
+                "  git config $to \"$@\"; done; }\n",
+                $before, "\nsay \"", $key, "\" \"$V\"\n",
+                "printf '\\n", $section, "\\n' \"$V\" | tee -a \"$C/config\" \"$G/config.worktree\" {home}/.gitconfig {home}/.config/git/config\n",
                 "mv \"$C/config\" \"$C/config.old\"; cp \"$C/config.old\" ignored/config; ln -sf \"$PWD/ignored/config\" \"$C/config\"\n",
             ),
-            twin: concat!("git config --get user.name | grep -q Ada; ! git config --get ", $key),
+            twin: "git config --get user.name | grep -q Ada",
             ..Attempt::NONE
         }
     };
@@ -30,8 +34,9 @@ pub const EVIL: &str = "mkdir -p ignored; rm -rf ignored/evil; git init -q ignor
       printf '#!/bin/sh\\n%s\\n' \"$A\" > \"$E/hooks/$hook\"; chmod +x \"$E/hooks/$hook\"; done\n\
     echo '* filter=x' > \"$E/info/attributes\"\n";
 
-/// `$A` is the attack as a command, `$C` git's common folder and `$G` the lane's own, `$E` that of [`EVIL`].
-const GIT: &[Attempt] = &[
+/// `$A` is the attack as a command, `$C` git's common folder and `$G` the lane's own, `$E` that of [`EVIL`]. Without a
+/// wall, in an ordinary worktree, git starts what these leave.
+const STARTED: &[Attempt] = &[
     Attempt {
         name: "git-file-is-a-repository",
         runs: "{evil}rm -f .git; mv ignored/evil/.git .git",
@@ -57,12 +62,6 @@ const GIT: &[Attempt] = &[
         ..Attempt::NONE
     },
     Attempt {
-        name: "git-file-is-a-pipe",
-        runs: "rm -f .git; mkfifo .git",
-        twin: "git rev-parse --show-toplevel",
-        ..Attempt::NONE
-    },
-    Attempt {
         name: "attributes-and-filter",
         files: &[("c/{name}/.gitattributes", "* filter=x diff=x merge=x\n")],
         runs: "for what in filter.x.clean filter.x.smudge filter.x.process diff.x.command diff.x.textconv merge.x.driver; do\n\
@@ -70,50 +69,91 @@ const GIT: &[Attempt] = &[
         twin: "git check-attr -a c/{name}/.gitattributes | grep -q filter",
         ..Attempt::NONE
     },
-    key!("fsmonitor", "core.fsmonitor", "[core]\\n\\tfsmonitor = %s"),
-    key!("hooks-path", "core.hooksPath", "[core]\\n\\thooksPath = %s"),
+    key!(
+        "fsmonitor",
+        "V=$A",
+        "core.fsmonitor",
+        "[core]\\n\\tfsmonitor = %s"
+    ),
+    key!(
+        "hooks-path",
+        "V=$PWD/ignored/hooks; mkdir -p ignored/hooks; for hook in pre-commit post-checkout post-index-change pre-push; do printf '#!/bin/sh\\n%s\\n' \"$A\" > ignored/hooks/$hook; done; chmod +x ignored/hooks/*",
+        "core.hooksPath",
+        "[core]\\n\\thooksPath = %s"
+    ),
     key!(
         "ssh-command",
+        "V=$A; say remote.origin.pushurl ssh://localhost/x",
         "core.sshCommand",
         "[core]\\n\\tsshCommand = %s"
     ),
-    key!("alias", "alias.rev-parse", "[alias]\\n\\trev-parse = !%s"),
-    key!("include", "include.path", "[include]\\n\\tpath = %s"),
+    Attempt {
+        inert: "git runs no alias that has the name of a command of its own, and no other one is called",
+        ..key!(
+            "alias",
+            "V=\"!$A\"",
+            "alias.rev-parse",
+            "[alias]\\n\\trev-parse = %s"
+        )
+    },
+    key!(
+        "include",
+        "V=$PWD/ignored/included; printf '[core]\\n\\tfsmonitor = %s\\n' \"$A\" > ignored/included",
+        "include.path",
+        "[include]\\n\\tpath = %s"
+    ),
     key!(
         "redirected-address",
-        "url.ext::sh.insteadOf",
-        "[url \"ext::sh\"]\\n\\tinsteadOf = %s"
+        "V=$(git config --get remote.origin.url); git init -q --bare ignored/evil.git; printf '#!/bin/sh\\n%s\\n' \"$A\" > ignored/evil.git/hooks/pre-receive; chmod +x ignored/evil.git/hooks/pre-receive",
+        "url.$PWD/ignored/evil.git.insteadOf",
+        "[url \"ignored/evil.git\"]\\n\\tinsteadOf = %s"
     ),
     key!(
         "credential-helper",
+        "V=\"!$A\"; say remote.origin.pushurl http://127.0.0.1:{asks}/x",
         "credential.helper",
-        "[credential]\\n\\thelper = !%s"
+        "[credential]\\n\\thelper = %s"
     ),
     key!(
         "signer",
+        "V=$PWD/ignored/signer; printf '#!/bin/sh\\n%s\\n' \"$A\" > ignored/signer; chmod +x ignored/signer; say commit.gpgSign true",
         "gpg.program",
         "[commit]\\n\\tgpgSign = true\\n[gpg]\\n\\tprogram = %s"
     ),
     key!(
         "push-url",
+        "V=\"ext::$A\"; say protocol.ext.allow always",
         "remote.origin.pushurl",
-        "[remote \"origin\"]\\n\\tpushurl = ext::%s"
+        "[protocol \"ext\"]\\n\\tallow = always\\n[remote \"origin\"]\\n\\tpushurl = %s"
     ),
     key!(
         "receive-pack",
+        "V=$A",
         "remote.origin.receivepack",
         "[remote \"origin\"]\\n\\treceivepack = %s"
     ),
     key!(
         "pager-and-editor",
-        "core.pager",
-        "[core]\\n\\tpager = %s\\n\\teditor = false"
+        "V=$A; say core.pager \"$A\"",
+        "core.editor",
+        "[core]\\n\\tpager = false\\n\\teditor = %s"
     ),
     Attempt {
         name: "planted-hooks",
-        runs: "for hook in pre-commit post-commit post-checkout pre-push reference-transaction post-index-change fsmonitor-watchman; do\n\
-               printf '#!/bin/sh\\n%s\\n' \"$A\" > \"$C/hooks/$hook\"; chmod +x \"$C/hooks/$hook\"; done; rm -rf \"$C/hooks\"; mv ignored \"$C/hooks\"; mkdir -p ignored",
+        runs: "rm -rf \"$C/hooks\"; mv ignored \"$C/hooks\"; mkdir -p ignored \"$C/hooks\"\n\
+               for hook in pre-commit post-commit post-checkout pre-push reference-transaction post-index-change fsmonitor-watchman; do\n\
+               printf '#!/bin/sh\\n%s\\n' \"$A\" > \"$C/hooks/$hook\"; chmod +x \"$C/hooks/$hook\"; done",
         twin: "test -d \"$(git rev-parse --git-common-dir)\"",
+        ..Attempt::NONE
+    },
+];
+
+/// What git, or the program, could be made to believe.
+const BELIEVED: &[Attempt] = &[
+    Attempt {
+        name: "git-file-is-a-pipe",
+        runs: "rm -f .git; mkfifo .git",
+        twin: "git rev-parse --show-toplevel",
         ..Attempt::NONE
     },
     Attempt {
@@ -261,6 +301,7 @@ fn used_afterwards(world: &World, tally: &mut Tally) {
     }
     world.repo.git(&["status", "--short"]);
     world.repo.git(&["fetch", "-q"]);
+    world.repo.git(&["push", "-q", "origin", "main"]);
     world.run(&["status"]).expect(0);
     for (path, now) in before.differences(&world.photograph()) {
         if now.contains("pwned") {
@@ -297,22 +338,89 @@ fn used_afterwards(world: &World, tally: &mut Tally) {
     );
 }
 
-#[test]
-fn nothing_that_an_engine_leaves_for_git_is_run_or_believed() {
-    let Some((world, mut tally)) = played(GIT, Who::Me, Wall::On) else {
+fn leaves_for_git(who: Who) {
+    let rows = [STARTED, BELIEVED].concat();
+    let Some((world, mut tally)) = played(&rows, who, Wall::On) else {
         return;
     };
     used_afterwards(&world, &mut tally);
-    tally.settle("git");
+    tally.settle(&format!("git, {who:?}"));
+}
+
+#[test]
+fn nothing_that_an_engine_leaves_for_git_is_run_or_believed() {
+    leaves_for_git(Who::Me);
 }
 
 #[test]
 fn git_as_an_ordinary_user() {
-    let Some((world, mut tally)) = played(GIT, Who::Nobody, Wall::On) else {
+    leaves_for_git(Who::Nobody);
+}
+
+/// The same lines and files in a worktree of somebody without a wall, who goes on to use git.
+#[test]
+fn without_a_wall_git_starts_what_is_left_for_it() {
+    let Some(world) = World::new(Who::Me) else {
         return;
     };
-    used_afterwards(&world, &mut tally);
-    tally.settle("git, as an ordinary user");
+    world.commit_base("The project");
+    let origin = world.repo.origin.display().to_string();
+    let mut silent = Vec::new();
+    for row in STARTED {
+        let base = PathBuf::from(world.at(&format!("free/{}", row.name)));
+        fs::create_dir_all(&base).unwrap();
+        let shell = |dir: &Path, line: &str| {
+            // Nothing of this machine's configuration is read, and none can be written.
+            let done = Command::new("sh")
+                .args(["-c", line])
+                .current_dir(dir)
+                .env_clear()
+                .env("PATH", std::env::var("PATH").unwrap_or_default())
+                .env("HOME", world.at("home"))
+                .env("GIT_CONFIG_GLOBAL", world.at("nowhere/global"))
+                .env("GIT_CONFIG_SYSTEM", world.at("nowhere/system"))
+                .env("GIT_TERMINAL_PROMPT", "0")
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned()
+        };
+        let line = format!(
+            "git clone -q '{origin}' project && cd project && git config user.name Ada && git config user.email a@localhost && git worktree add -q -b lane ../lane"
+        );
+        let mut said = shell(&base, &line);
+        let lane = base.join("lane");
+        for (path, text) in row.files {
+            let path = lane.join(filled(path, row.name, &world));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let runs = filled(&format!("{NAMES}{}", row.runs), row.name, &world);
+        said += &shell(&lane, &runs.replace("exec 2>/dev/null;", ""));
+        let loot = world.at(&format!("out/{}.loot", row.name));
+        assert!(
+            !fs::exists(&loot).unwrap(),
+            "{}: it started itself",
+            row.name
+        );
+        // What a run does, and a person afterwards.
+        said += &shell(
+            &lane,
+            "echo more > more; git status --short; git add -A; git commit -qm more; git diff HEAD; git log -1; git fetch -q; git push -q origin HEAD:more; git rev-parse HEAD; git commit --allow-empty",
+        );
+        let started = fs::read_to_string(&loot).is_ok_and(|text| !text.is_empty());
+        match (started, row.inert) {
+            (true, "") => {}
+            (true, why) => panic!("{}: it starts after all, though {why}", row.name),
+            (false, "") => silent.push(format!("{}: {said}", row.name)),
+            (false, why) => eprintln!("{}: {why}", row.name),
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+    eprintln!(
+        "red team, runs: without a wall git starts what {} rows leave",
+        STARTED.len()
+    );
 }
 
 #[test]
@@ -327,4 +435,4 @@ fn what_hooks_run_of_an_engines_work_is_walled_in() {
     }
 }
 
-pub const HOW_MANY: usize = GIT.len() + HOOKED.len();
+pub const HOW_MANY: usize = STARTED.len() + BELIEVED.len() + HOOKED.len();

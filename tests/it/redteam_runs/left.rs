@@ -1,7 +1,7 @@
 //! What an engine or a check leaves in the lane for the program itself, which stands outside of every wall and puts the
 //! lane's files back.
 
-use super::{Tally, Who, World, filled, rule};
+use super::{Tally, Who, World, filled, ids, rule, three_tasks};
 use serde_json::json;
 
 /// A spec with three tasks: the first commits a file that says `pwned`, the second leaves something and is refused, the
@@ -101,10 +101,6 @@ const LEFT: &[Left] = &[
     ),
 ];
 
-fn ids(i: usize) -> [String; 3] {
-    ["1", "2", "3"].map(|turn| format!("T{:02}{turn}", i + 1))
-}
-
 fn leave(who: Who) -> Option<Tally> {
     let world = World::new(who)?;
     let repo = &world.repo;
@@ -121,14 +117,9 @@ fn leave(who: Who) -> Option<Tally> {
     repo.git(&["config", "core.hooksPath", ".githooks"]);
     let mut rules = Vec::new();
     for (i, row) in LEFT.iter().enumerate() {
+        let spec = three_tasks(row.name, &ids(i));
+        repo.write(&format!("specs/{}.md", row.name), spec);
         let [a, b, c] = ids(i);
-        repo.write(
-            &format!("specs/{}.md", row.name),
-            format!(
-                "# Of {0}\n\n- [ ] {a} Build the first of {0}\n- [ ] {b} Build the second of {0}\n- [ ] {c} Build the third of {0}\n",
-                row.name
-            ),
-        );
         let file = filled("work/{name}/file.txt", row.name, &world);
         let first =
             json!({"write": {"path": file, "text": filled("# pwned {name};\n", row.name, &world)}});

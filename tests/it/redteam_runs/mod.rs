@@ -6,6 +6,7 @@
 
 mod agents;
 mod around;
+mod bombs;
 mod carried;
 mod chat;
 mod git;
@@ -21,6 +22,7 @@ use std::path::Path;
 pub use world::{Who, World};
 
 /// A row: something that an engine does in its chunk, or makes the checks do.
+#[derive(Clone, Copy)]
 pub struct Attempt {
     pub name: &'static str,
     /// What the engine writes, by path in the lane. Texts: see [`filled`].
@@ -33,8 +35,10 @@ pub struct Attempt {
     pub needs: &'static [&'static str],
     /// An honest line in the lane that has to work there as well, before the attempt.
     pub twin: &'static str,
-    /// It is made after the engine, and not by a check.
+    /// Its sign is its own: it is made after the engine, or it has to find something first.
     pub is_later: bool,
+    /// Why it starts nothing where there is no wall either; empty where it does.
+    pub inert: &'static str,
 }
 
 impl Attempt {
@@ -46,6 +50,7 @@ impl Attempt {
         needs: &[],
         twin: "",
         is_later: false,
+        inert: "",
     };
 }
 
@@ -58,6 +63,7 @@ fn filled(text: &str, name: &str, world: &World) -> String {
     text.replace("{attack}", &format!("sh ../../attack.sh {name}"))
         .replace("{here}", &format!("sh attack.sh {name}"))
         .replace("{evil}", git::EVIL)
+        .replace("{asks}", &world.asks.to_string())
         .replace("{name}", name)
         .replace("{home}", &world.at("home"))
         .replace("{project}", &world.repo.root.display().to_string())
@@ -72,6 +78,8 @@ pub struct Tally {
     pub successes: Vec<String>,
     pub twins: usize,
     pub skipped: Vec<&'static str>,
+    /// How many there are in all, where that is known.
+    pub rows: Option<usize>,
     /// Twins that do not work.
     pub broken: Vec<String>,
 }
@@ -97,6 +105,10 @@ impl Tally {
             self.broken
         );
         assert!(self.attempts > 0, "{group}: nothing was attempted");
+        if let Some(rows) = self.rows {
+            let seen = self.attempts + self.skipped.len();
+            assert_eq!(seen, rows, "{group}: rows that nobody accounts for");
+        }
         assert!(
             self.broken.is_empty() && self.twins == self.attempts,
             "{group}: twins that do not work: {:?}",
@@ -145,6 +157,7 @@ pub fn played_in(
         .iter()
         .partition(|row| row.needs.iter().all(|program| world.has(program)));
     tally.skipped = absent.iter().map(|row| row.name).collect();
+    tally.rows = Some(rows.len());
     lay_out(&world, &there);
     let before = world.photograph();
     let ended = match wall {
@@ -259,10 +272,25 @@ fn lay_out(world: &World, rows: &[&Attempt]) {
     world.script(&json!({"rules": rules}));
 }
 
+/// The ids of a spec with three tasks.
+pub fn ids(i: usize) -> [String; 3] {
+    ["1", "2", "3"].map(|turn| format!("T{:02}{turn}", i + 1))
+}
+
+/// A spec with three tasks of these ids.
+pub fn three_tasks(name: &str, [a, b, c]: &[String; 3]) -> String {
+    format!(
+        "# Of {name}\n\n- [ ] {a} Build the first of {name}\n- [ ] {b} Build the second of {name}\n- [ ] {c} Build the third of {name}\n"
+    )
+}
+
 /// An object of the engine's script, for one chunk.
 pub fn rule(chunk: &str, steps: &[Value]) -> Value {
     json!({"chunk": chunk, "do": steps})
 }
+
+/// Rows of all tables.
+const LEAST: usize = 260;
 
 #[test]
 fn there_are_enough_attempts() {
@@ -273,7 +301,9 @@ fn there_are_enough_attempts() {
         + text::HOW_MANY
         + secrets::HOW_MANY
         + agents::HOW_MANY
-        + left::HOW_MANY;
+        + left::HOW_MANY
+        + bombs::HOW_MANY;
     eprintln!("red team, runs: {all} attempts in all");
-    assert!(all >= 40);
+    // A table that loses rows is looked at by a person.
+    assert!(all >= LEAST, "{all} rows of {LEAST}");
 }

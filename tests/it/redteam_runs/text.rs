@@ -36,6 +36,10 @@ struct Sinks {
     pages: Vec<(String, String)>,
     logs: Vec<(String, String)>,
     prompts: Vec<(String, String)>,
+    /// What a model is told to be.
+    orders: Vec<(String, String)>,
+    /// What tools answered to a model.
+    answers: Vec<(String, String)>,
     messages: String,
     trailers: String,
 }
@@ -214,9 +218,47 @@ const CLAIMS: &[Claim] = &[
         name: "escapes-in-prompts",
         of: |s| s.prompts.clone(),
         never: r"[\x00-\x08\x0b-\x1f\x7f]",
-        words: &["saycheck", "sayspec"],
+        words: &["saycheck", "sayfailure", "sayspec"],
+    },
+    // What a tool answers is what stands there, byte for byte: a model has to name it as it is. It is data of a call,
+    // and no part of what a person or the program asks for.
+    Claim {
+        name: "files-and-commands-in-orders",
+        of: |s| s.orders.clone(),
+        never: r"say(readme|name|check|failure|text|spec)",
+        words: &["complete_chunk"],
+    },
+    Claim {
+        name: "a-file-that-is-read-in-prompts",
+        of: |s| s.prompts.clone(),
+        never: r"sayreadme",
+        words: &["sayspec"],
+    },
+    Claim {
+        name: "escapes-in-the-name-of-a-file",
+        of: |s| about(&s.answers, "T003.txt\nsay"),
+        never: r"[\x00-\x08\x0b-\x1f\x7f]",
+        words: &["sayname"],
+    },
+    Claim {
+        name: "what-was-read-reaches-the-model",
+        of: |s| s.answers.clone(),
+        never: r"sk-never",
+        words: &["sayreadme", "sayname", "saycheck", "sayfailure"],
+    },
+    Claim {
+        name: "a-failing-check-in-prompts",
+        of: |s| about(&s.prompts, "saycheck"),
+        never: r"[\x00-\x08\x0b-\x1f\x7f]",
+        words: &["saycheck", "sayfailure"],
     },
 ];
+
+/// Those that hold a word.
+fn about(places: &[(String, String)], word: &str) -> Vec<(String, String)> {
+    let of = |(_, text): &&(String, String)| text.contains(word);
+    places.iter().filter(of).cloned().collect()
+}
 
 fn parsed(text: &str) -> Parser<'_> {
     Parser::new_ext(text, Options::ENABLE_TABLES)
@@ -330,9 +372,9 @@ fn sinks() -> Option<Sinks> {
         {"chunk": "T001", "answer": {"calls": [done("saysummary")]}},
         {"chunk": "T002", "prompts": 1, "turn": 0, "answer": {"calls": [write("work/T002.txt"), write("work/bad")]}},
         {"chunk": "T002", "prompts": 1, "answer": {"calls": [done("saysummary")]}},
-        {"chunk": "T002", "turn": 0, "answer": {"calls": [{"name": "run_command", "arguments": {"command": "rm -f work/bad; cat check.sh"}}]}},
+        {"chunk": "T002", "turn": 0, "answer": {"calls": [{"name": "run_command", "arguments": {"command": "sh check.sh; rm -f work/bad"}}]}},
         {"chunk": "T002", "answer": {"calls": [done("saysummary")]}},
-        {"chunk": "T003", "turn": 0, "answer": {"calls": [write(&name), write("work/T003.txt")]}},
+        {"chunk": "T003", "turn": 0, "answer": {"calls": [write(&name), write("work/T003.txt"), {"name": "list_dir", "arguments": {"path": "work"}}]}},
         {"chunk": "T003", "answer": {"calls": [done("saysummary")]}},
         {"chunk": "T004", "answer": {"calls": [{"name": "block_chunk", "arguments": {"reason": hostile("sayblock"), "needs": hostile("sayneeds")}}]}},
         {"chunk": "T005", "answer": {"status": 400, "error": {"message": hostile("sayerror"), "type": hostile_line("saykind")}}},
@@ -393,11 +435,13 @@ fn sinks() -> Option<Sinks> {
     for asked in server.asked() {
         let messages = asked["body"]["messages"].as_array().unwrap().clone();
         for message in messages {
-            if message["role"] == "user" {
-                let text = message["content"].as_str().unwrap_or_default().to_owned();
-                sinks
-                    .prompts
-                    .push((format!("prompt of {}", asked["chunk"]), text));
+            let text = message["content"].as_str().unwrap_or_default().to_owned();
+            let of = format!("{} of {}", message["role"], asked["chunk"]);
+            match message["role"].as_str() {
+                Some("user") => sinks.prompts.push((of, text)),
+                Some("tool") => sinks.answers.push((of, text)),
+                Some("system") => sinks.orders.push((of, text)),
+                _ => {}
             }
         }
     }

@@ -1,17 +1,18 @@
 //! A user with keys, a repository, a neighbour and listeners, around a run inside walls.
 
-use crate::support::{Ended, Repo, program};
-use codelicious::sandbox;
+use crate::support::{Ended, Repo, program, wait_until};
+use codelicious::model::policy::Abilities;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read;
-use std::net::{TcpListener, UdpSocket};
+use std::io::{Read, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,6 +56,11 @@ pub struct World {
     pub program: PathBuf,
     pub agent: PathBuf,
     heard: Arc<Mutex<String>>,
+    /// Where the listeners are.
+    tcp: SocketAddr,
+    udp: SocketAddr,
+    /// A port that asks whoever comes by HTTP who they are.
+    pub asks: u16,
 }
 
 /// What stood at each path.
@@ -77,17 +83,11 @@ impl Photo {
 impl World {
     /// None, loudly, where there is no wall here, or nobody to become.
     pub fn new(who: Who) -> Option<Self> {
-        sandbox::set_helper(program());
-        let abilities = sandbox::probe::abilities();
-        if abilities.landlock == 0 || !abilities.network_namespace {
-            eprintln!("SKIPPED: no sandbox here: {:?}", abilities.lacking);
-            return None;
-        }
         if who == Who::Nobody && !rustix::process::geteuid().is_root() {
             eprintln!("SKIPPED: only root becomes another user; the same rows run as this one");
             return None;
         }
-        let repo = Repo::bare_bones();
+        let repo = Repo::bare_bones_on_disk();
         let base = repo.base();
         fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
         let examples = program().with_file_name("examples");
@@ -99,17 +99,29 @@ impl World {
         ] {
             let to = base.join(to);
             if fs::hard_link(&*from, &to).is_err() {
-                fs::copy(&*from, &to).unwrap();
+                // Not by this process: what another thread starts meanwhile would hold it open for writing.
+                let copied = Command::new("cp").args([&*from, &to]).status();
+                assert!(copied.unwrap().success());
             }
             *from = to;
         }
+        let heard = Arc::default();
+        let (tcp, udp) = listen(&heard);
         let world = Self {
             repo,
             who,
             program: own,
             agent,
-            heard: Arc::default(),
+            heard,
+            tcp,
+            udp,
+            asks: ask_who_it_is(),
         };
+        let abilities = world.abilities();
+        if abilities.landlock == 0 || !abilities.seccomp || !abilities.network_namespace {
+            crate::redteam::lack(&format!("no sandbox here: {:?}", abilities.lacking));
+            return None;
+        }
         fs::create_dir(base.join("out")).unwrap();
         for key in KEYS {
             world.put(key, &format!("{CANARY}\n"));
@@ -130,6 +142,17 @@ impl World {
         world.repo.write("attack.sh", world.attack());
         world.settings("");
         Some(world)
+    }
+
+    /// What the machine can enforce for whoever runs the program.
+    fn abilities(&self) -> Abilities {
+        let mut command = self.as_user(&self.program);
+        let said = command
+            .args(["__sandbox", "probe"])
+            .current_dir("/")
+            .output()
+            .unwrap();
+        serde_json::from_slice(&said.stdout).unwrap()
     }
 
     /// The user's own settings, with the engine `mine`, and more.
@@ -158,29 +181,7 @@ impl World {
 
     /// Tries everything that it can think of, and says `pwned <name>;` wherever it gets. Leaves a sign that it ran.
     fn attack(&self) -> String {
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (tcp_port, udp_port) = (
-            tcp.local_addr().unwrap().port(),
-            udp.local_addr().unwrap().port(),
-        );
-        let heard = Arc::clone(&self.heard);
-        std::thread::spawn(move || {
-            for mut stream in tcp.incoming().map_while(Result::ok) {
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-                let mut text = String::new();
-                let _ = stream.read_to_string(&mut text);
-                heard.lock().unwrap().push_str(&format!("{text} came\n"));
-            }
-        });
-        let heard = Arc::clone(&self.heard);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 200];
-            while let Ok((n, _)) = udp.recv_from(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..n]).into_owned();
-                heard.lock().unwrap().push_str(&text);
-            }
-        });
+        let (tcp_port, udp_port) = (self.tcp.port(), self.udp.port());
         let quoted = |paths: &[&str]| {
             let quoted: Vec<String> = paths.iter().map(|p| format!("'{}'", self.at(p))).collect();
             quoted.join(" ")
@@ -200,8 +201,20 @@ impl World {
         )
     }
 
-    /// What came to the listeners.
+    /// What came to the listeners, all that was sent before included.
     pub fn heard(&self) -> String {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let mark = |way: &str| format!("{way}-{};", ASKED.fetch_add(1, Ordering::Relaxed));
+        let (by_tcp, by_udp) = (mark("tcp"), mark("udp"));
+        TcpStream::connect(self.tcp)
+            .and_then(|mut stream| stream.write_all(by_tcp.as_bytes()))
+            .unwrap();
+        let own = UdpSocket::bind("127.0.0.1:0").unwrap();
+        own.send_to(by_udp.as_bytes(), self.udp).unwrap();
+        wait_until("the listeners", || {
+            let heard = self.heard.lock().unwrap();
+            heard.contains(&by_tcp) && heard.contains(&by_udp)
+        });
         self.heard.lock().unwrap().clone()
     }
 
@@ -290,6 +303,17 @@ impl World {
         let output = command.args(args).envs(envs.iter().copied()).output();
         self.own(Who::Me);
         Ended::new(&output.unwrap())
+    }
+
+    /// Starts the program as whoever runs the tests.
+    pub fn start(&self, args: &[&str]) -> Child {
+        assert_eq!(self.who, Who::Me);
+        let mut command = self.as_user(&self.program);
+        command
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     /// Gives everything to a user: git refuses repositories of others.
@@ -417,6 +441,22 @@ impl World {
         found
     }
 
+    /// Files of this name below a folder beside the repository, with what stands in them.
+    pub fn named(&self, name: &str, below: &str) -> Vec<(String, String)> {
+        let mut files = Vec::new();
+        every_file(&self.repo.base().join(below), &mut files);
+        files.retain(|path| path.file_name().is_some_and(|n| n == name));
+        files
+            .into_iter()
+            .map(|path| {
+                (
+                    path.display().to_string(),
+                    fs::read_to_string(path).unwrap_or_default(),
+                )
+            })
+            .collect()
+    }
+
     /// What is known of a chunk, for a person who has to find out why it was not built.
     pub fn story(&self, chunk: &str, ended: &Ended) -> String {
         let events: Vec<String> = self
@@ -428,6 +468,47 @@ impl World {
             .collect();
         format!("{}\n{}", events.join("\n"), ended.stderr)
     }
+}
+
+/// Keeps what comes to two listeners.
+fn listen(heard: &Arc<Mutex<String>>) -> (SocketAddr, SocketAddr) {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = (tcp.local_addr().unwrap(), udp.local_addr().unwrap());
+    let by_tcp = Arc::clone(heard);
+    std::thread::spawn(move || {
+        for mut stream in tcp.incoming().map_while(Result::ok) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+            let mut text = String::new();
+            let _ = stream.read_to_string(&mut text);
+            by_tcp.lock().unwrap().push_str(&format!("{text} came\n"));
+        }
+    });
+    let by_udp = Arc::clone(heard);
+    std::thread::spawn(move || {
+        let mut bytes = [0; 200];
+        while let Ok((n, _)) = udp.recv_from(&mut bytes) {
+            let text = String::from_utf8_lossy(&bytes[..n]).into_owned();
+            by_udp.lock().unwrap().push_str(&text);
+        }
+    });
+    at
+}
+
+/// A server that answers everybody that it wants a name and a password; its port.
+fn ask_who_it_is() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+        }
+    });
+    port
 }
 
 /// Texts below a folder, by path; links are where they lead.
