@@ -11,6 +11,7 @@ use crate::core::session::session_id;
 use crate::core::{moves, prompt, review};
 use crate::crash::{self, Point};
 use crate::git::{ATTEMPTS, GitError};
+use crate::model::said::Said;
 use crate::model::{
     ChunkId, EffectResult, Ends, EngineOutcome, EventKind, Evidence, Session, Usage,
 };
@@ -223,6 +224,7 @@ pub(super) struct Progress<'a> {
     home: &'a Lodging<'a>,
     /// Hosts that it was kept from so far.
     refused: RefCell<Vec<String>>,
+    said: Said,
 }
 
 impl<'a> Progress<'a> {
@@ -238,6 +240,7 @@ impl<'a> Progress<'a> {
             chunk,
             home,
             refused: RefCell::default(),
+            said: Said::default(),
         }
     }
 
@@ -271,7 +274,9 @@ impl EngineProgress for Progress<'_> {
 
     fn log(&self, line: &str) {
         self.home.learn();
-        tracing::debug!(chunk = %self.chunk, "engine: {line}");
+        if let Some(line) = self.said.logged(line) {
+            tracing::debug!(chunk = %self.chunk, "engine: {line}");
+        }
     }
 
     /// Each host is told once.

@@ -24,6 +24,7 @@ pub mod prompt;
 pub mod push;
 pub mod report;
 pub mod review;
+pub mod said;
 pub mod secret;
 pub mod shell;
 pub mod spec;

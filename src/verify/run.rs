@@ -7,6 +7,7 @@ use super::reading::{Format, Reading};
 use super::report_files::{Since, TempReport, read_left};
 use super::transcript::{Transcript, clean};
 use crate::model::policy::{Preset, SandboxPolicy};
+use crate::model::said::Said;
 use crate::model::{CheckOutcome, CheckResult, TestCounts, Tests};
 use crate::ports::StopSignal;
 use crate::proc::{self, Command, Ended, Limits};
@@ -170,6 +171,7 @@ struct Heard {
     reading: Option<Reading>,
     /// Set where lines are read for results.
     printed: Option<Format>,
+    said: Said,
 }
 
 impl Heard {
@@ -182,6 +184,7 @@ impl Heard {
             transcript: Transcript::default(),
             reading: check.reads.as_ref().map(|r| Reading::new(r.format)),
             printed,
+            said: Said::default(),
         }
     }
 
@@ -196,7 +199,9 @@ impl Heard {
         };
         if let Some(shown) = shown {
             let shown = &shown[..shown.floor_char_boundary(MAX_SHOWN)];
-            tracing::debug!(check, "{shown}");
+            if let Some(shown) = self.said.logged(shown) {
+                tracing::debug!(check, "{shown}");
+            }
             self.transcript.push(shown.as_bytes());
         }
     }
