@@ -313,6 +313,14 @@ fn run(user: User) {
         lack(&format!("no sandbox here: {:?}", abilities.lacking));
         return;
     }
+    let presets = match template.presets() {
+        Ok(presets) => presets,
+        Err(said) => {
+            lack(&format!("nothing runs in the sandbox here: {said}"));
+            return;
+        }
+    };
+    let here = Here { abilities, presets };
     let tally = Mutex::new(Tally::default());
     let names = GROUPS
         .iter()
@@ -330,13 +338,13 @@ fn run(user: User) {
                 while let Some((number, group, row)) =
                     beside.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    one(&template, &abilities, *number, group, row, &tally);
+                    one(&template, &here, *number, group, row, &tally);
                 }
             });
         }
     });
     for (number, group, row) in rows.iter().filter(|(_, _, row)| row.alone) {
-        one(&template, &abilities, *number, group, row, &tally);
+        one(&template, &here, *number, group, row, &tally);
     }
     if only.is_empty() || only == "calls" {
         calls::run(&template, &tally);
@@ -346,24 +354,22 @@ fn run(user: User) {
     tally.check(template.who(), only.is_empty().then_some(all));
 }
 
-/// What can be had here: walls with named hosts need namespaces, and nothing runs without.
-fn presets(abilities: &Abilities) -> &'static [&'static str] {
-    match abilities.network_namespace {
-        true => &["verify", "engine-tool", "setup", "agent-cli"],
-        false => &["verify", "engine-tool"],
-    }
+/// What can be had here.
+struct Here {
+    abilities: Abilities,
+    presets: Vec<&'static str>,
 }
 
 fn one(
     template: &Template,
-    abilities: &Abilities,
+    here: &Here,
     number: usize,
     group: &str,
     row: &Attempt,
     tally: &Mutex<Tally>,
 ) {
     let name = format!("{group}: {}", row.name);
-    let presets = presets(abilities);
+    let Here { abilities, presets } = here;
     let turn = presets[(number + template.turn()) % presets.len()];
     let preset = row.preset.unwrap_or(turn);
     let lacks = |need: &Need| template.lacks(abilities, need);

@@ -84,6 +84,8 @@ pub struct Template {
     user: User,
     program: PathBuf,
     blob: String,
+    /// There are another user's files.
+    has_others: bool,
 }
 
 /// One row's place.
@@ -220,6 +222,19 @@ libc.msgctl(int(sys.argv[3]), 0, 0)
 libc.syscall(241 if platform.machine() == "x86_64" else 181, sys.argv[1].encode() + b"-queue")
 "#;
 
+/// Gives a folder to another user, with a program in it that runs as its owner. False where there is nobody to give it
+/// to.
+fn give_away(folder: &Path) -> bool {
+    fs::copy(find("id"), folder.join("id")).unwrap();
+    let files = ["", "notes.txt", "tool", "id"].map(|name| folder.join(name));
+    let given = files
+        .iter()
+        .all(|file| std::os::unix::fs::chown(file, Some(OTHER), Some(OTHER)).is_ok());
+    let mode = if given { 0o4755 } else { 0o755 };
+    fs::set_permissions(folder.join("id"), fs::Permissions::from_mode(mode)).unwrap();
+    given
+}
+
 /// A program of the system.
 fn find(name: &str) -> PathBuf {
     let dirs = PATH.split(':').map(|dir| Path::new(dir).join(name));
@@ -302,12 +317,6 @@ impl Template {
         ] {
             std::os::unix::fs::symlink(to, base.join("lanes/lane").join(link)).unwrap();
         }
-        let made = Self {
-            user,
-            program,
-            blob,
-            dir,
-        };
         if user == User::Nobody {
             let owner = format!("{NOBODY}:{NOBODY}");
             let done = Command::new("chown")
@@ -317,16 +326,13 @@ impl Template {
                 .unwrap();
             assert!(done.success());
         }
-        if rustix::process::geteuid().is_root() {
-            let others = base.join("others");
-            fs::copy(find("id"), others.join("id")).unwrap();
-            for file in ["", "notes.txt", "tool", "id"] {
-                std::os::unix::fs::chown(others.join(file), Some(OTHER), Some(OTHER)).unwrap();
-            }
-            let as_its_owner = fs::Permissions::from_mode(0o4755);
-            fs::set_permissions(others.join("id"), as_its_owner).unwrap();
+        Self {
+            user,
+            program,
+            blob,
+            has_others: give_away(&base.join("others")),
+            dir,
         }
-        made
     }
 
     pub fn who(&self) -> &'static str {
@@ -394,7 +400,7 @@ impl Template {
                 "permissions hold it as well, and it changes the machine".to_owned(),
             ),
             Need::OthersFiles => (
-                rustix::process::geteuid().is_root()
+                self.has_others
                     && rustix::fs::statvfs(self.dir.path())
                         .is_ok_and(|fs| !fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID)),
                 "no file here runs as another user".to_owned(),
@@ -837,6 +843,28 @@ impl Template {
 
     pub fn has_rights(&self) -> bool {
         self.user.has_rights()
+    }
+
+    /// Presets under which something runs here, or what is said where nothing does: named hosts need namespaces, and
+    /// without any a lane's link to git cannot be kept from being changed.
+    pub fn presets(&self) -> Result<Vec<&'static str>, String> {
+        let world = self.plain();
+        let row = super::row("", Sign::Says(""), "", "");
+        let mut had = Vec::new();
+        let mut said = String::new();
+        for preset in ["verify", "engine-tool", "setup", "agent-cli"] {
+            let done = world.run("true", &row, preset, true);
+            match done.code {
+                0 => had.push(preset),
+                _ if said.is_empty() => said = done.stderr,
+                _ => {}
+            }
+        }
+        world.tidy();
+        match had.is_empty() {
+            true => Err(said),
+            false => Ok(had),
+        }
     }
 }
 

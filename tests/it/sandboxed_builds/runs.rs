@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 fn repo(files: &[(&str, &str)], checks: &[&str], engine: &[(&str, &str)]) -> Option<Repo> {
     let repo = Repo::bare_bones_on_disk();
     if !repo.has_wall() {
+        crate::redteam::lack("no sandbox around the runs of tests");
         return None;
     }
     let base = repo.base();
