@@ -251,6 +251,10 @@ fn addresses<'t>(text: &'t str, mut found: impl FnMut(Address<'t>)) {
     }
 }
 
+/// Bytes of a value that go, and those of them by which it is judged.
+const MAX_VALUE: usize = 4096;
+const JUDGED: usize = 512;
+
 struct Assignment<'t> {
     name: &'t str,
     value: &'t str,
@@ -260,8 +264,9 @@ struct Assignment<'t> {
 
 impl Assignment<'_> {
     fn is_secret(&self, bounds: &Bounds) -> bool {
-        let is_hex = self.value.bytes().all(|c| c.is_ascii_hexdigit());
-        let value = self.value;
+        // What is random begins so.
+        let value = &self.value[..self.value.floor_char_boundary(JUDGED)];
+        let is_hex = value.bytes().all(|c| c.is_ascii_hexdigit());
         // Code without quotes names things and calls them.
         let is_code = !self.is_quoted && (value.contains(['(', '[', '{']) || value.contains("::"));
         let is_path = value.starts_with(['/', '.', '~'])
@@ -317,12 +322,15 @@ impl Assignment<'_> {
         let is_password = name.ends_with("password") || name.ends_with("pwd");
         is_password
             && self.value.len() >= least
-            && !is_variable(self.value)
             && connections.is_within(self.range.start)
+            && !is_variable(self.value)
     }
 
     fn is_password_of_connection(&self, connections: &Connections<'_>) -> bool {
-        let value = self.value.to_ascii_lowercase();
+        let starts_with = |word: &str| {
+            let begins = self.value.get(..word.len());
+            begins.is_some_and(|begins| begins.eq_ignore_ascii_case(word))
+        };
         self.is_of_connection(connections, 8)
             && self.value.bytes().any(|c| c.is_ascii_digit())
             && self
@@ -330,7 +338,7 @@ impl Assignment<'_> {
                 .bytes()
                 .any(|c| c.is_ascii_uppercase() || c.is_ascii_punctuation())
             && !is_reference(self.value)
-            && !WEAK.iter().any(|w| value.starts_with(w))
+            && !WEAK.iter().any(|w| starts_with(w))
     }
 }
 
@@ -368,10 +376,36 @@ impl<'t> Connections<'t> {
     }
 }
 
+/// Where values end that begin further and further on: what was looked at for one is not looked at for the next.
+#[derive(Default)]
+struct Ends([usize; 4]);
+
+impl Ends {
+    /// The first byte from `at` on that ends a value in these quotes, or without.
+    fn next(&mut self, bytes: &[u8], at: usize, quote: Option<u8>) -> usize {
+        let known = match quote {
+            None => &mut self.0[0],
+            Some(b'"') => &mut self.0[1],
+            Some(b'\'') => &mut self.0[2],
+            Some(_) => &mut self.0[3],
+        };
+        if *known <= at {
+            let ends = |c: &u8| match quote {
+                Some(quote) => *c == quote || *c == b'\n',
+                None => ENDS.contains(c),
+            };
+            let rest = &bytes[at..];
+            *known = at + rest.iter().position(ends).unwrap_or(rest.len());
+        }
+        *known
+    }
+}
+
 /// Calls `found` with everything that is given to a name of a secret.
 fn assignments<'t>(text: &'t str, mut found: impl FnMut(Assignment<'t>)) {
     let bytes = text.as_bytes();
     let mut at = 0;
+    let mut ends = Ends::default();
     while let Some(m) = ASSIGNMENTS.find_at(text, at) {
         at = m.end();
         let before = &bytes[..m.start()];
@@ -388,22 +422,10 @@ fn assignments<'t>(text: &'t str, mut found: impl FnMut(Assignment<'t>)) {
         if tail.contains(',') && !(is_quoted && tail.starts_with(['"', '\'', '\\'])) {
             continue;
         }
-        let rest = &bytes[m.end()..];
-        let length = match is_quoted {
-            // The quote is escaped where it stands within another string, and so is the one that closes.
-            true => rest
-                .iter()
-                .take(4096)
-                .take_while(|c| **c != quote && **c != b'\n')
-                .count(),
-            false => rest
-                .iter()
-                .take(4096)
-                .take_while(|c| !ENDS.contains(c))
-                .count(),
-        };
-        let value =
-            text[m.end()..text.floor_char_boundary(m.end() + length)].trim_end_matches('\\');
+        // The quote is escaped where it stands within another string, and so is the one that closes.
+        let end = ends.next(bytes, m.end(), is_quoted.then_some(quote));
+        let end = text.floor_char_boundary(end.min(m.end() + MAX_VALUE));
+        let value = text[m.end()..end].trim_end_matches('\\');
         if value.is_empty() {
             continue;
         }

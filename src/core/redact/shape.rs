@@ -176,20 +176,22 @@ pub(super) const FOR_SCAN: Bounds = Bounds {
 /// True for a value with letters and digits in the disorder of a random one.
 pub(super) fn is_random(value: &str, bounds: &Bounds) -> bool {
     let bytes = value.as_bytes();
-    let changes = bytes
-        .windows(2)
-        .filter(|w| {
-            let (a, b) = (w[0], w[1]);
-            (a.is_ascii_alphabetic() && b.is_ascii_digit())
-                || (a.is_ascii_digit() && b.is_ascii_alphabetic())
-                || (a.is_ascii_alphabetic() && b.is_ascii_uppercase())
-        })
-        .count();
+    let changes = || {
+        bytes
+            .windows(2)
+            .filter(|w| {
+                let (a, b) = (w[0], w[1]);
+                (a.is_ascii_alphabetic() && b.is_ascii_digit())
+                    || (a.is_ascii_digit() && b.is_ascii_alphabetic())
+                    || (a.is_ascii_alphabetic() && b.is_ascii_uppercase())
+            })
+            .count()
+    };
     value.len() >= bounds.least
         && value.is_ascii()
         && bytes.iter().any(u8::is_ascii_digit)
         && bytes.iter().any(u8::is_ascii_alphabetic)
-        && changes * 100 >= bounds.changes * bytes.len()
+        && changes() * 100 >= bounds.changes * bytes.len()
         && entropy(value) >= bounds.bits
 }
 
