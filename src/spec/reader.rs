@@ -6,6 +6,7 @@ use super::marks::{Comment, comment_at_end};
 use super::text::{Lines, collapse, cut, line_end};
 use crate::model::spec::Section;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What stands where in one file.
@@ -105,12 +106,18 @@ pub(super) fn read(text: &str, base: usize, lines: &Lines) -> Outline {
             first_context_line: 0,
         },
     };
-    let events = Parser::new_ext(&text[base..], Options::ENABLE_TASKLISTS).into_offset_iter();
+    // A box at the very end is one only once its line ends, and a mark that is written below ends it.
+    let markdown = match text[base..].ends_with('\n') {
+        true => Cow::Borrowed(&text[base..]),
+        false => Cow::Owned(format!("{}\n", &text[base..])),
+    };
+    let events = Parser::new_ext(&markdown, Options::ENABLE_TASKLISTS).into_offset_iter();
     for (index, (event, range)) in events.enumerate() {
         if index == 0 {
             walk.out.opens_with_text = matches!(event, Event::Start(Tag::Paragraph));
         }
-        walk.event(&event, base + range.start..base + range.end);
+        let at = |offset: usize| (base + offset).min(text.len());
+        walk.event(&event, at(range.start)..at(range.end));
     }
     walk.finish()
 }

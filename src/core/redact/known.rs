@@ -20,7 +20,8 @@ const MAX_DEPTH: u32 = 3;
 /// Bytes that one byte of a secret may take after so many escapings (`%2525` and its like, `\\\\u0041`).
 const LONGEST_ESCAPE: usize = 16;
 
-const READERS: [fn(&View<'_>) -> Option<Decoded>; 3] = [backslashes, percents, pluses];
+const READERS: [fn(&View<'_>) -> Option<Decoded>; 4] =
+    [backslashes, percents, pluses, without_width];
 
 /// Secrets that were given, ready to be searched for.
 pub(super) struct Known {
@@ -213,21 +214,22 @@ impl View<'_> {
     }
 }
 
-/// Undoes backslashes: JSON (RFC 8259), `$'…'` and `printf %q` of shells, git's quoted paths, Markdown. A character
-/// without width, which breaks a mention up, goes too.
-fn backslashes(view: &View<'_>) -> Option<Decoded> {
+/// Takes away characters without width: one of them breaks a mention up.
+fn without_width(view: &View<'_>) -> Option<Decoded> {
     const NO_WIDTH: [&str; 3] = ["\u{200b}", "\u{2060}", "\u{feff}"];
-    let bytes = view.bytes();
-    let has_no_width = bytes
-        .windows(3)
-        .any(|w| NO_WIDTH.iter().any(|n| n.as_bytes() == w));
-    if !bytes.contains(&b'\\') && !has_no_width {
+    let has_none = |bytes: &[u8]| NO_WIDTH.iter().any(|n| bytes.starts_with(n.as_bytes()));
+    if !view.bytes().windows(3).any(has_none) {
+        return None;
+    }
+    view.decode(|rest| has_none(rest).then_some((3, Cow::Borrowed(&[]))))
+}
+
+/// Undoes backslashes: JSON (RFC 8259), `$'…'` and `printf %q` of shells, git's quoted paths, Markdown.
+fn backslashes(view: &View<'_>) -> Option<Decoded> {
+    if !view.bytes().contains(&b'\\') {
         return None;
     }
     view.decode(|rest| {
-        if has_no_width && NO_WIDTH.iter().any(|n| rest.starts_with(n.as_bytes())) {
-            return Some((3, Cow::Borrowed(&[])));
-        }
         let [b'\\', next, ..] = rest else { return None };
         let one = |c: &'static [u8]| Some((2, Cow::Borrowed(c)));
         match next {
@@ -327,7 +329,6 @@ mod tests {
             (r"a\u0062\u00e9\ud83d\ude00c", "abé😀c"),
             (r"\x41\101\$\\n\/", r"AA$\n/"),
             (r"\t\u12\xzz\é\", "\t\\u12\\xzz\\é\\"),
-            ("a\u{200b}b", "ab"),
         ] {
             let decoded = backslashes(&view(text)).unwrap();
             assert_eq!(String::from_utf8_lossy(&decoded.bytes), expected, "{text}");
@@ -336,6 +337,12 @@ mod tests {
         let decoded = percents(&view("%41%4a%zz%")).unwrap();
         assert_eq!(decoded.bytes, b"AJ%zz%");
         assert_eq!(decoded.at, [0, 3, 6, 7, 8, 9, 10]);
+        let decoded = without_width(&view("a\u{200b}b")).unwrap();
+        assert_eq!(
+            (&*decoded.bytes, &*decoded.at),
+            (&b"ab"[..], &[0, 4, 5][..])
+        );
+        assert!(without_width(&view("é plain")).is_none());
         assert!(backslashes(&view("plain")).is_none() && percents(&view("plain")).is_none());
     }
 }

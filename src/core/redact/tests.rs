@@ -49,6 +49,18 @@ fn samples() -> Vec<(&'static str, String)> {
 }
 
 #[test]
+fn a_secret_with_a_character_without_width_is_known_in_every_spelling() {
+    let secret = "hun\u{200b}ter2\n2-x";
+    let redactor = Redactor::new([SecretString::from(secret)]);
+    let json = serde_json::Value::from(secret).to_string();
+    for text in [secret.to_owned(), json, "hun\u{200b}ter2\\n2-x".to_owned()] {
+        let text = format!("a {text} b");
+        let out = redactor.redact(&text);
+        assert!(!out.contains("ter2"), "{out}");
+    }
+}
+
+#[test]
 fn tokens_go_wherever_they_stand() {
     let redactor = redactor(&[]);
     for (what, secret) in samples() {

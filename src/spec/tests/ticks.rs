@@ -56,6 +56,28 @@ fn boxes_of_every_kind_are_tasks() {
     }
 }
 
+/// A line that nothing ends is read as it will be once a mark stands below it.
+#[test]
+fn a_box_that_ends_the_file_is_the_same_with_and_without_a_line_end() {
+    for text in [
+        "- [x] a\n  - [x]",
+        "- [ ] a\n- [ ]",
+        "- [ ] a\n  - [ ] b",
+        "- [ ] a\n-",
+        "a\n=",
+    ] {
+        let (without, with) = (spec(text), spec(&format!("{text}\n")));
+        assert_eq!(titles(&without), titles(&with), "{text:?}");
+        let hashes = |s: &crate::model::Spec| -> Vec<_> {
+            s.tasks.iter().map(|t| t.fingerprint.clone()).collect()
+        };
+        assert_eq!(hashes(&without), hashes(&with), "{text:?}");
+        for task in &without.tasks {
+            assert!(task.span.end <= text.len(), "{text:?}");
+        }
+    }
+}
+
 #[test]
 fn a_tick_is_one_byte_and_hits_the_right_box() {
     let cases = [

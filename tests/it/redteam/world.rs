@@ -298,6 +298,8 @@ impl Template {
                 &["worktree", "add", "-q", "-b", lane, at.to_str().unwrap()],
             );
         }
+        // As the first verb that runs something makes it.
+        codelicious::fsx::root::ensure_layout(&base.join("project/.codelicious")).unwrap();
         for (path, text) in [
             ("project/.env", "CANARY-untracked"),
             ("project/.codelicious/ledger.jsonl", "CANARY-ledger"),
