@@ -28,6 +28,8 @@ pub(super) struct Start {
 #[derive(Default)]
 pub(super) struct Around {
     wall: Option<Arc<Wall>>,
+    /// Folders that can be written to, with the free room that each had before anything was started.
+    room: Vec<(PathBuf, u64)>,
     /// The program that puts the wall up and becomes the command.
     helper: Option<PathBuf>,
     /// What the helper's own words carry, where it has words.
@@ -87,6 +89,7 @@ pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) ->
         args: seatbelt::arguments(&inner, &resolved, &command.args),
         env,
         around: Around {
+            room: room_of(wall),
             wall: Some(inner),
             helper: Some(program.to_path_buf()),
             refused: way.as_ref().map(Beside::refused).unwrap_or_default(),
@@ -153,6 +156,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
         args,
         env,
         around: Around {
+            room: room_of(wall),
             wall: Some(Arc::clone(wall)),
             helper: Some(helper),
             token: Some(request.token),
@@ -226,18 +230,12 @@ impl Around {
 
     /// Ends when the free room of the disk shrank by more than the wall allows.
     pub(super) fn disk_spent(&self) -> impl Future<Output = ()> + use<> {
-        let limits = self
-            .wall
-            .as_ref()
-            .map(|w| (w.limits.disk, w.files.write.clone()));
+        let limits = self.wall.as_ref().map(|wall| wall.limits.disk);
+        let before = self.room.clone();
         async move {
-            let Some((Some(bound), folders)) = limits else {
+            let Some(Some(bound)) = limits else {
                 return std::future::pending().await;
             };
-            let before: Vec<(PathBuf, u64)> = folders
-                .into_iter()
-                .filter_map(|f| free_room(&f).map(|room| (f, room)))
-                .collect();
             let is_spent = || {
                 let shrank = |(folder, before): &(PathBuf, u64)| {
                     free_room(folder).is_some_and(|now| before.saturating_sub(now) > bound)
@@ -315,6 +313,14 @@ fn resolve(command: &Command, env: &[(String, String)]) -> io::Result<PathBuf> {
         false => io::ErrorKind::NotFound,
     }
     .into())
+}
+
+/// The free room of what a wall lets be written to, where that is bounded.
+fn room_of(wall: &Wall) -> Vec<(PathBuf, u64)> {
+    let folders = wall.limits.disk.into_iter().flat_map(|_| &wall.files.write);
+    folders
+        .filter_map(|folder| Some((folder.clone(), free_room(folder)?)))
+        .collect()
 }
 
 /// Bytes that this user can still write to a folder's file system.
