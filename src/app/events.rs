@@ -30,10 +30,11 @@ pub fn run(request: &EventsRequest, env: &Environment) -> Result<ExitCode, AppEr
     let mut reporter = match request.output.format {
         Format::Json => Reporter::json(out),
         Format::Human => {
+            let options = ui_options(env, request.output);
             let options = crate::ui::UiOptions {
                 terminal: false,
-                verbose: 1,
-                ..ui_options(env, request.output)
+                verbose: options.verbose.saturating_add(1),
+                ..options
             };
             Reporter::human(&options, out)
         }

@@ -7,6 +7,7 @@
 mod evidence;
 mod later;
 mod moves;
+mod output;
 mod plan;
 mod sandbox;
 mod values;
@@ -14,16 +15,15 @@ mod verification;
 
 use crate::config::{
     BuildRequest, DemoRequest, DoctorRequest, EngineChoice, EventsRequest, Flags, Format,
-    GcRequest, InitRequest, IssueRef, MoveVerb, Output, PLATFORMS, PlanRequest, Request, Restart,
-    Shell, StatusRequest, VERBS, Verbosity, mistyped_verb,
+    GcRequest, InitRequest, IssueRef, MoveVerb, PLATFORMS, PlanRequest, Request, Restart, Shell,
+    StatusRequest, VERBS, mistyped_verb,
 };
 use crate::model::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{
-    ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
-};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use later::LaterArgs;
+use output::{JsonArg, Loudness, MoreArgs, OutputArgs};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ enum Verb {
         #[command(flatten)]
         place: Place,
         #[command(flatten)]
-        output: OutputArgs,
+        output: MoreArgs,
     },
     /// Show what happened, oldest first
     Events {
@@ -127,14 +127,12 @@ enum Verb {
         #[command(flatten)]
         skip: SkipArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        output: JsonArg,
     },
     /// Write a commented codelicious.toml and a first spec
     Init {
         #[command(flatten)]
         place: Place,
-        #[command(flatten)]
-        output: Loudness,
     },
     /// Remove what nothing needs any more; without --yes only say what
     Gc {
@@ -291,7 +289,7 @@ struct PlatformArg {
 #[command(next_help_heading = "Run")]
 struct RunArgs {
     /// Show what would be built, and change nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["no_resume", "reset_ledger", "fresh"])]
     dry_run: bool,
     /// Stop after this long, resumably: 90, 90s, 30m, 8h
     #[arg(long, value_name = "DURATION", value_parser = seconds::<1, { 35 * 86_400 }>)]
@@ -309,7 +307,7 @@ struct RunArgs {
     /// End there instead, resumably [default: without --continuous]
     #[arg(long, overrides_with = "wait_for_reset")]
     no_wait_for_reset: bool,
-    /// Forget earlier failures, sessions and stored plans
+    /// Forget earlier failures, sessions, stored plans and limits of engines
     #[arg(long)]
     no_resume: bool,
     #[command(flatten)]
@@ -323,27 +321,6 @@ struct RunArgs {
     /// Start again from the base; the old work is archived
     #[arg(long)]
     fresh: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-struct OutputArgs {
-    /// Results as JSON on stdout
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    loudness: Loudness,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-struct Loudness {
-    /// Say more; twice for the debug log
-    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
-    verbose: u8,
-    /// Say only what is amiss
-    #[arg(short, long)]
-    quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -390,16 +367,26 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// What `--help` prints, without styles, at 80 columns: for the generated reference. `verb` is None
-/// for the program itself; None comes back for a word that is no verb.
-pub fn help(verb: Option<&str>) -> Option<String> {
-    let mut command = Cli::command().term_width(80);
-    command.build();
-    let help = match verb {
-        None => command.render_long_help(),
-        Some(verb) => command.find_subcommand_mut(verb)?.render_long_help(),
-    };
-    Some(help.to_string())
+/// What `--help` prints, without styles, at 80 columns: for the generated reference. `verb` empty
+/// for the program itself, and may have a second word; None comes back for words that are no verb.
+pub fn help(verb: &str) -> Option<String> {
+    let mut program = Cli::command().term_width(80);
+    program.build();
+    let mut command = &mut program;
+    for word in verb.split_whitespace() {
+        command = command.find_subcommand_mut(word)?;
+    }
+    Some(command.render_long_help().to_string())
+}
+
+/// The verbs that a verb has below it.
+pub fn verbs_below(verb: &str) -> Vec<String> {
+    let program = Cli::command();
+    let below = program.find_subcommand(verb).into_iter();
+    below
+        .flat_map(clap::Command::get_subcommands)
+        .map(|below| below.get_name().to_owned())
+        .collect()
 }
 
 fn build(cli: Cli) -> Result<Request, clap::Error> {
@@ -506,10 +493,7 @@ impl Verb {
                     ..Flags::default()
                 },
             }),
-            Self::Init { place, output } => Request::Init(InitRequest {
-                path: place.path,
-                output: output.output(Format::Human),
-            }),
+            Self::Init { place } => Request::Init(InitRequest { path: place.path }),
             Self::Gc { place, yes, output } => Request::Gc(GcRequest {
                 path: place.path,
                 yes,
@@ -528,28 +512,6 @@ impl Verb {
                 ShellArg::Zsh => Shell::Zsh,
             }),
         })
-    }
-}
-
-impl OutputArgs {
-    fn output(&self) -> Output {
-        self.loudness.output(if self.json {
-            Format::Json
-        } else {
-            Format::Human
-        })
-    }
-}
-
-impl Loudness {
-    fn output(&self, format: Format) -> Output {
-        let verbosity = match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, 1) => Verbosity::Verbose,
-            (false, _) => Verbosity::Debug,
-        };
-        Output { format, verbosity }
     }
 }
 

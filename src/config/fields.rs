@@ -96,13 +96,13 @@ pub const ENGINE_FIELDS: &[Field] = &[
     Field::new("model", Kind::Word, For::Models, "\"gpt-oss-120b\"",
         "The model it is asked to use; --model and the top-level `model` count for the first engine of the chain."),
     Field::new("prompt_tokens", Kind::Int { min: 1_000, max: 1_000_000 }, For::All, "60000",
-        "Prompt tokens per chunk; a task that needs more is split.")
+        "Prompt tokens per chunk; a task that needs more is split. Of a chain the lowest counts; of `auto` that of claude.")
         .default("60000"),
     Field::new("base_url", Kind::Endpoint, For::Chat, "\"http://127.0.0.1:11434/v1\"",
         "Where the provider is; its own address when not set.")
         .wall(Wall::Closed),
     Field::new("planner_model", Kind::Word, For::Chat, "\"gpt-oss-20b\"",
-        "The model that plans prose specs; `model` when not set."),
+        "The model that plans prose specs; `model` when not set, and deepseek-ai/DeepSeek-V3-0324 for huggingface without both."),
     Field::new("token_env", Kind::Variable, For::Chat, "\"MY_PROVIDER_KEY\"",
         "The variable that holds the token, in place of HF_TOKEN, OPENAI_API_KEY or ANTHROPIC_API_KEY and then LLM_API_KEY. It is kept from engines and checks.")
         .wall(Wall::Closed),

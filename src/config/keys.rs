@@ -339,9 +339,9 @@ const MAX_KEEP: u64 = 3_650 * 86_400;
 /// Every setting, in the order of the template.
 pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("engine", Kind::Engine, "\"auto\"", env::ENGINE,
-        "What writes code: auto (what is installed), or a chain such as \"claude,huggingface\" or [\"claude\", \"codex\"]; when one is limited or fails, the next takes over. Built in: claude, huggingface, openai, anthropic, codex, gemini, opencode, aider; replay:FILE plays a recording, and its path ends at a comma. In a file that has `[engine.<name>]` tables it is written `chain = …` below `[engine]`.")
+        "What writes code: auto (what is installed), or a chain such as \"claude,huggingface\" or [\"claude\", \"codex\"]; when one is limited, refused its key or cannot be reached, the next takes over. Built in: claude, huggingface, openai, anthropic, codex, gemini, opencode, aider; replay:FILE plays a recording, and its path ends at a comma. In a file that has `[engine.<name>]` tables it is written `chain = …` below `[engine]`.")
         .flag("--engine"),
-    KeyDoc::new("model", Kind::Word, "", env::MODEL, "The model that the first engine of the chain is asked to use; its own choice when not set.")
+    KeyDoc::new("model", Kind::Word, "", env::MODEL, "The model that the first engine of the chain is asked to use. Where it is not set: the own choice of Claude Code and agents, Qwen/Qwen3-Coder-480B-A35B-Instruct for huggingface; openai and anthropic need one.")
         .flag("--model").example("\"sonnet\""),
     KeyDoc::new("endpoint", Kind::Endpoint, "", env::ENDPOINT,
         "The address of the first chat provider of the chain, in place of its `base_url`; refused where the chain has none.")

@@ -178,7 +178,6 @@ pub struct DoctorRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub struct InitRequest {
     pub path: PathBuf,
-    pub output: Output,
 }
 
 /// Remove what nothing needs any more.

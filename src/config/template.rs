@@ -91,7 +91,7 @@ pub fn template() -> String {
     out.push('\n');
     prose(
         &mut out,
-        "Engines and what is set of each are tables, and so are walls and prices; docs/reference.md has their keys. Beside \
+        "Engines and what is set of each are tables, and so are walls and prices; docs/reference.md of codelicious has their keys. Beside \
          such tables the chain is written below `[engine]`, because TOML knows no value of that name then:",
     );
     example(&mut out, REPO_EXAMPLE);

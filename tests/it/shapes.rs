@@ -1,6 +1,7 @@
 //! The documented JSON, and the references that are written from the code. `BLESS=1` writes the pages anew.
 
 use crate::support::{Repo, finish, send, spec_of};
+use codelicious::cli::args;
 use codelicious::config;
 use codelicious::model::effect::PushFailureKind;
 use codelicious::model::event::EVENT_KINDS;
@@ -87,6 +88,15 @@ fn shapes() -> Map<String, Value> {
             "schema": "integer", "acted": "boolean", "bytes": "integer",
             "things": [{"kind": "lane, lost_lane, rest, orphan, attempt, archive, log, events, ledger or postmortem", "name": "string", "age_s": "integer | null", "bytes": "integer",
                 "remove": "boolean", "why": "string", "error": "string | null"}],
+        },
+        "sandbox explain --json": {
+            "schema": "integer", "command": "string",
+            "wall": {"?": "null where there is none", "preset": "engine-tool, verify, setup or agent-cli", "entries": ["string"],
+                "files": [{"access": "string", "why": "string", "paths": ["string"]}],
+                "network": "string", "hosts": "list of strings | null", "unix_sockets": "boolean",
+                "limits": {"memory": "integer | null", "processes": "integer | null", "open_files": "integer | null", "file_size": "integer | null",
+                    "disk": "integer | null", "cpu_seconds": "integer | null"},
+                "passed": ["string"], "set": ["string"], "weaker": ["string"]},
         },
         "a run's last line": {
             "schema": "integer", "run": "string", "exit": "string", "code": "integer", "meaning": "string",
@@ -260,6 +270,7 @@ fn fits(place: &str, value: &Value, shape: &Value) {
                 "number" => value.is_number(),
                 "object, by outcome" => value["outcome"].is_string(),
                 "[index, of]" => value.as_array().is_some_and(|a| a.len() == 2),
+                "list of strings" => value.is_array(),
                 _ => value.is_string(),
             };
             assert!(good, "{place}: {value} is no {name}");
@@ -387,6 +398,13 @@ fn every_json_has_its_documented_shape() {
     }
     let gc = repo.run(&["gc", "--json"]).expect(0).json();
     fits("gc", &gc, &shapes["gc --json"]);
+    for preset in ["verify", "agent-cli"] {
+        let explain = [
+            "sandbox", "explain", "--preset", preset, "--json", "--", "claude",
+        ];
+        let wall = repo.run(&explain).expect(0).json();
+        fits("sandbox", &wall, &shapes["sandbox explain --json"]);
+    }
     assert!(
         gc["things"].as_array().is_some_and(|t| t.len() > 1),
         "{gc:#}"
@@ -468,11 +486,12 @@ fn the_json_page_is_what_the_code_says() {
     let mut text = String::from(
         "# JSON output\n\n\
          Written by a test from the shapes that it checks; `BLESS=1 cargo test --test it shapes` writes it anew.\n\n\
-         Results go to stdout. Every field is always there; `| null` marks those that may be null, and an object with\n\
-         `?` may be null as well. A list shows the shape of its items. A `cost` is `\"unknown\"` or `{\"usd\": 0.25}`.\n\
+         Results go to stdout. Every field is always there, but for an event's `spec` and `chunk` and what [evidence](evidence.md)\n\
+         leaves out where there is none; `| null` marks those that may be null, and an object with `?` may be null as well. A list shows the shape of its items. A `cost` is `\"unknown\"` or `{\"usd\": 0.25}`.\n\
          Under one `schema` number shapes only grow, so ignore fields that you do not know.\n\n\
          A run with `--json` prints one JSON object a line: events as they happen, and at last its summary, which is\n\
-         the one line with a `schema`. `events --json` prints the stored events the same way.\n",
+         the one line with a `schema`. A run that an error ends before or between chunks has none: the error stands on\n\
+         stderr as text, and the exit code tells. `events --json` prints the stored events the same way.\n",
     );
     for (name, shape) in shapes() {
         let title = if name.ends_with("--json") {
@@ -533,10 +552,21 @@ fn the_reference_page_is_what_the_code_says() {
         config::reference()
     );
     text.push_str("\n## Commands\n");
-    for verb in [None].into_iter().chain(config::VERBS.map(Some)) {
-        let help = codelicious::cli::args::help(verb).expect("every verb has help");
-        let name = verb.map_or_else(|| "codelicious".to_owned(), |v| format!("codelicious {v}"));
-        let _ = write!(text, "\n### {name}\n\n```text\n{}\n```\n", help.trim_end());
+    let mut verbs = vec![String::new()];
+    for verb in config::VERBS {
+        verbs.push(verb.to_owned());
+        let below = args::verbs_below(verb).into_iter();
+        verbs.extend(below.map(|below| format!("{verb} {below}")));
+    }
+    for verb in verbs {
+        let help = args::help(&verb).expect("every verb has help");
+        let name = format!("codelicious {verb}");
+        let _ = write!(
+            text,
+            "\n### {}\n\n```text\n{}\n```\n",
+            name.trim_end(),
+            help.trim_end()
+        );
     }
     page("reference.md", &text);
 }
@@ -649,7 +679,7 @@ home: they neither read an agent's credentials nor leave anything in its configu
 are one for all of the lane.
 
 An agent's home holds copies of your own settings, instructions, memory, commands, skills and subagents for it, made anew
-before each run, and its login. Of permissions in its settings only what denies or asks comes along. Hooks, MCP servers,
+before each run, and its login. Of permissions in its settings only what denies comes along (of opencode's also what asks). Hooks, MCP servers,
 plugins, formatters and commands that tell a key do not: most of them need what the wall refuses. `agent_programs = true`
 below `[sandbox.agent-cli]` brings all of these but Claude Code's plugins; `read`, `execute` and `hosts` there then say what
 they need. A settings file that cannot be read (as JSON, with comments or without, TOML or plain YAML) stays out. What is left

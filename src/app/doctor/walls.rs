@@ -60,7 +60,9 @@ pub(super) fn findings(world: &World, env: &Environment) -> Vec<Finding> {
         });
     }
     let lacks = presets::lacks(&abilities).into_iter();
-    findings.extend(lacks.map(|lack| finding(Verdict::Note, lack, "see docs/sandbox.md")));
+    findings.extend(
+        lacks.map(|lack| finding(Verdict::Note, lack, "see docs/sandbox.md of codelicious")),
+    );
     let proxy = env
         .proxy()
         .map(|(proxy, past)| Upstream::parse(proxy, past));

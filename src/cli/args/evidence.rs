@@ -1,6 +1,7 @@
 //! The words of `evidence`.
 
-use super::{OutputArgs, one_word};
+use super::one_word;
+use super::output::{LessArgs, MoreArgs};
 use crate::config::{AuditRequest, EvidenceRequest, Request};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ pub(super) struct EvidenceArgs {
     #[arg(value_name = "PATH", default_value = ".", hide_default_value = true, value_hint = ValueHint::DirPath)]
     path: PathBuf,
     #[command(flatten)]
-    output: OutputArgs,
+    output: MoreArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +51,7 @@ struct VerifyArgs {
     #[arg(long)]
     require_notes: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    output: LessArgs,
 }
 
 impl EvidenceArgs {

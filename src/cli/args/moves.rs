@@ -1,6 +1,7 @@
 //! The words of `retry`, `answer`, `accept` and `skip`.
 
-use super::{OutputArgs, Place, usage};
+use super::output::JsonArg;
+use super::{Place, usage};
 use crate::config::{MoveRequest, MoveVerb, Wanted};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ pub(super) struct RetryArgs {
     #[arg(long)]
     all_failed: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonArg,
 }
 
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ pub(super) struct AnswerArgs {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonArg,
 }
 
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ pub(super) struct ChunkArgs {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonArg,
 }
 
 #[derive(Debug, Args)]

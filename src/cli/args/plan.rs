@@ -1,6 +1,6 @@
 //! What `plan` prints.
 
-use super::OutputArgs;
+use super::output::LessArgs;
 use crate::config::{Format, Output, PlanShape};
 use clap::{Args, ValueEnum};
 
@@ -18,7 +18,7 @@ pub(super) struct PlanOutput {
     )]
     format: Option<PlanFormat>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: LessArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,7 +38,10 @@ impl PlanOutput {
 
     pub(super) fn output(&self) -> Output {
         match self.format {
-            Some(PlanFormat::Json) => self.output.loudness.output(Format::Json),
+            Some(PlanFormat::Json) => Output {
+                format: Format::Json,
+                ..self.output.output()
+            },
             None | Some(PlanFormat::Human | PlanFormat::GithubMatrix) => self.output.output(),
         }
     }

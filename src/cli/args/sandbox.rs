@@ -1,6 +1,6 @@
 //! The words of `sandbox`.
 
-use super::OutputArgs;
+use super::output::JsonArg;
 use crate::config::{Flags, Format, Output, Request, SandboxRequest};
 use crate::model::policy::Preset;
 use clap::{Args, Subcommand};
@@ -22,7 +22,7 @@ enum SandboxVerb {
         #[command(flatten)]
         subject: SubjectArgs,
         #[command(flatten)]
-        output: OutputArgs,
+        output: JsonArg,
     },
     /// Run a command inside the wall, in the folder that you are in
     Run {

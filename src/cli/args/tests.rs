@@ -1,5 +1,7 @@
 use super::*;
-use crate::config::{EngineChoice, EngineRef, IssueRef, KEYS, Kind, PlanShape, Wanted};
+use crate::config::{
+    EngineChoice, EngineRef, Format, IssueRef, KEYS, Kind, Output, PlanShape, Verbosity, Wanted,
+};
 use std::time::Duration;
 
 fn read(line: &[&str]) -> Result<Request, clap::Error> {
@@ -48,6 +50,7 @@ fn builds_here_when_nothing_is_said() {
 
 #[test]
 fn every_flag_arrives_in_its_field() {
+    assert!(built(&["--dry-run"]).dry_run);
     let request = built(&[
         "--engine",
         "replay:tape.json, claude",
@@ -85,7 +88,6 @@ fn every_flag_arrives_in_its_field() {
         "https://git.example/o/r/issues/3",
         "--base",
         "main",
-        "--dry-run",
         "--json",
         "--max-commits-per-pr",
         "3",
@@ -119,7 +121,7 @@ fn every_flag_arrives_in_its_field() {
                 IssueRef::Number(12),
                 IssueRef::Url("https://git.example/o/r/issues/3".to_owned())
             ],
-            dry_run: true,
+            dry_run: false,
             restart: Restart {
                 forget_failures: true,
                 rebuild_ledger: true,
@@ -372,10 +374,13 @@ fn verbs_take_what_is_theirs() {
             }),
         ),
         (
-            &["status", "--json", "--quiet"],
+            &["status", "--json", "-v"],
             Request::Status(StatusRequest {
                 path: ".".into(),
-                output,
+                output: Output {
+                    format: Format::Json,
+                    verbosity: Verbosity::Verbose,
+                },
             }),
         ),
         (
@@ -396,10 +401,7 @@ fn verbs_take_what_is_theirs() {
         ),
         (
             &["init", "x"],
-            Request::Init(InitRequest {
-                path: "x".into(),
-                output: Output::default(),
-            }),
+            Request::Init(InitRequest { path: "x".into() }),
         ),
         (
             &["gc"],
@@ -453,7 +455,7 @@ fn flags_without_effect_are_refused_by_name() {
 
 #[test]
 fn bad_values_name_what_is_allowed() {
-    let table: [(&[&str], &str); 21] = [
+    let table: [(&[&str], &str); 29] = [
         (&["--max-commits-per-pr", "0"], "1..=100"),
         (&["--max-commits-per-pr", "101"], "1..=100"),
         (&["--max-loc-per-pr", "49"], "50..=5000"),
@@ -475,6 +477,15 @@ fn bad_values_name_what_is_allowed() {
         (&["--model", "a b"], "one word"),
         (&["--base", ""], "one word"),
         (&["-q", "-v"], "cannot be used with"),
+        (&["--dry-run", "--fresh"], "cannot be used with"),
+        (&["--no-resume", "--dry-run"], "cannot be used with"),
+        (&["--dry-run", "--reset-ledger"], "cannot be used with"),
+        // Where it would change nothing.
+        (&["status", "-q"], "unexpected argument"),
+        (&["plan", "-v"], "unexpected argument"),
+        (&["doctor", "-v"], "unexpected argument"),
+        (&["init", "-q"], "unexpected argument"),
+        (&["skip", "T001", "-v"], "unexpected argument"),
     ];
     for (line, part) in table {
         let message = refused(line);
@@ -512,17 +523,18 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn help_fits_80_columns() {
     for verb in std::iter::once(None).chain(VERBS.map(Some)) {
-        let text = help(verb).expect("each verb has help");
+        let text = help(verb.unwrap_or_default()).expect("each verb has help");
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{verb:?}: {line}");
         }
     }
-    assert_eq!(help(Some("nothing")), None);
+    assert_eq!(help("nothing"), None);
+    assert_eq!(help("sandbox nothing"), None);
 }
 
 #[test]
 fn help_is_grouped_and_ends_with_the_exit_codes() {
-    let text = help(None).expect("help of the program");
+    let text = help("").expect("help of the program");
     let headings = [
         "Verbs:",
         "Specs:",

@@ -12,8 +12,8 @@ pub fn page() -> String {
          Written by a test from the tables in the code; `BLESS=1 cargo test --test it agents` writes it anew.\n\n\
          Besides Claude Code, any agent that is started from a command line can build. What has to be known of it stands in a\n\
          table: how it is started, what its lines mean, what its failures are. Codex, Gemini CLI, opencode and aider are such\n\
-         tables, written out below. Because a table says which program gets your credentials, it counts from your own\n\
-         configuration (`~/.config/codelicious/config.toml`) only.\n\n\
+         tables, written out below. Because a table says which program gets your credentials, what names a program, arguments\n\
+         or variables counts from your own configuration (`~/.config/codelicious/config.toml`) only.\n\n\
          ```toml\n\
          [engine]\n\
          chain = \"mine\"\n\n\
@@ -25,7 +25,16 @@ pub fn page() -> String {
          ```\n\n\
          That is enough for an agent that exits with 0 when it is done: its work then counts when the repository's checks\n\
          pass. The agent runs in the lane's worktree. A table that has the name of a preset changes only the keys that it\n\
-         has; one of another name starts from a preset with `preset = \"codex\"`.\n\n",
+         has; one of another name starts from a preset with `preset = \"codex\"`.\n\n\
+         Inside [the sandbox](sandbox.md) an agent that the program does not know has an empty home and reaches no host but\n\
+         those that variables such as `…_BASE_URL` name, and programs are executed where the system, `PATH` and toolchains\n\
+         have them. Say what else it needs:\n\n\
+         ```toml\n\
+         [sandbox.agent-cli]\n\
+         hosts = [\"api.example.org\"]\n\
+         read = [\"/home/you/.my-agent\"]\n\
+         execute = [\"/home/you/tools\"]     # a program outside of PATH\n\
+         ```\n\n",
     );
     out.push_str("## Keys\n");
     for (part, keys) in PARTS {

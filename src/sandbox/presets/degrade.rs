@@ -3,7 +3,7 @@
 use crate::model::policy::{Abilities, Network, Preset};
 use crate::sandbox::Refused;
 
-const OFF: &str = "run with --sandbox=off, or set `mode = \"off\"` below `[sandbox]` in your own configuration file";
+const OFF: &str = "run with --sandbox=off or CODELICIOUS_SANDBOX=off, or set `mode = \"off\"` below `[sandbox]` in your own configuration file";
 
 /// Whether files can be walled in, and what a command asks the kernel for.
 pub(super) fn check_files(abilities: &Abilities) -> Result<(), Refused> {
