@@ -30,7 +30,11 @@ pub fn enter(repository: &str, run: &str) -> (Option<Membership>, Vec<i32>) {
     let group = above.join(format!("{PREFIX}{repository}-{run}"));
     let entered = fs::create_dir(&group).and_then(|()| move_to(&group));
     match entered {
-        Ok(()) => (Some(Membership { above, group }), ended),
+        Ok(()) => {
+            // It was started outside.
+            super::standby::end();
+            (Some(Membership { above, group }), ended)
+        }
         Err(_) => {
             let _ = fs::remove_dir(&group);
             (None, ended)
@@ -50,6 +54,7 @@ pub fn is_available() -> bool {
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        super::standby::end();
         // A group that stays is empty, and removed by the next run.
         let _ = move_to(&self.above);
         let _ = fs::remove_dir(&self.group);

@@ -8,7 +8,9 @@
 
 mod capture;
 pub mod cgroup;
+mod group;
 mod reap;
+mod standby;
 mod terminal;
 mod walled;
 
@@ -20,7 +22,7 @@ use crate::crash::{self, Point};
 use crate::model::policy::SandboxPolicy;
 use crate::ports::StopSignal;
 use capture::LineReader;
-use rustix::process::{Pid, Signal, kill_process_group};
+use group::{Group, end_child};
 use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
@@ -28,8 +30,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin};
 use tokio::time::{Instant, sleep_until};
-use walled::{Around, Start};
+use walled::{Around, Plan, Start};
 
 /// How long pipes are read after the process that was started is gone.
 const DRAIN: Duration = Duration::from_millis(250);
@@ -212,17 +215,34 @@ pub async fn run(
     stop: StopSignal,
     on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
 ) -> Result<Finished, SpawnError> {
-    see_to_its_end(spawn(command)?, command, limits, stop, on_line).await
+    see_to_its_end(start(command)?, command, limits, stop, on_line).await
+}
+
+/// A process that was started, and what goes with it.
+struct Running {
+    child: Child,
+    group: Group,
+    /// Bytes for its standard input.
+    input: Vec<u8>,
+    around: Around,
+    /// How one is started ahead for the next command.
+    next: Option<Start>,
 }
 
 async fn see_to_its_end(
-    (mut child, mut around): (tokio::process::Child, Around),
+    running: Running,
     command: &Command,
     limits: Limits,
     mut stop: StopSignal,
     on_line: &mut dyn FnMut(Stream, &[u8]) -> ControlFlow<()>,
 ) -> Result<Finished, SpawnError> {
-    let group = Group::of(&child);
+    let Running {
+        mut child,
+        mut group,
+        input,
+        mut around,
+        next,
+    } = running;
     let mut told = around.told();
     let mut on_line = |stream: Stream, line: &[u8]| match stream {
         Stream::Err if told.takes(line) => ControlFlow::Continue(()),
@@ -233,7 +253,7 @@ async fn see_to_its_end(
     tokio::pin!(gateway, disk_spent);
     let mut out = LineReader::new(child.stdout.take(), limits);
     let mut err = LineReader::new(child.stderr.take(), limits);
-    let feeder = feed(child.stdin.take(), command.stdin.clone());
+    let feeder = feed(child.stdin.take(), input);
     tokio::pin!(feeder);
     let mut fed = false;
 
@@ -249,7 +269,10 @@ async fn see_to_its_end(
             () = at(idle_at) => break (Ended::Stalled, None),
             () = &mut disk_spent => break (Ended::DiskSpent, None),
             () = &mut gateway => {}
-            () = &mut feeder, if !fed => fed = true,
+            () = &mut feeder, if !fed => {
+                fed = true;
+                if let Some(next) = &next { standby::make(next) }
+            }
             read = out.fill(), if !out.is_done() => {
                 last_byte = Instant::now();
                 if read && out.lines(|l| on_line(Stream::Out, l)).is_break() { break (Ended::ByCaller, None) }
@@ -268,7 +291,11 @@ async fn see_to_its_end(
         None => end_child(&mut child, &group, limits.grace).await,
     };
     drain(&mut out, &mut err, &mut on_line).await;
-    group.kill_rest();
+    // Somebody who was just started may not have left the group yet.
+    match ended == Ended::Itself && is_push(command) {
+        true => group.let_go(),
+        false => group.kill_rest(),
+    }
     if let Some(error) = told.error() {
         return Err(walled::failed(command, error));
     }
@@ -319,28 +346,53 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-fn spawn(command: &Command) -> Result<(tokio::process::Child, Around), SpawnError> {
+fn start(command: &Command) -> Result<Running, SpawnError> {
     let failed = |source| walled::failed(command, source);
     let name = command.program.to_string_lossy();
     crash::named(Point::SpawnBefore, &name).map_err(failed)?;
-    let start = walled::start(command).map_err(failed)?;
-    let started = started(command, start)?;
+    let running = carry_out(command, walled::plan(command).map_err(failed)?)?;
     // Only an end can come here: what runs cannot be taken back by an error.
     let _ = crash::named(Point::SpawnAfter, &name);
-    Ok(started)
+    Ok(running)
+}
+
+fn carry_out(command: &Command, plan: Plan) -> Result<Running, SpawnError> {
+    let Plan {
+        start,
+        input,
+        around,
+    } = plan;
+    let spawned = match around.waits() {
+        true => standby::take(&start),
+        false => None,
+    };
+    let (child, group) = match spawned {
+        Some(spawned) => spawned,
+        None => {
+            let stdin = match input.is_empty() {
+                true => Stdio::null(),
+                false => Stdio::piped(),
+            };
+            spawn(&start, stdin)
+                .map_err(|e| walled::failed(command, around.judge(&command.cwd, e)))?
+        }
+    };
+    Ok(Running {
+        child,
+        group,
+        input,
+        next: around.waits().then_some(start),
+        around,
+    })
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
-fn started(command: &Command, start: Start) -> Result<(tokio::process::Child, Around), SpawnError> {
-    let stdin = if command.stdin.is_empty() {
-        Stdio::null()
-    } else {
-        Stdio::piped()
-    };
-    let failed = |source| walled::failed(command, source);
+fn spawn(start: &Start, stdin: Stdio) -> std::io::Result<(Child, Group)> {
+    let name = start.name.as_deref();
     let child = tokio::process::Command::new(&start.program)
+        .arg0(name.unwrap_or(start.program.as_os_str()))
         .args(&start.args)
-        .current_dir(&command.cwd)
+        .current_dir(&start.cwd)
         .env_clear()
         .envs(start.env.iter().map(|(k, v)| (k, v)))
         .stdin(stdin)
@@ -348,57 +400,15 @@ fn started(command: &Command, start: Start) -> Result<(tokio::process::Child, Ar
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
-        .spawn()
-        .map_err(|e| failed(start.around.judge(&command.cwd, e)))?;
+        .spawn()?;
     reap::started(child.id());
-    Ok((child, start.around))
+    let group = Group::of(&child);
+    Ok((child, group))
 }
 
-/// A child's process group; killed when dropped, so that a cancelled future leaves nothing running.
-struct Group {
-    pid: Option<Pid>,
-}
-
-impl Group {
-    fn of(child: &tokio::process::Child) -> Self {
-        let pid = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        Self { pid }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.pid {
-            // ESRCH: the group is gone, which is what we want.
-            let _ = kill_process_group(pid, signal);
-        }
-    }
-
-    /// Ends members that outlived the leader.
-    fn kill_rest(&self) {
-        self.signal(Signal::KILL);
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
-        reap::ended(self.pid);
-    }
-}
-
-async fn end_child(
-    child: &mut tokio::process::Child,
-    group: &Group,
-    grace: Duration,
-) -> Option<ExitStatus> {
-    group.signal(Signal::TERM);
-    if let Ok(status) = tokio::time::timeout(grace, child.wait()).await {
-        return status.ok();
-    }
-    group.signal(Signal::KILL);
-    child.wait().await.ok()
+/// True for what may start a remote's own processes, where the remote is a folder here.
+fn is_push(command: &Command) -> bool {
+    command.env.iter().any(|(name, _)| name == PUSH_MARK)
 }
 
 /// Reads what is left in the pipes; a grandchild that holds them open is not waited for.
@@ -420,7 +430,7 @@ async fn drain<O: AsyncRead + Unpin, E: AsyncRead + Unpin>(
     let _ = err.last_line(|l| on_line(Stream::Err, l));
 }
 
-async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: Vec<u8>) {
+async fn feed(stdin: Option<ChildStdin>, bytes: Vec<u8>) {
     if let Some(mut stdin) = stdin {
         // EPIPE: the child does not want its input; its exit tells the rest.
         let _ = stdin.write_all(&bytes).await;

@@ -86,9 +86,10 @@ pub fn end_leftovers() -> usize {
 #[cfg(target_os = "linux")]
 fn is_of_push(pid: i32) -> bool {
     let path = std::path::PathBuf::from(format!("/proc/{pid}"));
-    SPARED
-        .get()
-        .is_some_and(|mark| foreign::variable(&path, super::PUSH_MARK).as_ref() == Some(mark))
+    SPARED.get().is_some_and(|mark| {
+        foreign::settle(&path);
+        foreign::variable(&path, super::PUSH_MARK).as_ref() == Some(mark)
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -206,6 +207,17 @@ mod foreign {
             .split(|b| *b == 0)
             .find_map(|v| v.strip_prefix(prefix.as_bytes()))
             .map(|v| String::from_utf8_lossy(v).into_owned())
+    }
+
+    /// Waits while a process becomes another program: for a moment it has no environment then.
+    pub(super) fn settle(process: &Path) {
+        for _ in 0..1_000 {
+            let environ = std::fs::read(process.join("environ"));
+            if !environ.is_ok_and(|e| e.is_empty()) || !is_running(process) {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Field 22 of `/proc/<pid>/stat` (proc(5)): start time in clock ticks since boot. The second field may

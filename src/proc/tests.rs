@@ -253,15 +253,15 @@ async fn by_profile(command: &Command, program: &Path) -> Finished {
     let SandboxPolicy::Walled(wall) = &command.policy else {
         panic!("no wall")
     };
-    let start = walled::by_profile(program, command, wall).unwrap();
+    let plan = walled::by_profile(program, command, wall).unwrap();
     let (_handle, stop) = StopSignal::new();
-    let started = started(command, start).unwrap();
+    let running = carry_out(command, plan).unwrap();
     let limits = Limits {
         total: Some(Duration::from_secs(60)),
         ..Limits::default()
     };
     let mut on_line = |_: Stream, _: &[u8]| ControlFlow::Continue(());
-    see_to_its_end(started, command, limits, stop, &mut on_line)
+    see_to_its_end(running, command, limits, stop, &mut on_line)
         .await
         .unwrap()
 }

@@ -16,11 +16,23 @@ use std::time::Duration;
 /// How often the free room of the disk is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What is to be started, and with what around it.
+/// How a process is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Start {
+    /// Looked up already: who starts a bare name with a PATH of its own has all of its memory's pages copied for it.
     pub program: PathBuf,
+    /// What it finds as its own name.
+    pub name: Option<OsString>,
     pub args: Vec<OsString>,
+    pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
+}
+
+/// What is to be started, what it is told, and what is around it.
+pub(super) struct Plan {
+    pub start: Start,
+    /// Bytes for standard input; empty closes it at once.
+    pub input: Vec<u8>,
     pub around: Around,
 }
 
@@ -32,7 +44,7 @@ pub(super) struct Around {
     room: Vec<(PathBuf, u64)>,
     /// The program that puts the wall up and becomes the command.
     helper: Option<PathBuf>,
-    /// What the helper's own words carry, where it has words.
+    /// What the helper's own words carry, where it has words: such a one waits for its request.
     token: Option<String>,
     #[cfg(target_os = "linux")]
     _bounds: Vec<crate::sandbox::groups::Bounds>,
@@ -50,12 +62,17 @@ enum Way {
 }
 
 /// Decides how a command is started under its policy.
-pub(super) fn start(command: &Command) -> io::Result<Start> {
+pub(super) fn plan(command: &Command) -> io::Result<Plan> {
     match &command.policy {
-        SandboxPolicy::Trusted | SandboxPolicy::Unsandboxed => Ok(Start {
-            program: PathBuf::from(&command.program),
-            args: command.args.clone(),
-            env: command.env.clone(),
+        SandboxPolicy::Trusted | SandboxPolicy::Unsandboxed => Ok(Plan {
+            start: Start {
+                program: resolve(command, &command.env)?,
+                name: Some(command.program.clone()),
+                args: command.args.clone(),
+                cwd: command.cwd.clone(),
+                env: command.env.clone(),
+            },
+            input: command.stdin.clone(),
             around: Around::default(),
         }),
         SandboxPolicy::Walled(wall) => match seatbelt::program() {
@@ -71,7 +88,7 @@ fn setting_of(wall: &Wall) -> String {
 }
 
 /// Starts it by a program that takes the wall as a profile.
-pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
+pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) -> io::Result<Plan> {
     let mut inner = Wall::clone(wall);
     let way = match &wall.network {
         Network::Hosts(endpoints) => {
@@ -84,10 +101,15 @@ pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) ->
     let inner = Arc::new(inner);
     let env = SandboxPolicy::Walled(Arc::clone(&inner)).environment(&command.env);
     let resolved = resolve(command, &env)?;
-    Ok(Start {
-        program: program.to_path_buf(),
-        args: seatbelt::arguments(&inner, &resolved, &command.args),
-        env,
+    Ok(Plan {
+        start: Start {
+            program: program.to_path_buf(),
+            name: None,
+            args: seatbelt::arguments(&inner, &resolved, &command.args),
+            cwd: command.cwd.clone(),
+            env,
+        },
+        input: command.stdin.clone(),
         around: Around {
             room: room_of(wall),
             wall: Some(inner),
@@ -100,10 +122,13 @@ pub(super) fn by_profile(program: &Path, command: &Command, wall: &Arc<Wall>) ->
 }
 
 #[cfg(target_os = "linux")]
-fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
+fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Plan> {
     use crate::model::policy::ResourceLimits;
     use crate::sandbox::{groups::Bounds, launch};
 
+    if !command.cwd.metadata()?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
     let env = command.policy.environment(&command.env);
     let program = resolve(command, &env)?;
     let mut inner = Wall::clone(wall);
@@ -139,22 +164,40 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
         Network::None | Network::Loopback | Network::Full => None,
     };
     let temporary = wall.env.iter().find(|(name, _)| name == "TMPDIR");
-    let (late_env, env) = env.into_iter().partition(|(name, _)| launch::is_late(name));
+    let marks = env.iter().filter(|(name, _)| name == super::RUN_TOKEN);
+    let marks = marks.cloned().collect();
     let request = launch::Request {
         token: launch::token(),
         parent: std::process::id(),
         wall: inner,
-        late_env,
+        env,
         groups: bounds.iter().flat_map(Bounds::groups).cloned().collect(),
         temporary: temporary.map(|(_, folder)| PathBuf::from(folder)),
         gateway: gateway.as_ref().map(|g| g.socket().to_path_buf()),
+        has_input: !command.stdin.is_empty(),
     };
-    let args = launch::arguments(&request, &program, &command.program, &command.args)?;
+    let target = launch::Target {
+        cwd: command.cwd.clone(),
+        program,
+        name: command.program.clone(),
+        args: command.args.clone(),
+    };
+    let mut input = launch::message(&request, &target)?;
+    input.extend_from_slice(&command.stdin);
+    let network = match wall.network {
+        Network::Full => launch::NETWORK,
+        Network::None | Network::Loopback | Network::Hosts(_) => launch::OWN_NETWORK,
+    };
     let helper = launch::helper().to_path_buf();
-    Ok(Start {
-        program: helper.clone(),
-        args,
-        env,
+    Ok(Plan {
+        start: Start {
+            program: helper.clone(),
+            name: None,
+            args: [launch::VERB, network].map(OsString::from).into(),
+            cwd: PathBuf::from("/"),
+            env: marks,
+        },
+        input,
         around: Around {
             room: room_of(wall),
             wall: Some(Arc::clone(wall)),
@@ -168,7 +211,7 @@ fn walled(command: &Command, wall: &Arc<Wall>) -> io::Result<Start> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn walled(_: &Command, _: &Arc<Wall>) -> io::Result<Start> {
+fn walled(_: &Command, _: &Arc<Wall>) -> io::Result<Plan> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         "this system has no sandbox: run with --sandbox=off",
@@ -176,6 +219,11 @@ fn walled(_: &Command, _: &Arc<Wall>) -> io::Result<Start> {
 }
 
 impl Around {
+    /// True where what is started waits for a request, and may be started before there is one.
+    pub(super) fn waits(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// A failure to start the helper is not one to find the command.
     pub(super) fn judge(&self, cwd: &Path, error: io::Error) -> io::Error {
         match &self.helper {

@@ -12,8 +12,8 @@ pub fn main(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     if args.next()? != launch::VERB {
         return None;
     }
-    let request = args.next().unwrap_or_default();
-    if request == launch::PROBE {
+    let asked = args.next().unwrap_or_default();
+    if asked == launch::PROBE {
         #[cfg(target_os = "linux")]
         let found = super::linux::probe();
         #[cfg(not(target_os = "linux"))]
@@ -25,54 +25,76 @@ pub fn main(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
             launch::FAILED
         }));
     }
-    let (token, failure) = enter(&request, args);
+    let Some((token, failure)) = enter(&asked) else {
+        return Some(ExitCode::SUCCESS);
+    };
     let said = launch::line(&token, &failure);
     let _ = writeln!(std::io::stderr(), "{said}");
     Some(ExitCode::from(launch::FAILED))
 }
 
-/// Does not come back from success.
+/// Does not come back from success. None: nothing was asked for.
 #[cfg(target_os = "linux")]
-fn enter(
-    request: &OsString,
-    mut args: impl Iterator<Item = OsString>,
-) -> (String, launch::Failure) {
+fn enter(network: &OsString) -> Option<(String, launch::Failure)> {
     use std::os::unix::process::CommandExt;
 
-    let failure = |why: String| launch::Failure { why, exec: None };
-    let request = request.to_str().unwrap_or_default();
-    let request: launch::Request = match serde_json::from_str(request) {
-        Ok(request) => request,
-        Err(e) => {
-            return (
-                String::new(),
-                failure(format!("not a request for a sandbox: {e}")),
-            );
+    let failed = |token: String, why: String| Some((token, launch::Failure { why, exec: None }));
+    let own_network = match network.to_str() {
+        Some(launch::OWN_NETWORK) => true,
+        Some(launch::NETWORK) => false,
+        Some(_) | None => {
+            return failed(String::new(), "not a request for a sandbox".to_owned());
         }
     };
-    let token = request.token.clone();
-    let (Some(_), Some(program), Some(name)) = (args.next(), args.next(), args.next()) else {
-        return (token, failure("no command was named".to_owned()));
+    // Before a request comes: who asks later does not wait for it.
+    let entered = super::linux::enter(own_network);
+    let (request, target) = match launch::read(&mut Input) {
+        Ok(None) => return None,
+        Ok(Some(asked)) => asked,
+        Err(e) => return failed(String::new(), format!("not a request for a sandbox: {e}")),
     };
-    if let Err(why) = super::linux::put_up(&request) {
-        return (token, failure(why));
+    let could_not = |token: String, what: &std::path::Path, error: std::io::Error| {
+        let why = format!("{}: {error}", what.display());
+        let exec = error.raw_os_error().or(Some(0));
+        Some((token, launch::Failure { why, exec }))
+    };
+    if let Err(error) = std::env::set_current_dir(&target.cwd) {
+        return could_not(request.token, &target.cwd, error);
+    }
+    if let Err(why) = super::linux::put_up(&request, entered) {
+        return failed(request.token, why);
     }
     #[allow(
         clippy::disallowed_methods,
         reason = "nothing is spawned: this process becomes it"
     )]
-    let error = std::process::Command::new(&program)
-        .arg0(&name)
-        .args(args)
-        .envs(request.late_env)
+    let error = std::process::Command::new(&target.program)
+        .arg0(&target.name)
+        .args(&target.args)
+        .env_clear()
+        .envs(request.env)
         .exec();
-    let why = format!("{}: {error}", program.to_string_lossy());
-    let exec = error.raw_os_error().or(Some(0));
-    (token, launch::Failure { why, exec })
+    could_not(request.token, &target.program, error)
+}
+
+/// Standard input without a buffer: what follows a request is the command's.
+#[cfg(target_os = "linux")]
+struct Input;
+
+#[cfg(target_os = "linux")]
+impl std::io::Read for Input {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match rustix::io::read(std::io::stdin(), &mut *into) {
+                Err(rustix::io::Errno::INTR) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn enter(_: &OsString, _: impl Iterator<Item = OsString>) -> (String, launch::Failure) {
+fn enter(_: &OsString) -> Option<(String, launch::Failure)> {
     let why = "this system has no helper for sandboxes".to_owned();
-    (String::new(), launch::Failure { why, exec: None })
+    Some((String::new(), launch::Failure { why, exec: None }))
 }

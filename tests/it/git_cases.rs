@@ -1080,20 +1080,23 @@ fn what_a_remote_starts_for_itself_is_not_ended_with_an_engine() {
     let repo = Repo::new();
     repo.write("specs/work.md", spec_of(3, 3));
     let sign = |name: &str| repo.sign(name);
-    let daemon = format!(
-        "[ -e {began} ] || setsid sh -c ': > {began}; until [ -e {go} ]; do sleep 0.02; done; : > {ended}' > /dev/null 2>&1 < /dev/null &",
-        began = sign("began"),
-        go = sign("go"),
-        ended = sign("ended")
-    );
+    // One leaves the group of who pushes, at some time or other; one stays in it.
+    let daemon = |leaves: &str, nth: u32| {
+        format!(
+            "[ -e {began} ] || {leaves} sh -c ': > {began}; until [ -e {go} ]; do sleep 0.02; done; : > {ended}' > /dev/null 2>&1 < /dev/null &",
+            began = sign(&format!("began-{nth}")),
+            go = sign("go"),
+            ended = sign(&format!("ended-{nth}"))
+        )
+    };
     repo.script(
         &repo.origin.join("hooks/post-receive"),
-        &format!("#!/bin/sh\n{daemon}\n"),
+        &format!("#!/bin/sh\n{}\n{}\n", daemon("setsid", 1), daemon("", 2)),
     );
     let work = json!({"write": {"path": "work/{chunk}.txt", "text": "{title}"}});
     repo.fake(&json!({"rules": [
-        {"chunk": "T002", "steps": [work, {"wait_for": sign("began")}]},
-        {"chunk": "T003", "steps": [work, {"run": format!(": > {}", sign("go"))}, {"wait_for": sign("ended")}]},
+        {"chunk": "T002", "steps": [work, {"wait_for": sign("began-1")}, {"wait_for": sign("began-2")}]},
+        {"chunk": "T003", "steps": [work, {"run": format!(": > {}", sign("go"))}, {"wait_for": sign("ended-1")}, {"wait_for": sign("ended-2")}]},
     ]}));
     repo.run(&CLAUDE).expect(0);
 }

@@ -381,11 +381,14 @@ impl Repo {
 
     #[track_caller]
     pub fn git_in(&self, dir: &Path, args: &[&str]) -> String {
-        let output = Command::new("git")
+        let envs: Vec<(String, String)> = self.envs().into_iter().collect();
+        // A bare name beside a PATH of its own has this process forked, with all that the tests hold in memory.
+        let git = codelicious::proc::find_program("git", &envs).expect("git is there");
+        let output = Command::new(git)
             .args(args)
             .current_dir(dir)
             .env_clear()
-            .envs(self.envs())
+            .envs(envs)
             .output()
             .expect("git starts");
         let ended = Ended::new(&output).expect(0);

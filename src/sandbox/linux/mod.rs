@@ -15,31 +15,41 @@ use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
+pub(super) use spaces::Entered;
 use spaces::Frozen;
 use std::io;
 use std::path::Path;
 
-/// Puts the wall up around this process, which must have one thread.
+/// What every wall begins with, and no request is needed for. This process must have one thread.
+pub(super) fn enter(own_network: bool) -> Result<Entered, String> {
+    close_inherited().map_err(|e| format!("open files cannot be looked at: {e}"))?;
+    spaces::enter(own_network)
+}
+
+/// Puts the wall up around this process, which must have one thread, and takes its input away where it is to have none.
 ///
 /// # Errors
 /// A layer could not be put up; the words say which. This process must then end.
-pub(super) fn put_up(request: &Request) -> Result<(), String> {
+pub(super) fn put_up(request: &Request, entered: Result<Entered, String>) -> Result<(), String> {
     let wall = &request.wall;
-    close_inherited().map_err(|e| format!("open files cannot be looked at: {e}"))?;
+    let entered = entered?;
+    if !request.has_input {
+        no_input().map_err(|e| format!("/dev/null cannot be opened: {e}"))?;
+    }
     for group in &request.groups {
         write_control(&super::groups::entrance(group), "0")
             .map_err(|e| format!("cannot enter the control group {}: {e}", group.display()))?;
     }
-    let entered = spaces::enter(&wall.network)?;
+    entered.give(&wall.network)?;
     if let (Network::Hosts(endpoints), Some(socket)) = (&wall.network, &request.gateway) {
         super::gateway::hand_over(socket, endpoints)
             .map_err(|e| format!("the gateway to the network cannot be reached: {e}"))?;
     }
     let mut files = wall.files.clone();
     // Where it is not to be had, the probe says so.
-    let frozen = match entered.mounts {
-        true => spaces::freeze(&wall.files)?,
-        false => Frozen::No("the kernel gives no mount namespace".to_owned()),
+    let frozen = match &entered.lacks {
+        None => spaces::freeze(&wall.files)?,
+        Some(why) => Frozen::No(format!("the kernel gives no mount namespace: {why}")),
     };
     match (frozen, wall.files.kept.first()) {
         (Frozen::Yes, _) => {
@@ -73,16 +83,11 @@ pub(super) fn put_up(request: &Request) -> Result<(), String> {
 pub(super) fn probe() -> Abilities {
     let mut found = Abilities::default();
     let mut lacking = Vec::new();
-    match spaces::enter(&Network::Loopback) {
-        Ok(entered) => {
+    match spaces::enter(true).and_then(|entered| entered.give(&Network::Loopback)) {
+        Ok(()) => {
             found.network_namespace = true;
-            let frozen = match entered.mounts {
-                true => spaces::freeze(&Default::default()),
-                false => Ok(Frozen::No("no mount namespace".to_owned())),
-            };
-            if entered.mounts
-                && let Err(why) = own::share_nothing(None)
-            {
+            let frozen = spaces::freeze(&Default::default());
+            if let Err(why) = own::share_nothing(None) {
                 lacking.push(format!(
                     "what programs keep in /dev/shm cannot be protected: {why}"
                 ));
@@ -129,6 +134,12 @@ fn follow(parent: u32) -> Result<(), String> {
         true => Ok(()),
         false => Err("who started it is gone".to_owned()),
     }
+}
+
+/// Puts a device that is always at its end in the place of the pipe that the request came through.
+fn no_input() -> io::Result<()> {
+    let nothing = std::fs::File::open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdin(nothing)?)
 }
 
 /// Closes what this process was started with beyond the three standard streams.

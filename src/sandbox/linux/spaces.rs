@@ -23,9 +23,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// What was entered.
-pub(super) struct Entered {
+pub(in crate::sandbox) struct Entered {
     pub users: bool,
-    pub mounts: bool,
+    own_network: bool,
+    /// Why there are no mounts and no network of this process' own.
+    pub lacks: Option<String>,
 }
 
 /// Whether files outside the writable folders are protected from changes of mode, owner and time.
@@ -59,43 +61,46 @@ fn stay_the_same(user: Uid, group: Gid) -> Result<(), String> {
         .map_err(|e| format!("the user namespace cannot be set up: {e}"))
 }
 
-/// Enters namespaces of this process' own.
-pub(super) fn enter(network: &Network) -> Result<Entered, String> {
+/// Enters namespaces of this process' own, as far as the kernel gives some.
+pub(super) fn enter(own_network: bool) -> Result<Entered, String> {
     let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
-    let needs_network = match network {
-        Network::Loopback | Network::Hosts(_) => true,
-        Network::None | Network::Full => false,
-    };
-    if *network != Network::Full {
+    if own_network {
         flags |= CloneFlags::CLONE_NEWNET;
     }
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-    let entered = match user.is_root() && unshare(flags).is_ok() {
-        true => Entered {
-            users: false,
-            mounts: true,
-        },
+    let (users, lacks) = match user.is_root() && unshare(flags).is_ok() {
+        true => (false, None),
         false => match make_users(flags) {
             Ok(()) => {
                 stay_the_same(user, group)?;
-                Entered {
-                    users: true,
-                    mounts: true,
-                }
+                (true, None)
             }
-            Err(why) if needs_network => {
-                return Err(format!("the kernel gives no network namespace: {why}"));
-            }
-            Err(_) => Entered {
-                users: false,
-                mounts: false,
-            },
+            Err(why) => (false, Some(why)),
         },
     };
-    if needs_network {
-        raise_loopback().map_err(|e| format!("the loopback cannot be brought up: {e}"))?;
+    Ok(Entered {
+        users,
+        own_network,
+        lacks,
+    })
+}
+
+impl Entered {
+    /// Makes of the network what a wall wants. Without one of this process' own, calls for sockets can still be refused.
+    pub(super) fn give(&self, network: &Network) -> Result<(), String> {
+        if self.own_network == (*network == Network::Full) {
+            return Err("it was started for another network".to_owned());
+        }
+        match (network, &self.lacks) {
+            (Network::None | Network::Full, _) => Ok(()),
+            (Network::Loopback | Network::Hosts(_), Some(why)) => {
+                Err(format!("the kernel gives no network namespace: {why}"))
+            }
+            (Network::Loopback | Network::Hosts(_), None) => {
+                raise_loopback().map_err(|e| format!("the loopback cannot be brought up: {e}"))
+            }
+        }
     }
-    Ok(entered)
 }
 
 /// Asks the kernel to bring up the first interface of this namespace, which is its loopback (rtnetlink(7)).

@@ -104,21 +104,42 @@ fn what_cannot_be_started_says_so_and_is_no_result_of_the_command() {
 #[test]
 fn a_helper_that_is_not_asked_properly_says_so() {
     sandbox::set_helper(crate::support::program());
-    for args in [
-        vec!["__sandbox"],
-        vec!["__sandbox", "{}"],
-        vec!["__sandbox", "{}", "--", "true"],
+    for (args, input) in [
+        (vec!["__sandbox"], ""),
+        (vec!["__sandbox", "{}", "--", "true"], ""),
+        (vec!["__sandbox", "own-network"], "{}"),
+        (
+            vec!["__sandbox", "network"],
+            "{\"token\":\"codelicious-1\"} and more than the lengths",
+        ),
     ] {
-        let out = std::process::Command::new(crate::support::program())
-            .args(&args)
-            .output()
-            .unwrap();
+        let out = helper(&args, input.as_bytes()).wait_with_output().unwrap();
         assert_eq!(out.status.code(), Some(125), "{args:?}");
         assert!(
             String::from_utf8_lossy(&out.stderr).contains("not a request"),
             "{args:?}"
         );
     }
+    // Nobody asks any more.
+    let out = helper(&["__sandbox", "own-network"], b"");
+    let out = out.wait_with_output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    assert!(out.stderr.is_empty(), "{out:?}");
+}
+
+/// A helper that was given such input, and has more to read as long as it is held.
+fn helper(args: &[&str], input: &[u8]) -> std::process::Child {
+    use std::process::Stdio;
+    let mut child = std::process::Command::new(crate::support::program())
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // One that refuses its arguments does not read.
+    let _ = std::io::Write::write_all(child.stdin.as_mut().unwrap(), input);
+    child
 }
 
 #[test]
@@ -187,22 +208,21 @@ fn it_ends_with_the_one_that_started_it() {
         token: sandbox::launch::token(),
         parent: std::process::id(),
         wall: site.wall.clone(),
-        late_env: Vec::new(),
+        env: Vec::new(),
         groups: Vec::new(),
         temporary: None,
         gateway: None,
+        has_input: false,
+    };
+    let target = sandbox::launch::Target {
+        cwd: site.lane.clone(),
+        program: "/bin/sh".into(),
+        name: "sh".into(),
+        args: vec!["-c".into(), "echo ready; exec tail -f /dev/null".into()],
     };
     let start = |request: &sandbox::launch::Request| {
-        let line = "echo ready; exec tail -f /dev/null";
-        let args = ["-c".into(), line.into()];
-        let args = sandbox::launch::arguments(request, Path::new("/bin/sh"), "sh".as_ref(), &args)
-            .unwrap();
-        std::process::Command::new(crate::support::program())
-            .args(args)
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap()
+        let message = sandbox::launch::message(request, &target).unwrap();
+        helper(&["__sandbox", "own-network"], &message)
     };
     // A parent is a thread, as the kernel sees it.
     let started = std::thread::scope(|scope| {
@@ -228,4 +248,91 @@ fn it_ends_with_the_one_that_started_it() {
     let out = start(&late).wait_with_output().unwrap();
     assert_eq!(out.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&out.stderr).contains("is gone"));
+
+    // One that waits has nobody to wait for.
+    let mut waiting = helper(&["__sandbox", "network"], b"");
+    drop(waiting.stdin.take());
+    assert!(waiting.wait().unwrap().success());
+}
+
+/// The helpers that this thread has waiting.
+fn waiting() -> Vec<i32> {
+    let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    let pids = children.split_whitespace().map(|pid| pid.parse().unwrap());
+    pids.filter(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|b| *b == 0).any(|word| word == b"__sandbox")
+    })
+    .collect()
+}
+
+fn is_gone(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z")
+}
+
+#[test]
+fn the_next_command_finds_its_helper_waiting() {
+    let Some(mut site) = site() else { return };
+    site.wall.network = Network::Loopback;
+    let run = |command: &Command| {
+        let command = command.clone();
+        async move {
+            let (_handle, stop) = StopSignal::new();
+            let done = proc::output(&command, bounds(), stop).await.unwrap();
+            assert_eq!(done.code, 0, "{}", done.stderr.text());
+            done.stdout.text().trim().to_owned()
+        }
+    };
+    let number = site.command("sh", &["-c", "echo $$"]);
+    let one_of = |waiting: Vec<i32>| match waiting.as_slice() {
+        [pid] => *pid,
+        other => panic!("{other:?}"),
+    };
+    let last = std::thread::scope(|scope| {
+        let here = scope.spawn(|| {
+            assert!(waiting().is_empty());
+            let last = block_on(async {
+                run(&number).await;
+                let next = one_of(waiting());
+                // With another command, folder, environment and input.
+                let mut other = site
+                    .command("sh", &["-c", "echo $$ $(pwd) $A $(cat)"])
+                    .env([("A".to_owned(), "b".to_owned())])
+                    .stdin("typed");
+                other.cwd = "/usr".into();
+                assert_eq!(run(&other).await, format!("{next} /usr b typed"));
+
+                // One that something else ended is not waited for.
+                let next = one_of(waiting());
+                let pid = rustix::process::Pid::from_raw(next).unwrap();
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+                while !is_gone(next) {
+                    std::thread::yield_now();
+                }
+                assert_ne!(run(&number).await, next.to_string());
+
+                // Nor is one that has another network, and it ends.
+                let next = one_of(waiting());
+                let mut open = site.wall.clone();
+                open.network = Network::Full;
+                let mut open_number = number.clone();
+                open_number.policy = SandboxPolicy::Walled(Arc::new(open));
+                assert_ne!(run(&open_number).await, next.to_string());
+                while !is_gone(next) {
+                    std::thread::yield_now();
+                }
+                one_of(waiting())
+            });
+            // Its pipes belong to who is no more.
+            block_on(async {
+                assert_ne!(run(&number).await, last.to_string());
+                one_of(waiting())
+            })
+        });
+        here.join().unwrap()
+    });
+    while !is_gone(last) {
+        std::thread::yield_now();
+    }
 }
