@@ -139,7 +139,8 @@ pub fn read(from: &mut impl Read) -> io::Result<Option<(Request, Target)>> {
     let (json, words) = lengths.split_at(size_of::<u64>());
     let mut part = |length: &[u8]| {
         let length = length.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
-        let mut part = Vec::new();
+        // In few pieces, without believing a length that nothing stands behind.
+        let mut part = Vec::with_capacity(usize::try_from(length.min(1 << 20)).unwrap_or(0));
         from.take(length).read_to_end(&mut part)?;
         match part.len() as u64 == length {
             true => Ok(part),
