@@ -37,20 +37,21 @@ impl StreamRedactor {
 
     /// Takes a piece; appends to `out` what is complete by now.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let behind = self.redactor.known().reach().max(MIN_BEHIND);
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             let (line, after) = rest.split_at(end + 1);
             self.pending.extend_from_slice(line);
-            // A secret of several lines is looked for as a whole.
-            let is_bounded = self.pending.len() <= MAX_LINE;
             self.leave_secret();
-            if !(is_bounded && self.redactor.known().may_go_on(&self.pending)) {
+            if !self.redactor.known().may_go_on(&self.pending) {
                 let whole = std::mem::take(&mut self.pending);
                 self.lines(&whole, out);
+            } else if self.pending.len() > MAX_LINE {
+                // A secret of several lines is looked for as a whole; what stands before it need not wait.
+                self.let_go(behind, out);
             }
             rest = after;
         }
-        let behind = self.redactor.known().reach().max(MIN_BEHIND);
         for piece in rest.chunks(MAX_LINE) {
             self.pending.extend_from_slice(piece);
             if self.pending.len() > MAX_LINE + 2 * behind {

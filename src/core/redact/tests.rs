@@ -364,6 +364,22 @@ fn an_overlong_line_is_bounded_and_still_redacted() {
     assert!(String::from_utf8(out).unwrap() == clean);
 }
 
+#[test]
+fn a_secret_of_two_lines_is_found_behind_an_overlong_one() {
+    let redactor = Arc::new(redactor(&["hunter22\nhunter33"]));
+    for length in [70_000, 90_000, 300_000] {
+        let before = "a".repeat(length);
+        // Its lines alone are not the secret; one of them at the end of each line is held back, and let go.
+        let log = format!("{before} hunter22\n{before} hunter22\nhunter33 b\n{before} hunter22\n");
+        let clean = format!("{before} hunter22\n{before} [redacted] b\n{before} hunter22\n");
+        for cut in [0, length, length + 5, 2 * length + 15, log.len() - 1] {
+            let (a, b) = log.as_bytes().split_at(cut);
+            let out = through_a_stream(&redactor, &[a, b]);
+            assert!(out == clean, "{length} {cut}: {}", out.replace('a', ""));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_registered_secret_survives(

@@ -543,8 +543,8 @@ fn a_bug_ends_like_any_other_stop_and_the_next_run_goes_on() {
     }
 }
 
-/// A release build has no crash points. Looks at the one that `RELEASE_PROGRAM` names, or that stands beside the program
-/// under test, when it is not older than the sources.
+/// A release build has no crash points. Looks at the module as a release build compiles it, and at the program that
+/// `RELEASE_PROGRAM` names, or that stands beside the one under test, when it is not older than the sources.
 #[test]
 fn a_release_build_has_none_of_it() {
     let debug = program();
@@ -554,24 +554,58 @@ fn a_release_build_has_none_of_it() {
     let modified = |path: &std::path::Path| path.metadata().and_then(|m| m.modified()).ok();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/crash.rs");
     let release = release.filter(|r| modified(r) >= modified(source.as_ref()));
-    let Some(release) = release else {
-        eprintln!(
-            "SKIPPED: there is no release build newer than src/crash.rs; `cargo build --release` makes one"
-        );
-        return;
-    };
-    let (debug, release) = (fs::read(debug).unwrap(), fs::read(release).unwrap());
     let holds = |bytes: &[u8], text: &str| {
         let text = regex::bytes::Regex::new(&regex::escape(text)).unwrap();
         text.is_match(bytes)
     };
-    for name in [
-        "CODELICIOUS_CRASH",
+    let names = [
         "before_intent",
         "objects.synced",
         "lane.captured",
         "as asked for at",
-    ] {
+    ];
+    // The module by itself. What is armed needs a crate that is not there.
+    let temp = tempfile::tempdir().unwrap();
+    let (root, compiled) = (temp.path().join("root.rs"), temp.path().join("root.s"));
+    let uses = "pub fn uses(p: crash::Point, at: &std::path::Path) {\n    \
+                let _ = (crash::point(p), crash::file(p, at), crash::named(p, \"x\"));\n    \
+                let _ = (crash::effect(\"land\", crash::Around::BeforeIntent), crash::half(p, at, b\"x\"));\n    \
+                crash::chunk_begun();\n}\n";
+    fs::write(
+        &root,
+        format!("#[path = {source:?}]\npub mod crash;\n{uses}"),
+    )
+    .unwrap();
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let done = std::process::Command::new(rustc)
+        .args([
+            "--edition=2024",
+            "--crate-type=lib",
+            "--emit=asm",
+            "-Cdebug-assertions=off",
+            "-o",
+        ])
+        .args([&compiled, &root])
+        .output()
+        .expect("rustc starts");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let compiled = fs::read(compiled).unwrap();
+    assert!(holds(&compiled, "uses"));
+    for name in names {
+        assert!(!holds(&compiled, name), "{name} is in a release build");
+    }
+    let Some(release) = release else {
+        eprintln!(
+            "SKIPPED: a whole release build: there is none newer than src/crash.rs; `cargo build --release` makes one"
+        );
+        return;
+    };
+    let (debug, release) = (fs::read(debug).unwrap(), fs::read(release).unwrap());
+    for name in names.into_iter().chain(["CODELICIOUS_CRASH"]) {
         assert!(
             holds(&debug, name),
             "{name} is not in the debug build: look for another"
