@@ -33,6 +33,9 @@ pub const REDACTED: &str = "[redacted]";
 /// Shorter values are not searched for: they occur everywhere.
 pub const MIN_SECRET_CHARS: usize = 6;
 
+/// Times that a text is gone through once more, since something in it was replaced.
+const MOST_PASSES: u32 = 8;
+
 /// Replaces secrets by [`REDACTED`]. Does not print what it knows.
 pub struct Redactor {
     /// Replaced as a whole when a secret becomes known later, so that whoever searches is never kept waiting.
@@ -64,6 +67,19 @@ impl Redactor {
 
     /// The text with every secret replaced; the text itself where there is none.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut done = self.once(text);
+        // What stands beside a mark may read like a secret only now.
+        for _ in 0..MOST_PASSES {
+            let Cow::Owned(before) = &done else { break };
+            let Cow::Owned(after) = self.once(before) else {
+                break;
+            };
+            done = Cow::Owned(after);
+        }
+        done
+    }
+
+    fn once<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let spans = self.spans(text);
         if spans.is_empty() {
             return Cow::Borrowed(text);
