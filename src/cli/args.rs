@@ -315,7 +315,7 @@ struct RunArgs {
     /// Build what the repository's policy forbids: its maintainers allow it
     #[arg(long)]
     i_have_permission: bool,
-    /// Rebuild the ledgers from git; the old ones are kept aside
+    /// Rebuild the ledgers from git and the forge; the old ones are kept aside
     #[arg(long)]
     reset_ledger: bool,
     /// Start again from the base; the old work is archived

@@ -269,6 +269,41 @@ fn what_a_person_closed_is_left_alone() {
 }
 
 #[test]
+fn ledgers_are_rebuilt_from_the_forge_too() {
+    let ledger = ".codelicious/state/specs-work.json";
+    for dialect in FORGES {
+        let repo = repo(6, "");
+        let forge = FakeForge::start(&repo, dialect);
+        forge.run(&repo, RUN).expect(0);
+        let prs = || -> Value {
+            let ledger: Value = serde_json::from_str(&repo.read(ledger)).unwrap();
+            ledger["prs"].clone()
+        };
+        let known = prs();
+        assert_eq!(known.as_array().map(Vec::len), Some(3), "{dialect}");
+        forge
+            .run(&repo, &["--engine", "claude", "--reset-ledger"])
+            .expect(0);
+        assert_eq!(shape(&forge), three_ready(), "{dialect}");
+        assert_eq!(repo.calls().len(), 6, "{dialect}");
+        let body = forge.pulls()[0]["body"].to_string();
+        let unknown = "Attempts, tokens and cost unknown";
+        assert!(body.contains(unknown), "{dialect}: {body}");
+        let again = prs();
+        for (was, is) in known
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(again.as_array().unwrap())
+        {
+            for key in ["branch", "number", "url", "state"] {
+                assert_eq!(is[key], was[key], "{dialect}: {again:#}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_people_write_stays() {
     for dialect in FORGES {
         let repo = repo(1, "");

@@ -334,6 +334,10 @@ fn engine(e: &EngineSpent, alone: bool) -> String {
 }
 
 fn spent(spent: &Spent) -> String {
+    // A ledger that was rebuilt knows of none.
+    if spent.attempts == 0 {
+        return "Attempts, tokens and cost unknown".to_owned();
+    }
     let tokens = spent
         .usage
         .total()
