@@ -2,6 +2,7 @@
 
 use super::shape::is_base64;
 use super::{REDACTED, Redactor, keys};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes of an unfinished line that are held back before a part of it is let go.
@@ -9,6 +10,9 @@ const MAX_LINE: usize = 64 * 1024;
 
 /// Bytes of an overlong line that stay behind at least, for a token that may be cut.
 const MIN_BEHIND: usize = 4096;
+
+/// Bytes before a border that are tried instead of it: behind what stands there a secret's name may not be needed.
+const BACK: [usize; 5] = [0, 64, 256, 1024, 2048];
 
 /// Lines of a private key at most.
 const MAX_KEY_LINES: usize = 400;
@@ -46,7 +50,7 @@ impl StreamRedactor {
             if !self.redactor.known().may_go_on(&self.pending) {
                 let whole = std::mem::take(&mut self.pending);
                 self.lines(&whole, out);
-            } else if self.pending.len() > MAX_LINE {
+            } else if self.pending.len() > MAX_LINE + 2 * behind {
                 // A secret of several lines is looked for as a whole; what stands before it need not wait.
                 self.let_go(behind, out);
             }
@@ -54,6 +58,7 @@ impl StreamRedactor {
         }
         for piece in rest.chunks(MAX_LINE) {
             self.pending.extend_from_slice(piece);
+            // So far above what stays that each time there is much that goes.
             if self.pending.len() > MAX_LINE + 2 * behind {
                 self.let_go(behind, out);
             }
@@ -110,21 +115,38 @@ impl StreamRedactor {
             let text = piece.valid();
             let border = text.floor_char_boundary(wanted - start);
             let spans = self.redactor.spans(text);
-            cut = start
-                + match spans.iter().find(|s| s.start < border && border < s.end) {
-                    // Nothing but one secret that goes on: it goes as far as it is known.
-                    Some(span) if start + span.start == 0 => {
-                        self.is_within = span.end == text.len();
-                        span.end
-                    }
-                    Some(span) => span.start,
-                    None => border,
-                };
+            let there = self.border(text, border, &spans, start == 0);
+            self.is_within = there == text.len() && spans.last().is_some_and(|s| s.end == there);
+            cut = start + there;
             break;
         }
         let tail = self.pending.split_off(cut);
         let head = std::mem::replace(&mut self.pending, tail);
         self.lines(&head, out);
+    }
+
+    /// Where a text can be parted, near a border: in no secret, and not between one and what tells that it is one.
+    fn border(&self, text: &str, border: usize, spans: &[Range<usize>], is_all: bool) -> usize {
+        let parts = |at: usize| {
+            let behind = spans.iter().filter(|s| s.end > at);
+            let behind = behind.map(|s| (s.start.checked_sub(at), s.end - at));
+            let alone = self.redactor.spans(&text[at..]);
+            behind.eq(alone.into_iter().map(|s| (Some(s.start), s.end)))
+        };
+        let before = &text[..border];
+        let line = before.rfind('\n').map(|at| at + 1);
+        let word = before.rfind(' ').map(|at| at + 1);
+        let back = BACK.map(|bytes| text.floor_char_boundary(border.saturating_sub(bytes)));
+        let hit = spans.iter().find(|s| s.start < border && border < s.end);
+        let candidates = line.into_iter().chain(word).chain(back);
+        let mut candidates = candidates.chain(hit.map(|s| s.end));
+        let found = candidates.find(|at| !(is_all && *at == 0) && parts(*at));
+        found.unwrap_or(match hit {
+            // Nothing but one secret that goes on: it goes as far as it is known.
+            Some(span) if is_all && span.start == 0 => span.end,
+            Some(span) => span.start,
+            None => border,
+        })
     }
 
     /// Drops what a secret goes on with whose beginning is gone already.

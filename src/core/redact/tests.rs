@@ -365,6 +365,38 @@ fn an_overlong_line_is_bounded_and_still_redacted() {
 }
 
 #[test]
+fn a_value_and_its_name_stay_together_where_an_overlong_line_is_parted() {
+    let redactor = Arc::new(redactor(&["hunter22"]));
+    let value = token(&["q7Zx2", "Lm9Pw4", "Rt8Kv3"]);
+    for (begin, end) in [
+        ("password=", "&a=b"),
+        ("\"api_key\":\"", "\","),
+        ("Authorization: Bearer ", " "),
+    ] {
+        assert!(
+            !redactor
+                .redact(&format!(" {begin}{value}{end}"))
+                .contains(&value)
+        );
+        for filler in ["a=b&", "x y "] {
+            // What stays behind is 4 KiB, of 72 KiB and one byte, and begins somewhere in here.
+            for at in (68 * 1024 - 40)..(68 * 1024 + 8) {
+                let mut line = filler.repeat(at / filler.len());
+                line.push_str(&filler[..at % filler.len()]);
+                line = format!("{line} {begin}{value}{end}");
+                line.push_str(&filler.repeat(3 * 1024));
+                let (head, tail) = line.as_bytes().split_at(64 * 1024);
+                let (one, rest) = tail.split_at(8 * 1024 + 1);
+                let out = through_a_stream(&redactor, &[head, one, rest]);
+                assert!(!out.contains(&value), "{begin} {filler} {at}");
+                let clean = redactor.redact(&line);
+                assert!(out == clean, "{begin} {filler} {at}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_reads_like_a_secret_once_another_is_gone_goes_too() {
     // With its escapes the header's value is none yet.
     let redactor = redactor(&["sx-api-3`r3t-of-mine"]);
