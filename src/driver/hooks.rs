@@ -184,7 +184,8 @@ pub(super) async fn before_push(
     let policy = policy(shells, &dir, PRE_PUSH, &hook_place, false);
     let mut env = shells.settings.env.clone();
     // What an engine left behind is ended while this runs.
-    env.push((proc::PUSH_MARK.to_owned(), proc::push_mark().to_owned()));
+    let spared = proc::Spared::new();
+    env.push(spared.variable());
     let url = without_credentials(&url);
     let args = [request.remote.as_str(), &url];
     let done = hook_place
@@ -197,6 +198,7 @@ pub(super) async fn before_push(
         )
         .await
         .map_err(|e| other(e.to_string()))?;
+    drop(spared);
     let gone = throw_away(shells, hook_place).await;
     gone.map_err(|e| other(e.to_string()))?;
     if done.success() {

@@ -27,6 +27,11 @@ impl Group {
         }
     }
 
+    /// Lets members that were stopped go on.
+    pub(super) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Leaves members that outlived the leader alone.
     pub(super) fn let_go(&mut self) {
         reap::ended(self.pid.take());

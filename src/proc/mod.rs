@@ -15,7 +15,7 @@ mod terminal;
 mod walled;
 
 pub use capture::Captured;
-pub use reap::{adopt_orphans, end_foreign, end_leftovers, push_mark};
+pub use reap::{Spared, adopt_orphans, end_foreign, end_leftovers, push_mark};
 pub use terminal::at_terminal;
 
 use crate::crash::{self, Point};
@@ -36,6 +36,9 @@ use walled::{Around, Plan, Start};
 
 /// How long pipes are read after the process that was started is gone.
 const DRAIN: Duration = Duration::from_millis(250);
+
+/// What the system says of a file that is no program of a kind that it knows, such as a script without `#!`.
+const NO_FORMAT: i32 = rustix::io::Errno::NOEXEC.raw_os_error();
 
 /// Name of the variable that marks everything a run starts: `<repository>/<run id>`.
 pub const RUN_TOKEN: &str = "CODELICIOUS_RUN";
@@ -341,9 +344,8 @@ pub fn find_program(program: &str, env: &[(String, String)]) -> Option<PathBuf> 
 }
 
 fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    use rustix::fs::{Access, access};
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
 fn start(command: &Command) -> Result<Running, SpawnError> {
@@ -369,12 +371,15 @@ fn carry_out(command: &Command, plan: Plan) -> Result<Running, SpawnError> {
     let (child, group) = match spawned {
         Some(spawned) => spawned,
         None => {
-            let stdin = match input.is_empty() {
+            let stdin = || match input.is_empty() {
                 true => Stdio::null(),
                 false => Stdio::piped(),
             };
-            spawn(&start, stdin)
-                .map_err(|e| walled::failed(command, around.judge(&command.cwd, e)))?
+            let spawned = match spawn(&start, stdin()) {
+                Err(e) if e.raw_os_error() == Some(NO_FORMAT) => spawn(&start.by_shell(), stdin()),
+                spawned => spawned,
+            };
+            spawned.map_err(|e| walled::failed(command, around.judge(&command.cwd, e)))?
         }
     };
     Ok(Running {
@@ -389,7 +394,8 @@ fn carry_out(command: &Command, plan: Plan) -> Result<Running, SpawnError> {
 #[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
 fn spawn(start: &Start, stdin: Stdio) -> std::io::Result<(Child, Group)> {
     let name = start.name.as_deref();
-    let child = tokio::process::Command::new(&start.program)
+    let mut command = tokio::process::Command::new(&start.program);
+    command
         .arg0(name.unwrap_or(start.program.as_os_str()))
         .args(&start.args)
         .current_dir(&start.cwd)
@@ -399,16 +405,17 @@ fn spawn(start: &Start, stdin: Stdio) -> std::io::Result<(Child, Group)> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()?;
-    reap::started(child.id());
+        .kill_on_drop(true);
+    let child = reap::starting(|| command.spawn())?;
     let group = Group::of(&child);
     Ok((child, group))
 }
 
-/// True for what may start a remote's own processes, where the remote is a folder here.
+/// True for git's own push, which may start a remote's processes where the remote is a folder here. A repository's hook
+/// is none.
 fn is_push(command: &Command) -> bool {
-    command.env.iter().any(|(name, _)| name == PUSH_MARK)
+    let is_ours = matches!(command.policy, SandboxPolicy::Trusted);
+    is_ours && command.env.iter().any(|(name, _)| name == PUSH_MARK)
 }
 
 /// Reads what is left in the pipes; a grandchild that holds them open is not waited for.

@@ -7,13 +7,17 @@
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::HashSet;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
+use tokio::process::Child;
 
 /// Set once orphans come to us: before that, children we did not start are somebody else's.
 static ADOPTING: AtomicBool = AtomicBool::new(false);
 /// What marks a push and everything that it started.
-static SPARED: OnceLock<String> = OnceLock::new();
+static PUSH: OnceLock<String> = OnceLock::new();
+/// What marks the hooks that run now.
+static HOOKS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static LIVE: Mutex<Option<HashSet<i32>>> = Mutex::new(None);
 
 fn live() -> MutexGuard<'static, Option<HashSet<i32>>> {
@@ -21,10 +25,14 @@ fn live() -> MutexGuard<'static, Option<HashSet<i32>>> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-pub(super) fn started(id: Option<u32>) {
-    if let Some(pid) = id.and_then(|id| i32::try_from(id).ok()) {
-        live().get_or_insert_default().insert(pid);
+/// Starts a child. Nobody takes it for a stranger meanwhile, whichever thread looks.
+pub(super) fn starting(spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+    let mut live = live();
+    let child = spawn()?;
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        live.get_or_insert_default().insert(pid);
     }
+    Ok(child)
 }
 
 pub(super) fn ended(pid: Option<Pid>) {
@@ -37,7 +45,7 @@ pub(super) fn ended(pid: Option<Pid>) {
 /// in [`PUSH_MARK`](super::PUSH_MARK), and nobody else knows: what a remote on this machine started is not ours to end.
 pub fn adopt_orphans(push_mark: String) {
     // Said once in a process; a second time changes nothing.
-    let _ = SPARED.set(push_mark);
+    let _ = PUSH.set(push_mark);
     #[cfg(target_os = "linux")]
     {
         let me = rustix::process::getpid();
@@ -49,27 +57,64 @@ pub fn adopt_orphans(push_mark: String) {
 
 /// The value that a push is to carry in its environment.
 pub fn push_mark() -> &'static str {
-    SPARED.get().map_or("1", String::as_str)
+    PUSH.get().map_or("1", String::as_str)
+}
+
+/// Keeps what carries its mark from being ended as a leftover, for as long as it is held: the processes of a hook that
+/// runs beside an engine. Then it ends what of them is left, and nothing else: the engine may still run.
+#[derive(Debug)]
+pub struct Spared(String);
+
+impl Spared {
+    /// A mark that nobody else has.
+    #[allow(clippy::new_without_default, reason = "no two are the same")]
+    pub fn new() -> Self {
+        let mark = crate::sandbox::launch::token();
+        hooks().push(mark.clone());
+        Self(mark)
+    }
+
+    /// The variable that carries it.
+    pub fn variable(&self) -> (String, String) {
+        (super::PUSH_MARK.to_owned(), self.0.clone())
+    }
+}
+
+impl Drop for Spared {
+    fn drop(&mut self) {
+        hooks().retain(|mark| *mark != self.0);
+        #[cfg(target_os = "linux")]
+        end_strangers(|pid| {
+            let path = std::path::PathBuf::from(format!("/proc/{pid}"));
+            foreign::variable(&path, super::PUSH_MARK).as_ref() == Some(&self.0)
+        });
+    }
+}
+
+fn hooks() -> MutexGuard<'static, Vec<String>> {
+    HOOKS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Ends every descendant that outlived the process that started it; returns how many there were. Does
 /// nothing before [`adopt_orphans`].
 pub fn end_leftovers() -> usize {
+    end_strangers(|pid| !is_spared(pid))
+}
+
+fn end_strangers(is_meant: impl Fn(i32) -> bool) -> usize {
     let mut ended = 0;
     if !ADOPTING.load(Ordering::Relaxed) {
         return ended;
     }
     // Ending one may hand us its own children: repeat, bounded, until none is left.
     for _ in 0..64 {
-        let strangers: Vec<Pid> = {
-            let guard = live();
-            let known = guard.as_ref();
-            children_of_self()
-                .into_iter()
-                .filter(|pid| !known.is_some_and(|k| k.contains(pid)) && !is_of_push(*pid))
-                .filter_map(Pid::from_raw)
-                .collect()
-        };
+        let strangers: Vec<Pid> = strangers()
+            .into_iter()
+            .filter(|pid| is_meant(*pid))
+            .filter_map(Pid::from_raw)
+            .collect();
         if strangers.is_empty() {
             break;
         }
@@ -82,18 +127,27 @@ pub fn end_leftovers() -> usize {
     ended
 }
 
-/// True for what a push started, such as the housekeeping of a remote that is a folder here.
+/// Children that we did not start.
+fn strangers() -> Vec<i32> {
+    let live = live();
+    let is_known = |pid: &i32| live.as_ref().is_some_and(|known| known.contains(pid));
+    let mut children = children_of_self();
+    children.retain(|pid| !is_known(pid));
+    children
+}
+
+/// True for what a push started, such as the housekeeping of a remote that is a folder here, and for what a hook that
+/// runs did.
 #[cfg(target_os = "linux")]
-fn is_of_push(pid: i32) -> bool {
+fn is_spared(pid: i32) -> bool {
     let path = std::path::PathBuf::from(format!("/proc/{pid}"));
-    SPARED.get().is_some_and(|mark| {
-        foreign::settle(&path);
-        foreign::variable(&path, super::PUSH_MARK).as_ref() == Some(mark)
-    })
+    foreign::settle(&path);
+    foreign::variable(&path, super::PUSH_MARK)
+        .is_some_and(|mark| PUSH.get() == Some(&mark) || hooks().contains(&mark))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_of_push(_: i32) -> bool {
+fn is_spared(_: i32) -> bool {
     false
 }
 
@@ -140,6 +194,8 @@ mod foreign {
 
     /// What processes of a killed run get between SIGTERM and SIGKILL, all together.
     const GRACE_MILLIS: u32 = 1_500;
+    /// What a process gets to have an environment.
+    const SETTLE_MILLIS: u32 = 20;
     /// What its pushes get before that, all together.
     const PUSH_MILLIS: u32 = 10_000;
 
@@ -209,14 +265,14 @@ mod foreign {
             .map(|v| String::from_utf8_lossy(v).into_owned())
     }
 
-    /// Waits while a process becomes another program: for a moment it has no environment then.
+    /// Waits while a process becomes another program: for a moment it has no environment then. Some never have one.
     pub(super) fn settle(process: &Path) {
-        for _ in 0..1_000 {
+        for _ in 0..SETTLE_MILLIS {
             let environ = std::fs::read(process.join("environ"));
             if !environ.is_ok_and(|e| e.is_empty()) || !is_running(process) {
                 return;
             }
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(1));
         }
     }
 

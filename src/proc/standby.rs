@@ -4,8 +4,8 @@
 //! So a helper is always one ahead, as long as commands come: it waits for its request, and ends when nobody can ask any
 //! more, since its input ends then.
 //!
-//! One belongs to the thread that started it, because the kernel ends it with that one, and to the thread's runtime,
-//! which holds its pipes.
+//! One belongs to the thread that started it, because the kernel ends the command that it becomes with that one, and to
+//! the thread's runtime, which holds its pipes.
 
 use super::group::Group;
 use super::spawn;
@@ -33,6 +33,8 @@ struct Standby {
 /// The one that waits, when it was started the same way.
 pub(super) fn take(start: &Start) -> Option<(Child, Group)> {
     let mut next = NEXT.take().filter(|next| next.is_for(start))?;
+    // Where walls keep no signals in, somebody may have stopped it.
+    next.group.go_on();
     let is_there = matches!(next.child.try_wait(), Ok(None));
     is_there.then_some((next.child, next.group))
 }

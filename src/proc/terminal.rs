@@ -18,7 +18,8 @@ pub async fn at_terminal(
     mut stop: StopSignal,
 ) -> Result<bool, SpawnError> {
     #[allow(clippy::disallowed_methods, reason = "this is the one spawner")]
-    let child = tokio::process::Command::new(&command.program)
+    let mut program = tokio::process::Command::new(&command.program);
+    program
         .args(&command.args)
         .current_dir(&command.cwd)
         .env_clear()
@@ -26,15 +27,14 @@ pub async fn at_terminal(
         .stdin(Stdio::inherit())
         .stdout(Stdio::null())
         .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn();
+        .kill_on_drop(true);
+    let child = reap::starting(|| program.spawn());
     let mut child = child.map_err(|source| SpawnError {
         program: command.program.to_string_lossy().into_owned(),
         cwd: command.cwd.clone(),
         source,
     })?;
     let id = child.id();
-    reap::started(id);
     let ended = tokio::select! {
         biased;
         () = stop.raised() => Ended::Stopped,

@@ -183,6 +183,73 @@ fn the_caller_and_a_stop_end_it() {
 }
 
 #[test]
+fn programs_are_found_and_started_as_execvp_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+    let put = |folder: &Path, name: &str, mode: u32, text: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::create_dir_all(folder).unwrap();
+        let file = folder.join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // No `#!`: the shell reads it, with the arguments behind its path.
+    put(&second, "plain", 0o755, "echo \"${0##*/} $1\"\n");
+    put(&second, "both", 0o755, "#!/bin/sh\necho second\n");
+    put(&first, "both", 0o644, "#!/bin/sh\necho first\n");
+    std::fs::create_dir_all(first.join("plain")).unwrap();
+    put(&first, "locked", 0o644, "#!/bin/sh\n");
+    let path = format!("first:{}", second.display());
+    let run = |program: &str| {
+        let command = Command::new(program, dir.path(), SandboxPolicy::Trusted)
+            .args(["x"])
+            .env([("PATH".to_owned(), path.clone())]);
+        block_on(async {
+            let (_handle, stop) = StopSignal::new();
+            output(&command, Limits::default(), stop).await
+        })
+    };
+    let says = |program: &str| run(program).unwrap().stdout.text().trim().to_owned();
+    assert_eq!(says("plain"), "plain x");
+    assert_eq!(says("second/plain"), "plain x");
+    assert_eq!(says("both"), "second");
+    let error = run("locked").unwrap_err();
+    assert!(!error.is_not_found(), "{error}");
+    assert!(error.to_string().contains("ermission denied"), "{error}");
+}
+
+/// What a repository's program carries does not keep its children.
+#[cfg(target_os = "linux")]
+#[test]
+fn only_a_push_of_our_own_leaves_its_group_alone() {
+    let pids = |policy: SandboxPolicy| {
+        let command = Command::shell("sleep 600 > /dev/null 2>&1 & echo $!", "/", policy).env([
+            ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+            (PUSH_MARK.to_owned(), push_mark().to_owned()),
+        ]);
+        let done = block_on(async {
+            let (_handle, stop) = StopSignal::new();
+            output(&command, Limits::default(), stop).await.unwrap()
+        });
+        done.stdout.text().trim().parse::<i32>().unwrap()
+    };
+    let runs = |pid: i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0]);
+        state.is_some_and(|state| !b"ZX".contains(&state))
+    };
+    let ours = pids(SandboxPolicy::Trusted);
+    assert!(runs(ours));
+    let ours = rustix::process::Pid::from_raw(ours).unwrap();
+    rustix::process::kill_process(ours, rustix::process::Signal::KILL).unwrap();
+    let theirs = pids(SandboxPolicy::Unsandboxed);
+    // Killed, and gone once whoever adopted it looks.
+    while runs(theirs) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn a_missing_program_says_so() {
     let error = block_on(async {
         let (_handle, stop) = StopSignal::new();

@@ -7,6 +7,7 @@ use crate::sandbox::gateway::Gateway;
 use crate::sandbox::gateway::{Beside, Refusals};
 use crate::sandbox::presets::at_port;
 use crate::sandbox::seatbelt;
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,21 @@ pub(super) struct Start {
     pub args: Vec<OsString>,
     pub cwd: PathBuf,
     pub env: Vec<(String, String)>,
+}
+
+impl Start {
+    /// The same as a script of the shell: what execvp does with a program that the system knows no format of.
+    pub(super) fn by_shell(&self) -> Self {
+        let script = self.program.as_os_str().to_owned();
+        Self {
+            program: PathBuf::from("/bin/sh"),
+            name: None,
+            args: std::iter::once(script)
+                .chain(self.args.iter().cloned())
+                .collect(),
+            ..self.clone()
+        }
+    }
 }
 
 /// What is to be started, what it is told, and what is around it.
@@ -344,21 +360,22 @@ pub(super) fn failed(command: &Command, source: io::Error) -> SpawnError {
 /// would have been started without it, and a missing one is to be told as ever.
 fn resolve(command: &Command, env: &[(String, String)]) -> io::Result<PathBuf> {
     let given = Path::new(&command.program);
+    let cwd = std::path::absolute(&command.cwd)?;
     let candidates: Vec<PathBuf> = if given.components().count() > 1 || given.has_root() {
-        vec![command.cwd.join(given)]
+        vec![cwd.join(given)]
     } else {
         let path = env.iter().find(|(name, _)| name == "PATH");
         let path = path.map_or("/bin:/usr/bin", |(_, value)| value.as_str());
         std::env::split_paths(path)
-            .map(|folder| command.cwd.join(folder).join(given))
+            .map(|folder| cwd.join(folder).join(given))
             .collect()
     };
     if let Some(found) = candidates.iter().find(|p| super::is_executable(p)) {
         return Ok(found.clone());
     }
     Err(match candidates.iter().any(|p| p.exists()) {
-        true => io::ErrorKind::PermissionDenied,
-        false => io::ErrorKind::NotFound,
+        true => Errno::ACCESS,
+        false => Errno::NOENT,
     }
     .into())
 }

@@ -181,6 +181,33 @@ fn a_hook_before_a_push_is_told_what_goes_where() {
 }
 
 #[test]
+fn what_hooks_and_checks_leave_running_ends_with_the_run() {
+    // Without a wall, where there may be no control group to find it in either.
+    let repo = repo_of(1).without_wall();
+    let leave = |name: &str| {
+        format!(
+            "setsid sleep 600 > /dev/null 2>&1 & echo $! >> {dir}/{name}; sleep 600 > /dev/null 2>&1 & echo $! >> {dir}/{name}",
+            dir = repo.base().join("home").display(),
+        )
+    };
+    repo.write("check.sh", leave("checked"));
+    repo.git(&["add", "check.sh"]);
+    repo.git(&["commit", "-qm", "Check"]);
+    repo.git(&["push", "-q"]);
+    hook(&repo, "pre-push", &leave("pushed"));
+    repo.run(&CLAUDE).expect(0);
+    for name in ["pushed", "checked"] {
+        let left = said(&repo, name);
+        assert!(left.lines().count() >= 2, "{name}: {left}");
+        for pid in left.lines() {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            let runs = stat.is_ok_and(|s| s.contains("(sleep)"));
+            assert!(!runs, "{name}: {pid} still runs");
+        }
+    }
+}
+
+#[test]
 fn a_message_that_a_hook_emptied_is_no_message() {
     let repo = repo_of(1);
     hook(&repo, "commit-msg", r#": > "$1""#);
