@@ -53,13 +53,9 @@ fn enter(network: &OsString) -> Option<(String, launch::Failure)> {
         Ok(Some(asked)) => asked,
         Err(e) => return failed(String::new(), format!("not a request for a sandbox: {e}")),
     };
-    let could_not = |token: String, what: &std::path::Path, error: std::io::Error| {
-        let why = format!("{}: {error}", what.display());
-        let exec = error.raw_os_error().or(Some(0));
-        Some((token, launch::Failure { why, exec }))
-    };
     if let Err(error) = std::env::set_current_dir(&target.cwd) {
-        return could_not(request.token, &target.cwd, error);
+        let why = format!("{} cannot be entered: {error}", target.cwd.display());
+        return failed(request.token, why);
     }
     if let Err(why) = super::linux::put_up(&request, entered) {
         return failed(request.token, why);
@@ -74,7 +70,9 @@ fn enter(network: &OsString) -> Option<(String, launch::Failure)> {
         .env_clear()
         .envs(request.env)
         .exec();
-    could_not(request.token, &target.program, error)
+    let why = format!("{}: {error}", target.program.display());
+    let exec = error.raw_os_error().or(Some(0));
+    Some((request.token, launch::Failure { why, exec }))
 }
 
 /// Standard input without a buffer: what follows a request is the command's.

@@ -94,8 +94,16 @@ pub fn token() -> String {
 /// as JSON; folder, program, name and arguments, each with a zero behind it.
 ///
 /// # Errors
-/// A path of the request is not Unicode, or there is a zero in the command.
+/// A path of the request is not Unicode, or there is a zero in the command or in its environment.
 pub fn message(request: &Request, target: &Target) -> io::Result<Vec<u8>> {
+    let zero = |what: &str| {
+        let why = format!("there is a zero byte in {what}");
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    };
+    let has_zero = |(name, value): &&(String, String)| name.contains('\0') || value.contains('\0');
+    if let Some((name, _)) = request.env.iter().find(has_zero) {
+        return Err(zero(&format!("the variable {}", name.escape_debug())));
+    }
     let request = serde_json::to_vec(request).map_err(io::Error::other)?;
     let first: [&OsStr; 3] = [
         target.cwd.as_os_str(),
@@ -106,10 +114,7 @@ pub fn message(request: &Request, target: &Target) -> io::Result<Vec<u8>> {
     for word in first.into_iter().chain(target.args.iter().map(|a| &**a)) {
         let word = word.as_bytes();
         if word.contains(&0) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "there is a zero byte in the command",
-            ));
+            return Err(zero("the command"));
         }
         words.extend_from_slice(word);
         words.push(0);
@@ -217,7 +222,7 @@ mod tests {
                 limits: ResourceLimits::default(),
                 env: Vec::new(),
             },
-            env: vec![("LD_PRELOAD".to_owned(), "x\0\n".to_owned())],
+            env: vec![("LD_PRELOAD".to_owned(), "x\"\n".to_owned())],
             groups: Vec::new(),
             temporary: None,
             gateway: None,
@@ -278,5 +283,13 @@ mod tests {
         target.args.push(OsString::from_vec(vec![b'a', 0]));
         let error = message(&request, &target).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        target.args.pop();
+        assert!(message(&request, &target).is_ok());
+        for (name, value) in [("A\0", ""), ("A", "b\0")] {
+            let mut request = request.clone();
+            request.env.push((name.to_owned(), value.to_owned()));
+            let error = message(&request, &target).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
     }
 }
