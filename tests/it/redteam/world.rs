@@ -291,6 +291,12 @@ impl Template {
         let blob = git("private", &["rev-parse", "HEAD:secret.txt"]);
         git(".", &["init", "-q", "--bare", "-b", "main", "origin.git"]);
         git("project", &["remote", "add", "origin", "../origin.git"]);
+        // Every row copies them.
+        for place in ["project/.git", "private/.git", "origin.git"] {
+            for sample in fs::read_dir(base.join(place).join("hooks")).unwrap() {
+                fs::remove_file(sample.unwrap().path()).unwrap();
+            }
+        }
         for lane in ["lane", "other"] {
             let at = base.join("lanes").join(lane);
             git(
