@@ -90,9 +90,8 @@ pub fn run(world: &World, env: &Environment, plan: RunPlan<'_>) -> Result<ExitCo
     let mut session = local.block_on(&runtime, async { Session::open(world, env, plan) })?;
     session.begin();
     let done = bug::caught(|| local.block_on(&runtime, session.cycles()));
-    // What a panic left going on ends here, before anything is said about it.
+    // What a panic, hooks and checks left going on ends here, before anything is said about it.
     drop(local);
-    // Nothing of ours runs any more: what hooks and checks left behind goes too.
     proc::end_leftovers();
     session.end(done)
 }
