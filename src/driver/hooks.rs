@@ -184,7 +184,7 @@ pub(super) async fn before_push(
     let policy = policy(shells, &dir, PRE_PUSH, &hook_place, false);
     let mut env = shells.settings.env.clone();
     // What an engine left behind is ended while this runs.
-    let spared = proc::Spared::new();
+    let spared = proc::Spared::begin();
     env.push(spared.variable());
     let url = without_credentials(&url);
     let args = [request.remote.as_str(), &url];

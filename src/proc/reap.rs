@@ -67,8 +67,7 @@ pub struct Spared(String);
 
 impl Spared {
     /// A mark that nobody else has.
-    #[allow(clippy::new_without_default, reason = "no two are the same")]
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         let mark = crate::sandbox::launch::token();
         hooks().push(mark.clone());
         Self(mark)
@@ -194,10 +193,10 @@ mod foreign {
 
     /// What processes of a killed run get between SIGTERM and SIGKILL, all together.
     const GRACE_MILLIS: u32 = 1_500;
-    /// What a process gets to have an environment.
-    const SETTLE_MILLIS: u32 = 20;
     /// What its pushes get before that, all together.
     const PUSH_MILLIS: u32 = 10_000;
+    /// What a process gets to have an environment.
+    const SETTLE_MILLIS: u32 = 20;
 
     pub(super) fn end(repository: &str, own_run: &str) -> Vec<i32> {
         let Some(own_start) = start_time(Path::new("/proc/self")) else {

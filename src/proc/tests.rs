@@ -243,10 +243,14 @@ fn only_a_push_of_our_own_leaves_its_group_alone() {
     let ours = rustix::process::Pid::from_raw(ours).unwrap();
     rustix::process::kill_process(ours, rustix::process::Signal::KILL).unwrap();
     let theirs = pids(SandboxPolicy::Unsandboxed);
-    // Killed, and gone once whoever adopted it looks.
-    while runs(theirs) {
-        std::thread::yield_now();
+    // Killed already; the kernel may need a moment.
+    for _ in 0..5_000 {
+        if !runs(theirs) {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
     }
+    panic!("{theirs} still runs");
 }
 
 #[test]

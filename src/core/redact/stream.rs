@@ -11,7 +11,7 @@ const MAX_LINE: usize = 64 * 1024;
 /// Bytes of an overlong line that stay behind at least, for a token that may be cut.
 const MIN_BEHIND: usize = 4096;
 
-/// Bytes before a border that are tried instead of it: behind what stands there a secret's name may not be needed.
+/// How many bytes before a border other places are tried: what tells that a value is a secret stands right before it.
 const BACK: [usize; 5] = [0, 64, 256, 1024, 2048];
 
 /// Lines of a private key at most.
