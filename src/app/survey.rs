@@ -3,6 +3,7 @@
 
 mod branches;
 mod copies;
+mod find;
 mod plans;
 mod policy;
 mod scope;
@@ -19,7 +20,7 @@ use crate::core::plan::{PlanInput, SpecInput, plan};
 use crate::core::recover::LaneFacts;
 use crate::core::rename::renamed_to;
 use crate::core::tokens;
-use crate::fsx::{read_beneath, walk};
+use crate::fsx::read_beneath;
 use crate::git::{
     BRANCHES, GitError, RefNames, Repo, SpecRefs, files_of_tree, lane_facts, spec_refs,
 };
@@ -85,7 +86,7 @@ pub fn survey(
     let mut diagnostics = Vec::new();
     let head = repo.head_commit();
     let is_head = head.as_ref() == Some(&base.commit);
-    let paths = find_paths(repo, &root, base, is_head, scope, &mut diagnostics)?;
+    let paths = find::paths(repo, &root, base, is_head, scope, &mut diagnostics)?;
     let known = known_paths(repo, &refs, ledgers)?;
     let found = name_specs(repo, base, &paths, &known, &refs, scope)?;
 
@@ -195,63 +196,6 @@ fn plan_specs<'a>(
         reserve_tokens: RESERVE_TOKENS,
         file_tokens: &file_tokens,
     })
-}
-
-fn find_paths(
-    repo: &Repo,
-    root: &Path,
-    base: &SpecBase,
-    base_is_head: bool,
-    scope: &Scope,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Result<Vec<String>, GitError> {
-    if !scope.named.is_empty() {
-        return Ok(scope.named.clone());
-    }
-    let is_markdown = |name: &str| {
-        name.len() > 3 && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b".md")
-    };
-    let walked = walk::walk(root, is_markdown, spec::is_vendored_dir);
-    for path in walked
-        .not_utf8
-        .iter()
-        .filter(|p| spec::classify(p).is_some())
-    {
-        diagnostics.push(problem(path, "its name is not UTF-8", "rename the file"));
-    }
-    for path in walked
-        .symlinks
-        .iter()
-        .filter(|p| spec::classify(p).is_some())
-    {
-        diagnostics.push(Diagnostic {
-            severity: Severity::Warning,
-            ..problem(
-                path,
-                "it is a symbolic link, which is not followed",
-                "put the file itself there, or name its target with --spec",
-            )
-        });
-    }
-    let mut paths: BTreeSet<String> = walked
-        .paths
-        .into_iter()
-        .filter(|p| spec::classify(p).is_some())
-        .collect();
-    if !base_is_head {
-        // The base may know specs that the user's checkout does not have yet.
-        paths.extend(
-            files_of_tree(repo, &base.commit)?
-                .into_iter()
-                .filter(|p| spec::classify(p).is_some()),
-        );
-    }
-    paths.extend(scope.configured.iter().chain(scope.handed.keys()).cloned());
-    let excluded = scope.excluded(root)?;
-    Ok(paths
-        .into_iter()
-        .filter(|p| !excluded.matched_path_or_any_parents(p, false).is_ignore())
-        .collect())
 }
 
 /// Paths by the spec that has them, from ledgers and from what was synced.
@@ -468,7 +412,7 @@ impl SpecSurvey<'_> {
         let in_tree = copy.is_some() && !self.scope.handed.contains_key(path);
         let was_in_tree = self.ledger.is_some_and(|l| l.user_copy);
         let withdrawn = was_in_tree && copy.is_none() && texts.base.is_none();
-        let text = match merged(&texts, tip.is_some()) {
+        let text = match merged(path, &texts, tip.is_some()) {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Ok(None)),
             Err(e) => {
@@ -503,7 +447,7 @@ impl SpecSurvey<'_> {
         if spec.tasks.is_empty() && spec.diagnostics.is_empty() && tip.is_none() {
             return Ok(Ok(None));
         }
-        if spec.tasks.iter().any(|t| t.mark != TaskMark::Done) {
+        if spec.has_open_work() {
             let text = String::from_utf8_lossy(&text);
             spec.diagnostics
                 .extend(spec::injection::warnings(path, &text));
@@ -513,8 +457,16 @@ impl SpecSurvey<'_> {
             if other == text {
                 spec.marked_done()
             } else {
-                spec::parse(self.id.clone(), path, other, ParseOptions { prose })
-                    .map_or_else(|_| BTreeSet::new(), |other| other.marked_done())
+                spec::parse(
+                    self.id.clone(),
+                    path,
+                    other,
+                    ParseOptions {
+                        prose,
+                        ..ParseOptions::default()
+                    },
+                )
+                .map_or_else(|_| BTreeSet::new(), |other| other.marked_done())
             }
         };
         let on_base = texts.base.as_deref().map(done_in).unwrap_or_default();
@@ -525,9 +477,9 @@ impl SpecSurvey<'_> {
             .as_ref()
             .is_some_and(|done| !done.is_empty() && done.is_subset(&on_base));
         let has_open = spec
-            .tasks
-            .iter()
-            .any(|t| t.children.is_empty() && t.mark != TaskMark::Done && !on_base.contains(&t.id));
+            .work()
+            .filter(|t| t.aside.is_none())
+            .any(|t| t.mark != TaskMark::Done && !on_base.contains(&t.id));
         // What is not built is not committed either.
         let is_built = spec.front.status == SpecStatus::Ready && (has_open || tip.is_some());
         if is_built && let Some(diagnostic) = self.secret(&text, &users_text, &texts) {
@@ -699,12 +651,16 @@ impl SpecSurvey<'_> {
 }
 
 /// The lane's text with what the base and the user changed since they were last looked at.
-fn merged(texts: &Texts, has_lane: bool) -> Result<Option<Vec<u8>>, spec::MergeConflict> {
+fn merged(
+    path: &str,
+    texts: &Texts,
+    has_lane: bool,
+) -> Result<Option<Vec<u8>>, spec::MergeConflict> {
     let mut text = if has_lane { texts.lane.clone() } else { None };
     text = match (text, &texts.base) {
         (None, base) => base.clone(),
         (Some(lane), Some(base)) if texts.synced_base.as_ref() != Some(base) => Some(
-            spec::merge_specs(texts.synced_base.as_deref(), &lane, base)?,
+            spec::merge_specs(path, texts.synced_base.as_deref(), &lane, base)?,
         ),
         (lane, _) => lane,
     };
@@ -712,7 +668,7 @@ fn merged(texts: &Texts, has_lane: bool) -> Result<Option<Vec<u8>>, spec::MergeC
         (None, user) => Ok(user.clone()),
         (Some(lane), Some(user)) if texts.synced_user.as_ref() != Some(user) => {
             let ancestor = texts.synced_user.as_deref().or(texts.head.as_deref());
-            spec::merge_specs(ancestor, &lane, user).map(Some)
+            spec::merge_specs(path, ancestor, &lane, user).map(Some)
         }
         (lane, _) => Ok(lane),
     }

@@ -126,6 +126,8 @@ impl World {
             remote: repo.default_remote(),
             budget_tokens: super::engine::prompt_tokens(&self.settings),
             max_spec_bytes: *self.settings.budget.max_spec_bytes,
+            include: self.settings.specs.include.to_vec(),
+            with_optional: *self.settings.specs.optional,
             fresh: false,
             redactor: None,
         })

@@ -175,6 +175,9 @@ struct SpecArgs {
     /// Build only this spec, also when it is prose; repeatable
     #[arg(long = "spec", value_name = "PATH", value_hint = ValueHint::FilePath)]
     specs: Vec<PathBuf>,
+    /// Build also the tasks that specs call optional
+    #[arg(long)]
+    include_optional: bool,
     /// Branch to start from [default: the repository's]
     #[arg(long, value_name = "BRANCH", value_parser = one_word)]
     base: Option<String>,
@@ -432,6 +435,7 @@ fn build(cli: Cli) -> Result<Request, clap::Error> {
             chunk_max_tokens: cli.budget.max_tokens_per_chunk,
             skip_auth_check: cli.run.skip.skip_auth_check,
             skip_credential_probe: cli.run.skip.skip_credential_probe,
+            include_optional: on(cli.specs.include_optional),
             allow_unverified: on(cli.verification.allow_unverified),
             require_proof: cli.verification.require_proof,
             min_coverage: cli.verification.min_coverage,
@@ -456,6 +460,7 @@ impl Verb {
                 flags: Flags {
                     engine: engine.engine,
                     base: specs.base,
+                    include_optional: specs.include_optional.then_some(true),
                     chunk_strategy: specs.chunk_strategy,
                     max_commits: pulls.max_commits,
                     max_lines: pulls.max_lines,

@@ -69,6 +69,10 @@ pub const SOURCES_ISSUES: &str = "CODELICIOUS_SOURCES_ISSUES";
 pub const SPECS_PATHS: &str = "CODELICIOUS_SPECS_PATHS";
 /// Globs of files that are no specs, one a line.
 pub const SPECS_EXCLUDE: &str = "CODELICIOUS_SPECS_EXCLUDE";
+/// Globs of files that are specs as well, one a line.
+pub const SPECS_INCLUDE: &str = "CODELICIOUS_SPECS_INCLUDE";
+/// `true` to build what specs call optional.
+pub const SPECS_OPTIONAL: &str = "CODELICIOUS_SPECS_OPTIONAL";
 /// `auto`, `tasks` or `llm`.
 pub const PLAN_STRATEGY: &str = "CODELICIOUS_PLAN_STRATEGY";
 /// Tokens of a spec that a model plans at a time.

@@ -432,6 +432,12 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("specs.exclude", Kind::List(Of::Glob), "[]", env::SPECS_EXCLUDE,
         "Files that are never specs.")
         .example("[\"docs/archive/**\"]"),
+    KeyDoc::new("specs.include", Kind::List(Of::Glob), "[]", env::SPECS_INCLUDE,
+        "Task lists that are specs as well, beside those that are found by their place or name.")
+        .example("[\"docs/stories/*.md\"]"),
+    KeyDoc::new("specs.optional", Kind::Bool, "false", env::SPECS_OPTIONAL,
+        "Build the tasks that specs call optional, such as Kiro's `- [ ]*`.")
+        .flag("--include-optional"),
     KeyDoc::new("plan.strategy", Kind::OneOf(&["auto", "tasks", "llm"]), "\"auto\"", env::PLAN_STRATEGY,
         "What cuts a named spec without tasks into chunks: its sections (tasks), or a model, where one can be asked (auto; llm warns where none can). Tasks are built as they stand.")
         .flag("--chunk-strategy"),

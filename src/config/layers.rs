@@ -358,6 +358,7 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
         max_tokens,
         chunk_max_cost_usd,
         chunk_max_tokens,
+        include_optional,
         allow_unverified,
         require_proof,
         min_coverage,
@@ -393,6 +394,7 @@ pub(super) fn from_flags(flags: Flags) -> Layer {
             chunk_max_cost_usd.map(Raw::Float),
         ),
         ("budget.chunk_max_tokens", chunk_max_tokens.map(tokens)),
+        ("specs.optional", include_optional.map(Raw::Bool)),
         ("verify.allow_unverified", allow_unverified.map(Raw::Bool)),
         (
             "verify.require",

@@ -297,6 +297,8 @@ pub struct Flags {
     pub max_tokens: Option<u64>,
     pub chunk_max_cost_usd: Option<f64>,
     pub chunk_max_tokens: Option<u64>,
+    /// Build what specs call optional.
+    pub include_optional: Option<bool>,
     pub allow_unverified: Option<bool>,
     /// Only work that a test proves is committed.
     pub require_proof: bool,
@@ -333,6 +335,7 @@ impl Flags {
             max_tokens,
             chunk_max_cost_usd,
             chunk_max_tokens,
+            include_optional,
             allow_unverified,
             require_proof,
             min_coverage,
@@ -366,6 +369,7 @@ impl Flags {
         ];
         let plain = [
             ("--i-have-permission", *i_have_permission == Some(true)),
+            ("--include-optional", *include_optional == Some(true)),
             ("--allow-unverified", *allow_unverified == Some(true)),
             ("--require-proof", *require_proof),
             ("--continuous", *continuous == Some(true)),

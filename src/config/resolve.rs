@@ -95,6 +95,8 @@ pub(super) fn resolve(
         specs: SpecSettings {
             paths: r.get("specs.paths", decode::list),
             exclude: r.get("specs.exclude", decode::list),
+            include: r.get("specs.include", decode::list),
+            optional: r.get("specs.optional", decode::boolean),
         },
         plan: r.plan(),
         retry: RetrySettings {

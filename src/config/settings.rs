@@ -191,6 +191,10 @@ pub struct SpecSettings {
     pub paths: Value<Vec<String>>,
     /// Globs as in `.gitignore`.
     pub exclude: Value<Vec<String>>,
+    /// The same, of files that are specs beside those found.
+    pub include: Value<Vec<String>>,
+    /// Build what specs call optional.
+    pub optional: Value<bool>,
 }
 
 /// How specs become chunks.

@@ -245,6 +245,7 @@ fn every_flag_reaches_its_setting() {
         max_tokens: Some(7_000),
         chunk_max_cost_usd: Some(0.75),
         chunk_max_tokens: Some(7_001),
+        include_optional: Some(true),
         allow_unverified: Some(true),
         require_proof: true,
         min_coverage: Some(81.5),

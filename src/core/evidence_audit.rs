@@ -329,7 +329,7 @@ fn fits(mark: &TaskMark, part: Option<usize>) -> bool {
         (TaskMark::Partial { done, .. }, Some(n)) => *done == n,
         // The last part sets the whole task's mark, and which one is last is in the mark that it replaced.
         (TaskMark::Done, Some(_)) => true,
-        (TaskMark::Partial { .. }, None) | (TaskMark::Open, _) => false,
+        (TaskMark::Partial { .. }, None) | (TaskMark::Open | TaskMark::Noted { .. }, _) => false,
     }
 }
 
@@ -346,7 +346,10 @@ impl SpecChange {
     fn marks(&self, id: &SpecId) -> Marks {
         let parsed = |bytes: &Vec<u8>| {
             // Sections count as tasks, since marks of prose stand there too.
-            let options = ParseOptions { prose: true };
+            let options = ParseOptions {
+                prose: true,
+                ..ParseOptions::default()
+            };
             spec::parse(id.clone(), &self.path, bytes, options).ok()
         };
         let before: Vec<Option<Spec>> = self.before.iter().map(parsed).collect();
@@ -384,9 +387,10 @@ impl SpecChange {
 
 /// What a spec says of each task that has no tasks within, and of each chunk of a model's plan.
 fn marks_of(spec: &Spec) -> BTreeMap<ChunkId, TaskMark> {
-    let tasks = spec.tasks.iter().filter(|t| t.children.is_empty());
-    let mut marks: BTreeMap<ChunkId, TaskMark> =
-        tasks.map(|t| (t.id.clone(), t.mark.clone())).collect();
+    let mut marks: BTreeMap<ChunkId, TaskMark> = spec
+        .work()
+        .map(|t| (t.id.clone(), t.mark.clone()))
+        .collect();
     for chunk in &spec.chunk_marks {
         marks.insert(chunk.id.clone(), spec.chunk_mark(&chunk.id));
     }

@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Every node after all it depends on, lower numbers first where that leaves a choice. None when there is
-/// a circle.
-pub fn topological(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
+/// Every node after all it depends on; where that leaves a choice lower ranks first, then lower numbers. None when
+/// there is a circle.
+pub fn topological(edges: &[Vec<usize>], rank: impl Fn(usize) -> i64) -> Option<Vec<usize>> {
     let mut waiting: Vec<usize> = edges.iter().map(Vec::len).collect();
     let mut dependents = vec![Vec::new(); edges.len()];
     for (v, targets) in edges.iter().enumerate() {
@@ -14,17 +14,17 @@ pub fn topological(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
             dependents[w].push(v);
         }
     }
-    let mut ready: BinaryHeap<Reverse<usize>> = (0..edges.len())
+    let mut ready: BinaryHeap<Reverse<(i64, usize)>> = (0..edges.len())
         .filter(|&v| waiting[v] == 0)
-        .map(Reverse)
+        .map(|v| Reverse((rank(v), v)))
         .collect();
     let mut order = Vec::with_capacity(edges.len());
-    while let Some(Reverse(v)) = ready.pop() {
+    while let Some(Reverse((_, v))) = ready.pop() {
         order.push(v);
         for &d in &dependents[v] {
             waiting[d] -= 1;
             if waiting[d] == 0 {
-                ready.push(Reverse(d));
+                ready.push(Reverse((rank(d), d)));
             }
         }
     }
@@ -126,10 +126,15 @@ mod tests {
     #[test]
     fn orders_and_circles() {
         let chain = vec![vec![2], vec![], vec![1]];
-        assert_eq!(topological(&chain), Some(vec![1, 2, 0]));
+        assert_eq!(topological(&chain, |_| 0), Some(vec![1, 2, 0]));
+        let last_first = |v: usize| -i64::try_from(v).unwrap();
+        assert_eq!(
+            topological(&vec![vec![]; 3], last_first),
+            Some(vec![2, 1, 0])
+        );
         assert!(circles(&chain).is_empty());
         let ring = vec![vec![1], vec![2], vec![0], vec![0], vec![4]];
-        assert_eq!(topological(&ring), None);
+        assert_eq!(topological(&ring, |_| 0), None);
         assert_eq!(circles(&ring), [vec![0, 1, 2], vec![4]]);
         assert_eq!(one_circle(&ring, &[0, 1, 2]), [0, 1, 2]);
         assert_eq!(one_circle(&ring, &[4]), [4]);
@@ -141,7 +146,7 @@ mod tests {
         let mut edges: Vec<Vec<usize>> = (0..n)
             .map(|v| if v + 1 < n { vec![v + 1] } else { vec![] })
             .collect();
-        assert_eq!(topological(&edges).unwrap()[0], n - 1);
+        assert_eq!(topological(&edges, |_| 0).unwrap()[0], n - 1);
         edges[n - 1].push(0);
         assert_eq!(circles(&edges)[0].len(), n);
     }
@@ -151,7 +156,7 @@ mod tests {
         fn without_inner_edges_an_order_exists(raw in proptest::collection::vec(proptest::collection::vec(0usize..12, 0..4), 12)) {
             let mut edges = raw;
             let found = circles(&edges);
-            prop_assert_eq!(found.is_empty(), topological(&edges).is_some());
+            prop_assert_eq!(found.is_empty(), topological(&edges, |_| 0).is_some());
             for members in &found {
                 let circle = one_circle(&edges, members);
                 for (i, v) in circle.iter().enumerate() {
@@ -159,7 +164,7 @@ mod tests {
                 }
             }
             drop_inner(&mut edges, &found);
-            let order = topological(&edges).unwrap();
+            let order = topological(&edges, |_| 0).unwrap();
             let place = |v: usize| order.iter().position(|&o| o == v).unwrap();
             for (v, targets) in edges.iter().enumerate() {
                 for &w in targets {

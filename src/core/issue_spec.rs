@@ -59,7 +59,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn spec(text: &str) -> crate::model::Spec {
-        let prose = ParseOptions { prose: true };
+        let prose = ParseOptions {
+            prose: true,
+            ..ParseOptions::default()
+        };
         parse(SpecId::new("issue-7"), &path(7), text.as_bytes(), prose).unwrap()
     }
 
@@ -170,7 +173,7 @@ mod tests {
         ) {
             let text = text(7, &title, &lines.join("\n"));
             prop_assert!(!text.contains("<!-- codelicious:"));
-            let prose = ParseOptions { prose: true };
+            let prose = ParseOptions { prose: true, ..ParseOptions::default() };
             if let Ok(spec) = parse(SpecId::new("i"), &path(7), text.as_bytes(), prose) {
                 prop_assert!(spec.chunk_marks.is_empty());
             }

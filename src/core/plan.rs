@@ -1,7 +1,7 @@
 //! From parsed specs to chunks in build order.
 //!
-//! Every task without children is one chunk, or a series of parts where it is too big for one prompt. Parents
-//! are never built; their text is context to their children. Nothing here reads anything: what the plan needs
+//! Every task that is work is one chunk, or a series of parts where it is too big for one prompt; with it go its steps.
+//! Groups are never built; their text is context to the tasks inside. What its spec leaves out is listed as such. Nothing here reads anything: what the plan needs
 //! to know about the repository comes in with [`PlanInput`].
 
 mod context;
@@ -11,7 +11,8 @@ mod order;
 use crate::core::split::{self, BoundsError, Piece, Room};
 use crate::core::tokens::estimate;
 use crate::model::{
-    Chunk, ChunkId, ChunkPart, Plan, PlanWarning, PrMode, Spec, SpecPlan, Task, TaskMark,
+    Aside, Chunk, ChunkId, ChunkPart, LeftOut, Plan, PlanWarning, PrMode, Role, Spec, SpecPlan,
+    Task, TaskMark,
 };
 use context::Surroundings;
 use std::collections::{BTreeSet, HashMap};
@@ -77,7 +78,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
             limit,
             warnings: &mut plan.warnings,
         };
-        let (chunks, outline) = planner.chunks(place.not_built.is_none());
+        let made = planner.chunks(place.not_built.is_none());
         plan.specs.push(SpecPlan {
             id: one.spec.id.clone(),
             path: one.spec.path.clone(),
@@ -90,8 +91,9 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
                 .collect(),
             priority: one.spec.front.priority,
             not_built: place.not_built,
-            chunks,
-            outline,
+            chunks: made.chunks,
+            left_out: made.left_out,
+            outline: made.outline,
         });
     }
     plan.diagnostics.extend(order_diagnostics);
@@ -145,6 +147,14 @@ struct Draft {
     done: bool,
 }
 
+/// What a spec came to.
+struct Chunks {
+    /// In build order.
+    chunks: Vec<Chunk>,
+    outline: String,
+    left_out: Vec<LeftOut>,
+}
+
 struct Planner<'a, 'f> {
     input: &'a SpecInput<'a>,
     files: &'a mut FileSizes<'f>,
@@ -154,13 +164,13 @@ struct Planner<'a, 'f> {
 }
 
 impl Planner<'_, '_> {
-    /// The spec's chunks in build order, and its outline.
-    fn chunks(&mut self, built: bool) -> (Vec<Chunk>, String) {
+    fn chunks(&mut self, built: bool) -> Chunks {
         let spec = self.input.spec;
-        let leaves: Vec<usize> = (0..spec.tasks.len())
-            .filter(|&t| context::is_leaf(&spec.tasks[t]))
-            .collect();
         let done = done_tasks(spec, self.input.done);
+        let aside = deps::left_out(spec, &done);
+        let leaves: Vec<usize> = (0..spec.tasks.len())
+            .filter(|&t| spec.tasks[t].role == Role::Work && aside[t].is_none())
+            .collect();
         let leaf_done: Vec<bool> = leaves.iter().map(|&t| done[t]).collect();
         let deps = deps::dependencies(spec, &leaves, &leaf_done, self.warnings);
         let mut around = Surroundings::new(spec, self.input.bytes, &done);
@@ -226,7 +236,22 @@ impl Planner<'_, '_> {
                 chunks.push(chunk);
             }
         }
-        (chunks, outline)
+        let left_out = spec.tasks.iter().zip(aside);
+        let left_out = left_out.filter(|(task, _)| task.role == Role::Work);
+        let left_out = left_out.filter_map(|(task, why)| {
+            Some(LeftOut {
+                id: task.id.clone(),
+                label: task.label.clone(),
+                title: task.title.clone(),
+                line: task.line,
+                because: why?,
+            })
+        });
+        Chunks {
+            chunks,
+            outline,
+            left_out: left_out.collect(),
+        }
     }
 
     /// Estimated tokens of all of `files`.
@@ -259,7 +284,7 @@ impl Planner<'_, '_> {
                     Err(error) => vec![self.remainder(task, *done, *of, &error)],
                 }
             }
-            TaskMark::Open | TaskMark::Done | TaskMark::Partial { .. } => {
+            TaskMark::Open | TaskMark::Done | TaskMark::Partial { .. } | TaskMark::Noted { .. } => {
                 let pieces = if may_split {
                     self.pieces(task, fixed)
                 } else {
@@ -368,12 +393,14 @@ fn fixed_tokens(spec: &Spec, task: &Task, headings: &[String]) -> u64 {
     FRAME_TOKENS + estimate(&spec.path) + estimate(&task.title) + headings
 }
 
-/// For every task whether it is done: a leaf by its mark or by `elsewhere`, a parent when all below it are.
+/// For every task whether it is done: work by its mark or by `elsewhere`, a group when all work inside it is or need
+/// not be, a step by its mark.
 fn done_tasks(spec: &Spec, elsewhere: &BTreeSet<ChunkId>) -> Vec<bool> {
+    let own = |task: &Task| task.mark == TaskMark::Done || elsewhere.contains(&task.id);
     let mut done: Vec<bool> = spec
         .tasks
         .iter()
-        .map(|t| context::is_leaf(t) && (t.mark == TaskMark::Done || elsewhere.contains(&t.id)))
+        .map(|task| task.role != Role::Group && own(task))
         .collect();
     // Children follow their parents, so that the last parents are settled first.
     for (i, task) in spec
@@ -381,9 +408,11 @@ fn done_tasks(spec: &Spec, elsewhere: &BTreeSet<ChunkId>) -> Vec<bool> {
         .iter()
         .enumerate()
         .rev()
-        .filter(|(_, t)| !context::is_leaf(t))
+        .filter(|(_, t)| t.role == Role::Group)
     {
-        done[i] = task.children.iter().all(|&c| done[c]);
+        let need_not = |task: &Task| task.aside.as_ref().is_some_and(Aside::is_for_good);
+        let mut inside = task.children.iter();
+        done[i] = inside.all(|&c| done[c] || need_not(&spec.tasks[c]));
     }
     done
 }

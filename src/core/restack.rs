@@ -288,6 +288,8 @@ fn are(parts: &[u32]) -> String {
 /// A spec's text at several places, as replaying needs it.
 #[derive(Clone, Debug)]
 pub struct SpecTexts {
+    /// Where it stands, which tells its format.
+    pub path: String,
     /// What the spec says when everything is replayed.
     pub finished: Vec<u8>,
     /// What it says on the base.
@@ -386,8 +388,11 @@ impl SpecTexts {
     }
 
     fn parsed(&self, text: &[u8]) -> Result<Spec, String> {
-        let options = ParseOptions { prose: self.prose };
-        spec::parse(SpecId::new(""), "", text, options)
+        let options = ParseOptions {
+            prose: self.prose,
+            ..ParseOptions::default()
+        };
+        spec::parse(SpecId::new(""), &self.path, text, options)
             .map_err(|d| format!("the spec cannot be read: line {}: {}", d.line, d.message))
     }
 }

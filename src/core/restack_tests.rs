@@ -6,6 +6,7 @@ use crate::model::{Effect, EffectResult, PrRecord, PrState};
 
 fn texts(finished: &str, base: Option<&str>) -> SpecTexts {
     SpecTexts {
+        path: "specs/s.md".to_owned(),
         finished: finished.as_bytes().to_vec(),
         base: base.map(|b| b.as_bytes().to_vec()),
         prose: true,

@@ -46,6 +46,7 @@ pub(super) async fn restack(shells: &Shells, lane: &Lane) -> Result<EffectResult
                 )
             })?;
             let texts = SpecTexts {
+                path: path.clone(),
                 finished,
                 base: repo.read_file(&plan.onto.commit, &path)?,
                 prose: start.prose,

@@ -187,7 +187,16 @@ fn mark(
     prose: bool,
     is_planned: bool,
 ) -> Result<Vec<u8>, String> {
-    let parsed = spec::parse(spec, path, bytes, ParseOptions { prose }).map_err(|d| d.message)?;
+    let parsed = spec::parse(
+        spec,
+        path,
+        bytes,
+        ParseOptions {
+            prose,
+            ..ParseOptions::default()
+        },
+    )
+    .map_err(|d| d.message)?;
     if is_planned {
         let mark = match &chunk.part {
             Some(part) if part.index < part.of => TaskMark::Partial {
@@ -199,19 +208,16 @@ fn mark(
         };
         return spec::mark_chunk(bytes, &parsed, &chunk.task, &mark).map_err(|e| e.to_string());
     }
-    let task = parsed
-        .tasks
-        .iter()
-        .find(|t| t.id == chunk.task)
-        .ok_or("the task is no longer in the spec")?;
-    let splice = match &chunk.part {
+    let index = parsed.tasks.iter().position(|t| t.id == chunk.task);
+    let index = index.ok_or("the task is no longer in the spec")?;
+    match &chunk.part {
         Some(part) if part.index < part.of => {
-            spec::mark_partial(bytes, task, part.index, part.of, &part.bounds)
-                .map_err(|e| e.to_string())?
+            let task = &parsed.tasks[index];
+            let splice = spec::mark_partial(bytes, task, part.index, part.of, &part.bounds);
+            Ok(spec::apply(bytes, &splice.map_err(|e| e.to_string())?))
         }
-        _ => spec::mark_done(bytes, task),
-    };
-    Ok(spec::apply(bytes, &splice))
+        Some(_) | None => Ok(spec::tick(bytes, &parsed, index)),
+    }
 }
 
 pub(super) async fn land(

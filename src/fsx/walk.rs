@@ -32,21 +32,26 @@ pub struct WalkResult {
     pub errors: Vec<FsError>,
 }
 
-/// Finds the files below `root` whose name (without folders) `want` accepts.
+/// What a walk looks for, by names without folders.
+pub struct Wanted<'a> {
+    /// Files to be found.
+    pub file: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Hidden folders to be entered; no others are.
+    pub hidden: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Other folders not to be entered.
+    pub skipped: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+/// Finds the files below `root` that are wanted.
 ///
 /// Left out are: what git ignores (`.gitignore`, `info/exclude`, the user's global excludes; a file that
-/// is tracked all the same is left out too); hidden files and folders; nested repositories, submodules and
-/// worktrees; and folders whose name `skip_dir` accepts, with everything below. The root itself is walked
+/// is tracked all the same is left out too); hidden files, and hidden folders but for those that are wanted; nested
+/// repositories, submodules and worktrees; and the skipped folders, with everything below. The root itself is walked
 /// whatever its name. Ignore files above the root do not count.
-pub fn walk(
-    root: &Path,
-    want: impl Fn(&str) -> bool + Sync,
-    skip_dir: impl Fn(&str) -> bool + Sync,
-) -> WalkResult {
+pub fn walk(root: &Path, wanted: &Wanted<'_>) -> WalkResult {
     let walker = Walker {
         root,
-        want,
-        skip_dir,
+        wanted,
         queue: Mutex::new(Queue {
             folders: vec![Folder {
                 path: root.to_owned(),
@@ -124,15 +129,14 @@ enum Kind {
     Symlink,
 }
 
-struct Walker<'a, W, S> {
+struct Walker<'a> {
     root: &'a Path,
-    want: W,
-    skip_dir: S,
+    wanted: &'a Wanted<'a>,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
 
-impl<W: Fn(&str) -> bool, S: Fn(&str) -> bool> Walker<'_, W, S> {
+impl Walker<'_> {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -236,18 +240,25 @@ impl<W: Fn(&str) -> bool, S: Fn(&str) -> bool> Walker<'_, W, S> {
                 }
             };
             let text = name.to_string_lossy();
-            if text.starts_with('.') {
-                if text == ".git" && !folder.is_root {
-                    return None;
-                }
-                // git does not follow a link called .gitignore either.
-                has_rules |= text == ".gitignore" && kind.is_file();
-            } else if kind.is_dir() {
-                if !(self.skip_dir)(&text) {
+            let is_hidden = text.starts_with('.');
+            if is_hidden && text == ".git" && !folder.is_root {
+                return None;
+            }
+            // git does not follow a link called .gitignore either.
+            has_rules |= is_hidden && text == ".gitignore" && kind.is_file();
+            if kind.is_dir() {
+                let is_entered = match is_hidden {
+                    true => (self.wanted.hidden)(&text),
+                    false => !(self.wanted.skipped)(&text),
+                };
+                if is_entered {
                     drop(text);
                     dirs.push(name);
                 }
-            } else if (kind.is_file() || kind.is_symlink()) && (self.want)(&text) {
+            } else if !is_hidden
+                && (kind.is_file() || kind.is_symlink())
+                && (self.wanted.file)(&text)
+            {
                 drop(text);
                 files.push((
                     name,
@@ -284,12 +295,12 @@ impl<W: Fn(&str) -> bool, S: Fn(&str) -> bool> Walker<'_, W, S> {
 
 /// A thread's turn at one folder. Ending it, in a panic of a predicate too, hands over what was found below
 /// and wakes who waits, so that nobody waits for ever.
-struct Turn<'a, W: Fn(&str) -> bool, S: Fn(&str) -> bool> {
-    walker: &'a Walker<'a, W, S>,
+struct Turn<'a> {
+    walker: &'a Walker<'a>,
     below: Vec<Folder>,
 }
 
-impl<W: Fn(&str) -> bool, S: Fn(&str) -> bool> Drop for Turn<'_, W, S> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut queue = self.walker.lock();
         queue.busy -= 1;

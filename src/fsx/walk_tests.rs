@@ -20,7 +20,14 @@ fn tree(entries: &[&str]) -> tempfile::TempDir {
 }
 
 fn md(root: &Path) -> WalkResult {
-    walk(root, |name| name.ends_with(".md"), |name| name == "vendor")
+    walk(
+        root,
+        &Wanted {
+            file: &|name: &str| name.ends_with(".md"),
+            hidden: &|name: &str| name == ".tool",
+            skipped: &|name: &str| name == "vendor",
+        },
+    )
 }
 
 #[test]
@@ -212,6 +219,15 @@ fn a_panicking_predicate_does_not_hang_the_walk() {
         fs::create_dir_all(root.path().join(format!("d{n}/e"))).unwrap();
         fs::File::create(root.path().join(format!("d{n}/e/f"))).unwrap();
     }
-    let result = std::panic::catch_unwind(|| walk(root.path(), |_| panic!("predicate"), |_| false));
+    let result = std::panic::catch_unwind(|| {
+        walk(
+            root.path(),
+            &Wanted {
+                file: &|_: &str| panic!("predicate"),
+                hidden: &|_: &str| false,
+                skipped: &|_: &str| false,
+            },
+        )
+    });
     assert!(result.is_err());
 }

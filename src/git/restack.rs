@@ -239,8 +239,8 @@ impl Repo {
             })
             .doing(what)?;
         let is_text = |path: &Path| {
-            let ends = path.extension().map(|e| e.to_ascii_lowercase());
-            ends.is_some_and(|e| e == "md")
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(spec::may_be_spec)
         };
         let Some(chunk) = chunk else {
             return Ok(paths.iter().all(|p| p.as_deref().is_some_and(is_text)));
@@ -250,7 +250,10 @@ impl Repo {
             let Some(text) = self.read_file(base, path)? else {
                 continue;
             };
-            let options = ParseOptions { prose: true };
+            let options = ParseOptions {
+                prose: true,
+                ..ParseOptions::default()
+            };
             let Ok(spec) = spec::parse(SpecId::new(""), path, &text, options) else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! Chunks: the units of work that a plan is made of, and the states they move through.
 
 use super::id::{ChunkId, Oid, SpecId};
-use super::spec::{Diagnostic, SpecStatus};
+use super::spec::{Aside, Diagnostic, SpecStatus};
 use serde::{Deserialize, Serialize};
 
 /// What one run intends: every spec, its chunks in order, and why.
@@ -25,9 +25,22 @@ pub struct SpecPlan {
     pub not_built: Option<String>,
     /// In build order.
     pub chunks: Vec<Chunk>,
+    /// Tasks that are open and not to be built, in document order.
+    pub left_out: Vec<LeftOut>,
     /// Headings and task titles with their state, kept once for all chunks of the spec.
     #[serde(skip)]
     pub outline: String,
+}
+
+/// An open task that is not built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    pub id: ChunkId,
+    pub label: Option<String>,
+    pub title: String,
+    /// 1-based line in the spec.
+    pub line: usize,
+    pub because: Aside,
 }
 
 /// One engine assignment, one commit.

@@ -32,7 +32,7 @@ pub mod spent;
 pub mod usage;
 pub mod verify;
 
-pub use chunk::{Chunk, ChunkPart, ChunkState, Plan, PlanWarning, SkippedBy, SpecPlan};
+pub use chunk::{Chunk, ChunkPart, ChunkState, LeftOut, Plan, PlanWarning, SkippedBy, SpecPlan};
 pub use effect::{Effect, EffectKey, EffectResult};
 pub use event::{Event, EventKind};
 pub use exit::ExitCode;
@@ -49,7 +49,10 @@ pub use planned::{ChunkPlan, PlannedChunk, PlanningSpent};
 pub use pr::{LineCount, PrMode};
 pub use prompt::Prompt;
 pub use review::ReviewOn;
-pub use spec::{ChunkMark, Diagnostic, FrontMatter, MarkSite, Severity, Spec, Task, TaskMark};
+pub use spec::{
+    Aside, ChunkMark, Diagnostic, FrontMatter, MarkSite, Meaning, Role, Severity, Spec, Stage,
+    Task, TaskMark,
+};
 pub use usage::{Allowance, Cost, Price, Usage};
 pub use verify::{
     CheckOutcome, CheckResult, Coverage, Covered, Evidence, Finding, FindingSeverity, Proof, Prove,

@@ -11,11 +11,15 @@ pub struct Spec {
     pub id: SpecId,
     /// Path below the repository's root, with `/`.
     pub path: String,
+    /// What it is written as: the format's name, as people are shown it.
+    pub format: &'static str,
     /// First heading, else the file's stem.
     pub title: String,
     pub front: FrontMatter,
-    /// In document order. A task with children is done when they are and is never built itself.
+    /// In document order: an enclosing task comes before those inside it.
     pub tasks: Vec<Task>,
+    /// What is built before what, by the shape of the text; in document order.
+    pub stages: Vec<Stage>,
     /// Headings and prose between tasks, in document order, for context.
     pub sections: Vec<Section>,
     pub diagnostics: Vec<Diagnostic>,
@@ -37,10 +41,20 @@ pub struct ChunkMark {
 }
 
 impl Spec {
+    /// Tasks that are built as a chunk, open or not, left out or not.
+    pub fn work(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|t| t.role == Role::Work)
+    }
+
+    /// True while there is work that is to be built and is not done.
+    pub fn has_open_work(&self) -> bool {
+        self.work()
+            .any(|t| t.mark != TaskMark::Done && t.aside.is_none())
+    }
+
     /// Tasks and planned chunks whose own mark says that they are done.
     pub fn marked_done(&self) -> BTreeSet<ChunkId> {
-        let tasks = self.tasks.iter().filter(|t| t.children.is_empty());
-        let tasks = tasks.map(|t| (&t.id, &t.mark));
+        let tasks = self.work().map(|t| (&t.id, &t.mark));
         let chunks = self.chunk_marks.iter().map(|c| (&c.id, &c.mark));
         tasks
             .chain(chunks)
@@ -61,22 +75,32 @@ impl Spec {
         open
     }
 
-    /// True when the task at `index` needs no work: its mark says so or, where it has children, all tasks
-    /// inside it that have none are done. False where there is no such task.
+    /// True when the task at `index` needs no work: its mark says so or, for a group, all work inside it is done or
+    /// need not be. False where there is no such task.
     pub fn is_done(&self, index: usize) -> bool {
         let Some(task) = self.tasks.get(index) else {
             return false;
         };
-        // The tasks inside one follow it in document order, deeper than itself.
-        let inside = self.tasks[index + 1..]
-            .iter()
-            .take_while(|inner| inner.depth > task.depth);
-        if task.children.is_empty() {
+        if task.role != Role::Group {
             return task.mark == TaskMark::Done;
         }
-        inside
-            .filter(|t| t.children.is_empty())
-            .all(|t| t.mark == TaskMark::Done)
+        self.inside(index)
+            .filter(|t| t.role == Role::Work)
+            .all(|t| t.mark == TaskMark::Done || t.aside.as_ref().is_some_and(Aside::is_for_good))
+    }
+
+    /// The tasks inside the one at `index`, at any depth, in document order.
+    pub fn inside(&self, index: usize) -> impl Iterator<Item = &Task> {
+        let depth = self.tasks.get(index).map_or(usize::MAX, |t| t.depth);
+        // They follow it, deeper than itself.
+        let behind = self.tasks.get(index + 1..).unwrap_or_default().iter();
+        behind.take_while(move |inner| inner.depth > depth)
+    }
+
+    /// The groups around the task at `index`, innermost first.
+    pub fn around(&self, index: usize) -> impl Iterator<Item = usize> {
+        let parent = |at: usize| self.tasks.get(at).and_then(|t| t.parent);
+        std::iter::successors(parent(index), move |at| parent(*at))
     }
 }
 
@@ -90,6 +114,15 @@ pub struct Section {
     pub span: Range<usize>,
     /// 1-based line of the heading.
     pub line: usize,
+}
+
+/// Tasks that the shape of the text puts together: those of a section, of a phase, of a wave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// Stages that must be built first; each stands before this one.
+    pub after: Vec<usize>,
+    /// Its tasks are built one after the other, but for those that are [`Task::parallel`].
+    pub in_turn: bool,
 }
 
 /// What a spec says about itself between leading `---` lines.
@@ -135,19 +168,82 @@ pub struct Task {
     pub line: usize,
     /// Index into [`Spec::sections`].
     pub section: usize,
+    /// Index into [`Spec::stages`].
+    pub stage: usize,
     /// Nesting depth among tasks; 0 at the top.
     pub depth: usize,
     /// Index of the parent task.
     pub parent: Option<usize>,
     /// Indexes of child tasks.
     pub children: Vec<usize>,
-    /// What stands at this task's own site; for a task with children [`Spec::is_done`] decides.
+    pub role: Role,
+    /// What stands at this task's own site; of a task with steps, what the steps say. For a group
+    /// [`Spec::is_done`] decides.
     pub mark: TaskMark,
     pub site: MarkSite,
+    /// The spec says that it may be left out.
+    pub optional: bool,
+    /// Why it is not built although it is not done.
+    pub aside: Option<Aside>,
+    /// It may be built beside the tasks around it.
+    pub parallel: bool,
+    /// Lower ones are built first where nothing else decides; tasks without one come after those with one.
+    pub priority: Option<i64>,
     /// Labels this task says it depends on, as written (`T004`).
     pub depends_on: Vec<String>,
     /// Paths named in the task's text, as written.
     pub files: Vec<String>,
+    /// Requirements, stories and criteria that this task says it is for, as written (`1.2`, `US1`, `FR-003`).
+    pub meets: Vec<String>,
+}
+
+/// What a task is to the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// One unit of work: built as a chunk.
+    Work,
+    /// Holds other tasks, and is done when they are.
+    Group,
+    /// A step of the work around it, built and ticked with it.
+    Step,
+}
+
+/// Why an open task is not built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Aside {
+    /// The spec says that it may be left out, and nobody asked for it.
+    Optional,
+    /// Its state says that nobody wants it any more.
+    Cancelled { said: String },
+    /// Its state says that it waits for somebody or something.
+    Waits { said: String },
+    /// It needs a task that is itself left out.
+    Needs { task: String },
+    /// It belongs to another list than the one that is worked on.
+    OtherList { name: String },
+}
+
+impl Aside {
+    /// True where what is around the task, or needs it, goes on without it.
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Self::Optional | Self::Cancelled { .. } => true,
+            Self::Waits { .. } | Self::Needs { .. } | Self::OtherList { .. } => false,
+        }
+    }
+}
+
+/// In words, behind "is not built: ".
+impl std::fmt::Display for Aside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Optional => f.write_str("it is optional"),
+            Self::Cancelled { said } | Self::Waits { said } => write!(f, "the spec says `{said}`"),
+            Self::Needs { task } => write!(f, "it needs {task}, which is not built"),
+            Self::OtherList { name } => write!(f, "it belongs to the list `{name}`"),
+        }
+    }
 }
 
 /// What a spec says about a task's state.
@@ -161,6 +257,23 @@ pub enum TaskMark {
         of: usize,
         bounds: String,
     },
+    /// Not done, and more is said than that.
+    Noted {
+        /// As written: the sign in the brackets, or the JSON value.
+        said: String,
+        means: Meaning,
+    },
+}
+
+/// What a state that is neither open nor done means to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Somebody began: it is built as if it were open.
+    Started,
+    /// It waits for somebody or something.
+    Waits,
+    /// Nobody wants it any more.
+    Cancelled,
 }
 
 /// Where a task's mark is written.
@@ -173,7 +286,7 @@ pub enum MarkSite {
         line_end: usize,
         comment: Option<Range<usize>>,
     },
-    /// End of the heading's line, where the comment of a prose section goes.
+    /// End of the heading's line, where the comment of a prose section goes, and of a part of a task with steps.
     Heading {
         line_end: usize,
         comment: Option<Range<usize>>,
@@ -181,6 +294,20 @@ pub enum MarkSite {
     /// A line of its own behind the text, for a chunk of a model's plan; `span` is the line that stands already,
     /// as in [`ChunkMark`].
     Line { span: Option<Range<usize>> },
+    /// The value of a JSON record that holds its state. Where the record has none, `span` is empty and stands where
+    /// `before` and a value make one.
+    Value {
+        span: Range<usize>,
+        before: String,
+        words: Words,
+    },
+}
+
+/// How a record says that it is open, and that it is done: JSON values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    pub open: &'static str,
+    pub done: &'static str,
 }
 
 /// Something wrong or doubtful in a spec, for a person.

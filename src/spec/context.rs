@@ -121,11 +121,32 @@ const BACKGROUND: [&str; 18] = [
     "table of contents",
 ];
 
-/// True when boxes below this heading are context. `level` is 1 for `#`.
-pub(super) fn is_context_heading(heading: &str, level: u8) -> bool {
-    let (name, numbered) = normalise(heading);
-    let name = head(&name);
-    is_criteria(name) || (!numbered && level > 1 && UNLESS_NUMBERED.contains(&name))
+/// How surely boxes below a heading are context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Context {
+    /// They are work.
+    No,
+    /// They are, unless a heading below says that they are tasks.
+    Likely,
+    /// They are.
+    Sure,
+}
+
+impl Context {
+    /// What a heading makes of the boxes below it, itself below one of the kind `outer`. `level` is 1 for `#`.
+    pub(super) fn of(heading: &str, level: u8, outer: Self) -> Self {
+        let (name, numbered) = normalise(heading);
+        let name = head(&name);
+        if outer == Self::Likely && (name.starts_with("task ") || name.starts_with("phase ")) {
+            return Self::No;
+        }
+        let own = match is_criteria(name) {
+            true => Self::Sure,
+            false if !numbered && level > 1 && UNLESS_NUMBERED.contains(&name) => Self::Likely,
+            false => Self::No,
+        };
+        own.max(outer)
+    }
 }
 
 /// True when a list directly below this line is context ("**Acceptance criteria**:"). The line of a list
@@ -137,6 +158,10 @@ pub(super) fn is_context_line(line: &str, list_item: bool) -> bool {
     }
     let (name, numbered) = normalise(line);
     let name = name.split(['(', '（']).next().unwrap_or("").trim();
+    // "Write the release checklist" is something to do.
+    if list_item && !CRITERIA.contains(&name) && name.split(' ').count() > 3 {
+        return false;
+    }
     is_criteria(name) || (!numbered && !list_item && UNLESS_NUMBERED.contains(&name))
 }
 

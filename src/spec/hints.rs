@@ -142,6 +142,112 @@ fn expand(first: &str, last: &str) -> Vec<String> {
     }
 }
 
+/// At most this many references are taken from one task.
+const MAX_MEETS: usize = 64;
+
+/// Prefixes of ids that documents give to requirements, stories and criteria.
+const REQUIREMENT_PREFIXES: [&str; 9] = ["AC", "FR", "NFR", "R", "REQ", "SC", "ST", "STORY", "US"];
+
+/// What the text says it is for: `_Requirements: 1.2, 2.1-2.3_` in any language, `(AC: 1, 3)`, `[US1]`, `FR-003`,
+/// "Validates: Requirements 1.1". Numbers as written, each once, in order.
+pub(super) fn meets(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut add = |reference: String| {
+        if found.len() < MAX_MEETS && !found.contains(&reference) {
+            found.push(reference);
+        }
+    };
+    for line in text.lines() {
+        if let Some(list) = announced(line) {
+            references(list).into_iter().for_each(&mut add);
+        }
+        let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+        for word in words.filter(|w| is_requirement_id(w)) {
+            add(word.to_owned());
+        }
+    }
+    found
+}
+
+/// What stands behind `Requirements:` and its like: in a line of emphasis alone whatever its word, else behind
+/// words that say so.
+fn announced(line: &str) -> Option<&str> {
+    let line = line.trim().trim_start_matches(['-', '*', '+', ' ']);
+    let lower = line.to_ascii_lowercase();
+    let split = |text: &'static str| lower.find(text).map(|at| &line[at + text.len()..]);
+    if let Some(inner) = line
+        .strip_prefix('_')
+        .and_then(|l| l.trim_end().strip_suffix('_'))
+    {
+        let (word, list) = inner.split_once([':', '：'])?;
+        let word = word.trim().to_ascii_lowercase();
+        let is_other = ["depend", "boundar", "block", "parallel"];
+        return (!is_other.iter().any(|w| word.starts_with(w))).then_some(list);
+    }
+    split("(ac:")
+        .or_else(|| split("(ac "))
+        .or_else(|| split("requirements:"))
+        .or_else(|| split("requirements "))
+        .or_else(|| split("requirement "))
+}
+
+/// The numbers at the start of a list such as `1.2, 2.1-2.3 and 4`; empty where something else stands there.
+fn references(list: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for piece in list.split([',', '、', '，', ';', '&']) {
+        let words = piece.split_whitespace();
+        let words = words.filter(|w| {
+            !matches!(
+                w.to_ascii_lowercase().as_str(),
+                "and" | "ac" | "requirement"
+            )
+        });
+        for word in words {
+            let word = word.trim_matches(['(', ')', '[', ']', '*', '_', '#', '.', ':']);
+            let word = word.strip_prefix("AC").unwrap_or(word);
+            let (first, last) = word.split_once(['-', '–', '~']).unwrap_or((word, ""));
+            let is_number = |n: &str| !n.is_empty() && number_len(n) == n.len();
+            if is_number(first) && is_number(last) {
+                found.extend(between(first, last));
+            } else if is_number(word) {
+                found.push(word.to_owned());
+            } else {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+/// `1.2` to `1.4`: all of them; the two ends where they lie in different chapters or far apart.
+fn between(first: &str, last: &str) -> Vec<String> {
+    let split = |n: &str| {
+        let (chapter, n) = n.rsplit_once('.').unwrap_or(("", n));
+        n.parse::<u32>().ok().map(|n| (chapter.to_owned(), n))
+    };
+    match (split(first), split(last)) {
+        (Some((chapter, from)), Some((other, to)))
+            if chapter == other && from < to && to - from <= 50 =>
+        {
+            let dot = if chapter.is_empty() { "" } else { "." };
+            (from..=to).map(|n| format!("{chapter}{dot}{n}")).collect()
+        }
+        _ => vec![first.to_owned(), last.to_owned()],
+    }
+}
+
+/// `FR-003`, `US1`, `AC-2`.
+fn is_requirement_id(word: &str) -> bool {
+    let digits = word.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let prefix = &word[..word.len() - digits.len()];
+    let letters = prefix.trim_end_matches(['-', '_']);
+    let is_known = REQUIREMENT_PREFIXES.contains(&letters);
+    is_known
+        && (1..=5).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && (letters.len() > 1 || prefix.len() > letters.len())
+}
+
 /// Endings of files people name without a folder.
 const EXTENSIONS: [&str; 62] = [
     "bash", "bat", "c", "cc", "cfg", "conf", "cpp", "cs", "css", "csv", "dart", "ex", "exs", "go",

@@ -143,7 +143,7 @@ impl<'t> Plain<'t> {
         self.offset(&mut range.end);
     }
 
-    fn line(&self, line: &mut usize) {
+    pub(super) fn line(&self, line: &mut usize) {
         *line += self.gaps.partition_point(|gap| gap.line <= *line);
     }
 
@@ -152,9 +152,6 @@ impl<'t> Plain<'t> {
         for section in &mut spec.sections {
             self.range(&mut section.span);
             self.line(&mut section.line);
-        }
-        for note in &mut spec.diagnostics {
-            self.line(&mut note.line);
         }
         for task in &mut spec.tasks {
             self.range(&mut task.span);
@@ -173,8 +170,8 @@ impl<'t> Plain<'t> {
                     self.offset(line_end);
                     comment.iter_mut().for_each(|c| self.range(c));
                 }
-                // No task of the text itself.
-                MarkSite::Line { span: _ } => {}
+                // No task of a markdown text itself.
+                MarkSite::Line { span: _ } | MarkSite::Value { .. } => {}
             }
         }
     }
@@ -285,7 +282,8 @@ pub(super) fn set(
 ) -> Splice {
     let range = span.unwrap_or(bytes.len()..bytes.len());
     let words = match mark {
-        TaskMark::Open => {
+        // A line says that something is done, or nothing.
+        TaskMark::Open | TaskMark::Noted { .. } => {
             return Splice {
                 range,
                 replacement: Vec::new(),

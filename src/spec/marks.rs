@@ -3,11 +3,15 @@
 //! A box is ticked by one byte. A part of a split task that has landed is a comment at the end of the box's
 //! line, ` <!-- codelicious: part 1/3 BOUNDS -->`; a prose section is marked by
 //! ` <!-- codelicious: done -->` at the end of its heading's line. A chunk of a model's plan has a line of its own
-//! behind the text, `<!-- codelicious: chunk ID done -->`: see [`super::lines`]. Line ends, the byte order mark
-//! and everything else keep their bytes.
+//! behind the text, `<!-- codelicious: chunk ID done -->`: see [`super::lines`]. A record of a JSON file is marked by
+//! the value that holds its state. Line ends, the byte order mark and everything else keep their bytes.
+//!
+//! With a task its steps are ticked, and the groups around it that are done by it: who keeps such lists expects
+//! either, and no tool that reads them takes a group for done whose own box is open.
 
 use super::lines;
-use crate::model::{ChunkId, MarkSite, Spec, Task, TaskMark};
+use crate::model::spec::Words;
+use crate::model::{Aside, ChunkId, MarkSite, Role, Spec, Task, TaskMark};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -29,20 +33,12 @@ pub enum MarkError {
     NoSuchPart { done: usize, of: usize },
 }
 
-/// The change that marks `task` done. For an open box it is one byte; a part comment goes in the same change.
+/// The change that marks `task` itself done, without its steps and what is around it. For an open box it is one
+/// byte; a part comment goes in the same change.
 ///
 /// `bytes` is the file that `task` was parsed from.
 pub fn mark_done(bytes: &[u8], task: &Task) -> Splice {
-    match task.site {
-        MarkSite::Checkbox { .. } => rewrite(bytes, &task.site, b'x', None),
-        MarkSite::Heading { .. } => rewrite(
-            bytes,
-            &task.site,
-            b' ',
-            Some("<!-- codelicious: done -->".to_owned()),
-        ),
-        MarkSite::Line { ref span } => lines::set(bytes, &task.id, span.clone(), &TaskMark::Done),
-    }
+    set(bytes, task, &TaskMark::Done, b"x")
 }
 
 /// The change that says that the first `done` of `of` parts of a split task have landed.
@@ -69,22 +65,44 @@ pub fn mark_partial(
         of,
         bounds: bounds.to_owned(),
     };
-    Ok(set(bytes, task, &mark, b' '))
+    Ok(set(bytes, task, &mark, b"x"))
 }
 
 /// The change that takes every mark off `task`.
 pub fn clear(bytes: &[u8], task: &Task) -> Splice {
-    match &task.site {
-        MarkSite::Line { span } => lines::set(bytes, &task.id, span.clone(), &TaskMark::Open),
-        site @ (MarkSite::Checkbox { .. } | MarkSite::Heading { .. }) => {
-            rewrite(bytes, site, b' ', None)
-        }
-    }
+    set(bytes, task, &TaskMark::Open, b"x")
 }
 
-/// `bytes` with `task` marked done.
-pub fn tick(bytes: &[u8], task: &Task) -> Vec<u8> {
-    apply(bytes, &mark_done(bytes, task))
+/// `bytes` with the task at `index` done, with its steps and the groups around it that are done by it. `spec` is
+/// what `bytes` says. Bytes as they are where there is no such task.
+pub fn tick(bytes: &[u8], spec: &Spec, index: usize) -> Vec<u8> {
+    let Some(task) = spec.tasks.get(index) else {
+        return bytes.to_vec();
+    };
+    let mut ticked = vec![task];
+    if task.role == Role::Work {
+        let steps = spec.inside(index).filter(|t| t.role == Role::Step);
+        ticked.extend(steps.filter(|t| t.mark != TaskMark::Done));
+        ticked.extend(completed_by(spec, index));
+    }
+    ticked.sort_unstable_by_key(|t| t.span.start);
+    let splices: Vec<Splice> = ticked.iter().map(|t| mark_done(bytes, t)).collect();
+    apply_all(bytes, &splices)
+}
+
+/// The groups around a task that lack nothing but it.
+fn completed_by(spec: &Spec, index: usize) -> impl Iterator<Item = &Task> {
+    let is_over = |task: &Task| {
+        task.mark == TaskMark::Done || task.aside.as_ref().is_some_and(Aside::is_for_good)
+    };
+    let own = &spec.tasks[index].id;
+    let groups = spec.around(index).take_while(move |&group| {
+        let mut work = spec.inside(group).filter(|t| t.role == Role::Work);
+        work.all(|t| t.id == *own || is_over(t))
+    });
+    groups
+        .map(|group| &spec.tasks[group])
+        .filter(|group| group.mark != TaskMark::Done)
 }
 
 /// `bytes` with each of these tasks brought to its mark; the others keep theirs. `spec` is what `bytes` says.
@@ -94,7 +112,7 @@ pub fn with_marks(bytes: &[u8], spec: &Spec, marks: &BTreeMap<ChunkId, TaskMark>
         .iter()
         .filter_map(|task| {
             let mark = marks.get(&task.id).filter(|mark| **mark != task.mark)?;
-            Some(set(bytes, task, mark, b'x'))
+            Some(set(bytes, task, mark, b"x"))
         })
         .collect();
     apply_all(bytes, &splices)
@@ -119,21 +137,57 @@ pub(super) fn apply_all(bytes: &[u8], splices: &[Splice]) -> Vec<u8> {
     out
 }
 
-/// The change that brings `task` to `mark`; `tick` is the byte for a done box.
-pub(super) fn set(bytes: &[u8], task: &Task, mark: &TaskMark, tick: u8) -> Splice {
-    match (mark, &task.site) {
-        (TaskMark::Open, _) => clear(bytes, task),
-        (TaskMark::Done, MarkSite::Checkbox { .. }) => rewrite(bytes, &task.site, tick, None),
-        (TaskMark::Done, MarkSite::Heading { .. } | MarkSite::Line { .. }) => {
-            mark_done(bytes, task)
-        }
-        (TaskMark::Partial { .. }, MarkSite::Line { span }) => {
-            lines::set(bytes, &task.id, span.clone(), mark)
-        }
-        (
-            TaskMark::Partial { done, of, bounds },
-            site @ (MarkSite::Checkbox { .. } | MarkSite::Heading { .. }),
-        ) => rewrite(bytes, site, b' ', Some(part_comment(*done, *of, bounds))),
+/// The change that brings `task` itself to `mark`; `done` is how a done one is written, where there is a choice.
+pub(super) fn set(bytes: &[u8], task: &Task, mark: &TaskMark, done: &[u8]) -> Splice {
+    let site = match &task.site {
+        MarkSite::Line { span } => return lines::set(bytes, &task.id, span.clone(), mark),
+        MarkSite::Value {
+            span,
+            before,
+            words,
+        } => return set_value(bytes, span, before, *words, mark, done),
+        site @ (MarkSite::Checkbox { .. } | MarkSite::Heading { .. }) => site,
+    };
+    // The steps of a task say that it is done, where it has any.
+    let says_done = matches!(site, MarkSite::Heading { .. }) && task.children.is_empty();
+    let (sign, comment) = match mark {
+        TaskMark::Open => (b' ', None),
+        TaskMark::Done if says_done => (b' ', Some("<!-- codelicious: done -->".to_owned())),
+        TaskMark::Done => (done.first().copied().unwrap_or(b'x'), None),
+        TaskMark::Noted { said, .. } => (said.as_bytes().first().copied().unwrap_or(b' '), None),
+        TaskMark::Partial { done, of, bounds } => (b' ', Some(part_comment(*done, *of, bounds))),
+    };
+    rewrite(bytes, site, sign, comment)
+}
+
+/// The change of a record's state. A record without one gets it only where it has something to say.
+fn set_value(
+    bytes: &[u8],
+    span: &Range<usize>,
+    before: &str,
+    words: Words,
+    mark: &TaskMark,
+    done: &[u8],
+) -> Splice {
+    let old = bytes.get(span.clone()).unwrap_or_default();
+    let is_open = |word: &[u8]| before.is_empty() && word == words.open.as_bytes();
+    let new: &[u8] = match mark {
+        // Parts have no place in a record, and their task is open.
+        TaskMark::Open | TaskMark::Partial { .. } if old.is_empty() || is_open(old) => old,
+        TaskMark::Open | TaskMark::Partial { .. } => words.open.as_bytes(),
+        TaskMark::Done if done.len() > 1 => done,
+        TaskMark::Done => words.done.as_bytes(),
+        TaskMark::Noted { said, .. } => said.as_bytes(),
+    };
+    if new == old {
+        return Splice {
+            range: span.start..span.start,
+            replacement: Vec::new(),
+        };
+    }
+    Splice {
+        range: span.clone(),
+        replacement: [before.as_bytes(), new].concat(),
     }
 }
 
@@ -162,7 +216,7 @@ fn rewrite(bytes: &[u8], site: &MarkSite, tick: u8, comment: Option<String>) -> 
             *line_end,
             comment,
         ),
-        MarkSite::Line { .. } => (bytes.len(), bytes.len(), &None),
+        MarkSite::Line { .. } | MarkSite::Value { .. } => (bytes.len(), bytes.len(), &None),
     };
     let old = bytes.get(from..line_end).unwrap_or_default();
     let mut new = old.to_vec();

@@ -37,7 +37,7 @@ fn at(lines: &[usize]) -> String {
     }
 }
 
-/// Merges the user's text (`theirs`) into the lane's, given the text both come from.
+/// Merges the user's text (`theirs`) into the lane's, given the text both come from. `path` tells the format.
 ///
 /// Where the lane's text has one kind of line end throughout, the result has it too: a checkout with other
 /// line ends is no change.
@@ -45,6 +45,7 @@ fn at(lines: &[usize]) -> String {
 /// # Errors
 /// Both changed the same lines in different ways, or one of the texts cannot be parsed.
 pub fn merge_specs(
+    path: &str,
     ancestor: Option<&[u8]>,
     lane: &[u8],
     theirs: &[u8],
@@ -55,13 +56,13 @@ pub fn merge_specs(
     if theirs == lane || ancestor.as_deref() == Some(theirs.as_slice()) {
         return Ok(lane.to_vec());
     }
-    let theirs_spec = read(&theirs, "the user's text")?;
+    let theirs_spec = read(path, &theirs, "the user's text")?;
     if ancestor.as_deref() == Some(lane) {
         return Ok(theirs);
     }
-    let lane_spec = read(lane, "the lane's text")?;
+    let lane_spec = read(path, lane, "the lane's text")?;
     let ancestor = match ancestor {
-        Some(bytes) => Some((read(&bytes, "the last synced text")?, bytes)),
+        Some(bytes) => Some((read(path, &bytes, "the last synced text")?, bytes)),
         None => None,
     };
 
@@ -72,7 +73,7 @@ pub fn merge_specs(
         None => theirs_text,
         Some((spec, bytes)) => merge_texts(&cleared(bytes, spec), &lane_text, &theirs_text)?,
     };
-    let merged_spec = read(&merged, "the merged text")?;
+    let merged_spec = read(path, &merged, "the merged text")?;
 
     let from_lane = match_tasks(&merged_spec, &lane_spec);
     let from_theirs = match_tasks(&merged_spec, &theirs_spec);
@@ -92,11 +93,11 @@ pub fn merge_specs(
             in_lane.map(|t| &t.mark),
             in_theirs.map(|t| &t.mark),
         );
-        let byte = [(in_theirs, theirs.as_slice()), (in_lane, lane)]
+        let done = [(in_theirs, theirs.as_slice()), (in_lane, lane)]
             .into_iter()
-            .find_map(|(task, bytes)| done_byte(task?, bytes))
-            .unwrap_or(b'x');
-        let splice = marks::set(&merged, task, &mark, byte);
+            .find_map(|(task, bytes)| said_done(task?, bytes))
+            .unwrap_or(b"x");
+        let splice = marks::set(&merged, task, &mark, done);
         if !(splice.range.is_empty() && splice.replacement.is_empty()) {
             splices.push(splice);
         }
@@ -110,7 +111,7 @@ pub fn merge_specs(
     if chunks.is_empty() {
         return Ok(merged);
     }
-    let merged_spec = read(&merged, "the merged text")?;
+    let merged_spec = read(path, &merged, "the merged text")?;
     Ok(with_chunk_marks(&merged, &merged_spec, &chunks))
 }
 
@@ -147,19 +148,25 @@ fn merge_marks(
     match ancestor {
         Some(ancestor) if lane == ancestor => theirs.clone(),
         Some(ancestor) if theirs == ancestor => lane.clone(),
-        Some(TaskMark::Done) if *theirs == TaskMark::Open => TaskMark::Open,
+        Some(TaskMark::Done) if matches!(theirs, TaskMark::Open | TaskMark::Noted { .. }) => {
+            theirs.clone()
+        }
         _ => match (lane, theirs) {
             (TaskMark::Done, _) | (_, TaskMark::Done) => TaskMark::Done,
             (TaskMark::Partial { .. }, _) => lane.clone(),
             (TaskMark::Open, _) => theirs.clone(),
+            // What a person said last, who looks at the lane less than at the text.
+            (TaskMark::Noted { .. }, TaskMark::Open) => lane.clone(),
+            (TaskMark::Noted { .. }, _) => theirs.clone(),
         },
     }
 }
 
-/// The byte that ticks a done box: people write `x` or `X`.
-fn done_byte(task: &Task, bytes: &[u8]) -> Option<u8> {
+/// How a done task says so: people write `x` or `X`, `"done"` or `"completed"`.
+fn said_done<'a>(task: &Task, bytes: &'a [u8]) -> Option<&'a [u8]> {
     match (&task.mark, &task.site) {
-        (TaskMark::Done, MarkSite::Checkbox { tick, .. }) => bytes.get(*tick).copied(),
+        (TaskMark::Done, MarkSite::Checkbox { tick, .. }) => bytes.get(*tick..*tick + 1),
+        (TaskMark::Done, MarkSite::Value { span, .. }) => bytes.get(span.clone()),
         _ => None,
     }
 }
@@ -208,8 +215,17 @@ fn match_tasks(merged: &Spec, side: &Spec) -> Vec<Option<usize>> {
     found
 }
 
-fn read(bytes: &[u8], whose: &str) -> Result<Spec, MergeConflict> {
-    parse(SpecId::new(""), "", bytes, ParseOptions { prose: true }).map_err(|bad| MergeConflict {
+fn read(path: &str, bytes: &[u8], whose: &str) -> Result<Spec, MergeConflict> {
+    parse(
+        SpecId::new(""),
+        path,
+        bytes,
+        ParseOptions {
+            prose: true,
+            ..ParseOptions::default()
+        },
+    )
+    .map_err(|bad| MergeConflict {
         lines: Vec::new(),
         why: format!("{whose} {}, line {}", bad.message, bad.line),
     })

@@ -35,7 +35,7 @@ pub fn outline(spec: &Spec) -> String {
 
 fn box_of(mark: &TaskMark) -> &'static str {
     match mark {
-        TaskMark::Open => "[ ]",
+        TaskMark::Open | TaskMark::Noted { .. } => "[ ]",
         TaskMark::Done => "[x]",
         TaskMark::Partial { .. } => "[~]",
     }

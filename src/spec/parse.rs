@@ -1,11 +1,9 @@
 //! From a file's bytes to a [`Spec`], or to the reason why not.
 
-use super::front;
-use super::lines as mark_lines;
-use super::reader;
-use super::tasks;
-use super::text::{Lines, beginning};
-use crate::model::spec::SpecStatus;
+use super::contradictions;
+use super::format::choose;
+use super::text::Lines;
+use super::units;
 use crate::model::{Diagnostic, Severity, Spec, SpecId};
 
 /// Largest file that is parsed: two mebibytes, and some room so that a spec of "2 MB" by any count fits.
@@ -19,9 +17,11 @@ const MAX_NOTES: usize = 50;
 pub struct ParseOptions {
     /// The spec was named by `--spec` or in the configuration: without any box, its sections are tasks.
     pub prose: bool,
+    /// Tasks that the spec calls optional are built.
+    pub optional: bool,
 }
 
-/// Parses one markdown spec. All offsets of the result index `bytes` as they are.
+/// Parses one spec, in the format that its path and text show. All offsets of the result index `bytes` as they are.
 ///
 /// # Errors
 /// A file that is too large, holds a NUL byte or is not UTF-8. Doubts about a file that can be read are
@@ -38,52 +38,27 @@ pub fn parse(
         list: Vec::new(),
         dropped: 0,
     };
-
-    // The byte order mark and front matter are not markdown: reading begins behind them.
-    // Marks of planned chunks are no part of either one, wherever they stand.
-    let (end, chunk_marks) = mark_lines::read(text);
-    let plain = mark_lines::Plain::new(&text[..end], Lines::new(&bytes[..end]), &chunk_marks);
-    let (text, lines) = (&*plain.text, &plain.lines);
-    let (front, base) = front::read(text, beginning(text), lines, &mut notes);
-    let outline = reader::read(text, base, lines);
-
-    let mut tasks = tasks::from_boxes(text, lines, &outline, &mut notes);
-    let mut prose = false;
-    if tasks.is_empty() && options.prose {
-        tasks = tasks::from_sections(text, lines, &outline, &mut notes);
-        prose = !tasks.is_empty();
-    }
-    if !prose && front.status == SpecStatus::Ready && outline.open_context > tasks.len() {
-        notes.warn(
-            outline.first_context_line,
-            format!(
-                "{} open boxes stand below words such as \"acceptance criteria\" and are no tasks",
-                outline.open_context
-            ),
-            "name the file with --spec to build its sections, or move boxes that are work below another heading",
-        );
-    }
-    let title = outline
-        .parts
-        .iter()
-        .find_map(|part| part.section.headings.last())
-        .filter(|heading| !heading.is_empty())
-        .cloned()
-        .unwrap_or_else(|| stem(path).to_owned());
-    let mut spec = Spec {
-        id,
-        path: path.to_owned(),
-        title,
-        front,
-        tasks,
-        sections: outline.parts.into_iter().map(|part| part.section).collect(),
-        diagnostics: notes.finish(),
-        prose,
-        planned: false,
-        chunk_marks,
-    };
-    plain.restore(&mut spec);
+    let source = Source { id, path, text };
+    let mut spec = choose(path, text).parse(source, options, &mut notes)?;
+    units::set_aside(&mut spec.tasks, options.optional);
+    contradictions::note(&spec, &mut notes);
+    spec.diagnostics = notes.finish();
     Ok(spec)
+}
+
+/// A text to be parsed.
+pub(super) struct Source<'a> {
+    pub(super) id: SpecId,
+    pub(super) path: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl Source<'_> {
+    /// What the file is called without its ending.
+    pub(super) fn stem(&self) -> &str {
+        let file = self.path.rsplit('/').next().unwrap_or(self.path);
+        file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+    }
 }
 
 /// The bytes as text, where they are fit to be a spec.
@@ -122,11 +97,6 @@ fn readable<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, Diagnostic> {
     })
 }
 
-fn stem(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
-}
-
 /// Collects warnings about one file, within a bound.
 pub(super) struct Notes<'a> {
     path: &'a str,
@@ -147,6 +117,17 @@ impl Notes<'_> {
             message,
             remedy: remedy.to_owned(),
         });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Brings the lines of what was noted since to where they stand in the file.
+    pub(super) fn moved_since(&mut self, from: usize, place: impl Fn(&mut usize)) {
+        for note in &mut self.list[from..] {
+            place(&mut note.line);
+        }
     }
 
     fn finish(mut self) -> Vec<Diagnostic> {

@@ -9,7 +9,8 @@ use super::lines;
 use super::marks::{self, Splice, apply_all};
 use super::text::{collapse, digest, hex};
 use crate::model::{
-    ChunkId, ChunkPlan, Diagnostic, MarkSite, PlannedChunk, Severity, Spec, Task, TaskMark,
+    ChunkId, ChunkPlan, Diagnostic, MarkSite, PlannedChunk, Role, Severity, Spec, Stage, Task,
+    TaskMark,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -107,6 +108,9 @@ pub fn apply_plan(mut spec: Spec, bytes: &[u8], plan: &ChunkPlan) -> Spec {
             .filter(|t| reworded.contains(&t.section)),
     );
     spec.tasks = tasks;
+    // A plan says itself what comes before what.
+    spec.stages = vec![Stage::default()];
+    spec.tasks.iter_mut().for_each(|task| task.stage = 0);
     spec.prose = false;
     spec.planned = true;
     spec
@@ -136,15 +140,22 @@ fn task(
         span: start..start,
         line,
         section,
+        stage: 0,
         depth: 0,
         parent: None,
         children: Vec::new(),
+        role: Role::Work,
         mark: mark.clone(),
         site: MarkSite::Line {
             span: own_line.map(|c| c.span.clone()),
         },
+        optional: false,
+        aside: None,
+        parallel: false,
+        priority: None,
         depends_on,
         files: chunk.files.clone(),
+        meets: Vec::new(),
     }
 }
 

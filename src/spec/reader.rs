@@ -1,6 +1,6 @@
 //! One walk over the markdown: where headings and boxes stand, and what encloses them.
 
-use super::context::{is_context_heading, is_context_line};
+use super::context::{Context, is_context_line};
 use super::label::number_len;
 use super::marks::{Comment, comment_at_end};
 use super::text::{Lines, collapse, cut, line_end};
@@ -14,19 +14,17 @@ pub(super) struct Outline {
     pub(super) parts: Vec<Part>,
     /// In document order: an enclosing box comes before those inside it.
     pub(super) boxes: Vec<RawBox>,
-    /// Lines of items that look like a box and are none (`[ ]* text`, `[ ]text`, an empty `[ ]`).
+    /// Lines of items that look like a box and are none (`[ ]text`, an empty `[ ]`).
     pub(super) near: Vec<(usize, Near)>,
     /// The markdown begins with a plain paragraph.
     pub(super) opens_with_text: bool,
-    /// Open boxes that are context, and where the first of them stands.
-    pub(super) open_context: usize,
-    pub(super) first_context_line: usize,
 }
 
 /// A section with what only the parser needs to know of it.
 pub(super) struct Part {
     pub(super) section: Section,
     pub(super) context: bool,
+    kind: Context,
     /// Bytes of the text below the heading.
     pub(super) body: Range<usize>,
     /// End of the heading's first line, and our comment there.
@@ -39,6 +37,8 @@ pub(super) struct RawBox {
     /// Bytes of the item, children included.
     pub(super) span: Range<usize>,
     pub(super) tick: usize,
+    /// The item is marked optional: `[ ]* text`.
+    pub(super) optional: bool,
     /// Where the text behind the box begins.
     pub(super) text: usize,
     /// End of the first paragraph.
@@ -51,12 +51,10 @@ pub(super) struct RawBox {
     pub(super) context: bool,
 }
 
-/// A box that GitHub does not show as one.
+/// What people take for a box and is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Near {
-    /// `[ ]* text`: marked optional, as Kiro writes it.
-    Optional,
-    /// `[ ]text` or `[] text`.
+    /// `[ ]text`, `[] text` or `[✓] text`.
     Malformed,
     /// `[ ]` and nothing else.
     Empty,
@@ -102,8 +100,6 @@ pub(super) fn read(text: &str, base: usize, lines: &Lines) -> Outline {
             boxes: Vec::new(),
             near: Vec::new(),
             opens_with_text: false,
-            open_context: 0,
-            first_context_line: 0,
         },
     };
     // A box at the very end is one only once its line ends, and a mark that is written below ends it.
@@ -132,6 +128,7 @@ fn preamble(base: usize) -> Part {
             line: 1,
         },
         context: false,
+        kind: Context::No,
         body: base..base,
         line_end: base,
         comment: None,
@@ -216,11 +213,12 @@ impl Walk<'_> {
             self.enclosing.pop();
         }
         let mut headings: Vec<String> = Vec::new();
-        let mut context = is_context_heading(&name, level);
+        let mut around = Context::No;
         if let Some(&outer) = self.enclosing.last() {
             headings.clone_from(&self.out.parts[outer].section.headings);
-            context |= self.out.parts[outer].context;
+            around = self.out.parts[outer].kind;
         }
+        let kind = Context::of(&name, level, around);
         headings.push(name);
         self.enclosing.push(self.out.parts.len());
         let body = line_end(bytes, range.end.saturating_sub(1).max(first_end));
@@ -231,7 +229,8 @@ impl Walk<'_> {
                 span: start..self.text.len(),
                 line: self.lines.number(range.start),
             },
-            context,
+            context: kind != Context::No,
+            kind,
             body: body..self.text.len(),
             line_end: first_end,
             comment,
@@ -259,27 +258,33 @@ impl Walk<'_> {
             Frame::List { .. } | Frame::Quote => None,
         });
         let context = self.in_context();
-        if self.quotes == 0
-            && let Some(near) = near_box(&self.text[start..])
-        {
-            self.out.near.push((self.lines.number(start), near));
-        }
         self.frames.push(Frame::Item {
             span: start..range.end.max(start),
             boxed: None,
             parent: parent.flatten(),
             context,
         });
-    }
-
-    fn boxed(&mut self, marker: &Range<usize>) {
-        let index = self.out.boxes.len();
         if self.quotes > 0 {
             return;
         }
-        let Some(open) = self.text[marker.clone()].find('[') else {
-            return;
-        };
+        match odd_box(&self.text[start..]) {
+            Some(Odd::Box { sign, star }) => self.push_box(start + sign, star),
+            Some(Odd::Near(near)) => self.out.near.push((self.lines.number(start), near)),
+            None => {}
+        }
+    }
+
+    fn boxed(&mut self, marker: &Range<usize>) {
+        if self.quotes == 0
+            && let Some(open) = self.text[marker.clone()].find('[')
+        {
+            self.push_box(marker.start + open + 1, 0);
+        }
+    }
+
+    /// The innermost item has a box whose sign stands at `tick`, with so long a star behind it.
+    fn push_box(&mut self, tick: usize, star: usize) {
+        let index = self.out.boxes.len();
         let Some(Frame::Item {
             span,
             boxed,
@@ -290,23 +295,16 @@ impl Walk<'_> {
             return;
         };
         *boxed = Some(index);
-        let tick = marker.start + open + 1;
-        let (span, parent, context) = (span.clone(), *parent, *context);
-        if context && !matches!(self.text.as_bytes()[tick], b'x' | b'X') {
-            self.out.open_context += 1;
-            if self.out.open_context == 1 {
-                self.out.first_context_line = self.lines.number(tick);
-            }
-        }
         self.out.boxes.push(RawBox {
-            span,
+            span: span.clone(),
             tick,
-            text: tick + 2,
+            optional: star > 0,
+            text: tick + 2 + star,
             first_end: usize::MAX,
             list_first: false,
-            parent,
+            parent: *parent,
             section: self.out.parts.len() - 1,
-            context,
+            context: *context,
         });
     }
 
@@ -385,7 +383,7 @@ fn without_bullet(line: &str) -> (&str, bool) {
     while let Some(rest) = behind_bullet(content) {
         (content, list_item) = (rest, true);
     }
-    let boxed = ["[ ]", "[x]", "[X]"]
+    let boxed = ["[ ]", "[x]", "[X]", "[-]", "[~]", "[/]"]
         .iter()
         .find_map(|b| content.strip_prefix(b));
     (
@@ -403,8 +401,21 @@ fn behind_bullet(line: &str) -> Option<&str> {
     rest.starts_with([' ', '\t']).then(|| rest.trim_start())
 }
 
-/// Judges an item that markdown may not read as a box by the first bytes of its first line.
-fn near_box(item: &str) -> Option<Near> {
+/// An item that looks like a box and is none to Markdown.
+enum Odd {
+    /// A box of those who write more than open and done; `sign` is where its sign stands, `star` how long the star is.
+    Box {
+        sign: usize,
+        star: usize,
+    },
+    Near(Near),
+}
+
+/// Signs beside a blank and `x` that boxes have; what they mean is in [`super::states`].
+const SIGNS: [char; 3] = ['-', '~', '/'];
+
+/// Judges an item that Markdown may not read as a box by the first bytes of its first line.
+fn odd_box(item: &str) -> Option<Odd> {
     // Enough for any bullet and box; a longer look would be quadratic where items nest on one line.
     let near = item
         .char_indices()
@@ -412,23 +423,52 @@ fn near_box(item: &str) -> Option<Near> {
     let line = near
         .last()
         .map_or("", |(i, c)| &item[..i + c.len_utf8()])
-        .trim();
+        .trim_end();
     let bullet = match number_len(line) {
         0 => 1,
         n => n + 1,
     };
-    let rest = line.get(bullet..)?.trim_start();
-    if let Some(after) = rest.strip_prefix("[]") {
-        return after.starts_with([' ', '\t']).then_some(Near::Malformed);
+    let rest = line.get(bullet..)?;
+    // Five blanks begin a code block.
+    let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    let inner = rest[blanks..].strip_prefix('[').filter(|_| blanks <= 4)?;
+    let (sign, after) = match inner.strip_prefix(']') {
+        Some(after) => {
+            return after
+                .starts_with([' ', '\t'])
+                .then_some(Odd::Near(Near::Malformed));
+        }
+        None => {
+            let sign = inner.chars().next()?;
+            (sign, inner[sign.len_utf8()..].strip_prefix(']')?)
+        }
+    };
+    let plain = matches!(sign, ' ' | 'x' | 'X');
+    if !plain && !SIGNS.contains(&sign) {
+        let looks_done = matches!(sign, '✓' | '✔' | '√' | '✅' | 'v' | 'V' | '*');
+        let spaced = after.starts_with([' ', '\t']);
+        return (looks_done && spaced).then_some(Odd::Near(Near::Malformed));
     }
-    let after = ["[ ]", "[x]", "[X]"]
-        .iter()
-        .find_map(|b| rest.strip_prefix(b))?;
-    match after.chars().next() {
-        None => Some(Near::Empty),
-        Some('*') if after[1..].starts_with([' ', '\t']) => Some(Near::Optional),
+    // Formatters escape the star.
+    let stars = ["*", "\\*"].into_iter();
+    let star = stars.filter(|star| {
+        let words = after.strip_prefix(star);
+        words.is_some_and(|w| w.starts_with([' ', '\t']))
+    });
+    let star = star.map(str::len).next().unwrap_or(0);
+    let words = &after[star..];
+    let here = Odd::Box {
+        sign: bullet + blanks + 1,
+        star,
+    };
+    match words.chars().next() {
+        None if plain => Some(Odd::Near(Near::Empty)),
+        Some(c) if c.is_whitespace() => (!plain || star > 0).then_some(here),
+        // A link, or words that begin at once.
         Some('(' | '[' | ':') => None,
-        Some(c) if c.is_whitespace() => None,
-        Some(_) => Some(Near::Malformed),
+        // Chinese and Japanese words begin without a blank.
+        Some(c) if !c.is_ascii() => Some(here),
+        Some(_) => plain.then_some(Odd::Near(Near::Malformed)),
+        None => None,
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Longest slug, in bytes; leaves room for `codelicious/` and `-part-<n>` in file systems that store refs.
 pub const MAX_SLUG: usize = 80;
 
-/// Gives every path its slug: the path without `.md`, with everything but `[A-Za-z0-9._-]` folded to `-`.
+/// Gives every path its slug: the path without `.md` or `.json`, with everything but `[A-Za-z0-9._-]` folded to `-`.
 ///
 /// `owners` holds slugs that are in use already (a ledger, a lane). A path keeps the slug it owns, and
 /// the slug of an owner that is not among `paths` is not given to another. Else the first path in sorted
@@ -67,14 +67,12 @@ pub fn is_ref_safe(slug: &str) -> bool {
 
 /// The plain slug, and whether it may stand without a hash.
 fn fold(path: &str) -> (String, bool) {
-    let stem = match path
-        .len()
-        .checked_sub(3)
-        .and_then(|at| path.split_at_checked(at))
-    {
-        Some((stem, ext)) if ext.eq_ignore_ascii_case(".md") => stem,
-        _ => path,
-    };
+    let endings = [".md", ".json"].into_iter();
+    let stem = endings.filter_map(|ending| {
+        let (stem, ext) = path.split_at_checked(path.len().checked_sub(ending.len())?)?;
+        ext.eq_ignore_ascii_case(ending).then_some(stem)
+    });
+    let stem = stem.last().unwrap_or(path);
     let mut slug = String::with_capacity(stem.len());
     for c in stem.chars() {
         let c = if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {

@@ -1,29 +1,22 @@
-//! From boxes and sections to tasks.
+//! From boxes to tasks.
 
-use super::context::is_background;
-use super::hints;
-use super::identity::{self, Identity};
+use super::dialect::{Dialect, Units};
+use super::draft::{Draft, build, part_comment, unmarked};
 use super::label::split_label;
-use super::marks::{Comment, Says, comment_at_end};
 use super::parse::Notes;
-use super::reader::{Near, Outline, Part, RawBox};
-use super::text::{Lines, collapse, cut, dedent, line_end, unix, without_comments};
+use super::reader::{Near, Outline, RawBox};
+use super::sections::unit_draft;
+use super::text::{Lines, cut, dedent, line_end, unix, without_comments};
+use super::units;
 use crate::model::{MarkSite, Task, TaskMark};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
-/// What is read off one box or section, before it gets its id.
-struct Draft {
-    /// Whole own text, dedented.
-    text: String,
-    /// First paragraph, or the heading: what the id is made of.
-    first: String,
-    site: MarkSite,
-    mark: TaskMark,
-    span: Range<usize>,
-    line: usize,
-    section: usize,
-    parent: Option<usize>,
+/// What the boxes of a spec came to.
+pub(super) struct Boxes {
+    pub(super) tasks: Vec<Task>,
+    /// Lines of open boxes that are context and belong to no task.
+    pub(super) open_context: Vec<usize>,
 }
 
 /// Tasks of a spec with boxes.
@@ -31,51 +24,123 @@ pub(super) fn from_boxes(
     text: &str,
     lines: &Lines,
     outline: &Outline,
+    dialect: &Dialect,
     notes: &mut Notes<'_>,
-) -> Vec<Task> {
+) -> Boxes {
+    // Where nothing but criteria has boxes, headings say what is to be done.
+    let is_all_context = outline.boxes.iter().all(|b| b.context);
+    let by_headings = dialect.units.by_headings() || is_all_context;
+    let units = match by_headings && !outline.boxes.is_empty() {
+        true => units::headings(outline),
+        false => Vec::new(),
+    };
+    let is_work = |raw: &RawBox| !raw.context || (is_all_context && dialect.is_list);
+    let unit_at = |at: usize| units.iter().position(|u| u.span.contains(&at));
     let mut inner: Vec<Vec<usize>> = vec![Vec::new(); outline.boxes.len()];
     for (index, raw) in outline.boxes.iter().enumerate() {
-        if let Some(parent) = raw.parent.filter(|_| !raw.context) {
+        if let Some(parent) = raw.parent.filter(|_| is_work(raw)) {
             inner[parent].push(index);
         }
     }
-    let mut drafts: Vec<Draft> = Vec::with_capacity(outline.boxes.len());
+    let mut drafts: Vec<Draft> = Vec::with_capacity(outline.boxes.len() + units.len());
     // For every box the draft that stands for it: its own, or that of the nearest box around it.
     let mut stands_for: Vec<Option<usize>> = vec![None; outline.boxes.len()];
-    let mut empty = Vec::new();
+    let mut unit_drafts: Vec<usize> = Vec::with_capacity(units.len());
+    let (mut empty, mut open_context) = (Vec::new(), Vec::new());
+    let mut pending = units.iter().peekable();
     for (index, raw) in outline.boxes.iter().enumerate() {
-        let parent = raw.parent.and_then(|p| stands_for[p]);
+        while let Some(unit) = pending.next_if(|u| u.span.start <= raw.span.start) {
+            unit_drafts.push(drafts.len());
+            drafts.push(unit_draft(text, unit, outline, dialect));
+        }
+        let unit = unit_at(raw.tick);
+        let outer = raw.parent.and_then(|p| stands_for[p]);
+        let parent = outer.or(unit.and_then(|u| unit_drafts.get(u).copied()));
         stands_for[index] = parent;
-        if raw.context {
+        let line = lines.number(raw.tick);
+        if !is_work(raw) && unit.is_none() {
+            if !matches!(text.as_bytes()[raw.tick], b'x' | b'X') {
+                open_context.push(line);
+            }
             continue;
         }
-        let holes: Vec<Range<usize>> = inner[index]
-            .iter()
-            .map(|&i| outline.boxes[i].span.clone())
-            .collect();
-        let line = lines.number(raw.tick);
-        match draft(text, lines, raw, &holes) {
+        let is_whole = dialect.units == Units::Outermost && parent.is_none();
+        let holes: Vec<Range<usize>> = match is_whole {
+            true => Vec::new(),
+            false => inner[index]
+                .iter()
+                .map(|&i| outline.boxes[i].span.clone())
+                .collect(),
+        };
+        match draft(text, lines, raw, &holes, dialect) {
             Some(made) => {
                 stands_for[index] = Some(drafts.len());
+                let whole = raw.text..raw.span.end.max(raw.text);
                 drafts.push(Draft {
                     parent,
                     line,
+                    unmarked: is_whole.then(|| dedent(&unmarked(text, whole, outline, dialect))),
                     ..made
                 });
             }
             None => empty.push(line),
         }
     }
+    drafts.extend(pending.map(|unit| unit_draft(text, unit, outline, dialect)));
     warn_near(outline, lines, &empty, notes);
-    build(drafts, outline, notes)
+    if dialect.numbers_nest {
+        nest_by_number(&mut drafts);
+    }
+    Boxes {
+        tasks: build(drafts, outline, dialect, notes),
+        open_context,
+    }
+}
+
+/// Makes an item that is numbered `2.1` one inside the item `2` before it, where people write both at one
+/// indentation.
+fn nest_by_number(drafts: &mut [Draft]) {
+    let numbers: Vec<Option<String>> = drafts
+        .iter()
+        .map(|d| split_label(&d.first).0.filter(|l| !l.named))
+        .map(|label| label.map(|l| l.text))
+        .collect();
+    for index in 0..drafts.len() {
+        let Some(outer) = numbers[index]
+            .as_deref()
+            .and_then(|n| Some(n.rsplit_once('.')?.0))
+        else {
+            continue;
+        };
+        let (parent, section) = (drafts[index].parent, drafts[index].section);
+        // Back to the item that carries the number, over those that belong to it.
+        let found = (0..index)
+            .rev()
+            .take_while(|&i| drafts[i].section == section)
+            .find(|&i| drafts[i].parent == parent && numbers[i].as_deref() == Some(outer));
+        if let Some(found) = found {
+            drafts[index].parent = Some(found);
+            let end = drafts[index].span.end;
+            let mut around = Some(found);
+            while let Some(at) = around {
+                drafts[at].span.end = drafts[at].span.end.max(end);
+                around = drafts[at].parent;
+            }
+        }
+    }
 }
 
 /// Reads one box; None when it has no text of its own.
-fn draft(text: &str, lines: &Lines, raw: &RawBox, children: &[Range<usize>]) -> Option<Draft> {
+fn draft(
+    text: &str,
+    lines: &Lines,
+    raw: &RawBox,
+    children: &[Range<usize>],
+    dialect: &Dialect,
+) -> Option<Draft> {
     let bytes = text.as_bytes();
     let end_of_line = line_end(bytes, raw.tick);
-    let comment = comment_at_end(text, raw.text, end_of_line)
-        .filter(|comment| matches!(comment.says, Says::Part { .. }));
+    let comment = part_comment(text, raw.text, end_of_line);
 
     let mut holes: Vec<Range<usize>> = comment.iter().map(|c| c.range.clone()).collect();
     for child in children {
@@ -124,14 +189,13 @@ fn draft(text: &str, lines: &Lines, raw: &RawBox, children: &[Range<usize>]) -> 
     if first.trim().is_empty() {
         return None;
     }
-    let ticked = matches!(bytes[raw.tick], b'x' | b'X');
-    let mark = match &comment {
-        _ if ticked => TaskMark::Done,
-        Some(comment) => comment.says.mark(),
-        None => TaskMark::Open,
+    let mark = match (dialect.mark(bytes[raw.tick]), &comment) {
+        (TaskMark::Open, Some(comment)) => comment.says.mark(),
+        (said, _) => said,
     };
     Some(Draft {
         text: own,
+        unmarked: None,
         first,
         site: MarkSite::Checkbox {
             tick: raw.tick,
@@ -143,185 +207,12 @@ fn draft(text: &str, lines: &Lines, raw: &RawBox, children: &[Range<usize>]) -> 
         line: 0,
         section: raw.section,
         parent: None,
+        optional: raw.optional,
     })
 }
 
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
-}
-
-/// Tasks of a spec without boxes: its innermost sections that have text.
-pub(super) fn from_sections(
-    text: &str,
-    lines: &Lines,
-    outline: &Outline,
-    notes: &mut Notes<'_>,
-) -> Vec<Task> {
-    let innermost = |index: usize| {
-        let level = outline.parts[index].section.level;
-        level > 0
-            && outline
-                .parts
-                .get(index + 1)
-                .is_none_or(|next| next.section.level <= level)
-    };
-    let body = |part: &Part| dedent(&text[part.body.clone()]);
-    let candidates: Vec<usize> = (0..outline.parts.len())
-        .filter(|&i| innermost(i) && !outline.parts[i].context)
-        .filter(|&i| !without_comments(&body(&outline.parts[i])).trim().is_empty())
-        .collect();
-    let name = |index: usize| {
-        outline.parts[index]
-            .section
-            .headings
-            .last()
-            .map_or("", String::as_str)
-    };
-    let work: Vec<usize> = candidates
-        .iter()
-        .copied()
-        .filter(|&i| !is_background(name(i)))
-        .collect();
-    // A file of nothing but an "Overview" asks for what the overview says.
-    let chosen = if work.is_empty() { candidates } else { work };
-    let mut drafts: Vec<Draft> = chosen
-        .into_iter()
-        .map(|index| {
-            let part = &outline.parts[index];
-            let heading = name(index);
-            let first = if heading.is_empty() {
-                "untitled section"
-            } else {
-                heading
-            };
-            section_draft(
-                first,
-                &body(part),
-                part.comment.clone(),
-                part.line_end,
-                index,
-                part,
-            )
-        })
-        .collect();
-    // Only a paragraph can carry a mark at the end of its first line.
-    if let [only] = outline.parts.as_slice()
-        && drafts.is_empty()
-        && outline.opens_with_text
-    {
-        drafts.extend(whole_file(text, lines, only));
-    }
-    build(drafts, outline, notes)
-}
-
-fn section_draft(
-    first: &str,
-    body: &str,
-    comment: Option<Comment>,
-    line_end: usize,
-    section: usize,
-    part: &Part,
-) -> Draft {
-    Draft {
-        text: format!("{first}\n\n{body}").trim_end().to_owned(),
-        first: first.to_owned(),
-        mark: comment.as_ref().map_or(TaskMark::Open, |c| c.says.mark()),
-        site: MarkSite::Heading {
-            line_end,
-            comment: comment.map(|c| c.range),
-        },
-        span: part.section.span.clone(),
-        line: part.section.line,
-        section,
-        parent: None,
-    }
-}
-
-/// A file without any heading is one task; its first line stands for the heading.
-fn whole_file(text: &str, lines: &Lines, part: &Part) -> Option<Draft> {
-    let body = &text[part.section.span.clone()];
-    let start = part.section.span.start + (body.len() - body.trim_start().len());
-    let end = line_end(text.as_bytes(), start);
-    let comment = comment_at_end(text, start, end);
-    let cut_end = comment.as_ref().map_or(end, |c| c.range.start);
-    let first = collapse(&without_comments(&text[start..cut_end]));
-    let rest = dedent(&text[end..part.section.span.end]);
-    let mut made = section_draft(&first, &rest, comment, end, 0, part);
-    made.line = lines.number(start);
-    (!first.is_empty()).then_some(made)
-}
-
-/// Labels, ids, hints and the tree.
-fn build(drafts: Vec<Draft>, outline: &Outline, notes: &mut Notes<'_>) -> Vec<Task> {
-    let mut places: HashMap<usize, [u8; 32]> = HashMap::new();
-    let mut identities: Vec<Identity> = Vec::with_capacity(drafts.len());
-    let mut words: Vec<(String, String)> = Vec::with_capacity(drafts.len());
-    for draft in &drafts {
-        let headings = &outline.parts[draft.section].section.headings;
-        let outer = match draft.parent {
-            Some(parent) => identities[parent].key,
-            // The heading of a prose section is its text, not its place.
-            None if matches!(draft.site, MarkSite::Heading { .. }) => {
-                identity::place(&headings[..headings.len().saturating_sub(1)])
-            }
-            None => *places
-                .entry(draft.section)
-                .or_insert_with(|| identity::place(headings)),
-        };
-        let (label, rest) = split_label(&draft.first);
-        let key = identity::key(
-            &outer,
-            label.as_ref(),
-            if rest.trim().is_empty() {
-                &draft.first
-            } else {
-                &rest
-            },
-        );
-        words.push((
-            title(&rest, &draft.first),
-            split_label(&draft.text).1.into_owned(),
-        ));
-        identities.push(Identity {
-            label,
-            key,
-            line: draft.line,
-        });
-    }
-    let ids = identity::assign(&identities, notes);
-
-    let mut tasks: Vec<Task> = Vec::with_capacity(drafts.len());
-    for (index, (draft, (id, unique))) in drafts.into_iter().zip(ids).enumerate() {
-        let (title, own_words) = std::mem::take(&mut words[index]);
-        if let Some(parent) = draft.parent {
-            tasks[parent].children.push(index);
-        }
-        tasks.push(Task {
-            id,
-            label: identities[index].label.take().map(|label| label.text),
-            named: unique,
-            title,
-            fingerprint: identity::fingerprint(&own_words),
-            depends_on: hints::depends_on(&draft.text),
-            files: hints::files(&draft.text),
-            text: draft.text,
-            span: draft.span,
-            line: draft.line,
-            section: draft.section,
-            depth: draft.parent.map_or(0, |parent| tasks[parent].depth + 1),
-            parent: draft.parent,
-            children: Vec::new(),
-            mark: draft.mark,
-            site: draft.site,
-        });
-    }
-    tasks
-}
-
-/// The first line of the words behind the label, or of the whole text where the label is all there is.
-fn title(rest: &str, first: &str) -> String {
-    let words = if rest.trim().is_empty() { first } else { rest };
-    collapse(words.trim_start().lines().next().unwrap_or(""))
 }
 
 /// Warns of items that people take for boxes and markdown does not.
@@ -350,17 +241,6 @@ fn warn_near(outline: &Outline, lines: &Lines, empty: &[usize], notes: &mut Note
             line,
             "looks like a box and is none".to_owned(),
             "write `- [ ] text`: a space in the brackets and one behind them",
-        );
-    }
-    let optional = of(Near::Optional);
-    if let Some(&first) = optional.first() {
-        notes.warn(
-            first,
-            format!(
-                "{} items marked optional (`[ ]*`) are not built",
-                optional.len()
-            ),
-            "remove the `*` behind the box to have them built",
         );
     }
 }

@@ -51,7 +51,10 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn specs(text: &str) {
-    let options = spec::ParseOptions { prose: true };
+    let options = spec::ParseOptions {
+        prose: true,
+        ..spec::ParseOptions::default()
+    };
     if let Ok(parsed) = spec::parse(SpecId::new("s"), "s.md", text.as_bytes(), options) {
         let all = parsed
             .tasks
@@ -67,6 +70,7 @@ fn specs(text: &str) {
 fn merges(text: &str) {
     let lane = format!("{text}\n- [x] Another one\n");
     let _ = spec::merge_specs(
+        "s.md",
         Some(text.as_bytes()),
         lane.as_bytes(),
         format!("# New\n\n{text}").as_bytes(),

@@ -4,7 +4,7 @@
 //! An input is a text, or up to three: the one both sides come from, the lane's, the user's.
 
 use super::parts;
-use codelicious::model::{ChunkId, MarkSite, Spec, SpecId, TaskMark};
+use codelicious::model::{ChunkId, MarkSite, Role, Spec, SpecId, Task, TaskMark};
 use codelicious::spec::{self, ParseOptions};
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub fn check(bytes: &[u8]) {
     let both = parse(lane, true).and(parse(theirs, true));
     if both.is_some() && bytes.contains(&0xFF) {
         for ancestor in [Some(text), None] {
-            if let Ok(merged) = spec::merge_specs(ancestor, lane, theirs) {
+            if let Ok(merged) = spec::merge_specs("specs/s.md", ancestor, lane, theirs) {
                 parse(&merged, true).expect("what was merged is a spec");
             }
         }
@@ -42,14 +42,24 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn parse(bytes: &[u8], prose: bool) -> Option<Spec> {
-    let options = ParseOptions { prose };
+    let options = ParseOptions {
+        prose,
+        ..ParseOptions::default()
+    };
     spec::parse(SpecId::new("s"), "specs/s.md", bytes, options).ok()
 }
 
+/// What a task is, whatever its mark. The text of one with steps shows theirs.
 fn ids(spec: &Spec) -> Vec<(&ChunkId, &str, &str)> {
+    fn text(task: &Task) -> &str {
+        match task.children.is_empty() {
+            true => task.text.as_str(),
+            false => "",
+        }
+    }
     let tasks = spec.tasks.iter();
     tasks
-        .map(|t| (&t.id, t.fingerprint.as_str(), t.text.as_str()))
+        .map(|t| (&t.id, t.fingerprint.as_str(), text(t)))
         .collect()
 }
 
@@ -105,7 +115,6 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
     };
     for (index, task) in parsed.tasks.iter().enumerate().take(TRIED) {
         let splice = spec::mark_done(bytes, task);
-        let done = spec::apply(bytes, &splice);
         let is_box = matches!(task.site, MarkSite::Checkbox { .. });
         if task.mark == TaskMark::Open && is_box {
             assert_eq!(
@@ -114,20 +123,37 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
                 "a tick is a byte"
             );
         }
-        let again = same(&done, "ticked");
+        let ticked = spec::tick(bytes, parsed, index);
+        let again = same(&ticked, "ticked");
         for (i, (new, old)) in again.tasks.iter().zip(&parsed.tasks).enumerate() {
-            let expected = if i == index {
-                &TaskMark::Done
-            } else {
-                &old.mark
-            };
-            assert_eq!(&new.mark, expected, "a tick is one task's");
+            let is_step = old.role == Role::Step && task.span.contains(&old.span.start);
+            // A step may be the last one of its task.
+            let is_around = (old.role == Role::Group || task.role == Role::Step)
+                && parsed.around(index).any(|g| g == i);
+            if i == index || is_step {
+                assert_eq!(new.mark, TaskMark::Done, "it is done with its steps");
+            } else if !is_around {
+                assert_eq!(new.mark, old.mark, "a tick is one task's");
+            } else if new.mark != old.mark {
+                let inside: Vec<_> = again.inside(i).collect();
+                let mut work = inside.iter().filter(|t| t.role == Role::Work);
+                assert!(
+                    work.all(|t| t.mark == TaskMark::Done || t.aside.is_some()),
+                    "a group is done with the last work in it"
+                );
+            }
         }
         assert_eq!(
-            spec::tick(&done, &again.tasks[index]),
-            done,
+            spec::tick(&ticked, &again, index),
+            ticked,
             "a second tick changes nothing"
         );
+        let has_steps = parsed.inside(index).any(|t| t.role == Role::Step);
+        if has_steps {
+            continue;
+        }
+        let done = spec::apply(bytes, &splice);
+        let again = same(&done, "ticked alone");
         let cleared = spec::apply(&done, &spec::clear(&done, &again.tasks[index]));
         assert_eq!(
             cleared,
@@ -211,9 +237,17 @@ fn merges(bytes: &[u8], parsed: &Spec, prose: bool) {
     if prose != parse(bytes, true).is_some_and(|s| s.prose) {
         return;
     }
-    let (lane, user) = (spec::tick(bytes, first), spec::tick(bytes, last));
+    if parsed.tasks.iter().any(|t| t.role != Role::Work) {
+        return;
+    }
+    let last_index = parsed.tasks.len() - 1;
+    let (lane, user) = (
+        spec::tick(bytes, parsed, 0),
+        spec::tick(bytes, parsed, last_index),
+    );
     for ancestor in [Some(bytes), None] {
-        let merged = spec::merge_specs(ancestor, &lane, &user).expect("ticks are no conflict");
+        let merged =
+            spec::merge_specs("specs/s.md", ancestor, &lane, &user).expect("ticks are no conflict");
         let merged = parse(&merged, prose).expect("what was merged is a spec");
         assert_eq!(ids(&merged), ids(parsed));
         for (new, old) in merged.tasks.iter().zip(&parsed.tasks) {
@@ -226,6 +260,6 @@ fn merges(bytes: &[u8], parsed: &Spec, prose: bool) {
             assert_eq!(&new.mark, expected, "ticks of both sides add up");
         }
     }
-    let one_side = spec::merge_specs(Some(bytes), &lane, bytes);
+    let one_side = spec::merge_specs("specs/s.md", Some(bytes), &lane, bytes);
     assert_eq!(one_side.expect("one side changed nothing"), lane);
 }

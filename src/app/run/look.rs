@@ -96,6 +96,8 @@ impl Session<'_> {
             remote: remote.clone(),
             budget_tokens: engine::prompt_tokens(&world.settings),
             max_spec_bytes: *world.settings.budget.max_spec_bytes,
+            include: world.settings.specs.include.to_vec(),
+            with_optional: *world.settings.specs.optional,
             fresh: self.restart.fresh,
             redactor: Some(Arc::clone(&self.shells.redactor)),
         };

@@ -21,11 +21,15 @@ pub struct Scope {
     pub handed: Arc<BTreeMap<String, Handed>>,
     /// Patterns of specs to leave out, as lines of a `.gitignore` file.
     pub exclude: Vec<String>,
+    /// The same, of task lists that stand or are called otherwise.
+    pub include: Vec<String>,
     pub remote: Option<String>,
     /// Estimated tokens one assignment may start with.
     pub budget_tokens: u64,
     /// Largest spec of the user's that is read.
     pub max_spec_bytes: u64,
+    /// Build what specs call optional.
+    pub with_optional: bool,
     /// Start lanes again from the base.
     pub fresh: bool,
     /// What knows secrets: with it no spec is built that brings one.
@@ -45,6 +49,7 @@ impl Scope {
     pub(super) fn options(&self, path: &str, text: &[u8]) -> ParseOptions {
         ParseOptions {
             prose: self.names(path) || issue_spec::number(path, text).is_some(),
+            optional: self.with_optional,
         }
     }
 
@@ -59,17 +64,26 @@ impl Scope {
 
     /// What matches paths that are left out.
     pub(super) fn excluded(&self, root: &Path) -> Result<Gitignore, GitError> {
-        let bad = |e: ignore::Error| {
-            GitError::new(
-                "reading `[specs] exclude`",
-                e.to_string(),
-                "write each pattern as a line of .gitignore",
-            )
-        };
-        let mut builder = GitignoreBuilder::new(root);
-        for pattern in &self.exclude {
-            builder.add_line(None, pattern).map_err(bad)?;
-        }
-        builder.build().map_err(bad)
+        matcher(root, "exclude", &self.exclude)
     }
+
+    /// What matches paths that are specs wherever they stand.
+    pub(super) fn included(&self, root: &Path) -> Result<Gitignore, GitError> {
+        matcher(root, "include", &self.include)
+    }
+}
+
+fn matcher(root: &Path, key: &str, patterns: &[String]) -> Result<Gitignore, GitError> {
+    let bad = |e: ignore::Error| {
+        GitError::new(
+            &format!("reading `[specs] {key}`"),
+            e.to_string(),
+            "write each pattern as a line of .gitignore",
+        )
+    };
+    let mut builder = GitignoreBuilder::new(root);
+    for pattern in patterns {
+        builder.add_line(None, pattern).map_err(bad)?;
+    }
+    builder.build().map_err(bad)
 }

@@ -149,7 +149,7 @@ fn line(task: &Task, done: bool) -> String {
     let state = match (&task.mark, done) {
         (_, true) => "[x] ",
         (TaskMark::Partial { .. }, false) => "[~] ",
-        (TaskMark::Open | TaskMark::Done, false) => "[ ] ",
+        (TaskMark::Open | TaskMark::Done | TaskMark::Noted { .. }, false) => "[ ] ",
     };
     let (label, gap) = task.label.as_deref().map_or(("", ""), |l| (l, " "));
     [state, label, gap, &shown(&task.title)].concat()
@@ -233,9 +233,4 @@ impl Pieces {
             }
         }
     }
-}
-
-/// True for a task that has no children and so is built itself.
-pub(super) fn is_leaf(task: &Task) -> bool {
-    task.children.is_empty()
 }

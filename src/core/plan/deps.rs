@@ -1,15 +1,15 @@
 //! Which tasks of one spec wait for which others, and the order that follows.
 //!
-//! A task that says what it depends on waits for that and nothing else. Every other task waits for all tasks
-//! of the section before its own. A section is a heading of any level with the text up to the next heading
-//! ([`Task::section`]), so `### Tests` and `### Code` under one `## Phase` come one after the other; sections
-//! without tasks do not count. Tasks of one section, children of one parent and children of different
-//! parents in one section do not wait for each other. What a parent says it depends on counts for all its
-//! children, and who depends on a parent waits for all its children. Chunks of a model's plan wait for what the plan
-//! says and nothing else.
+//! A task that says what it depends on waits for that and nothing else. Every other task waits for all tasks of the
+//! stages before its own ([`crate::model::Stage`]): of plain Markdown each heading with tasks is one, of whatever level,
+//! so that `### Tests` and `### Code` under one `## Phase` come one after the other. Tasks of one stage, children of one
+//! parent and children of different parents in one stage do not wait for each other, unless the stage is built in turn.
+//! What a parent says it depends on counts for all its children, and who depends on a parent waits for all its children.
+//! Chunks of a model's plan wait for what the plan says and nothing else. Among tasks that may be built, those with the
+//! lower priority number come first, then those that stand first.
 
 use crate::core::graph;
-use crate::model::{ChunkId, PlanWarning, Spec, Task};
+use crate::model::{Aside, ChunkId, PlanWarning, Role, Spec, Task};
 use std::collections::{BTreeSet, HashMap};
 
 /// From this many edges between two groups on, one task of the waiting group stands in for the others:
@@ -61,12 +61,13 @@ pub(super) fn dependencies(
 
     let mut implied = implied_edges(spec, leaves, done, &explicit);
     let mut edges = union(&explicit, &implied);
-    let order = graph::topological(&edges).or_else(|| {
+    let rank = |leaf: usize| spec.tasks[leaves[leaf]].priority.unwrap_or(i64::MAX);
+    let order = graph::topological(&edges, rank).or_else(|| {
         // A task named a later one: what the order of sections implied gives way to what was said.
         let circles = graph::circles(&edges);
         graph::drop_inner(&mut implied, &circles);
         edges = union(&explicit, &implied);
-        graph::topological(&edges)
+        graph::topological(&edges, rank)
     });
     let order = order.unwrap_or_else(|| (0..leaves.len()).collect());
     Dependencies { order, edges }
@@ -166,6 +167,7 @@ fn leaves_below(spec: &Spec, task: usize, place: &HashMap<usize, usize>) -> BTre
     found
 }
 
+/// What each leaf waits for by the shape of the text, where it does not say what it waits for.
 fn implied_edges(
     spec: &Spec,
     leaves: &[usize],
@@ -173,28 +175,97 @@ fn implied_edges(
     explicit: &[Vec<usize>],
 ) -> Vec<Vec<usize>> {
     let mut edges = vec![Vec::new(); leaves.len()];
-    if spec.planned {
-        return edges;
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); spec.stages.len()];
+    for (leaf, &task) in leaves.iter().enumerate() {
+        if let Some(stage) = members.get_mut(spec.tasks[task].stage) {
+            stage.push(leaf);
+        }
     }
-    let mut before: Vec<usize> = Vec::new();
-    let mut from = 0;
-    while from < leaves.len() {
-        let section = spec.tasks[leaves[from]].section;
-        let len = leaves[from..]
-            .iter()
-            .take_while(|t| spec.tasks[**t].section == section)
-            .count();
-        let group: Vec<usize> = (from..from + len).collect();
-        let waiting: Vec<usize> = group
-            .iter()
-            .copied()
-            .filter(|l| explicit[*l].is_empty())
-            .collect();
-        join(&mut edges, &waiting, &before, done);
-        before = group;
-        from += len;
+    // What each stage has to wait for: a stage without leaves hands on what it would wait for itself.
+    let mut before: Vec<Vec<usize>> = Vec::with_capacity(spec.stages.len());
+    for (index, stage) in spec.stages.iter().enumerate() {
+        let mut targets: Vec<usize> = Vec::new();
+        for &after in stage.after.iter().filter(|&&after| after < index) {
+            match members[after].is_empty() {
+                true => targets.extend(&before[after]),
+                false => targets.extend(&members[after]),
+            }
+        }
+        targets.sort_unstable();
+        targets.dedup();
+        let waiting = members[index].iter().copied();
+        let waiting: Vec<usize> = waiting.filter(|l| explicit[*l].is_empty()).collect();
+        join(&mut edges, &waiting, &targets, done);
+        if stage.in_turn {
+            in_turn(spec, leaves, &members[index], explicit, &mut edges);
+        }
+        before.push(targets);
     }
     edges
+}
+
+/// Each leaf of a stage waits for the last one before it that is not built beside others.
+fn in_turn(
+    spec: &Spec,
+    leaves: &[usize],
+    stage: &[usize],
+    explicit: &[Vec<usize>],
+    edges: &mut [Vec<usize>],
+) {
+    let mut last = None;
+    for &leaf in stage {
+        if let Some(last) = last.filter(|_| explicit[leaf].is_empty()) {
+            edges[leaf].push(last);
+        }
+        if !spec.tasks[leaves[leaf]].parallel {
+            last = Some(leaf);
+        }
+    }
+}
+
+/// For every task why it is not built although it is open: what the spec says, or that it needs one that is not
+/// built. Nothing needs what is optional.
+pub(super) fn left_out(spec: &Spec, done: &[bool]) -> Vec<Option<Aside>> {
+    let mut aside: Vec<Option<Aside>> = spec
+        .tasks
+        .iter()
+        .zip(done)
+        .map(|(task, done)| task.aside.clone().filter(|_| !done))
+        .collect();
+    let holds = |why: &Option<Aside>| why.as_ref().is_some_and(|why| *why != Aside::Optional);
+    if !aside.iter().any(holds) || spec.tasks.iter().all(|t| t.depends_on.is_empty()) {
+        return aside;
+    }
+    let labels = Labels::new(spec);
+    let below = |task: usize| task + spec.inside(task).count();
+    // The tasks that each one needs: what it says, and what those around it say.
+    let needs: Vec<Vec<usize>> = (0..spec.tasks.len())
+        .map(|task| {
+            let said = std::iter::once(task).chain(spec.around(task));
+            let said = said.flat_map(|t| spec.tasks[t].depends_on.iter().map(move |l| (t, l)));
+            let found = said.filter_map(|(from, label)| Some(labels.find(spec, from, label)?.0));
+            found
+                .filter(|target| !(*target..=below(*target)).contains(&task))
+                .collect()
+        })
+        .collect();
+    // Each round finds what needs something found before; there are no more rounds than tasks.
+    loop {
+        let held = |&target: &usize| (target..=below(target)).any(|t| holds(&aside[t]));
+        let found: Vec<(usize, usize)> = (0..spec.tasks.len())
+            .filter(|&task| aside[task].is_none() && !done[task])
+            .filter(|&task| spec.tasks[task].role == Role::Work)
+            .filter_map(|task| Some((task, needs[task].iter().copied().find(held)?)))
+            .collect();
+        if found.is_empty() {
+            return aside;
+        }
+        for (task, target) in found {
+            aside[task] = Some(Aside::Needs {
+                task: name(&spec.tasks[target]).to_owned(),
+            });
+        }
+    }
 }
 
 /// Makes every one of `waiting` wait for all of `targets`, directly or through one of its own group.

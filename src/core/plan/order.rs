@@ -122,7 +122,7 @@ fn sequence(specs: &[SpecInput<'_>], by_path: &[usize], edges: &[Vec<usize>]) ->
         .iter()
         .map(|s| urgency(s.spec.front.priority))
         .collect();
-    if let Some(order) = graph::topological(edges) {
+    if let Some(order) = graph::topological(edges, |_| 0) {
         for &i in order.iter().rev() {
             for &d in &edges[i] {
                 urgent[d] = urgent[d].min(urgent[i]);
@@ -139,7 +139,7 @@ fn sequence(specs: &[SpecInput<'_>], by_path: &[usize], edges: &[Vec<usize>]) ->
         .iter()
         .map(|&i| edges[i].iter().map(|&d| rank[d]).collect())
         .collect();
-    let order = graph::topological(&by_rank).unwrap_or_else(|| (0..specs.len()).collect());
+    let order = graph::topological(&by_rank, |_| 0).unwrap_or_else(|| (0..specs.len()).collect());
     order.into_iter().map(|r| ranked[r]).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Specs for tests, made by hand: a small document with true spans, without a parser.
 
 use crate::model::spec::{FrontMatter, Section, SpecStatus};
-use crate::model::{ChunkId, MarkSite, Spec, SpecId, Task, TaskMark};
+use crate::model::{ChunkId, MarkSite, Role, Spec, SpecId, Stage, Task, TaskMark};
 use std::ops::Range;
 
 /// Writes a document and records what stands where.
@@ -16,10 +16,12 @@ impl Document {
         Self {
             spec: Spec {
                 id: SpecId::new(path.replace('/', "-").trim_end_matches(".md")),
+                format: "Markdown",
                 path: path.to_owned(),
                 title: stem.to_owned(),
                 front: FrontMatter::default(),
                 tasks: Vec::new(),
+                stages: Vec::new(),
                 sections: Vec::new(),
                 diagnostics: Vec::new(),
                 prose: false,
@@ -70,6 +72,15 @@ impl Document {
                 .rposition(|t| t.depth == depth - 1)
                 .unwrap()
         });
+        let section = self.spec.sections.len() - 1;
+        let stages = &mut self.spec.stages;
+        if self.spec.tasks.last().is_none_or(|t| t.section != section) {
+            stages.push(Stage {
+                after: stages.len().checked_sub(1).into_iter().collect(),
+                in_turn: false,
+            });
+        }
+        let stage = stages.len() - 1;
         let tick = if mark == TaskMark::Done { "x" } else { " " };
         let start = self.text.len();
         self.text.push_str(&format!(
@@ -90,20 +101,28 @@ impl Document {
             fingerprint: format!("{:012x}", text.len()),
             span: start..end,
             line: self.text[..start].lines().count() + 1,
-            section: self.spec.sections.len() - 1,
+            section,
+            stage,
             depth,
             parent,
             children: Vec::new(),
+            role: Role::Work,
             mark,
             site: MarkSite::Checkbox {
                 tick: start + 3 + depth * 2,
                 line_end: end - 1,
                 comment: None,
             },
+            optional: false,
+            aside: None,
+            parallel: false,
+            priority: None,
             depends_on: Vec::new(),
             files: Vec::new(),
+            meets: Vec::new(),
         });
         if let Some(p) = parent {
+            self.spec.tasks[p].role = Role::Group;
             self.spec.tasks[p].children.push(index);
         }
         self

@@ -72,7 +72,8 @@ impl Draft {
         // A title that stood twice in one answer may have closed a circle.
         let circles = graph::circles(&edges);
         graph::drop_inner(&mut edges, &circles);
-        let order = graph::topological(&edges).unwrap_or_else(|| (0..self.chunks.len()).collect());
+        let order =
+            graph::topological(&edges, |_| 0).unwrap_or_else(|| (0..self.chunks.len()).collect());
         let mut used: BTreeSet<ChunkId> = BTreeSet::new();
         let ids: Vec<ChunkId> = self
             .chunks

@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 const PLAN_1: &str = include_str!("fixtures/plan-1.json");
 
 fn spec(text: &str) -> Spec {
-    let options = ParseOptions { prose: true };
+    let options = ParseOptions {
+        prose: true,
+        ..ParseOptions::default()
+    };
     parse(SpecId::new("s"), "s.md", text.as_bytes(), options).unwrap()
 }
 

@@ -88,7 +88,10 @@ fn bounds() -> AskBounds {
 }
 
 fn asked(model: &Spy, text: &str, bounds: AskBounds, stop: StopSignal) -> Asked {
-    let options = ParseOptions { prose: true };
+    let options = ParseOptions {
+        prose: true,
+        ..ParseOptions::default()
+    };
     let spec: Spec = parse(SpecId::new("s"), "s.md", text.as_bytes(), options).unwrap();
     let subject = Subject {
         spec: &spec,

@@ -2,17 +2,53 @@
 
 use crate::model::SpecId;
 use crate::spec::slug::is_ref_safe;
-use crate::spec::{SpecKind, assign_slugs, classify, is_pruned_dir, is_vendored_dir};
+use crate::spec::{SpecKind, assign_slugs, classify, is_pruned_dir, is_vendored_dir, specs};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn paths_are_classified() {
-    use SpecKind::{InSpecsFolder, Named};
+    use SpecKind::{InSpecsFolder, Named, OfTool};
     let cases = [
         ("specs/a.md", Some(InSpecsFolder)),
         ("a/b/Specs/c/d.MD", Some(InSpecsFolder)),
-        (".kiro/specs/x/tasks.md", Some(InSpecsFolder)),
+        (".kiro/specs/x/tasks.md", Some(OfTool)),
+        ("web/.kiro/specs/x/tasks.md", Some(OfTool)),
+        (".kiro/specs/x/requirements.md", None),
+        (".kiro/specs/x/design.md", None),
+        (".kiro/specs/archive/x/tasks.md", None),
+        (".kiro/steering/roadmap.md", None),
+        ("specs/001-albums/tasks.md", Some(OfTool)),
+        ("specs/20260821-143022-albums/tasks.md", Some(OfTool)),
+        ("specs/01-albums/tasks.md", Some(InSpecsFolder)),
+        (".specify/templates/tasks-template.md", None),
+        (".specify/specs/001-x/tasks.md", None),
+        ("openspec/changes/add-login/tasks.md", Some(OfTool)),
+        (
+            "openspec/changes/archive/2026-01-02-add-login/tasks.md",
+            None,
+        ),
+        ("openspec/changes/add-login/specs/auth/spec.md", None),
+        ("openspec/specs/auth/spec.md", None),
+        ("openspec/AGENTS.md", None),
+        (".agent-os/specs/2026-01-02-login/tasks.md", Some(OfTool)),
+        ("agent-os/specs/2026-01-02-login/tasks.md", Some(OfTool)),
+        (".agent-os/specs/2026-01-02-login/spec.md", None),
+        (".agent-os/product/roadmap.md", None),
+        (".taskmaster/tasks/tasks.json", Some(OfTool)),
+        (".taskmaster/tasks/task_001.md", None),
+        (".taskmaster/docs/spec.md", None),
+        ("tasks/tasks.json", Some(OfTool)),
+        ("prd.json", Some(OfTool)),
+        ("scripts/ralph/prd.json", Some(OfTool)),
+        ("scripts/ralph/archive/2026-01-02-x/prd.json", None),
+        (".vscode/tasks.json", None),
+        ("package.json", None),
+        (".github/specs/a.md", None),
+        ("examples/specs/a.md", None),
+        ("packages/cli/templates/.kiro/specs/x/tasks.md", None),
+        ("specs/examples/a.md", Some(InSpecsFolder)),
+        ("docs/spec-template.md", None),
         ("spec.md", Some(Named)),
         ("docs/SPEC-login.md", Some(Named)),
         ("docs/login.spec.md", Some(Named)),
@@ -41,6 +77,27 @@ fn paths_are_classified() {
     for (path, want) in cases {
         assert_eq!(classify(path), want, "{path}");
     }
+    let paths = [
+        "specs/001-albums/tasks.md",
+        "specs/001-albums/spec.md",
+        "specs/001-albums/checklists/ux.md",
+        "specs/002-later/spec.md",
+        "specs/login/tasks.md",
+        "specs/login/plan.md",
+        "specs/login/notes.md",
+        "specs/tasks.md",
+        "specs/plan.md",
+    ];
+    let found = specs(paths.iter().map(ToString::to_string));
+    let expected = [
+        "specs/001-albums/tasks.md",
+        "specs/002-later/spec.md",
+        "specs/login/notes.md",
+        "specs/login/tasks.md",
+        "specs/plan.md",
+        "specs/tasks.md",
+    ];
+    assert_eq!(found.iter().collect::<Vec<_>>(), expected);
     assert!(is_vendored_dir("node_modules") && !is_vendored_dir("build"));
     assert!(
         is_pruned_dir("a/target") && !is_pruned_dir("specs/target") && is_pruned_dir("specs/.git")

@@ -4,6 +4,7 @@ use crate::spec::merge_specs;
 
 fn merge(ancestor: Option<&str>, lane: &str, theirs: &str) -> Result<String, Vec<usize>> {
     merge_specs(
+        "specs/s.md",
         ancestor.map(str::as_bytes),
         lane.as_bytes(),
         theirs.as_bytes(),
@@ -149,7 +150,7 @@ fn conflicts_name_the_users_lines() {
     let lane = "# T\n\nlane one\n\ntwo\n\nthree\n\nlane four\n";
     let theirs = "# T\n\nnew\n\nmy one\n\ntwo\n\nthree\n\nmy four\n";
     assert_eq!(merge(Some(base), lane, theirs), Err(vec![3, 11]));
-    let error = merge_specs(Some(b"a\n"), b"b\n", b"c\n").unwrap_err();
+    let error = merge_specs("specs/s.md", Some(b"a\n"), b"b\n", b"c\n").unwrap_err();
     assert_eq!(
         error.to_string(),
         "the spec was changed in the same place by the user and on its branch (line 1)"
@@ -158,6 +159,6 @@ fn conflicts_name_the_users_lines() {
 
 #[test]
 fn what_cannot_be_parsed_is_a_conflict() {
-    let error = merge_specs(Some(b"a\n"), b"- [x] a\n", b"\n\xff\n").unwrap_err();
+    let error = merge_specs("specs/s.md", Some(b"a\n"), b"- [x] a\n", b"\n\xff\n").unwrap_err();
     assert_eq!(error.to_string(), "the user's text is not UTF-8, line 2");
 }

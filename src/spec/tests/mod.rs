@@ -1,6 +1,8 @@
 //! Tests of the room, by what they ask.
 
+mod corpus;
 mod discovery;
+mod formats;
 mod identities;
 mod injections;
 mod merging;
@@ -29,7 +31,10 @@ fn prose(text: &str) -> Spec {
         SpecId::new("s"),
         "specs/s.md",
         text.as_bytes(),
-        ParseOptions { prose: true },
+        ParseOptions {
+            prose: true,
+            ..ParseOptions::default()
+        },
     )
     .unwrap()
 }
@@ -41,6 +46,11 @@ fn titles(spec: &Spec) -> Vec<&str> {
 fn done(spec: &Spec) -> Vec<&str> {
     let done = spec.tasks.iter().filter(|task| task.mark == TaskMark::Done);
     done.map(|task| task.title.as_str()).collect()
+}
+
+fn index(spec: &Spec, title: &str) -> usize {
+    let task = task(spec, title);
+    spec.tasks.iter().position(|t| t.id == task.id).unwrap()
 }
 
 fn task<'a>(spec: &'a Spec, title: &str) -> &'a Task {

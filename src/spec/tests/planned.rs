@@ -310,9 +310,9 @@ fn a_text_is_read_as_if_marks_amid_it_were_not_there() {
                 lines.map(|line| whole(text, line)).collect()
             };
             assert_eq!(places(&marked, &spec), places(&plain, &expected));
-            for (task, other) in spec.tasks.iter().zip(&expected.tasks) {
-                let done = tick(marked.as_bytes(), task);
-                let wanted = tick(plain.as_bytes(), other);
+            for index in 0..spec.tasks.len() {
+                let done = tick(marked.as_bytes(), &spec, index);
+                let wanted = tick(plain.as_bytes(), &expected, index);
                 assert_eq!(without_lines(&done, &line, end), wanted, "{marked:?}");
             }
         }
@@ -419,6 +419,7 @@ fn marks_of_chunks_are_merged_like_ticks() {
         ),
     ] {
         let merged = merge_specs(
+            "specs/s.md",
             ancestor.as_deref().map(str::as_bytes),
             lane.as_bytes(),
             theirs.as_bytes(),

@@ -1,0 +1,58 @@
+//! Agent OS: `.agent-os/specs/<date>-<name>/tasks.md`, `agent-os/specs/…` from its second version on.
+//!
+//! An outermost task is built as a whole, its first step writing tests and its last one running them; the boxes of
+//! the steps are ticked with it (`execute-task` of `buildermethods/agent-os`). What its agents gave up has a line
+//! below it that begins `⚠️ Blocking issue`.
+
+use crate::model::{Aside, Diagnostic, Meaning, Spec, TaskMark};
+use crate::spec::dialect::{Dialect, Units};
+use crate::spec::format::{Confidence, Format};
+use crate::spec::parse::{Notes, ParseOptions, Source};
+use crate::spec::{list, places};
+
+pub(in crate::spec) struct AgentOs;
+
+const DIALECT: Dialect = Dialect {
+    units: Units::Outermost,
+    dash: Meaning::Started,
+    tilde: Meaning::Started,
+    is_list: true,
+    numbers_nest: true,
+};
+
+impl Format for AgentOs {
+    fn name(&self) -> &'static str {
+        "Agent OS"
+    }
+
+    fn detect(&self, path: &str, _text: Option<&str>) -> Confidence {
+        let hidden = places::below(path, ".agent-os");
+        let Some(inside) = hidden.or_else(|| places::below(path, "agent-os")) else {
+            return Confidence::No;
+        };
+        match inside.as_slice() {
+            ["specs", "archive", ..] => Confidence::NotWork,
+            ["specs", _, file] if places::is(file, "tasks.md") => Confidence::Sure,
+            _ => Confidence::NotWork,
+        }
+    }
+
+    fn parse(
+        &self,
+        source: Source<'_>,
+        options: ParseOptions,
+        notes: &mut Notes<'_>,
+    ) -> Result<Spec, Diagnostic> {
+        let mut spec = list::read(source, self.name(), &DIALECT, options, notes);
+        for task in &mut spec.tasks {
+            let mut lines = task.text.lines().map(str::trim_start);
+            let blocked = lines.any(|l| l.starts_with("⚠️ Block") || l.starts_with("⚠️ **Block"));
+            if blocked && task.mark != TaskMark::Done {
+                task.aside = Some(Aside::Waits {
+                    said: "⚠️ Blocking issue".to_owned(),
+                });
+            }
+        }
+        Ok(spec)
+    }
+}

@@ -1,0 +1,72 @@
+//! cc-sdd: Kiro's folder and shape of list, with marks of its own: `(P)` at what may be built beside the tasks around
+//! it, `_Boundary: …_`, `_Depends: 1.1, 2.1_`, and `_Blocked: why_` below what it gave up.
+//!
+//! The marks stay English in every language it writes (its rules for tasks, `gotalab/cc-sdd`). A task `2` is but the
+//! name of `2.1`, `2.2`.
+
+use crate::model::{Aside, Diagnostic, Spec};
+use crate::spec::dialect::Dialect;
+use crate::spec::format::{Confidence, Format};
+use crate::spec::parse::{Notes, ParseOptions, Source};
+use crate::spec::{list, places};
+
+pub(in crate::spec) struct CcSdd;
+
+impl Format for CcSdd {
+    fn name(&self) -> &'static str {
+        "cc-sdd"
+    }
+
+    fn detect(&self, path: &str, text: Option<&str>) -> Confidence {
+        match text {
+            Some(text) if has_marks(text) => places::in_kiro(path).unwrap_or(Confidence::Looks),
+            Some(_) | None => Confidence::No,
+        }
+    }
+
+    fn parse(
+        &self,
+        source: Source<'_>,
+        options: ParseOptions,
+        notes: &mut Notes<'_>,
+    ) -> Result<Spec, Diagnostic> {
+        let mut spec = list::read(source, self.name(), &Dialect::NUMBERED, options, notes);
+        for task in &mut spec.tasks {
+            if let Some(title) = without_parallel(&task.title) {
+                task.parallel = true;
+                task.title = title;
+            }
+            if task.text.lines().any(|line| is_mark(line, "_Blocked:")) {
+                task.aside = Some(Aside::Waits {
+                    said: "_Blocked".to_owned(),
+                });
+            }
+        }
+        Ok(spec)
+    }
+}
+
+/// Marks that neither Kiro nor people write: one of its lines below a box, or `(P)` at one.
+fn has_marks(text: &str) -> bool {
+    let is_own = |line: &str| {
+        let own = ["_Boundary:", "_Depends:", "_Blocked:"];
+        let boxed = line.trim_start().starts_with("- [");
+        own.iter().any(|mark| is_mark(line, mark)) || (boxed && without_parallel(line).is_some())
+    };
+    text.lines().any(is_own)
+}
+
+fn is_mark(line: &str, mark: &str) -> bool {
+    line.trim_start_matches([' ', '\t', '-', '*'])
+        .starts_with(mark)
+}
+
+/// The words without `(P)`, where it stands among them as one.
+fn without_parallel(words: &str) -> Option<String> {
+    let is_parallel = |word: &&str| matches!(*word, "(P)" | "（P）");
+    let kept: Vec<&str> = words
+        .split_whitespace()
+        .filter(|w| !is_parallel(w))
+        .collect();
+    (kept.len() < words.split_whitespace().count()).then(|| kept.join(" "))
+}

@@ -1,0 +1,46 @@
+//! Markdown as people write it who follow no tool: boxes below headings, or prose.
+
+use crate::model::{Diagnostic, Severity, Spec};
+use crate::spec::dialect::Dialect;
+use crate::spec::format::{Confidence, Format};
+use crate::spec::list;
+use crate::spec::parse::{Notes, ParseOptions, Source};
+
+pub(in crate::spec) struct Markdown;
+
+impl Format for Markdown {
+    fn name(&self) -> &'static str {
+        "Markdown"
+    }
+
+    fn detect(&self, _path: &str, _text: Option<&str>) -> Confidence {
+        // It reads what nobody claims; which of that is a spec, `discover` says.
+        Confidence::No
+    }
+
+    fn parse(
+        &self,
+        source: Source<'_>,
+        options: ParseOptions,
+        notes: &mut Notes<'_>,
+    ) -> Result<Spec, Diagnostic> {
+        if options.prose && source.path.to_ascii_lowercase().ends_with(".json") {
+            return Err(Diagnostic {
+                severity: Severity::Error,
+                path: source.path.to_owned(),
+                line: 0,
+                message: "is JSON of no shape that is known".to_owned(),
+                remedy:
+                    "name a list of Task Master or of a Ralph loop, or write the tasks as Markdown"
+                        .to_owned(),
+            });
+        }
+        Ok(list::read(
+            source,
+            self.name(),
+            &Dialect::PLAIN,
+            options,
+            notes,
+        ))
+    }
+}

@@ -1,0 +1,303 @@
+//! Task Master: `.taskmaster/tasks/tasks.json`, before its version 0.16 `tasks/tasks.json`.
+//!
+//! One list of tasks to a tag, `{"master": {"tasks": […]}}`, or one list alone, `{"tasks": […]}`; subtasks of one level.
+//! States and the order by priority are those of its `next` (`find-next-task.js` of `eyaltoledano/claude-task-master`):
+//! what is done or completed satisfies a dependency, what is cancelled or deferred does not. A plain number among the
+//! dependencies of a subtask is one beside it.
+
+use crate::model::spec::Words;
+use crate::model::{Diagnostic, Meaning, Severity, Spec, TaskMark};
+use crate::spec::format::{Confidence, Format};
+use crate::spec::json::{Document, Object, Value};
+use crate::spec::parse::{Notes, ParseOptions, Source};
+use crate::spec::places;
+use crate::spec::records::{self, Record};
+use crate::spec::text::Lines;
+
+pub(in crate::spec) struct TaskMaster;
+
+const WORDS: Words = Words {
+    open: "\"pending\"",
+    done: "\"done\"",
+};
+
+/// The tag of tasks that were given none.
+const MASTER: &str = "master";
+
+impl Format for TaskMaster {
+    fn name(&self) -> &'static str {
+        "Task Master"
+    }
+
+    fn detect(&self, path: &str, text: Option<&str>) -> Confidence {
+        if let Some(inside) = places::below(path, ".taskmaster") {
+            return match inside.as_slice() {
+                ["tasks", file] if places::is(file, "tasks.json") => Confidence::Sure,
+                _ => Confidence::NotWork,
+            };
+        }
+        let is_legacy = places::ends_with(path, &["tasks", "tasks.json"]);
+        let looks = text.is_some_and(|text| !lists(text).unwrap_or_default().is_empty());
+        match (is_legacy, looks) {
+            (true, _) => Confidence::Likely,
+            (false, true) => Confidence::Looks,
+            (false, false) => Confidence::No,
+        }
+    }
+
+    fn parse(
+        &self,
+        source: Source<'_>,
+        _options: ParseOptions,
+        notes: &mut Notes<'_>,
+    ) -> Result<Spec, Diagnostic> {
+        let must_be = self.detect(source.path, None) == Confidence::Sure;
+        let lists = match lists(source.text) {
+            Ok(lists) => lists,
+            Err((line, what)) if must_be => {
+                return Err(Diagnostic {
+                    severity: Severity::Error,
+                    path: source.path.to_owned(),
+                    line,
+                    message: format!("is no JSON: {what}"),
+                    remedy: "mend it, or have Task Master write it again".to_owned(),
+                });
+            }
+            Err(_) => Vec::new(),
+        };
+        let lines = Lines::new(source.text.as_bytes());
+        let mut reader = Reader {
+            lines: &lines,
+            notes,
+            records: Vec::new(),
+        };
+        let mut sections = Vec::new();
+        for list in &lists {
+            let headings = list.tag.iter().cloned().collect();
+            sections.push(records::section(&lines, headings, list.tasks.span()));
+            reader.list(list, sections.len() - 1);
+        }
+        let records = reader.records;
+        Ok(records::spec(
+            source,
+            self.name(),
+            Some("Task Master".to_owned()),
+            sections,
+            records,
+            notes,
+        ))
+    }
+}
+
+/// The tasks of one tag.
+struct List<'a> {
+    /// None for the only list of a file without tags.
+    tag: Option<String>,
+    tasks: Value<'a>,
+}
+
+/// The lists of a text; none where it is JSON of another shape.
+fn lists(text: &str) -> Result<Vec<List<'_>>, (usize, String)> {
+    let root = Document::read(text)?.root();
+    let Some(object) = root.object() else {
+        // Other programs leave all but the list out.
+        let is_one = is_list(&root) && has_states(&root);
+        let alone = is_one.then_some(List {
+            tag: None,
+            tasks: root,
+        });
+        return Ok(alone.into_iter().collect());
+    };
+    let mut lists = Vec::new();
+    for (name, value) in object.members() {
+        let tag = (name != "tasks").then(|| name.to_owned());
+        // Some leave out what stands around a tag's list.
+        let inner = value.object().and_then(|tag| tag.get("tasks"));
+        let tasks = match (&tag, inner) {
+            (Some(_), Some(inner)) => inner,
+            (None, _) | (Some(_), None) => value,
+        };
+        let is_bare = tag.is_some() && inner.is_none();
+        if is_list(&tasks) && (!is_bare || has_states(&tasks)) {
+            lists.push(List { tag, tasks });
+        }
+    }
+    Ok(lists)
+}
+
+/// A list of records that have an id and a title, or none at all.
+fn is_list(value: &Value<'_>) -> bool {
+    let Some(tasks) = value.array() else {
+        return false;
+    };
+    let is_task = |task: &Value<'_>| {
+        let task = task.object();
+        task.is_some_and(|task| task.get("id").is_some() && task.get("title").is_some())
+    };
+    tasks.iter().all(is_task)
+}
+
+/// True for records that say what state they are in, which others' lists of things with titles do not.
+fn has_states(value: &Value<'_>) -> bool {
+    let tasks = value.array().unwrap_or_default();
+    let says = |task: &Value<'_>| task.object().is_some_and(|t| t.get("status").is_some());
+    !tasks.is_empty() && tasks.iter().all(says)
+}
+
+struct Reader<'a, 'n> {
+    lines: &'a Lines,
+    notes: &'a mut Notes<'n>,
+    records: Vec<Record>,
+}
+
+impl Reader<'_, '_> {
+    fn list(&mut self, list: &List<'_>, section: usize) {
+        // Ids are unique in a tag; those of the first tag stay what they are when others are added.
+        let prefix = match list.tag.as_deref() {
+            None | Some(MASTER) => String::new(),
+            Some(tag) => format!("{tag}."),
+        };
+        for task in list.tasks.array().unwrap_or_default() {
+            let Some(object) = task.object() else {
+                continue;
+            };
+            let number = object
+                .get("id")
+                .and_then(|id| id.name())
+                .unwrap_or_default();
+            let parent = self.records.len();
+            let mut record = self.record(&object, section, &prefix, &number);
+            record.depends_on = object.names("dependencies");
+            self.records.push(record);
+            self.subtasks(&object, parent, &prefix, &number);
+        }
+    }
+
+    /// The subtasks of the record at `parent`. Task Master knows one level of them; people have written more.
+    fn subtasks(&mut self, of: &Object<'_>, parent: usize, prefix: &str, number: &str) {
+        let subtasks = of.get("subtasks").and_then(|s| s.array());
+        for (place, subtask) in subtasks.unwrap_or_default().iter().enumerate() {
+            let Some(object) = subtask.object() else {
+                continue;
+            };
+            let own = object.get("id").and_then(|id| id.name());
+            let own = own.unwrap_or_else(|| (place + 1).to_string());
+            // Older files have the whole number here.
+            let own = own.rsplit('.').next().unwrap_or_default();
+            let beside = |name: String| match name.contains('.') {
+                true => name,
+                false => format!("{number}.{name}"),
+            };
+            let label = format!("{number}.{own}");
+            let section = self.records[parent].section;
+            let mut record = self.record(&object, section, prefix, &label);
+            record.parent = Some(parent);
+            // What is of one task is built together.
+            record.priority = self.records[parent].priority;
+            record.depends_on = object
+                .names("dependencies")
+                .into_iter()
+                .map(beside)
+                .collect();
+            let index = self.records.len();
+            self.records.push(record);
+            self.subtasks(&object, index, prefix, &label);
+        }
+    }
+
+    fn record(
+        &mut self,
+        object: &Object<'_>,
+        section: usize,
+        prefix: &str,
+        number: &str,
+    ) -> Record {
+        let mut title = object.text("title");
+        if title.trim().is_empty() {
+            let description = object.text("description");
+            title = description.lines().next().unwrap_or("untitled").to_owned();
+        }
+        Record {
+            id: (!number.is_empty()).then(|| format!("{prefix}{number}")),
+            label: (!number.is_empty()).then(|| number.to_owned()),
+            text: text(object, &title),
+            title,
+            span: object.value.span(),
+            section,
+            parent: None,
+            mark: self.mark(object),
+            site: records::site(object, "status", "id", WORDS),
+            priority: rank(&object.text("priority")),
+            depends_on: Vec::new(),
+            files: object.names("relevantFiles"),
+        }
+    }
+
+    /// What the status says. One that Task Master does not know is left to people.
+    fn mark(&mut self, object: &Object<'_>) -> TaskMark {
+        let Some(value) = object.get("status") else {
+            return TaskMark::Open;
+        };
+        let noted = |means| TaskMark::Noted {
+            said: value.written().to_owned(),
+            means,
+        };
+        match value.string().unwrap_or_default().as_str() {
+            "pending" | "todo" | "" => TaskMark::Open,
+            "done" | "completed" => TaskMark::Done,
+            "in-progress" => noted(Meaning::Started),
+            "cancelled" => noted(Meaning::Cancelled),
+            "review" | "deferred" | "blocked" => noted(Meaning::Waits),
+            other => {
+                self.notes.warn(
+                    self.lines.number(value.span().start),
+                    format!(
+                        "`{other}` is no status that Task Master knows, and its task is not built"
+                    ),
+                    "write pending, in-progress, done, review, deferred, blocked or cancelled",
+                );
+                noted(Meaning::Waits)
+            }
+        }
+    }
+}
+
+/// Task Master's own words: what comes first counts least.
+fn rank(priority: &str) -> Option<i64> {
+    match priority {
+        "critical" => Some(1),
+        "high" => Some(2),
+        "low" => Some(4),
+        // Without one it counts as medium.
+        _ => Some(3),
+    }
+}
+
+/// All that the record says of the work, and none of its state.
+fn text(object: &Object<'_>, title: &str) -> String {
+    let mut out = title.to_owned();
+    let mut add = |heading: &str, body: &str| {
+        if !body.trim().is_empty() {
+            out.push_str("\n\n");
+            out.push_str(heading);
+            out.push_str(body.trim());
+        }
+    };
+    add("", &object.text("description"));
+    add("Details:\n", &object.text("details"));
+    add("Approach:\n", &object.text("implementationApproach"));
+    add("Bounds:\n", &object.text("scopeBoundaries"));
+    add("Constraints:\n", &items(object, "technicalConstraints"));
+    add(
+        "Acceptance criteria:\n",
+        &items(object, "acceptanceCriteria"),
+    );
+    add("Test strategy:\n", &object.text("testStrategy"));
+    out
+}
+
+fn items(object: &Object<'_>, name: &str) -> String {
+    let names = object.names(name);
+    let lines: Vec<String> = names.iter().map(|item| format!("- {item}")).collect();
+    lines.join("\n")
+}

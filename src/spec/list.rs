@@ -1,0 +1,84 @@
+//! A task list in Markdown, in one dialect or another.
+
+use super::dialect::Dialect;
+use super::front;
+use super::lines as mark_lines;
+use super::parse::{Notes, ParseOptions, Source};
+use super::reader;
+use super::sections;
+use super::tasks;
+use super::text::{Lines, beginning};
+use super::units::stages_by_section;
+use crate::model::Spec;
+use crate::model::spec::SpecStatus;
+
+/// Reads the whole text. `format` is what people call the format.
+pub(super) fn read(
+    source: Source<'_>,
+    format: &'static str,
+    dialect: &Dialect,
+    options: ParseOptions,
+    notes: &mut Notes<'_>,
+) -> Spec {
+    let stem = source.stem().to_owned();
+    let (path, text) = (source.path, source.text);
+    // The byte order mark and front matter are not markdown: reading begins behind them.
+    // Marks of planned chunks are no part of either one, wherever they stand.
+    let (end, chunk_marks) = mark_lines::read(text);
+    let plain = mark_lines::Plain::new(
+        &text[..end],
+        Lines::new(&text.as_bytes()[..end]),
+        &chunk_marks,
+    );
+    let (text, lines) = (&*plain.text, &plain.lines);
+    let from_here = notes.len();
+    let (front, base) = front::read(text, beginning(text), lines, notes);
+    let outline = reader::read(text, base, lines);
+
+    let boxes = tasks::from_boxes(text, lines, &outline, dialect, notes);
+    let mut tasks = boxes.tasks;
+    let mut prose = false;
+    if tasks.is_empty() && options.prose {
+        tasks = sections::from_sections(text, lines, &outline, dialect, notes);
+        prose = !tasks.is_empty();
+    }
+    if !prose
+        && front.status == SpecStatus::Ready
+        && boxes.open_context.len() > tasks.len()
+        && let Some(first) = boxes.open_context.first()
+    {
+        notes.warn(
+            *first,
+            format!(
+                "{} open boxes stand below words such as \"acceptance criteria\" and are no tasks",
+                boxes.open_context.len()
+            ),
+            "name the file with --spec to build its sections, or move boxes that are work below another heading",
+        );
+    }
+    let title = outline
+        .parts
+        .iter()
+        .find_map(|part| part.section.headings.last())
+        .filter(|heading| !heading.is_empty())
+        .cloned()
+        .unwrap_or(stem);
+    let stages = stages_by_section(&mut tasks);
+    let mut spec = Spec {
+        id: source.id,
+        path: path.to_owned(),
+        format,
+        title,
+        front,
+        tasks,
+        stages,
+        sections: outline.parts.into_iter().map(|part| part.section).collect(),
+        diagnostics: Vec::new(),
+        prose,
+        planned: false,
+        chunk_marks,
+    };
+    plain.restore(&mut spec);
+    notes.moved_since(from_here, |line| plain.line(line));
+    spec
+}
