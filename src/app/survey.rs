@@ -1,6 +1,7 @@
 //! Looking at everything that says what there is to build: the user's tree, the base, the lanes and the
 //! ledgers. Changes nothing.
 
+mod beside;
 mod branches;
 mod copies;
 mod find;
@@ -27,7 +28,8 @@ use crate::git::{
 use crate::model::ledger::SpecBase;
 use crate::model::spec::SpecStatus;
 use crate::model::{
-    Diagnostic, Intent, IssueRecord, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan, TaskMark,
+    Diagnostic, Document, Intent, IssueRecord, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan,
+    TaskMark,
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use copies::{Looked, UserCopy};
@@ -55,6 +57,8 @@ pub struct Surveyed {
     pub spec: Spec,
     /// The spec's text as it is built: the lane's with what the user and the base changed.
     pub text: Vec<u8>,
+    /// What stands beside it and says more of its tasks.
+    pub documents: Vec<Document>,
     pub facts: LaneFacts,
     pub start: LaneStart,
     /// It is among the user's files.
@@ -178,6 +182,7 @@ fn plan_specs<'a>(
         .map(|s| SpecInput {
             spec: &s.spec,
             bytes: &s.text,
+            documents: &s.documents,
             done: &s.facts.on_base,
             withdrawn: s.withdrawn,
         })
@@ -452,6 +457,17 @@ impl SpecSurvey<'_> {
             spec.diagnostics
                 .extend(spec::injection::warnings(path, &text));
         }
+        let documents = match spec.has_open_work() {
+            true => self.documents(&spec)?,
+            false => Vec::new(),
+        };
+        spec::attend(&mut spec, &documents);
+        if let Some(why) = spec.held.take_if(|_| self.scope.names(path)) {
+            spec.diagnostics.push(Diagnostic {
+                severity: Severity::Warning,
+                ..problem(path, &why, "it is built because it is named")
+            });
+        }
         // One text is parsed once, wherever it stands.
         let done_in = |other: &[u8]| {
             if other == text {
@@ -557,6 +573,7 @@ impl SpecSurvey<'_> {
             branch: self.branch()?,
             spec,
             text,
+            documents,
             facts,
             start,
             in_tree,

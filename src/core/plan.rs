@@ -6,13 +6,15 @@
 
 mod context;
 mod deps;
+mod library;
 mod order;
+mod relevance;
 
 use crate::core::split::{self, BoundsError, Piece, Room};
 use crate::core::tokens::estimate;
 use crate::model::{
-    Aside, Chunk, ChunkId, ChunkPart, LeftOut, Plan, PlanWarning, PrMode, Role, Spec, SpecPlan,
-    Task, TaskMark,
+    Aside, Chunk, ChunkId, ChunkPart, Document, LeftOut, Plan, PlanWarning, PrMode, Role, Spec,
+    SpecPlan, Task, TaskMark,
 };
 use context::Surroundings;
 use std::collections::{BTreeSet, HashMap};
@@ -39,6 +41,8 @@ pub struct SpecInput<'a> {
     pub spec: &'a Spec,
     /// The file as read; the spec's spans index into it.
     pub bytes: &'a [u8],
+    /// What stands beside it and says more.
+    pub documents: &'a [Document],
     /// Tasks, and parts of tasks, that are done elsewhere: their mark stands on the base.
     pub done: &'a BTreeSet<ChunkId>,
     /// A person took the file away; what is left of it stands in its lane.
@@ -173,7 +177,7 @@ impl Planner<'_, '_> {
             .collect();
         let leaf_done: Vec<bool> = leaves.iter().map(|&t| done[t]).collect();
         let deps = deps::dependencies(spec, &leaves, &leaf_done, self.warnings);
-        let mut around = Surroundings::new(spec, self.input.bytes, &done);
+        let mut around = Surroundings::new(spec, self.input.bytes, self.input.documents, &done);
         let with_context = built && self.limit > FRAME_TOKENS;
         let outline = if with_context && leaf_done.contains(&false) {
             around.outline()

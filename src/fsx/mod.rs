@@ -7,6 +7,7 @@ pub mod atomic;
 pub mod beneath;
 mod error;
 mod ignores;
+mod list;
 pub mod lock;
 pub mod names;
 pub mod read;
@@ -18,5 +19,6 @@ pub mod walk;
 
 pub use beneath::{Beneath, read_beneath};
 pub use error::FsError;
+pub use list::list_beneath;
 pub use read::read_bounded;
 pub use temporary::Temporary;

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod chunk;
+pub mod document;
 pub mod effect;
 pub mod event;
 pub mod evidence;
@@ -33,6 +34,7 @@ pub mod usage;
 pub mod verify;
 
 pub use chunk::{Chunk, ChunkPart, ChunkState, LeftOut, Plan, PlanWarning, SkippedBy, SpecPlan};
+pub use document::{Beside, Document, DocumentKind, Place};
 pub use effect::{Effect, EffectKey, EffectResult};
 pub use event::{Event, EventKind};
 pub use exit::ExitCode;

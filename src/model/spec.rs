@@ -1,5 +1,6 @@
 //! A parsed spec: its tasks with byte positions, its front matter, and what was wrong with it.
 
+use super::document::Beside;
 use super::id::{ChunkId, SpecId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -23,6 +24,10 @@ pub struct Spec {
     /// Headings and prose between tasks, in document order, for context.
     pub sections: Vec<Section>,
     pub diagnostics: Vec<Diagnostic>,
+    /// What stands beside it and says more, weightiest first.
+    pub beside: Vec<Beside>,
+    /// Why nothing of it is built although nothing is wrong with it, but for who names it.
+    pub held: Option<String>,
     /// True when tasks come from heading sections because the file has no checkboxes.
     pub prose: bool,
     /// True when tasks are the chunks of a model's plan, which say themselves what they depend on.

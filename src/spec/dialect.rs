@@ -21,7 +21,7 @@ pub(super) struct Dialect {
 pub(super) enum Units {
     /// Each box that has none inside.
     Leaves,
-    /// Each outermost box with all inside it.
+    /// Each heading that is called a task, and each outermost box elsewhere, with all boxes inside.
     Outermost,
     /// Each heading that is called a task, with the boxes below it; elsewhere as [`Units::Leaves`].
     Headings,
@@ -32,7 +32,7 @@ pub(super) enum Units {
 impl Units {
     /// Headings may be tasks.
     pub(super) fn by_headings(self) -> bool {
-        matches!(self, Self::Headings | Self::Ids)
+        matches!(self, Self::Headings | Self::Ids | Self::Outermost)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::formats::{agentos, ccsdd, kiro, markdown, openspec, ralph, speckit, taskmaster};
 use super::parse::{Notes, ParseOptions, Source};
-use crate::model::{Diagnostic, Spec};
+use crate::model::{Beside, Diagnostic, Document, Spec};
 
 /// One way in which specs are written.
 pub(super) trait Format: Sync {
@@ -17,6 +17,15 @@ pub(super) trait Format: Sync {
     /// paths alone are looked at; what is sure then must stay sure whatever the text says, so that no edit changes
     /// how a spec is read.
     fn detect(&self, path: &str, text: Option<&str>) -> Confidence;
+
+    /// What stands beside the spec at `path` and says more of its tasks, weightiest first.
+    fn beside(&self, _path: &str) -> Vec<Beside> {
+        Vec::new()
+    }
+
+    /// Takes up what the documents of kind [`crate::model::DocumentKind::State`] say: which tasks are worked on, and
+    /// whether any may be.
+    fn attend(&self, _spec: &mut Spec, _documents: &[Document]) {}
 
     /// Reads the text. Offsets of the result index [`Source::text`].
     ///
@@ -80,4 +89,12 @@ fn best(path: &str, text: Option<&str>) -> (Confidence, &'static dyn Format) {
         }
     }
     best
+}
+
+/// Takes up what stands beside a spec, once it is read.
+pub fn attend(spec: &mut Spec, documents: &[Document]) {
+    let format = FORMATS.iter().find(|f| f.name() == spec.format);
+    if let Some(format) = format {
+        format.attend(spec, documents);
+    }
 }

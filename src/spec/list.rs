@@ -74,6 +74,8 @@ pub(super) fn read(
         stages,
         sections: outline.parts.into_iter().map(|part| part.section).collect(),
         diagnostics: Vec::new(),
+        beside: Vec::new(),
+        held: None,
         prose,
         planned: false,
         chunk_marks,

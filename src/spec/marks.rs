@@ -98,7 +98,7 @@ fn completed_by(spec: &Spec, index: usize) -> impl Iterator<Item = &Task> {
     let own = &spec.tasks[index].id;
     let groups = spec.around(index).take_while(move |&group| {
         let mut work = spec.inside(group).filter(|t| t.role == Role::Work);
-        work.all(|t| t.id == *own || is_over(t))
+        spec.tasks[group].role == Role::Group && work.all(|t| t.id == *own || is_over(t))
     });
     groups
         .map(|group| &spec.tasks[group])

@@ -17,6 +17,7 @@ pub mod slug;
 
 mod context;
 mod contradictions;
+mod criteria;
 mod dialect;
 mod draft;
 mod format;
@@ -39,9 +40,11 @@ mod units;
 mod visible;
 mod waves;
 
+pub use criteria::{Passage, resolve, sections};
 pub use discover::{
     SpecKind, classify, is_pruned_dir, is_tool_dir, is_vendored_dir, may_be_spec, specs,
 };
+pub use format::attend;
 pub use lines::{mark_chunk, with_chunk_marks};
 pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick, with_marks};
 pub use merge::{MergeConflict, merge_specs};

@@ -39,7 +39,9 @@ pub fn parse(
         dropped: 0,
     };
     let source = Source { id, path, text };
-    let mut spec = choose(path, text).parse(source, options, &mut notes)?;
+    let format = choose(path, text);
+    let mut spec = format.parse(source, options, &mut notes)?;
+    spec.beside = format.beside(path);
     units::set_aside(&mut spec.tasks, options.optional);
     contradictions::note(&spec, &mut notes);
     spec.diagnostics = notes.finish();

@@ -114,6 +114,8 @@ pub(super) fn spec(
         tasks,
         sections,
         diagnostics: Vec::new(),
+        beside: Vec::new(),
+        held: None,
         prose: false,
         planned: false,
         chunk_marks: Vec::new(),

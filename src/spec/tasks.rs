@@ -34,8 +34,13 @@ pub(super) fn from_boxes(
         true => units::headings(outline),
         false => Vec::new(),
     };
-    let is_work = |raw: &RawBox| !raw.context || (is_all_context && dialect.is_list);
-    let unit_at = |at: usize| units.iter().position(|u| u.span.contains(&at));
+    let unit_at = |at: usize| {
+        let unit = units.partition_point(|u| u.span.start <= at).checked_sub(1);
+        unit.filter(|&unit| units[unit].span.contains(&at))
+    };
+    let is_work = |raw: &RawBox| {
+        !raw.context || (is_all_context && dialect.is_list) || unit_at(raw.tick).is_some()
+    };
     let mut inner: Vec<Vec<usize>> = vec![Vec::new(); outline.boxes.len()];
     for (index, raw) in outline.boxes.iter().enumerate() {
         if let Some(parent) = raw.parent.filter(|_| is_work(raw)) {
@@ -58,7 +63,7 @@ pub(super) fn from_boxes(
         let parent = outer.or(unit.and_then(|u| unit_drafts.get(u).copied()));
         stands_for[index] = parent;
         let line = lines.number(raw.tick);
-        if !is_work(raw) && unit.is_none() {
+        if !is_work(raw) {
             if !matches!(text.as_bytes()[raw.tick], b'x' | b'X') {
                 open_context.push(line);
             }
@@ -114,10 +119,15 @@ fn nest_by_number(drafts: &mut [Draft]) {
         };
         let (parent, section) = (drafts[index].parent, drafts[index].section);
         // Back to the item that carries the number, over those that belong to it.
+        // `2.0` is what `2.1` is inside of, too.
+        let carries = |number: &str| {
+            let number = number.strip_suffix(".0").unwrap_or(number);
+            number == outer && numbers[index].as_deref() != Some(&format!("{outer}.0"))
+        };
         let found = (0..index)
             .rev()
             .take_while(|&i| drafts[i].section == section)
-            .find(|&i| drafts[i].parent == parent && numbers[i].as_deref() == Some(outer));
+            .find(|&i| drafts[i].parent == parent && numbers[i].as_deref().is_some_and(carries));
         if let Some(found) = found {
             drafts[index].parent = Some(found);
             let end = drafts[index].span.end;

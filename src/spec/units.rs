@@ -69,6 +69,8 @@ fn is_task(heading: &str) -> bool {
     let numbered = WORDS.iter().any(|word| {
         let rest = lower.strip_prefix(word).unwrap_or_default();
         let number = rest.trim_start_matches([' ', '\u{3000}', '#', '-']);
+        // Agent OS gives such a group to one builder.
+        let number = number.strip_prefix("group ").unwrap_or(number);
         // Only where letters end does a word of ASCII.
         let apart = !word.is_ascii() || number.len() < rest.len();
         apart && number.starts_with(|c: char| c.is_ascii_digit())

@@ -148,8 +148,9 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
             ticked,
             "a second tick changes nothing"
         );
+        // Steps say it for their task, and a record has no place for parts.
         let has_steps = parsed.inside(index).any(|t| t.role == Role::Step);
-        if has_steps {
+        if has_steps || matches!(task.site, MarkSite::Value { .. }) {
             continue;
         }
         let done = spec::apply(bytes, &splice);

@@ -1,14 +1,17 @@
 //! What surrounds a task in its spec, for the engine's orientation.
 
+use super::library::Library;
 use crate::core::tokens::{Tally, cut};
-use crate::model::{Spec, Task, TaskMark};
+use crate::model::{Document, MarkSite, Spec, Task, TaskMark};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// Most tokens of one chunk's own context, whatever the budget leaves.
-const MAX_CONTEXT: u64 = 3000;
+const MAX_CONTEXT: u64 = 9000;
 /// Most tokens of a whole task's text beside one of its parts.
 const MAX_WHOLE: u64 = 800;
+/// Most tokens of the text of one task around it, and of its section.
+const MAX_AROUND: u64 = 2000;
 /// Most tokens of a spec's outline.
 const MAX_OUTLINE: u64 = 1500;
 /// Neighbouring tasks named on each side.
@@ -19,6 +22,7 @@ const TITLE_CHARS: usize = 100;
 /// The surroundings of all tasks of one spec.
 pub(super) struct Surroundings<'a> {
     spec: &'a Spec,
+    library: Library<'a>,
     bytes: &'a [u8],
     /// Every task in one line: state, label, title.
     lines: Vec<String>,
@@ -29,7 +33,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    pub fn new(spec: &'a Spec, bytes: &'a [u8], done: &[bool]) -> Self {
+    pub fn new(spec: &'a Spec, bytes: &'a [u8], documents: &'a [Document], done: &[bool]) -> Self {
         let mut top: Vec<Range<usize>> = spec
             .tasks
             .iter()
@@ -45,6 +49,7 @@ impl<'a> Surroundings<'a> {
             .collect();
         Self {
             spec,
+            library: Library::new(documents),
             bytes,
             lines,
             top,
@@ -53,7 +58,8 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Context of the leaf at `place` in `leaves` within `room` tokens, most specific first: the whole task
-    /// where only a part of it is built, its parents' text, the prose of its section, its neighbours. What
+    /// where only a part of it is built, the requirements it names, its parents' text, the prose of its section, its
+    /// neighbours, passages of documents that are about it, what holds for all work. What
     /// does not fit is cut at a line, and everything less specific is left out. With its estimated tokens.
     pub fn of(
         &mut self,
@@ -71,18 +77,25 @@ impl<'a> Surroundings<'a> {
                 &cut(text, MAX_WHOLE),
             );
         }
-        let mut parent = task.parent;
-        while let Some(p) = parent {
-            let above = &spec.tasks[p];
-            let own = tidy(&above.text, false);
-            pieces.add(
-                "Belongs to the task:",
-                if own.is_empty() { &above.title } else { &own },
-            );
-            parent = above.parent;
+        let around: Vec<&Task> = spec.around(leaves[place]).map(|p| &spec.tasks[p]).collect();
+        let mut named: Vec<&str> = Vec::new();
+        for reference in std::iter::once(&task).chain(&around).flat_map(|t| &t.meets) {
+            if !named.contains(&reference.as_str()) {
+                named.push(reference);
+            }
         }
-        let prose = self.prose(task.section);
-        pieces.add("From the same section:", prose);
+        let criteria = self.library.criteria(&named);
+        pieces.add("What it has to meet:", &criteria);
+        for above in around {
+            let own = tidy(&above.text, false);
+            let own = if own.is_empty() { &above.title } else { &own };
+            pieces.add("Belongs to the task:", &cut(own, MAX_AROUND));
+        }
+        // What stands between records is no prose.
+        if !matches!(task.site, MarkSite::Value { .. }) {
+            let prose = self.prose(task.section);
+            pieces.add("From the same section:", &cut(prose, MAX_AROUND));
+        }
         let first = place.saturating_sub(NEIGHBOURS);
         let last = (place + NEIGHBOURS + 1).min(leaves.len());
         if last - first > 1 {
@@ -93,6 +106,9 @@ impl<'a> Surroundings<'a> {
             }
             pieces.add("Neighbouring tasks:", &near);
         }
+        let passages = self.library.passages(task, !criteria.is_empty());
+        pieces.add("From the documents beside the spec:", &passages);
+        pieces.add("What holds for all work here:", &self.library.conventions());
         (pieces.text, pieces.used.tokens())
     }
 

@@ -109,7 +109,9 @@ fn own_reason(input: &SpecInput<'_>) -> Option<String> {
         ));
     }
     match spec.front.status {
-        SpecStatus::Ready => None,
+        SpecStatus::Ready => spec.held.as_ref().map(|why| {
+            format!("{why}; it is built when that is settled, or when it is named with --spec")
+        }),
         SpecStatus::Draft => Some("its front matter says `status: draft`".to_owned()),
         SpecStatus::Done => Some("its front matter says `status: done`".to_owned()),
     }

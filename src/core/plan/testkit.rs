@@ -24,6 +24,8 @@ impl Document {
                 stages: Vec::new(),
                 sections: Vec::new(),
                 diagnostics: Vec::new(),
+                beside: Vec::new(),
+                held: None,
                 prose: false,
                 planned: false,
                 chunk_marks: Vec::new(),

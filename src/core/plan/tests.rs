@@ -19,6 +19,7 @@ fn planned_with(
         .map(|d| SpecInput {
             spec: &d.spec,
             bytes: d.bytes(),
+            documents: &[],
             done: &done,
             withdrawn: false,
         })
@@ -649,6 +650,7 @@ fn a_split_survives_its_spec_file() {
             let specs = [SpecInput {
                 spec,
                 bytes,
+                documents: &[],
                 done: &none,
                 withdrawn: false,
             }];

@@ -9,6 +9,7 @@ fn planned(doc: &Document) -> SpecPlan {
     let specs = [SpecInput {
         spec: &doc.spec,
         bytes: doc.bytes(),
+        documents: &[],
         done: &done,
         withdrawn: false,
     }];

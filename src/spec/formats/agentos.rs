@@ -4,11 +4,12 @@
 //! the steps are ticked with it (`execute-task` of `buildermethods/agent-os`). What its agents gave up has a line
 //! below it that begins `⚠️ Blocking issue`.
 
-use crate::model::{Aside, Diagnostic, Meaning, Spec, TaskMark};
+use crate::model::{Aside, Beside, Diagnostic, DocumentKind, Meaning, Spec, TaskMark};
 use crate::spec::dialect::{Dialect, Units};
 use crate::spec::format::{Confidence, Format};
+use crate::spec::list;
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::{list, places};
+use crate::spec::places::{self, Around};
 
 pub(in crate::spec) struct AgentOs;
 
@@ -35,6 +36,30 @@ impl Format for AgentOs {
             ["specs", _, file] if places::is(file, "tasks.md") => Confidence::Sure,
             _ => Confidence::NotWork,
         }
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        let folder = [".agent-os", "agent-os"].into_iter();
+        let mut folder = folder.filter(|name| places::below(path, name).is_some());
+        let name = folder.next().unwrap_or(".agent-os");
+        let root = format!("{}{name}", places::above(path, name));
+        Around::of(path)
+            .files(
+                DocumentKind::Criteria,
+                &["spec.md", "planning/requirements.md"],
+            )
+            .below(DocumentKind::Design, "sub-specs", ".md")
+            .all_in(
+                DocumentKind::Conventions,
+                format!("{root}/standards"),
+                ".md",
+            )
+            .files_in(
+                &root,
+                DocumentKind::Background,
+                &["product/mission-lite.md"],
+            )
+            .done()
     }
 
     fn parse(

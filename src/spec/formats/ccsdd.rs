@@ -4,11 +4,13 @@
 //! The marks stay English in every language it writes (its rules for tasks, `gotalab/cc-sdd`). A task `2` is but the
 //! name of `2.1`, `2.2`.
 
-use crate::model::{Aside, Diagnostic, Spec};
+use crate::model::{Aside, Beside, Diagnostic, Document, DocumentKind, Spec};
 use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
+use crate::spec::list;
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::{list, places};
+use crate::spec::places::{self, Around};
+use serde_json::Value;
 
 pub(in crate::spec) struct CcSdd;
 
@@ -21,6 +23,29 @@ impl Format for CcSdd {
         match text {
             Some(text) if has_marks(text) => places::in_kiro(path).unwrap_or(Confidence::Looks),
             Some(_) | None => Confidence::No,
+        }
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        let steering = format!("{}.kiro/steering", places::above(path, ".kiro"));
+        Around::of(path)
+            .files(DocumentKind::Criteria, &["requirements.md"])
+            .files(DocumentKind::Design, &["design.md"])
+            .files(DocumentKind::Background, &["research.md", "brief.md"])
+            .all_in(DocumentKind::Conventions, steering, ".md")
+            .files(DocumentKind::State, &["spec.json"])
+            .done()
+    }
+
+    /// Its prompts stop where a person has not approved the tasks.
+    fn attend(&self, spec: &mut Spec, documents: &[Document]) {
+        let state = documents.iter().find(|d| d.kind == DocumentKind::State);
+        let Some(state) = state else { return };
+        let approved = serde_json::from_str::<Value>(&state.text)
+            .ok()
+            .and_then(|json| json.pointer("/approvals/tasks/approved")?.as_bool());
+        if approved == Some(false) {
+            spec.held = Some(format!("its tasks are not approved in {}", state.path));
         }
     }
 

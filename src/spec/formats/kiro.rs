@@ -4,11 +4,12 @@
 //! begun and `[~]` queued, `[ ]*` is optional and built only on request, a task `2` is done when all that is required
 //! of `2.1`, `2.2` is, and is work itself where nothing of that is required. A small `x` ticks.
 
-use crate::model::{Diagnostic, Spec};
+use crate::model::{Beside, Diagnostic, DocumentKind, Spec};
 use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::{list, places, waves};
+use crate::spec::places::{self, Around};
+use crate::spec::{list, waves};
 
 pub(in crate::spec) struct Kiro;
 
@@ -22,6 +23,16 @@ impl Format for Kiro {
             Some(text) if looks_like(text) => Confidence::Looks,
             Some(_) | None => Confidence::No,
         })
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        let steering = format!("{}.kiro/steering", places::above(path, ".kiro"));
+        Around::of(path)
+            .files(DocumentKind::Criteria, &["requirements.md", "bugfix.md"])
+            .files(DocumentKind::Design, &["design.md"])
+            .files(DocumentKind::Background, &["research.md"])
+            .all_in(DocumentKind::Conventions, steering, ".md")
+            .done()
     }
 
     fn parse(

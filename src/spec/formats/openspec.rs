@@ -4,11 +4,12 @@
 //! (`src/utils/task-progress.ts` of `Fission-AI/OpenSpec`). Groups are headings, one after the other. What is archived
 //! is built; `openspec/specs/` says what there is.
 
-use crate::model::{Diagnostic, Spec};
+use crate::model::{Beside, Diagnostic, DocumentKind, Spec};
 use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
+use crate::spec::list;
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::{list, places};
+use crate::spec::places::{self, Around};
 
 pub(in crate::spec) struct OpenSpec;
 
@@ -41,6 +42,20 @@ impl Format for OpenSpec {
             // Anybody may have a folder of this name.
             _ => Confidence::No,
         }
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        let root = format!("{}openspec", places::above(path, "openspec"));
+        Around::of(path)
+            .below(DocumentKind::Criteria, "specs", "spec.md")
+            .files(DocumentKind::Design, &["design.md"])
+            .files(DocumentKind::Background, &["proposal.md"])
+            .files_in(
+                &root,
+                DocumentKind::Conventions,
+                &["config.yaml", "project.md"],
+            )
+            .done()
     }
 
     fn parse(

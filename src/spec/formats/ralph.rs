@@ -5,11 +5,11 @@
 //! have a list alone, `[{"category": …, "description": …, "steps": […], "passes": false}]`, or another word for the state.
 
 use crate::model::spec::Words;
-use crate::model::{Diagnostic, Meaning, Severity, Spec, TaskMark};
+use crate::model::{Beside, Diagnostic, DocumentKind, Meaning, Severity, Spec, TaskMark};
 use crate::spec::format::{Confidence, Format};
 use crate::spec::json::{Document, Object, Value};
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::places;
+use crate::spec::places::{self, Around};
 use crate::spec::records::{self, Record};
 use crate::spec::text::Lines;
 
@@ -46,6 +46,12 @@ impl Format for Ralph {
             (false, Some(true)) => Confidence::Looks,
             (true | false, _) => Confidence::No,
         }
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        Around::of(path)
+            .files(DocumentKind::Background, &["progress.txt"])
+            .done()
     }
 
     fn parse(

@@ -6,11 +6,12 @@
 //! In a phase, what is not `[P]` waits for what is not `[P]` before it. A box without an id below a task that has one
 //! is part of that task.
 
-use crate::model::{Diagnostic, Role, Spec, Stage, Task};
+use crate::model::{Beside, Diagnostic, Document, DocumentKind, Role, Spec, Stage, Task};
 use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
+use crate::spec::list;
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::{list, places};
+use crate::spec::places::{self, Around};
 
 pub(in crate::spec) struct SpecKit;
 
@@ -31,6 +32,35 @@ impl Format for SpecKit {
             (Some(true), _) => Confidence::Sure,
             (_, Some(text)) if has_stories(text) => Confidence::Looks,
             (_, Some(_) | None) => Confidence::No,
+        }
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        let constitution = format!("{}.specify/memory", places::above(path, "specs"));
+        Around::of(path)
+            .files(DocumentKind::Criteria, &["spec.md"])
+            .files(DocumentKind::Design, &["plan.md", "data-model.md"])
+            .below(DocumentKind::Design, "contracts", "")
+            .files(DocumentKind::Background, &["research.md", "quickstart.md"])
+            .files_in(
+                &constitution,
+                DocumentKind::Conventions,
+                &["constitution.md"],
+            )
+            .below(DocumentKind::State, "checklists", ".md")
+            .done()
+    }
+
+    /// Its prompts stop at a checklist that is not complete, and ask.
+    fn attend(&self, spec: &mut Spec, documents: &[Document]) {
+        let lists = documents.iter().filter(|d| d.kind == DocumentKind::State);
+        let open = |list: &Document| {
+            let lines = list.text.lines().map(str::trim_start);
+            lines.filter(|line| line.starts_with("- [ ]")).count()
+        };
+        let incomplete = lists.map(|list| (open(list), list)).find(|(n, _)| *n > 0);
+        if let Some((n, list)) = incomplete {
+            spec.held = Some(format!("{n} items of its checklist {} are open", list.path));
         }
     }
 

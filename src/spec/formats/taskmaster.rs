@@ -6,11 +6,14 @@
 //! dependencies of a subtask is one beside it.
 
 use crate::model::spec::Words;
-use crate::model::{Diagnostic, Meaning, Severity, Spec, TaskMark};
+use crate::model::{
+    Aside, Beside, Diagnostic, Document as Read, DocumentKind, Meaning, Severity, Spec, Task,
+    TaskMark,
+};
 use crate::spec::format::{Confidence, Format};
 use crate::spec::json::{Document, Object, Value};
 use crate::spec::parse::{Notes, ParseOptions, Source};
-use crate::spec::places;
+use crate::spec::places::{self, Around};
 use crate::spec::records::{self, Record};
 use crate::spec::text::Lines;
 
@@ -36,12 +39,53 @@ impl Format for TaskMaster {
                 _ => Confidence::NotWork,
             };
         }
+        if !path.to_ascii_lowercase().ends_with(".json") {
+            return Confidence::No;
+        }
         let is_legacy = places::ends_with(path, &["tasks", "tasks.json"]);
         let looks = text.is_some_and(|text| !lists(text).unwrap_or_default().is_empty());
         match (is_legacy, looks) {
             (true, _) => Confidence::Likely,
             (false, true) => Confidence::Looks,
             (false, false) => Confidence::No,
+        }
+    }
+
+    fn beside(&self, path: &str) -> Vec<Beside> {
+        let above = path.strip_suffix("tasks/tasks.json").unwrap_or_default();
+        let above = above.trim_end_matches('/');
+        Around::of(path)
+            .files_in(above, DocumentKind::State, &["state.json"])
+            .files_in(
+                above,
+                DocumentKind::Background,
+                &["docs/prd.txt", "docs/prd.md"],
+            )
+            .done()
+    }
+
+    /// Task Master works on one tag at a time: the current one, which is `master` where nobody chose.
+    fn attend(&self, spec: &mut Spec, documents: &[Read]) {
+        let state = documents.iter().find(|d| d.kind == DocumentKind::State);
+        let state: Option<serde_json::Value> =
+            state.and_then(|state| serde_json::from_str(&state.text).ok());
+        let chosen = state.as_ref().and_then(|s| s.get("currentTag")?.as_str());
+        let tag = |task: &Task| spec.sections[task.section].headings.last().cloned();
+        let all: Vec<Option<String>> = spec.tasks.iter().map(tag).collect();
+        let is_there = |name: &str| all.iter().any(|t| t.as_deref() == Some(name));
+        // A tag that is not there reads as the one that always is.
+        let named = chosen
+            .into_iter()
+            .chain([MASTER])
+            .find(|name| is_there(name));
+        let current = named
+            .map(str::to_owned)
+            .or_else(|| all.first().cloned().flatten());
+        for (task, tag) in spec.tasks.iter_mut().zip(all) {
+            let is_other = tag.is_some() && tag != current;
+            if is_other && task.mark != TaskMark::Done && task.aside.is_none() {
+                task.aside = tag.map(|name| Aside::OtherList { name });
+            }
         }
     }
 

@@ -4,9 +4,9 @@
 //! with `COUNTS.tsv`, which `tests/corpus/count.py` makes of them. CONTRIBUTING.md says how to get both.
 
 use super::formats::every_tick_is_its_own;
-use crate::model::{MarkSite, Spec, SpecId, TaskMark};
+use crate::model::{Document, DocumentKind, MarkSite, Place, Spec, SpecId, TaskMark};
 use crate::spec::text::{Lines, beginning};
-use crate::spec::{ParseOptions, parse, reader};
+use crate::spec::{ParseOptions, parse, reader, resolve};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -148,6 +148,54 @@ fn each_task_of_many_authors_is_ticked_by_itself() {
     eprintln!("{} tasks ticked one by one", ticked.into_inner());
 }
 
+/// What of the references to requirements, stories and criteria has a text, where the documents are there.
+#[test]
+fn references_of_many_authors_are_resolved() {
+    let Some(dir) = corpus() else { return };
+    let sources = std::fs::read_to_string(dir.join("SOURCES.tsv")).unwrap();
+    let mut tallies: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for row in sources.lines().skip(1) {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let (format, path, folder) = (columns[0], columns[3], dir.join(columns[4]));
+        let bytes = std::fs::read(folder.join(path)).unwrap();
+        let Ok(spec) = parse(SpecId::new("s"), path, &bytes, ParseOptions::default()) else {
+            continue;
+        };
+        let criteria = spec
+            .beside
+            .iter()
+            .filter(|b| b.kind == DocumentKind::Criteria);
+        let documents: Vec<Document> = criteria
+            .filter_map(|beside| match &beside.place {
+                Place::File(path) => Some(Document {
+                    path: path.clone(),
+                    kind: beside.kind,
+                    text: std::fs::read_to_string(folder.join(path)).ok()?,
+                }),
+                Place::Folder { .. } => None,
+            })
+            .collect();
+        let documents: Vec<&Document> = documents.iter().collect();
+        if documents.is_empty() {
+            continue;
+        }
+        let (known, all) = tallies.entry(format).or_default();
+        for reference in spec.tasks.iter().flat_map(|t| &t.meets) {
+            *all += 1;
+            match resolve(&documents, reference) {
+                Some(text) => {
+                    assert!(!text.trim().is_empty(), "{path}: {reference}");
+                    *known += 1;
+                }
+                None => eprintln!("MISS {format} {} {reference}", columns[4]),
+            }
+        }
+    }
+    for (format, (known, all)) in tallies {
+        eprintln!("{format}: {known} of {all} references have a text");
+    }
+}
+
 /// As for a file that somebody names.
 fn named() -> ParseOptions {
     ParseOptions {
@@ -268,6 +316,10 @@ fn compare_records(
         match same.iter().position(|done| *done == is_done) {
             Some(at) => {
                 same.remove(at);
+            }
+            // The count knows one word for a story's state.
+            None if spec.format == "Ralph" && row.state == "open" => {
+                same.clear();
             }
             None => odd.push(format!("{folder}:{}: counted as {}", row.line, row.state)),
         }

@@ -1,6 +1,7 @@
 //! Tests of the room, by what they ask.
 
 mod corpus;
+mod criteria;
 mod discovery;
 mod formats;
 mod identities;

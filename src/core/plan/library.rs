@@ -1,0 +1,203 @@
+//! What the documents beside a spec say of one task.
+
+use super::relevance::Index;
+use crate::core::tokens::{cut, estimate};
+use crate::model::{Document, DocumentKind, Task};
+use crate::spec;
+use std::cell::OnceCell;
+use std::fmt::Write as _;
+
+/// Most tokens of the requirements that a task names, of passages it is about, and of what holds for all work.
+const MAX_CRITERIA: u64 = 1_500;
+const MAX_PASSAGES: u64 = 3_000;
+const MAX_CONVENTIONS: u64 = 1_500;
+/// Most passages that only their words speak for.
+const BEST: usize = 5;
+
+/// The documents of a spec.
+pub(super) struct Library<'a> {
+    documents: &'a [Document],
+    /// Made when first asked for: most specs have none.
+    shelf: OnceCell<Shelf>,
+}
+
+/// Passages of all documents that explain, in their order.
+struct Shelf {
+    passages: Vec<Passage>,
+    index: Index,
+}
+
+struct Passage {
+    /// Index into the documents.
+    document: usize,
+    title: String,
+    text: String,
+}
+
+impl<'a> Library<'a> {
+    pub(super) fn new(documents: &'a [Document]) -> Self {
+        Self {
+            documents,
+            shelf: OnceCell::new(),
+        }
+    }
+
+    /// The requirements that the task and those around it name, as text.
+    pub(super) fn criteria(&self, named: &[&str]) -> String {
+        let documents: Vec<&Document> = self.of(DocumentKind::Criteria).collect();
+        let mut out = String::new();
+        if documents.is_empty() {
+            return out;
+        }
+        for reference in named {
+            if let Some(text) = spec::resolve(&documents, reference) {
+                let _ = writeln!(out, "{reference}: {}", text.trim());
+            }
+        }
+        cut(out.trim_end(), MAX_CRITERIA).into_owned()
+    }
+
+    /// Passages the task is about: what it refers to first, then what speaks of its files, then what speaks of the
+    /// same things. Without documents of criteria where `has_criteria` are there already.
+    pub(super) fn passages(&self, task: &Task, has_criteria: bool) -> String {
+        if self.documents.is_empty() {
+            return String::new();
+        }
+        let shelf = self.shelf.get_or_init(|| self.shelve());
+        let kind = |p: &Passage| self.documents[p.document].kind;
+        let fits = |p: &Passage| !(has_criteria && kind(p) == DocumentKind::Criteria);
+        let mut chosen: Vec<usize> = Vec::new();
+        let mut choose = |index: usize| {
+            if !chosen.contains(&index) && fits(&shelf.passages[index]) {
+                chosen.push(index);
+            }
+        };
+        let all = shelf.passages.iter().enumerate();
+        for (index, passage) in all.clone() {
+            let path = &self.documents[passage.document].path;
+            let file = path.rsplit('/').next().unwrap_or(path);
+            if refers(&task.text, file, &passage.title) {
+                choose(index);
+            }
+        }
+        for (index, passage) in all {
+            if task
+                .files
+                .iter()
+                .any(|file| passage.text.contains(file.as_str()))
+            {
+                choose(index);
+            }
+        }
+        let query = [task.title.as_str(), &task.text].join("\n");
+        shelf
+            .index
+            .rank(&query)
+            .into_iter()
+            .take(BEST)
+            .for_each(choose);
+
+        let mut out = String::new();
+        let mut left = MAX_PASSAGES;
+        for index in chosen {
+            let passage = &shelf.passages[index];
+            let path = &self.documents[passage.document].path;
+            let text = format!("[{path}: {}]\n{}\n\n", passage.title, passage.text.trim());
+            let kept = cut(&text, left);
+            if kept.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(estimate(&kept));
+            out.push_str(&kept);
+        }
+        out
+    }
+
+    /// What holds for all work.
+    pub(super) fn conventions(&self) -> String {
+        let mut out = String::new();
+        for document in self.of(DocumentKind::Conventions) {
+            let _ = write!(
+                out,
+                "[{}]\n{}\n\n",
+                document.path,
+                body(&document.text).trim()
+            );
+        }
+        cut(out.trim_end(), MAX_CONVENTIONS).into_owned()
+    }
+
+    fn of(&self, kind: DocumentKind) -> impl Iterator<Item = &'a Document> {
+        let documents = self.documents.iter();
+        documents.filter(move |d| d.kind == kind && is_for_all(d))
+    }
+
+    fn shelve(&self) -> Shelf {
+        let mut passages = Vec::new();
+        for (document, read) in self.documents.iter().enumerate() {
+            let is_text = match read.kind {
+                DocumentKind::Criteria | DocumentKind::Design | DocumentKind::Background => true,
+                // What only some work has to know is found by its words.
+                DocumentKind::Conventions => !is_for_all(read) && !is_by_hand(read),
+                DocumentKind::State => false,
+            };
+            if !is_text {
+                continue;
+            }
+            for section in spec::sections(&read.text) {
+                if !section.own.trim().is_empty() {
+                    passages.push(Passage {
+                        document,
+                        title: section.headings.join(" > "),
+                        text: section.own.to_owned(),
+                    });
+                }
+            }
+        }
+        let texts: Vec<String> = passages
+            .iter()
+            .map(|p| format!("{}\n{}", p.title, p.text))
+            .collect();
+        Shelf {
+            index: Index::new(texts.iter().map(String::as_str)),
+            passages,
+        }
+    }
+}
+
+/// True where a text names the document and one of its headings, or its anchor: `design.md#store`, "see design.md,
+/// Store".
+fn refers(text: &str, file: &str, title: &str) -> bool {
+    let heading = title.rsplit(" > ").next().unwrap_or(title);
+    let plain = heading.trim_start_matches(|c: char| !c.is_alphabetic());
+    if plain.chars().count() < 3 || !text.contains(file) {
+        return false;
+    }
+    let anchor = plain.to_lowercase().replace(' ', "-");
+    text.contains(plain) || text.contains(&format!("{file}#{anchor}"))
+}
+
+/// Kiro's steering says in its front matter when it holds: always, where nothing is said.
+fn is_for_all(document: &Document) -> bool {
+    inclusion(document).is_none_or(|when| when == "always")
+}
+
+fn is_by_hand(document: &Document) -> bool {
+    inclusion(document) == Some("manual")
+}
+
+fn inclusion(document: &Document) -> Option<&str> {
+    let front = document.text.strip_prefix("---")?.split("\n---").next()?;
+    let lines = front.lines();
+    let mut said = lines.filter_map(|line| line.strip_prefix("inclusion:"));
+    said.next()
+        .map(|when| when.trim().trim_matches(['"', '\'']))
+}
+
+/// A document without its front matter.
+fn body(text: &str) -> &str {
+    let Some(rest) = text.strip_prefix("---\n") else {
+        return text;
+    };
+    rest.split_once("\n---\n").map_or(text, |(_, body)| body)
+}
