@@ -86,6 +86,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         plan.specs.push(SpecPlan {
             id: one.spec.id.clone(),
             path: one.spec.path.clone(),
+            format: one.spec.format,
             title: one.spec.title.clone(),
             status: one.spec.front.status,
             depends_on: place

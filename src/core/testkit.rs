@@ -72,6 +72,7 @@ pub(super) fn spec_plan(chunks: Vec<Chunk>) -> SpecPlan {
         priority: None,
         not_built: None,
         chunks,
+        format: "Markdown",
         left_out: Vec::new(),
         outline: String::new(),
     }

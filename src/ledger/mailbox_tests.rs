@@ -59,6 +59,7 @@ fn plan(ids: &[&str]) -> SpecPlan {
         priority: None,
         not_built: None,
         chunks: ids.iter().map(chunk).collect(),
+        format: "Markdown",
         left_out: Vec::new(),
         outline: String::new(),
     }

@@ -17,6 +17,8 @@ pub struct Plan {
 pub struct SpecPlan {
     pub id: SpecId,
     pub path: String,
+    /// What it is written as.
+    pub format: &'static str,
     pub title: String,
     pub status: SpecStatus,
     pub depends_on: Vec<SpecId>,

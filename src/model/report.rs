@@ -67,7 +67,11 @@ pub struct PlanSpec {
     pub chunks: Vec<PlanChunk>,
     pub depends_on: Vec<SpecId>,
     pub done: usize,
+    /// What it is written as.
+    pub format: &'static str,
     pub id: SpecId,
+    /// Open tasks that the spec itself leaves out, in document order.
+    pub left_out: Vec<PlanLeftOut>,
     /// Why nothing of this spec is built; None when it may be built.
     pub not_built: Option<String>,
     /// Predicted pull requests: the open chunks of each, in order.
@@ -77,6 +81,19 @@ pub struct PlanSpec {
     pub status: SpecStatus,
     pub title: String,
     pub total: usize,
+}
+
+/// An open task that is not built, in [`PlanSpec`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanLeftOut {
+    /// Why, for people.
+    pub because: String,
+    pub id: ChunkId,
+    pub label: Option<String>,
+    pub line: usize,
+    pub title: String,
+    /// `optional`, `cancelled`, `waits`, `needs` or `other_list`.
+    pub why: &'static str,
 }
 
 /// One chunk in [`PlanSpec`].

@@ -230,6 +230,17 @@ pub enum Aside {
 }
 
 impl Aside {
+    /// The word for it in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Waits { .. } => "waits",
+            Self::Needs { .. } => "needs",
+            Self::OtherList { .. } => "other_list",
+        }
+    }
+
     /// True where what is around the task, or needs it, goes on without it.
     pub fn is_for_good(&self) -> bool {
         match self {

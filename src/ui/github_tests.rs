@@ -272,6 +272,8 @@ fn a_matrix_has_the_specs_with_open_work() {
         tokens: 1,
     };
     let spec = |id: &str, not_built: Option<&str>, chunks| PlanSpec {
+        format: "Markdown",
+        left_out: Vec::new(),
         branch: String::new(),
         chunks,
         depends_on: Vec::new(),

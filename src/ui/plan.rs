@@ -5,9 +5,10 @@ use super::error;
 use super::lines::place;
 use super::text::{Paint, clean, count, cut, one_line, pad, plural, report_text, width, wrap};
 use crate::model::ledger::SpecBase;
-use crate::model::report::{PlanChunk, PlanReport, PlanSpec, REPORT_SCHEMA};
+use crate::model::report::{PlanChunk, PlanLeftOut, PlanReport, PlanSpec, REPORT_SCHEMA};
 use crate::model::{
-    Chunk, ChunkId, ChunkState, Diagnostic, Plan, PlanWarning, Severity, SpecId, SpecPlan,
+    Aside, Chunk, ChunkId, ChunkState, Diagnostic, LeftOut, Plan, PlanWarning, Severity, SpecId,
+    SpecPlan,
 };
 use std::collections::BTreeMap;
 
@@ -70,12 +71,25 @@ fn spec_report(spec: &SpecPlan, facts: &SpecFacts) -> PlanSpec {
         status: spec.status,
         priority: spec.priority,
         depends_on: spec.depends_on.clone(),
+        format: spec.format,
+        left_out: spec.left_out.iter().map(left_out_report).collect(),
         not_built: not_built.cloned(),
         branch: facts.branch.clone(),
         done: spec.chunks.iter().filter(|c| c.done).count(),
         total: spec.chunks.len(),
         chunks: chunks.collect(),
         parts: facts.parts.clone(),
+    }
+}
+
+fn left_out_report(task: &LeftOut) -> PlanLeftOut {
+    PlanLeftOut {
+        because: task.because.to_string(),
+        id: task.id.clone(),
+        label: task.label.clone(),
+        line: task.line,
+        title: task.title.clone(),
+        why: task.because.word(),
     }
 }
 
@@ -212,6 +226,33 @@ fn spec_text(spec: &PlanSpec, options: &UiOptions) -> String {
     for chunk in &spec.chunks {
         let said = chunk.reason.is_some() && chunk.reason == spec.not_built;
         out.push_str(&chunk_text(chunk, said, words, ids, options));
+    }
+    out.push_str(&left_out(&spec.left_out, options));
+    out
+}
+
+/// Tasks named one by one among those that are left out.
+const NAMED: usize = 5;
+
+/// What a spec leaves out, and how to have it built.
+fn left_out(tasks: &[PlanLeftOut], options: &UiOptions) -> String {
+    let mut out = String::new();
+    for task in tasks.iter().take(NAMED) {
+        let label = task.label.as_deref().map(|l| format!("{l} "));
+        let title = one_line(&format!("{}{}", label.unwrap_or_default(), task.title));
+        let words = format!("left out: {}: {}", cut(&title, 60), task.because);
+        out.push_str(&wrap(&words, 2, options.width));
+    }
+    if tasks.len() > NAMED {
+        let words = format!("left out: {} more", tasks.len() - NAMED);
+        out.push_str(&wrap(&words, 2, options.width));
+    }
+    if tasks.iter().any(|t| t.why == Aside::Optional.word()) {
+        out.push_str(&wrap(
+            "build what is optional with --include-optional",
+            2,
+            options.width,
+        ));
     }
     out
 }

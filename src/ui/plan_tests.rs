@@ -32,6 +32,7 @@ fn spec(id: &str, chunks: Vec<Chunk>) -> SpecPlan {
         priority: None,
         not_built: None,
         chunks,
+        format: "Markdown",
         left_out: Vec::new(),
         outline: String::new(),
     }

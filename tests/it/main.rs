@@ -31,6 +31,7 @@ mod flows;
 #[path = "../../src/forge/contract.rs"]
 mod forge_contract;
 mod forges;
+mod formats;
 mod fuzz_seeds;
 mod gateway;
 mod gc;

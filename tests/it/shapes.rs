@@ -58,7 +58,8 @@ fn shapes() -> Map<String, Value> {
     let shapes = json!({
         "plan --json": {
             "schema": "integer", "base": {"?": "null without a commit", "branch": "string", "commit": "string"},
-            "specs": [{"id": "string", "path": "string", "title": "string", "status": "string", "priority": "integer | null", "depends_on": ["string"], "not_built": "string | null",
+            "specs": [{"id": "string", "path": "string", "title": "string", "status": "string", "priority": "integer | null", "depends_on": ["string"], "not_built": "string | null", "format": "string",
+                "left_out": [{"id": "string", "label": "string | null", "title": "string", "line": "integer", "why": "string", "because": "string"}],
                 "branch": "string", "done": "integer", "total": "integer", "chunks": [chunk], "parts": [["string"]]}],
             "diagnostics": [diagnostic], "warnings": [{"spec": "string | null", "chunk": "string | null", "message": "string"}], "next": "string | null",
         },

@@ -1,0 +1,327 @@
+//! A repository in which people keep their tasks in every way that is known, built as one.
+
+use crate::support::Repo;
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// A list, and what it says when everything is built.
+struct List {
+    path: &'static str,
+    format: &'static str,
+    text: &'static str,
+    /// What changes in it, in order: each as it stands and as it is when built.
+    ticks: &'static [(&'static str, &'static str)],
+    chunks: usize,
+}
+
+const LISTS: [List; 9] = [
+    List {
+        path: "specs/words.md",
+        format: "Markdown",
+        text: "# Words\n\n- [ ] Write the words\n- [-] Write fewer words\n",
+        ticks: &[("- [ ] Write the", "- [x] Write the")],
+        chunks: 1,
+    },
+    List {
+        path: "specs/001-albums/tasks.md",
+        format: "Spec Kit",
+        text: "# Tasks: Albums\n\n## Phase 1: Setup\n\n- [ ] T001 Make the project\n\n## Phase 2: User Story 1\n\n- [ ] T002 [P] [US1] Show albums in src/albums.txt for FR-001\n",
+        ticks: &[("[ ] T001", "[x] T001"), ("[ ] T002", "[x] T002")],
+        chunks: 2,
+    },
+    List {
+        path: "openspec/changes/add-export/tasks.md",
+        format: "OpenSpec",
+        text: "## 1. Export\r\n\r\n- [ ] 1.1 Add the command\r\n- [ ] 1.2 Say where it went\r\n",
+        ticks: &[("[ ] 1.1", "[x] 1.1"), ("[ ] 1.2", "[x] 1.2")],
+        chunks: 2,
+    },
+    List {
+        path: ".kiro/specs/auth/tasks.md",
+        format: "Kiro",
+        text: "# Implementation Plan\n\n- [ ] 1. Sign in\n  - [-] 1.1 Check the password\n    - _Requirements: 1.2_\n  - [ ]* 1.2 Test it\n",
+        ticks: &[("[ ] 1. ", "[x] 1. "), ("[-] 1.1", "[x] 1.1")],
+        chunks: 1,
+    },
+    List {
+        path: ".kiro/specs/queue/tasks.md",
+        format: "cc-sdd",
+        text: "# 実装計画\n\n- [ ] 1. 基盤\n- [ ] 1.1 (P) 型を作る\n  - _Boundary: Types_\n- [ ] 1.2 送る\n  - _Depends: 1.1_\n",
+        ticks: &[
+            ("[ ] 1. ", "[x] 1. "),
+            ("[ ] 1.1", "[x] 1.1"),
+            ("[ ] 1.2", "[x] 1.2"),
+        ],
+        chunks: 2,
+    },
+    List {
+        path: ".agent-os/specs/2026-01-02-client/tasks.md",
+        format: "Agent OS",
+        text: "# Spec Tasks\n\n- [ ] 1. Add the client\n  - [ ] 1.1 Write tests for it\n  - [ ] 1.2 Verify all tests pass\n",
+        ticks: &[
+            ("[ ] 1. ", "[x] 1. "),
+            ("[ ] 1.1", "[x] 1.1"),
+            ("[ ] 1.2", "[x] 1.2"),
+        ],
+        chunks: 1,
+    },
+    List {
+        path: ".taskmaster/tasks/tasks.json",
+        format: "Task Master",
+        text: "{\n  \"master\": {\n    \"tasks\": [\n      {\"id\": 1, \"title\": \"Low\", \"status\": \"pending\", \"priority\": \"low\", \"dependencies\": []},\n      {\"id\": 2, \"title\": \"High\", \"status\": \"pending\", \"priority\": \"high\", \"subtasks\": [\n        {\"id\": 1, \"title\": \"First\", \"status\": \"pending\"}\n      ]},\n      {\"id\": 3, \"title\": \"Off\", \"status\": \"deferred\"},\n      {\"id\": 4, \"title\": \"After off\", \"status\": \"pending\", \"dependencies\": [3]}\n    ]\n  },\n  \"later\": {\"tasks\": [{\"id\": 1, \"title\": \"Other\", \"status\": \"pending\"}]}\n}",
+        ticks: &[
+            (
+                "\"Low\", \"status\": \"pending\"",
+                "\"Low\", \"status\": \"done\"",
+            ),
+            (
+                "\"High\", \"status\": \"pending\"",
+                "\"High\", \"status\": \"done\"",
+            ),
+            (
+                "\"First\", \"status\": \"pending\"",
+                "\"First\", \"status\": \"done\"",
+            ),
+        ],
+        chunks: 2,
+    },
+    List {
+        path: "prd.json",
+        format: "Ralph",
+        text: "{\n  \"project\": \"Inbox\",\n  \"userStories\": [\n    {\"id\": \"US-002\", \"title\": \"Sort\", \"acceptanceCriteria\": [\"Sorted\"], \"priority\": 2, \"passes\": false},\n    {\"id\": \"US-001\", \"title\": \"List\", \"acceptanceCriteria\": [\"Listed\"], \"priority\": 1, \"passes\": false}\n  ]\n}\n",
+        ticks: &[("\"passes\": false", "\"passes\": true")],
+        chunks: 2,
+    },
+    List {
+        path: "docs/superpowers/plans/2026-01-02-routes.md",
+        format: "Markdown",
+        text: "# Routes Implementation Plan\n\n### Task 1: Routes\n\n**Files:**\n- Create: `src/routes.txt`\n\n- [ ] **Step 1: Write the failing test**\n\n- [ ] **Step 2: Commit**\n",
+        ticks: &[("- [ ] **Step", "- [x] **Step")],
+        chunks: 1,
+    },
+];
+
+/// What stands beside the lists, and what only looks like one.
+const OTHERS: [(&str, &str); 16] = [
+    (
+        "specs/001-albums/spec.md",
+        "# Albums\n\n### User Story 1 - See albums\n\nAs a visitor.\n\n- **FR-001**: It MUST show the newest first\n\n- [ ] no task\n",
+    ),
+    (
+        "specs/001-albums/plan.md",
+        "# Plan\n\n## Albums file\n\nOne name a line in `src/albums.txt`.\n",
+    ),
+    (
+        "specs/001-albums/checklists/requirements.md",
+        "# Checklist\n\n- [x] CHK001 all is said\n",
+    ),
+    (
+        ".specify/memory/constitution.md",
+        "# Constitution\n\nNo feature without a test.\n",
+    ),
+    (
+        ".specify/templates/tasks-template.md",
+        "- [ ] T001 from the template\n",
+    ),
+    (
+        "openspec/changes/add-export/proposal.md",
+        "## Why\n\nPeople want their data.\n",
+    ),
+    (
+        "openspec/changes/add-export/specs/export/spec.md",
+        "## ADDED Requirements\n\n### Requirement: Add the command\n\nThe program SHALL export.\n\n#### Scenario: Ok\n",
+    ),
+    (
+        "openspec/changes/archive/2026-01-01-old/tasks.md",
+        "- [ ] 1.1 archived\n",
+    ),
+    ("openspec/specs/export/spec.md", "- [ ] what there is\n"),
+    (
+        ".kiro/specs/auth/requirements.md",
+        "### Requirement 1: Sign in\n\n#### Acceptance Criteria\n\n1. WHEN asked it SHALL answer\n2. WHEN the password is wrong it SHALL refuse\n",
+    ),
+    (
+        ".kiro/specs/auth/design.md",
+        "# Design\n\n## Password check\n\nCheck passwords in constant time.\n",
+    ),
+    (
+        ".kiro/steering/tech.md",
+        "---\ninclusion: always\n---\nPlain text only.\n",
+    ),
+    (
+        ".kiro/steering/manual.md",
+        "---\ninclusion: manual\n---\nOnly by hand.\n",
+    ),
+    (
+        ".kiro/specs/queue/spec.json",
+        "{\"approvals\": {\"tasks\": {\"generated\": true, \"approved\": true}}}\n",
+    ),
+    (".taskmaster/state.json", "{\"currentTag\": \"master\"}\n"),
+    ("examples/.kiro/specs/x/tasks.md", "- [ ] 1. an example\n"),
+];
+
+fn repository() -> Repo {
+    let repo = Repo::new();
+    for list in &LISTS {
+        repo.write(list.path, list.text);
+    }
+    for (path, text) in OTHERS {
+        repo.write(path, text);
+    }
+    repo.write(
+        "codelicious.toml",
+        "[specs]\ninclude = [\"docs/superpowers/plans/*.md\"]\n",
+    );
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "Write the specs"]);
+    repo.git(&["push", "-q"]);
+    repo
+}
+
+/// Slugs by path, as the plan has them.
+fn slugs(repo: &Repo) -> BTreeMap<String, String> {
+    let plan = repo.run(&["plan", "--json"]).expect(0).json();
+    let specs = plan["specs"].as_array().unwrap().clone();
+    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    specs
+        .iter()
+        .map(|s| (word(&s["path"]), word(&s["id"])))
+        .collect()
+}
+
+#[test]
+fn every_format_is_built_and_ticked_in_its_own_way() {
+    let repo = repository();
+    let slugs = slugs(&repo);
+    let found: Vec<&str> = slugs.keys().map(String::as_str).collect();
+    let mut expected: Vec<&str> = LISTS.iter().map(|l| l.path).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected, "nothing else is a spec");
+
+    repo.run(&["--engine", "claude"]).expect(0);
+    let chunks: usize = LISTS.iter().map(|l| l.chunks).sum();
+    assert_eq!(repo.calls().len(), chunks);
+    for list in &LISTS {
+        let lane = format!("refs/codelicious/lanes/{}:{}", slugs[list.path], list.path);
+        let built = Command::new("git")
+            .args(["cat-file", "blob", &lane])
+            .current_dir(&repo.root)
+            .output();
+        let built = String::from_utf8(built.unwrap().stdout).unwrap();
+        let mut expected = list.text.to_owned();
+        for (open, done) in list.ticks {
+            assert!(expected.contains(open), "{}: {open}", list.path);
+            expected = expected.replace(open, done);
+        }
+        assert_eq!(built, expected, "{} ({})", list.path, list.format);
+    }
+    repo.run(&["--engine", "claude"]).expect(0);
+    assert_eq!(repo.calls().len(), chunks, "a second run builds nothing");
+}
+
+#[test]
+fn engines_are_shown_what_stands_beside_a_task() {
+    let repo = repository();
+    repo.run(&["--engine", "claude"]).expect(0);
+    let calls = repo.calls();
+    let prompts: Vec<&str> = calls.iter().filter_map(|c| c["prompt"].as_str()).collect();
+    let of = |task: &str| {
+        let line = format!("Task: {task}");
+        let mut found = prompts.iter().filter(|p| p.lines().any(|l| l == line));
+        *found
+            .next()
+            .unwrap_or_else(|| panic!("no prompt of {task}"))
+    };
+    let says = |task: &str, words: &[&str]| {
+        for word in words {
+            assert!(of(task).contains(word), "{task}: {word}\n{}", of(task));
+        }
+    };
+    says(
+        "Show albums in src/albums.txt for FR-001",
+        &[
+            "It MUST show the newest first",
+            "As a visitor.",
+            "One name a line",
+            "No feature without a test.",
+        ],
+    );
+    says(
+        "Check the password",
+        &[
+            "WHEN the password is wrong it SHALL refuse",
+            "constant time",
+            "Plain text only.",
+        ],
+    );
+    assert!(!of("Check the password").contains("Only by hand."));
+    says("Add the command", &["The program SHALL export."]);
+    says(
+        "Add the client",
+        &["1.1 Write tests for it", "1.2 Verify all tests pass"],
+    );
+    says("Sort", &["Acceptance criteria:\n- Sorted"]);
+    // By priority, where nothing else decides.
+    let at = |task: &str| {
+        prompts
+            .iter()
+            .position(|p| p.contains(&format!("\nTask: {task}\n")))
+    };
+    assert!(at("First") < at("Low") && at("List") < at("Sort"));
+}
+
+#[test]
+fn what_a_spec_leaves_out_is_listed_and_optional_tasks_are_built_on_request() {
+    let repo = repository();
+    let left_out = |args: &[&str]| -> Vec<String> {
+        let plan = repo.run(args).expect(0).json();
+        let specs = plan["specs"].as_array().unwrap().clone();
+        let all = specs
+            .iter()
+            .flat_map(|s| s["left_out"].as_array().unwrap().clone());
+        all.map(|l| {
+            format!(
+                "{}: {}",
+                l["title"].as_str().unwrap(),
+                l["why"].as_str().unwrap()
+            )
+        })
+        .collect()
+    };
+    let mut found = left_out(&["plan", "--json"]);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "After off: needs",
+            "Off: waits",
+            "Other: other_list",
+            "Test it: optional",
+            "Write fewer words: cancelled",
+        ]
+    );
+    assert!(
+        !left_out(&["plan", "--json", "--include-optional"])
+            .contains(&"Test it: optional".to_owned())
+    );
+    let said = repo.run(&["plan"]).expect(0);
+    for words in ["Test it", "it is optional", "--include-optional"] {
+        assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
+    }
+    // What waits for a person is not built until that is settled, or somebody names it.
+    repo.write(
+        "specs/001-albums/checklists/requirements.md",
+        "- [ ] CHK001 not yet\n",
+    );
+    let spec = |args: &[&str]| {
+        let plan = repo.run(args).expect(0).json();
+        let specs = plan["specs"].as_array().unwrap().clone();
+        let path = "specs/001-albums/tasks.md";
+        specs.into_iter().find(|s| s["path"] == path).unwrap()
+    };
+    let held = spec(&["plan", "--json"]);
+    let why = held["not_built"].as_str().unwrap();
+    assert!(why.contains("1 items of its checklist"), "{why}");
+    let named = spec(&["plan", "--json", "--spec", "specs/001-albums/tasks.md"]);
+    assert_eq!(named["not_built"], serde_json::Value::Null);
+}
