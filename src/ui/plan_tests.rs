@@ -206,7 +206,9 @@ fn the_documented_shape() {
             "base"
           ],
           "done": 1,
+          "format": "Markdown",
           "id": "todo",
+          "left_out": [],
           "not_built": null,
           "parts": [
             [
