@@ -38,6 +38,7 @@ impl Actions {
         let is_run = match request {
             Request::Build(build) => !build.dry_run,
             Request::Plan(_)
+            | Request::Prompt(_)
             | Request::Status(_)
             | Request::Events(_)
             | Request::Move(_)

@@ -19,6 +19,7 @@ mod plan;
 mod planning;
 mod preflight;
 mod programs;
+mod prompt;
 mod reports;
 mod run;
 mod sandbox;
@@ -53,6 +54,7 @@ pub fn run(request: Request, env: &Environment, completions: impl FnOnce(Shell) 
     let done = bug::caught(|| match request {
         Request::Build(request) => build::run(&request, env, told),
         Request::Plan(request) => plan::run(&request, env, told),
+        Request::Prompt(request) => prompt::run(&request, env),
         Request::Status(request) => status::run(&request, env),
         Request::Events(request) => events::run(&request, env),
         Request::Move(request) => moves::run(&request, env),
@@ -116,6 +118,7 @@ fn place(request: &Request) -> Option<(PathBuf, Flags)> {
     let (path, flags) = match request {
         Request::Build(r) => (&r.path, r.flags.clone()),
         Request::Plan(r) => (&r.path, r.flags.clone()),
+        Request::Prompt(r) => (&r.path, r.flags.clone()),
         Request::Doctor(r) => (&r.path, r.flags.clone()),
         Request::Status(r) => (&r.path, Flags::default()),
         Request::Events(r) => (&r.path, Flags::default()),

@@ -1,7 +1,7 @@
 //! `retry`, `answer`, `accept`, `skip`: what a person wants of a chunk. Recorded at once, and carried out by
 //! the run that holds the lock, or here where none does.
 
-mod find;
+pub(super) mod find;
 
 use super::error::AppError;
 use super::reports;

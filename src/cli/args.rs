@@ -9,6 +9,7 @@ mod later;
 mod moves;
 mod output;
 mod plan;
+mod prompt;
 mod sandbox;
 mod values;
 mod verification;
@@ -87,6 +88,8 @@ enum Verb {
         #[command(flatten)]
         output: plan::PlanOutput,
     },
+    /// Show what an engine would be sent for a chunk, and how much it is
+    Prompt(prompt::PromptArgs),
     /// Show how far each spec is
     Status {
         #[command(flatten)]
@@ -467,6 +470,7 @@ impl Verb {
                     ..Flags::default()
                 },
             }),
+            Self::Prompt(args) => args.request(),
             Self::Status { place, output } => Request::Status(StatusRequest {
                 path: place.path,
                 output: output.output(),

@@ -46,8 +46,8 @@ pub use keys::{KEYS, KeyDoc, Kind, Of, PLATFORMS, SECTIONS};
 pub use request::{
     AuditRequest, BuildRequest, DemoRequest, DoctorRequest, EventsRequest, EvidenceRequest, Flags,
     Format, GcRequest, InitRequest, IssueRef, MoveRequest, MoveVerb, Output, PlanRequest,
-    PlanShape, Request, Restart, SandboxRequest, Shell, StatusRequest, VERBS, Verbosity, Wanted,
-    mistyped_verb, parse_duration,
+    PlanShape, PromptRequest, Request, Restart, SandboxRequest, Shell, StatusRequest, VERBS,
+    Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use sandbox_keys::{COMMAND_FIELDS, SANDBOX_FIELDS};
 pub use settings::{

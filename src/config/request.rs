@@ -16,6 +16,7 @@ const MAX_ISSUE: u64 = (1 << 53) - 1;
 pub enum Request {
     Build(BuildRequest),
     Plan(PlanRequest),
+    Prompt(PromptRequest),
     Status(StatusRequest),
     Events(EventsRequest),
     Move(MoveRequest),
@@ -127,6 +128,17 @@ pub enum PlanShape {
 pub struct StatusRequest {
     pub path: PathBuf,
     pub output: Output,
+}
+
+/// Show what an engine would be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptRequest {
+    pub path: PathBuf,
+    /// `<spec>:<id>`, or the id where it is unique.
+    pub chunk: String,
+    pub specs: Vec<PathBuf>,
+    pub output: Output,
+    pub flags: Flags,
 }
 
 /// Show what happened.
@@ -389,8 +401,9 @@ impl Flags {
 }
 
 /// The words that are verbs when they stand first on the command line.
-pub const VERBS: [&str; 14] = [
+pub const VERBS: [&str; 15] = [
     "plan",
+    "prompt",
     "status",
     "events",
     "retry",

@@ -175,6 +175,15 @@ pub fn build(
     }
 }
 
+/// The checks that will judge the work, one a line: their commands, and the folders they run in.
+pub fn check_list<'c>(checks: impl Iterator<Item = (&'c str, &'c str)>) -> String {
+    let lines = checks.map(|(command, dir)| match dir {
+        "" => command.to_owned(),
+        dir => format!("{command} (in {dir})"),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The prompt of a fix turn: `feedback` is the output of the checks, or what a reviewer said, that refused the work, `fixes` counts
 /// fix turns from 1, `max` is how many there may be; `answer` as in [`build`], since a session may be lost.
 pub fn fix(

@@ -200,20 +200,10 @@ async fn refusal(shells: &Shells, lane: &Lane) -> Result<String, Failure> {
         .to_owned())
 }
 
-/// The checks that will judge the work, one a line, for the prompt.
+/// The checks that will judge the work, for the prompt.
 fn check_list(evidence: &Evidence) -> String {
-    let lines: Vec<String> = evidence
-        .checks
-        .iter()
-        .map(|c| {
-            if c.dir.is_empty() {
-                c.command.clone()
-            } else {
-                format!("{} (in {})", c.command, c.dir)
-            }
-        })
-        .collect();
-    lines.join("\n")
+    let checks = evidence.checks.iter();
+    prompt::check_list(checks.map(|c| (c.command.as_str(), c.dir.as_str())))
 }
 
 /// Turns an engine's reports into events and log lines.

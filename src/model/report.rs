@@ -83,6 +83,26 @@ pub struct PlanSpec {
     pub total: usize,
 }
 
+/// What an engine would be sent for a chunk's first turn. Tokens are estimates.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PromptReport {
+    /// Most tokens that a chunk may have, files included.
+    pub budget_tokens: u64,
+    pub chunk: ChunkId,
+    /// Of the prompt: what is around the task, documents included.
+    pub context_tokens: u64,
+    /// The engine it is for; None where none can be used, and then it is as Claude Code would have it.
+    pub engine: Option<String>,
+    /// Of the files that the task names and that there are, which the engine reads itself.
+    pub file_tokens: u64,
+    pub schema: u32,
+    pub spec: SpecId,
+    pub system: String,
+    pub system_tokens: u64,
+    pub user: String,
+    pub user_tokens: u64,
+}
+
 /// An open task that is not built, in [`PlanSpec`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanLeftOut {

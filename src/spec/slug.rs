@@ -68,11 +68,11 @@ pub fn is_ref_safe(slug: &str) -> bool {
 /// The plain slug, and whether it may stand without a hash.
 fn fold(path: &str) -> (String, bool) {
     let endings = [".md", ".json"].into_iter();
-    let stem = endings.filter_map(|ending| {
+    let mut stems = endings.filter_map(|ending| {
         let (stem, ext) = path.split_at_checked(path.len().checked_sub(ending.len())?)?;
         ext.eq_ignore_ascii_case(ending).then_some(stem)
     });
-    let stem = stem.last().unwrap_or(path);
+    let stem = stems.next().unwrap_or(path);
     let mut slug = String::with_capacity(stem.len());
     for c in stem.chars() {
         let c = if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {

@@ -15,6 +15,7 @@ mod live;
 pub mod moves;
 pub mod plan;
 pub mod postmortem;
+pub mod prompt;
 mod reporter;
 pub mod status;
 pub mod summary;

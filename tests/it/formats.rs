@@ -271,6 +271,64 @@ fn engines_are_shown_what_stands_beside_a_task() {
 }
 
 #[test]
+fn what_an_engine_would_be_sent_is_what_it_is_sent() {
+    let repo = repository();
+    repo.settings("[[verify.commands]]\nname = \"all\"\nrun = \"true\"\n");
+    let shown = |chunk: &str| {
+        repo.run(&["prompt", chunk, "--engine", "claude", "--json"])
+            .expect(0)
+            .json()
+    };
+    let chunks = ["specs-001-albums-tasks:T001", "prd:US-001"];
+    let auth = repo.run(&["plan", "--json"]).expect(0).json();
+    let specs = auth["specs"].as_array().unwrap();
+    let auth = specs
+        .iter()
+        .find(|s| s["path"] == ".kiro/specs/auth/tasks.md")
+        .unwrap();
+    let password = format!(
+        "{}:{}",
+        auth["id"].as_str().unwrap(),
+        auth["chunks"][0]["id"].as_str().unwrap()
+    );
+    let before: Vec<_> = [chunks[0], chunks[1], &password]
+        .iter()
+        .map(|c| shown(c))
+        .collect();
+    repo.run(&["--engine", "claude"]).expect(0);
+    let calls = repo.calls();
+    for shown in &before {
+        let user = shown["user"].as_str().unwrap();
+        let line = user.lines().find(|l| l.starts_with("Chunk: ")).unwrap();
+        let mut prompts = calls.iter().filter_map(|call| call["prompt"].as_str());
+        let sent = prompts.find(|sent| sent.lines().any(|l| l == line));
+        // The little program shows both as one.
+        let system = shown["system"].as_str().unwrap();
+        let sent = sent.and_then(|sent| sent.strip_prefix(system));
+        assert_eq!(sent.map(str::trim_start), Some(user));
+        assert!(shown["user_tokens"].as_u64().unwrap() > shown["context_tokens"].as_u64().unwrap());
+    }
+    let said = repo
+        .run(&["prompt", "prd:US-001", "--engine", "claude"])
+        .expect(0);
+    assert!(
+        said.stdout
+            .starts_with("=== system prompt ===\nYou are a careful software engineer.")
+    );
+    assert!(
+        said.stderr.contains("prd:US-001, for claude: about"),
+        "{}",
+        said.stderr
+    );
+    let unknown = repo.run(&["prompt", "prd:US-009"]).expect(2);
+    assert!(
+        unknown.stderr.contains("there is no chunk `US-009` in prd"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
 fn what_a_spec_leaves_out_is_listed_and_optional_tasks_are_built_on_request() {
     let repo = repository();
     let left_out = |args: &[&str]| -> Vec<String> {

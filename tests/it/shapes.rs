@@ -64,6 +64,10 @@ fn shapes() -> Map<String, Value> {
             "diagnostics": [diagnostic], "warnings": [{"spec": "string | null", "chunk": "string | null", "message": "string"}], "next": "string | null",
         },
         "plan --format github-matrix": {"include": [{"spec": "string", "id": "string", "title": "string", "open": "integer"}]},
+        "prompt --json": {
+            "schema": "integer", "spec": "string", "chunk": "string", "engine": "string | null", "system": "string", "user": "string", "system_tokens": "integer",
+            "user_tokens": "integer", "context_tokens": "integer", "file_tokens": "integer", "budget_tokens": "integer",
+        },
         "status --json": {
             "schema": "integer", "lock": {"?": "null when no run is going on", "pid": "integer", "run": "string", "host": "string", "started": "string | null"},
             "specs": [{"id": "string", "path": "string", "title": "string", "branch": "string", "done": "integer", "total": "integer", "counts": counts, "stopped": [stopped], "spent": spent, "engines": [engine], "chunks": [chunk_spent],
@@ -347,6 +351,14 @@ fn every_json_has_its_documented_shape() {
         "dry run",
         &repo.run(&["--dry-run", "--json"]).expect(2).json(),
         &shapes["plan --json"],
+    );
+    fits(
+        "prompt",
+        &repo
+            .run(&["prompt", "specs-a:T001", "--json"])
+            .expect(0)
+            .json(),
+        &shapes["prompt --json"],
     );
     fits(
         "status",

@@ -76,7 +76,7 @@ impl Scope {
 fn matcher(root: &Path, key: &str, patterns: &[String]) -> Result<Gitignore, GitError> {
     let bad = |e: ignore::Error| {
         GitError::new(
-            &format!("reading `[specs] {key}`"),
+            format!("reading `[specs] {key}`"),
             e.to_string(),
             "write each pattern as a line of .gitignore",
         )

@@ -119,7 +119,7 @@ fn stories(text: &str) -> Result<Option<Stories<'_>>, (usize, String)> {
         };
         // One of a list of stories may lack its state.
         let is_named = story.get("id").is_some() && story.get("acceptanceCriteria").is_some();
-        STATES.iter().any(|name| says(name)) || (is_named && object.is_some())
+        STATES.iter().any(says) || (is_named && object.is_some())
     };
     let project = object.as_ref().map(|o| match o.text("project") {
         project if project.is_empty() => o.text("name"),

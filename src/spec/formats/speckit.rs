@@ -147,7 +147,7 @@ fn phases(spec: &mut Spec, stories: &[bool]) {
     let mut stages: Vec<Stage> = Vec::new();
     let mut kinds: Vec<Phase> = Vec::new();
     let mut phases: Vec<(Vec<String>, bool)> = Vec::new();
-    for index in 0..spec.tasks.len() {
+    for (index, is_of_story) in stories.iter().enumerate() {
         let task = &spec.tasks[index];
         let stage = if task.role == Role::Step {
             task.parent.map_or(0, |parent| spec.tasks[parent].stage)
@@ -159,7 +159,7 @@ fn phases(spec: &mut Spec, stories: &[bool]) {
             phases.len() - 1
         };
         if let Some((_, of_story)) = phases.get_mut(stage) {
-            *of_story |= stories[index];
+            *of_story |= is_of_story;
         }
         spec.tasks[index].stage = stage;
     }

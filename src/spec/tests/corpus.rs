@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the corpus is not the project's, and only its tests ask for it"
+)]
 fn corpus() -> Option<PathBuf> {
     let Some(dir) = std::env::var_os("CODELICIOUS_CORPUS").map(PathBuf::from) else {
         eprintln!("SKIPPED: CODELICIOUS_CORPUS names no corpus");
