@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod events;
 mod evidence;
+mod find;
 mod forge;
 mod gc;
 mod init;

@@ -1,9 +1,8 @@
 //! `retry`, `answer`, `accept`, `skip`: what a person wants of a chunk. Recorded at once, and carried out by
 //! the run that holds the lock, or here where none does.
 
-pub(super) mod find;
-
 use super::error::AppError;
+use super::find;
 use super::reports;
 use super::survey::Survey;
 use super::world::{

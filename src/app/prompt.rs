@@ -1,9 +1,8 @@
 //! `prompt`: what an engine would be sent for a chunk, to the letter, and how much that is. Changes nothing.
 
 use super::error::AppError;
-use super::moves::find;
 use super::world::{World, ui_options};
-use super::{checks, engine, secrets};
+use super::{checks, engine, find, secrets};
 use crate::config::{Environment, Format, PromptRequest, Verbosity};
 use crate::core::prompt::{self, Before, Ending};
 use crate::core::{moves, tokens};

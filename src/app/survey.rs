@@ -32,6 +32,7 @@ use crate::model::{
     TaskMark,
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
+use beside::Documents;
 use copies::{Looked, UserCopy};
 use policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,7 @@ pub fn survey(
 
     let taken = TakenNames::new(repo, scope)?;
     let looked = copies::look_at_all(&root, scope, &found);
+    let documents = Documents::new(repo, base, head.as_ref());
     let mut specs = BTreeMap::new();
     for ((id, place), looked) in found.into_iter().zip(looked) {
         let no_refs = SpecRefs::default();
@@ -107,6 +109,7 @@ pub fn survey(
             id: &id,
             place: &place,
             taken: &taken,
+            documents: &documents,
             refs: refs.get(&id).unwrap_or(&no_refs),
             ledger: ledgers.get(&id),
         };
@@ -161,6 +164,7 @@ pub fn survey_one(
         id,
         place: &place,
         taken: &TakenNames::new(repo, scope)?,
+        documents: &Documents::new(repo, base, head.as_ref()),
         refs: refs.get(id).unwrap_or(&no_refs),
         ledger,
     };
@@ -386,6 +390,7 @@ struct SpecSurvey<'a> {
     id: &'a SpecId,
     place: &'a Place,
     taken: &'a TakenNames,
+    documents: &'a Documents<'a>,
     refs: &'a SpecRefs,
     ledger: Option<&'a Ledger>,
 }
@@ -457,11 +462,13 @@ impl SpecSurvey<'_> {
             spec.diagnostics
                 .extend(spec::injection::warnings(path, &text));
         }
-        let documents = match spec.has_open_work() {
-            true => self.documents(&spec)?,
-            false => Vec::new(),
+        let beside = match spec.has_open_work() {
+            true => self.documents.of(&spec)?,
+            false => beside::Found::default(),
         };
-        spec::attend(&mut spec, &documents);
+        spec::attend(&mut spec, &beside.documents);
+        spec.held = spec.held.or(beside.held);
+        spec.diagnostics.extend(beside.diagnostics);
         if let Some(why) = spec.held.take_if(|_| self.scope.names(path)) {
             spec.diagnostics.push(Diagnostic {
                 severity: Severity::Warning,
@@ -573,7 +580,7 @@ impl SpecSurvey<'_> {
             branch: self.branch()?,
             spec,
             text,
-            documents,
+            documents: beside.documents,
             facts,
             start,
             in_tree,

@@ -38,3 +38,49 @@ fn list(root: &Path, relative: &Path, ends: &str, depth: usize, found: &mut Vec<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::list_beneath;
+    use crate::fsx::atomic;
+    use std::path::Path;
+
+    #[test]
+    fn files_are_listed_in_order_and_links_are_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let deep = "docs/1/2/3/4";
+        for folder in [
+            "elsewhere",
+            "docs/b",
+            "docs/.hidden",
+            deep,
+            "docs/1/2/3/4/5",
+        ] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in [
+            "elsewhere/secret.md",
+            "docs/c.md",
+            "docs/b/z.md",
+            "docs/b/z.txt",
+            "docs/.hidden/x.md",
+            "docs/.x.md",
+            "docs/1/2/3/4/deep.md",
+            "docs/1/2/3/4/5/deeper.md",
+        ] {
+            atomic::write(&root.join(file), b"x").unwrap();
+        }
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, root.join(at)).unwrap();
+        link("../elsewhere", "docs/folder");
+        link("../elsewhere/secret.md", "docs/file.md");
+        link("docs", "linked");
+        let list = |folder: &str, most: usize| list_beneath(root, Path::new(folder), ".md", most);
+        let all = ["docs/1/2/3/4/deep.md", "docs/b/z.md", "docs/c.md"];
+        assert_eq!(list("docs", 9), all);
+        assert_eq!(list("docs", 2), all[..2]);
+        for nothing in ["linked", "docs/file.md", "docs/c.md", "missing"] {
+            assert_eq!(list(nothing, 9), [""; 0], "{nothing}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What stands beside a spec and says more of its tasks.
 
+use std::sync::Arc;
+
 /// A file to be read with a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beside {
@@ -38,5 +40,6 @@ pub enum DocumentKind {
 pub struct Document {
     pub path: String,
     pub kind: DocumentKind,
-    pub text: String,
+    /// Shared between specs that stand beside the same one.
+    pub text: Arc<str>,
 }

@@ -11,16 +11,28 @@ use crate::model::Document;
 /// Longest text that one reference stands for, in characters.
 const MAX_CHARS: usize = 2_000;
 
-/// What `reference` stands for in the first of the documents that knows it.
-pub fn resolve(documents: &[&Document], reference: &str) -> Option<String> {
-    documents.iter().find_map(|document| {
-        let sections = sections(&document.text);
-        let found = match number_len(reference) == reference.len() {
-            true => numbered(&sections, reference),
-            false => named(&sections, reference),
-        };
-        found.map(|text| text.chars().take(MAX_CHARS).collect())
-    })
+/// Documents whose sections are read.
+pub struct Criteria<'a> {
+    documents: Vec<Vec<Passage<'a>>>,
+}
+
+impl<'a> Criteria<'a> {
+    pub fn read(documents: impl Iterator<Item = &'a Document>) -> Self {
+        Self {
+            documents: documents.map(|d| sections(&d.text)).collect(),
+        }
+    }
+
+    /// What `reference` stands for in the first of the documents that knows it.
+    pub fn resolve(&self, reference: &str) -> Option<String> {
+        self.documents.iter().find_map(|sections| {
+            let found = match number_len(reference) == reference.len() {
+                true => numbered(sections, reference),
+                false => named(sections, reference),
+            };
+            found.map(|text| text.chars().take(MAX_CHARS).collect())
+        })
+    }
 }
 
 /// A heading and what stands below it, sub-sections included.

@@ -173,8 +173,6 @@ pub(super) fn meets(text: &str) -> Vec<String> {
 /// words that say so.
 fn announced(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches(['-', '*', '+', ' ']);
-    let lower = line.to_ascii_lowercase();
-    let split = |text: &'static str| lower.find(text).map(|at| &line[at + text.len()..]);
     if let Some(inner) = line
         .strip_prefix('_')
         .and_then(|l| l.trim_end().strip_suffix('_'))
@@ -184,6 +182,12 @@ fn announced(line: &str) -> Option<&str> {
         let is_other = ["depend", "boundar", "block", "parallel"];
         return (!is_other.iter().any(|w| word.starts_with(w))).then_some(list);
     }
+    // Most lines say nothing of the kind.
+    if !(line.contains("equirement") || line.contains("REQUIREMENT") || line.contains('(')) {
+        return None;
+    }
+    let lower = line.to_ascii_lowercase();
+    let split = |text: &'static str| lower.find(text).map(|at| &line[at + text.len()..]);
     split("(ac:")
         .or_else(|| split("(ac "))
         .or_else(|| split("requirements:"))

@@ -129,6 +129,13 @@ impl<'a> Object<'a> {
         list.iter().filter_map(Value::name).collect()
     }
 
+    /// The same as a list for people, one item a line.
+    pub(super) fn bullets(&self, name: &str) -> String {
+        let names = self.names(name);
+        let lines: Vec<String> = names.iter().map(|item| format!("- {item}")).collect();
+        lines.join("\n")
+    }
+
     /// Where a member called `name` would be added, and what has to stand before its value: behind the member
     /// `after`, set as that one is. None where there is no such member.
     pub(super) fn place_for(&self, name: &str, after: &str) -> Option<(usize, String)> {

@@ -73,6 +73,23 @@ pub fn clear(bytes: &[u8], task: &Task) -> Splice {
     set(bytes, task, &TaskMark::Open, b"x")
 }
 
+/// The change after which `task` says that it is open, also where it said nothing.
+pub(super) fn opened(bytes: &[u8], task: &Task) -> Splice {
+    match &task.site {
+        MarkSite::Value {
+            span,
+            before,
+            words,
+        } => Splice {
+            range: span.clone(),
+            replacement: [before.as_bytes(), words.open.as_bytes()].concat(),
+        },
+        MarkSite::Checkbox { .. } | MarkSite::Heading { .. } | MarkSite::Line { .. } => {
+            clear(bytes, task)
+        }
+    }
+}
+
 /// `bytes` with the task at `index` done, with its steps and the groups around it that are done by it. `spec` is
 /// what `bytes` says. Bytes as they are where there is no such task.
 pub fn tick(bytes: &[u8], spec: &Spec, index: usize) -> Vec<u8> {

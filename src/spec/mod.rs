@@ -40,7 +40,7 @@ mod units;
 mod visible;
 mod waves;
 
-pub use criteria::{Passage, resolve, sections};
+pub use criteria::{Criteria, Passage, sections};
 pub use discover::{
     SpecKind, classify, is_pruned_dir, is_tool_dir, is_vendored_dir, may_be_spec, specs,
 };
@@ -51,8 +51,7 @@ pub use merge::{MergeConflict, merge_specs};
 pub use outline::{outline, section_text};
 pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
 pub use planned::{
-    apply_plan, chunk_id, cleared as without_marks, is_chunk_id, normal_title, note_unknown_marks,
-    text_hash,
+    apply_plan, chunk_id, is_chunk_id, normal_title, note_unknown_marks, text_hash, without_marks,
 };
 pub use prose::{Intro, intro, said};
 pub use slug::assign_slugs;

@@ -2,6 +2,7 @@
 
 use super::contradictions;
 use super::format::choose;
+use super::places;
 use super::text::Lines;
 use super::units;
 use crate::model::{Diagnostic, Severity, Spec, SpecId};
@@ -42,6 +43,7 @@ pub fn parse(
     let format = choose(path, text);
     let mut spec = format.parse(source, options, &mut notes)?;
     spec.beside = format.beside(path);
+    spec.beside.extend(places::for_all_work());
     units::set_aside(&mut spec.tasks, options.optional);
     contradictions::note(&spec, &mut notes);
     spec.diagnostics = notes.finish();

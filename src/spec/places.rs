@@ -94,6 +94,13 @@ fn joined(folder: &str, name: &str) -> String {
     }
 }
 
+/// What people write for every agent (<https://agents.md>), and for Claude Code, at the root.
+pub(super) fn for_all_work() -> Vec<Beside> {
+    Around::of("")
+        .files(DocumentKind::Conventions, &["AGENTS.md", "CLAUDE.md"])
+        .done()
+}
+
 /// What stands before a folder on the way to a path: `web/` of `web/.kiro/specs/x/tasks.md` and `.kiro`.
 pub(super) fn above<'p>(path: &'p str, folder: &str) -> &'p str {
     let mut at = 0;

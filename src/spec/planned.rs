@@ -58,6 +58,15 @@ pub fn cleared(bytes: &[u8], spec: &Spec) -> Vec<u8> {
     apply_all(bytes, &splices)
 }
 
+/// The text as it is whatever its marks are, to be compared: as [`cleared`], and a record that says nothing of its
+/// state counts as one that says that it is open, since ticking it adds the words.
+pub fn without_marks(bytes: &[u8], spec: &Spec) -> Vec<u8> {
+    let tasks = spec.tasks.iter().map(|task| marks::opened(bytes, task));
+    let mut splices: Vec<Splice> = tasks.chain(lines::clear_all(spec)).collect();
+    splices.sort_by_key(|s| s.range.start);
+    apply_all(bytes, &splices)
+}
+
 /// Takes a plan's chunks for the tasks of a prose spec. `bytes` is the file that `spec` was parsed from.
 pub fn apply_plan(mut spec: Spec, bytes: &[u8], plan: &ChunkPlan) -> Spec {
     let is_current = plan.text == text_hash(bytes, &spec);

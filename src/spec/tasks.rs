@@ -9,7 +9,7 @@ use super::sections::unit_draft;
 use super::text::{Lines, cut, dedent, line_end, unix, without_comments};
 use super::units;
 use crate::model::{MarkSite, Task, TaskMark};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// What the boxes of a spec came to.
@@ -110,28 +110,29 @@ fn nest_by_number(drafts: &mut [Draft]) {
         .map(|d| split_label(&d.first).0.filter(|l| !l.named))
         .map(|label| label.map(|l| l.text))
         .collect();
-    for index in 0..drafts.len() {
-        let Some(outer) = numbers[index]
-            .as_deref()
-            .and_then(|n| Some(n.rsplit_once('.')?.0))
-        else {
+    // For items that stand side by side in the text the numbers that are still open, outermost first: what is inside
+    // an item follows it before anything else does.
+    let mut open = HashMap::new();
+    for (index, number) in numbers.iter().enumerate() {
+        let beside = (drafts[index].section, drafts[index].parent);
+        let path: &mut Vec<(&str, usize)> = open.entry(beside).or_default();
+        let Some(number) = number.as_deref() else {
+            path.clear();
             continue;
         };
-        let (parent, section) = (drafts[index].parent, drafts[index].section);
-        // Back to the item that carries the number, over those that belong to it.
         // `2.0` is what `2.1` is inside of, too.
-        let carries = |number: &str| {
-            let number = number.strip_suffix(".0").unwrap_or(number);
-            number == outer && numbers[index].as_deref() != Some(&format!("{outer}.0"))
+        let carried = number.strip_suffix(".0").unwrap_or(number);
+        let is_outer = |outer: &str| {
+            let inner = carried.strip_prefix(outer);
+            inner.is_some_and(|rest| rest.starts_with('.'))
         };
-        let found = (0..index)
-            .rev()
-            .take_while(|&i| drafts[i].section == section)
-            .find(|&i| drafts[i].parent == parent && numbers[i].as_deref().is_some_and(carries));
-        if let Some(found) = found {
-            drafts[index].parent = Some(found);
+        while path.pop_if(|(outer, _)| !is_outer(outer)).is_some() {}
+        let parent = path.last().map(|(_, parent)| *parent);
+        path.push((carried, index));
+        if parent.is_some() {
+            drafts[index].parent = parent;
             let end = drafts[index].span.end;
-            let mut around = Some(found);
+            let mut around = parent;
             while let Some(at) = around {
                 drafts[at].span.end = drafts[at].span.end.max(end);
                 around = drafts[at].parent;

@@ -1,73 +1,176 @@
-//! What stands beside a spec: requirements, designs, what holds for all work.
+//! What stands beside specs: requirements, designs, what holds for all work, what says whether they may be built.
 //!
 //! The user's files count, which are what the spec's author sees; where a file is not among them, the base's.
 
-use super::SpecSurvey;
+use super::problem;
 use crate::fsx::{list_beneath, read_beneath};
-use crate::git::{GitError, files_of_tree};
-use crate::model::{Document, Place, Spec};
-use std::collections::BTreeSet;
+use crate::git::{GitError, Repo, files_of_tree};
+use crate::model::ledger::SpecBase;
+use crate::model::{Beside, Diagnostic, Document, DocumentKind, Oid, Place, Severity, Spec};
+use crate::spec;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Most bytes of one document, and most documents of one spec: what is beyond is not shown to engines.
 const MAX_BYTES: u64 = 512 << 10;
 const MAX_DOCUMENTS: usize = 64;
+/// Most files that say whether a spec may be built: with more of them it is not.
+const MAX_STATES: usize = 1024;
 
-impl SpecSurvey<'_> {
+/// The documents of one look at a repository, each read once for all specs.
+pub(super) struct Documents<'a> {
+    repo: &'a Repo,
+    base: &'a SpecBase,
+    /// Where the user's HEAD is elsewhere, the base may have what the user's files lack.
+    is_elsewhere: bool,
+    of_base: OnceCell<Vec<String>>,
+    read: RefCell<BTreeMap<String, Read>>,
+}
+
+/// What is at a path.
+#[derive(Clone)]
+enum Read {
+    Nothing,
+    Text(Arc<str>),
+    /// Why it is not read.
+    Unread(String),
+}
+
+/// What stands beside one spec.
+#[derive(Default)]
+pub(super) struct Found {
+    pub documents: Vec<Document>,
+    /// About documents that no spec had before this one.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Why the spec may not be built: what says so cannot be read.
+    pub held: Option<String>,
+}
+
+impl<'a> Documents<'a> {
+    pub(super) fn new(repo: &'a Repo, base: &'a SpecBase, head: Option<&Oid>) -> Self {
+        Self {
+            repo,
+            base,
+            is_elsewhere: head != Some(&base.commit),
+            of_base: OnceCell::new(),
+            read: RefCell::default(),
+        }
+    }
+
     /// The documents beside a spec, as it lists them.
     ///
     /// # Errors
     /// Git objects that cannot be read.
-    pub(super) fn documents(&self, spec: &Spec) -> Result<Vec<Document>, GitError> {
-        let root = &self.repo.info().root;
-        let is_elsewhere = self.head != Some(&self.base.commit);
-        let mut of_base: Option<BTreeSet<String>> = None;
-        let mut found: Vec<Document> = Vec::new();
+    pub(super) fn of(&self, spec: &Spec) -> Result<Found, GitError> {
+        let mut found = Found::default();
         for beside in &spec.beside {
-            let paths = match &beside.place {
-                Place::File(path) => vec![path.clone()],
-                Place::Folder { path, ends } => {
-                    let mut paths = list_beneath(root, Path::new(path), ends, MAX_DOCUMENTS);
-                    if paths.is_empty() && is_elsewhere {
-                        if of_base.is_none() {
-                            let all = files_of_tree(self.repo, &self.base.commit)?;
-                            of_base = Some(all.into_iter().collect());
-                        }
-                        let below = format!("{path}/");
-                        let all = of_base.iter().flatten();
-                        let inside = all.filter(|p| p.starts_with(&below) && p.ends_with(ends));
-                        paths = inside.take(MAX_DOCUMENTS).cloned().collect();
-                    }
-                    paths
-                }
-            };
+            let is_state = beside.kind == DocumentKind::State;
+            let paths = self.paths(beside)?;
+            if is_state && paths.len() == MAX_STATES {
+                found.held = Some(format!(
+                    "there are {MAX_STATES} files or more beside it that say whether it may be built"
+                ));
+            }
             for path in paths {
-                if found.len() == MAX_DOCUMENTS || path == spec.path {
+                if path == spec.path || (found.documents.len() == MAX_DOCUMENTS && !is_state) {
                     continue;
                 }
-                if let Some(text) = self.document(root, &path)? {
-                    found.push(Document {
-                        path,
-                        kind: beside.kind,
-                        text,
-                    });
+                let is_first = !self.read.borrow().contains_key(&path);
+                match self.read(&path)? {
+                    Read::Nothing => {}
+                    Read::Text(text) => {
+                        if is_first && !is_state {
+                            let warnings = spec::injection::warnings(&path, &text);
+                            found.diagnostics.extend(warnings);
+                        }
+                        // Many call one text by two names.
+                        if !is_state && found.documents.iter().any(|d| d.text == text) {
+                            continue;
+                        }
+                        found.documents.push(Document {
+                            path,
+                            kind: beside.kind,
+                            text,
+                        });
+                    }
+                    Read::Unread(why) if is_state => {
+                        found.held = Some(format!(
+                            "{path}, which says whether it may be built, cannot be read: {why}"
+                        ));
+                    }
+                    Read::Unread(why) if is_first => found.diagnostics.push(Diagnostic {
+                        severity: Severity::Warning,
+                        ..problem(
+                            &path,
+                            &format!("engines are not shown this document: {why}"),
+                            "put what tasks need of it into a file of its own beside the spec",
+                        )
+                    }),
+                    Read::Unread(_) => {}
                 }
             }
         }
         Ok(found)
     }
 
-    /// One document's text; None where there is none, or it is no text.
-    fn document(&self, root: &Path, path: &str) -> Result<Option<String>, GitError> {
-        let here = read_beneath(root, Path::new(path), MAX_BYTES).ok();
-        let bytes = match here {
-            Some(bytes) => Some(bytes),
-            None if self.head != Some(&self.base.commit) => {
-                self.repo.read_file(&self.base.commit, path)?
-            }
-            None => None,
+    fn paths(&self, beside: &Beside) -> Result<Vec<String>, GitError> {
+        let most = match beside.kind {
+            DocumentKind::State => MAX_STATES,
+            _ => MAX_DOCUMENTS,
         };
-        let text = bytes.filter(|b| b.len() as u64 <= MAX_BYTES);
-        Ok(text.and_then(|bytes| String::from_utf8(bytes).ok()))
+        let (folder, ends) = match &beside.place {
+            Place::File(path) => return Ok(vec![path.clone()]),
+            Place::Folder { path, ends } => (path, ends),
+        };
+        let here = list_beneath(&self.repo.info().root, Path::new(folder), ends, most);
+        if !here.is_empty() || !self.is_elsewhere {
+            return Ok(here);
+        }
+        let all = match self.of_base.get() {
+            Some(all) => all,
+            None => {
+                let all = files_of_tree(self.repo, &self.base.commit)?;
+                self.of_base.get_or_init(|| all)
+            }
+        };
+        let below = format!("{folder}/");
+        let inside = all
+            .iter()
+            .filter(|p| p.starts_with(&below) && p.ends_with(ends));
+        Ok(inside.take(most).cloned().collect())
     }
+
+    fn read(&self, path: &str) -> Result<Read, GitError> {
+        if let Some(read) = self.read.borrow().get(path) {
+            return Ok(read.clone());
+        }
+        let root = &self.repo.info().root;
+        let read = match read_beneath(root, Path::new(path), MAX_BYTES) {
+            Ok(bytes) => text(bytes),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let of_base = match self.is_elsewhere {
+                    true => self.repo.read_file(&self.base.commit, path)?,
+                    false => None,
+                };
+                of_base.map_or(Read::Nothing, text)
+            }
+            Err(e) => Read::Unread(e.to_string()),
+        };
+        let mut all = self.read.borrow_mut();
+        all.insert(path.to_owned(), read.clone());
+        Ok(read)
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Read {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Read::Unread(format!("it is larger than {} KiB", MAX_BYTES >> 10));
+    }
+    String::from_utf8(bytes).map_or_else(
+        |_| Read::Unread("it is not text in UTF-8".to_owned()),
+        |text| Read::Text(text.into()),
+    )
 }

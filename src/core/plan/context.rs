@@ -108,7 +108,7 @@ impl<'a> Surroundings<'a> {
         }
         let passages = self.library.passages(task, !criteria.is_empty());
         pieces.add("From the documents beside the spec:", &passages);
-        pieces.add("What holds for all work here:", &self.library.conventions());
+        pieces.add("What holds for all work here:", self.library.conventions());
         (pieces.text, pieces.used.tokens())
     }
 

@@ -9,7 +9,7 @@
 //! lower priority number come first, then those that stand first.
 
 use crate::core::graph;
-use crate::model::{Aside, ChunkId, PlanWarning, Role, Spec, Task};
+use crate::model::{Aside, ChunkId, PlanWarning, Spec, Task};
 use std::collections::{BTreeSet, HashMap};
 
 /// From this many edges between two groups on, one task of the waiting group stands in for the others:
@@ -237,35 +237,36 @@ pub(super) fn left_out(spec: &Spec, done: &[bool]) -> Vec<Option<Aside>> {
         return aside;
     }
     let labels = Labels::new(spec);
-    let below = |task: usize| task + spec.inside(task).count();
-    // The tasks that each one needs: what it says, and what those around it say.
-    let needs: Vec<Vec<usize>> = (0..spec.tasks.len())
-        .map(|task| {
-            let said = std::iter::once(task).chain(spec.around(task));
-            let said = said.flat_map(|t| spec.tasks[t].depends_on.iter().map(move |l| (t, l)));
-            let found = said.filter_map(|(from, label)| Some(labels.find(spec, from, label)?.0));
-            found
-                .filter(|target| !(*target..=below(*target)).contains(&task))
-                .collect()
-        })
-        .collect();
-    // Each round finds what needs something found before; there are no more rounds than tasks.
-    loop {
-        let held = |&target: &usize| (target..=below(target)).any(|t| holds(&aside[t]));
-        let found: Vec<(usize, usize)> = (0..spec.tasks.len())
-            .filter(|&task| aside[task].is_none() && !done[task])
-            .filter(|&task| spec.tasks[task].role == Role::Work)
-            .filter_map(|task| Some((task, needs[task].iter().copied().find(held)?)))
-            .collect();
-        if found.is_empty() {
-            return aside;
-        }
-        for (task, target) in found {
-            aside[task] = Some(Aside::Needs {
-                task: name(&spec.tasks[target]).to_owned(),
-            });
+    // For every task those that say that they need it.
+    let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); spec.tasks.len()];
+    for (task, said) in spec.tasks.iter().enumerate() {
+        for label in &said.depends_on {
+            if let Some((target, _)) = labels.find(spec, task, label) {
+                needed_by[target].push(task);
+            }
         }
     }
+    let mut held: Vec<usize> = (0..aside.len()).filter(|&t| holds(&aside[t])).collect();
+    while let Some(task) = held.pop() {
+        // Who needs what is around it needs it, and what is inside who needs it does.
+        for target in std::iter::once(task).chain(spec.around(task)) {
+            for &needs in &needed_by[target] {
+                let within = needs..=needs + spec.inside(needs).count();
+                if within.contains(&task) {
+                    continue;
+                }
+                for waiting in within {
+                    if aside[waiting].is_none() && !done[waiting] {
+                        aside[waiting] = Some(Aside::Needs {
+                            task: name(&spec.tasks[target]).to_owned(),
+                        });
+                        held.push(waiting);
+                    }
+                }
+            }
+        }
+    }
+    aside
 }
 
 /// Makes every one of `waiting` wait for all of `targets`, directly or through one of its own group.

@@ -3,7 +3,7 @@
 use super::relevance::Index;
 use crate::core::tokens::{cut, estimate};
 use crate::model::{Document, DocumentKind, Task};
-use crate::spec;
+use crate::spec::{self, Criteria};
 use std::cell::OnceCell;
 use std::fmt::Write as _;
 
@@ -17,8 +17,10 @@ const BEST: usize = 5;
 /// The documents of a spec.
 pub(super) struct Library<'a> {
     documents: &'a [Document],
-    /// Made when first asked for: most specs have none.
+    /// Each made when first asked for: most specs have none.
+    criteria: OnceCell<Criteria<'a>>,
     shelf: OnceCell<Shelf>,
+    conventions: OnceCell<String>,
 }
 
 /// Passages of all documents that explain, in their order.
@@ -38,19 +40,18 @@ impl<'a> Library<'a> {
     pub(super) fn new(documents: &'a [Document]) -> Self {
         Self {
             documents,
+            criteria: OnceCell::new(),
             shelf: OnceCell::new(),
+            conventions: OnceCell::new(),
         }
     }
 
     /// The requirements that the task and those around it name, as text.
     pub(super) fn criteria(&self, named: &[&str]) -> String {
-        let documents: Vec<&Document> = self.of(DocumentKind::Criteria).collect();
+        let read = || Criteria::read(self.of(DocumentKind::Criteria));
         let mut out = String::new();
-        if documents.is_empty() {
-            return out;
-        }
         for reference in named {
-            if let Some(text) = spec::resolve(&documents, reference) {
+            if let Some(text) = self.criteria.get_or_init(read).resolve(reference) {
                 let _ = writeln!(out, "{reference}: {}", text.trim());
             }
         }
@@ -114,17 +115,15 @@ impl<'a> Library<'a> {
     }
 
     /// What holds for all work.
-    pub(super) fn conventions(&self) -> String {
-        let mut out = String::new();
-        for document in self.of(DocumentKind::Conventions) {
-            let _ = write!(
-                out,
-                "[{}]\n{}\n\n",
-                document.path,
-                body(&document.text).trim()
-            );
-        }
-        cut(out.trim_end(), MAX_CONVENTIONS).into_owned()
+    pub(super) fn conventions(&self) -> &str {
+        self.conventions.get_or_init(|| {
+            let mut out = String::new();
+            for document in self.of(DocumentKind::Conventions) {
+                let text = body(&document.text).trim();
+                let _ = write!(out, "[{}]\n{text}\n\n", document.path);
+            }
+            cut(out.trim_end(), MAX_CONVENTIONS).into_owned()
+        })
     }
 
     fn of(&self, kind: DocumentKind) -> impl Iterator<Item = &'a Document> {

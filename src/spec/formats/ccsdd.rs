@@ -37,16 +37,20 @@ impl Format for CcSdd {
             .done()
     }
 
-    /// Its prompts stop where a person has not approved the tasks.
+    /// Its prompts stop where a person has not approved the tasks. What is no JSON approves nothing.
     fn attend(&self, spec: &mut Spec, documents: &[Document]) {
         let state = documents.iter().find(|d| d.kind == DocumentKind::State);
         let Some(state) = state else { return };
-        let approved = serde_json::from_str::<Value>(&state.text)
-            .ok()
-            .and_then(|json| json.pointer("/approvals/tasks/approved")?.as_bool());
-        if approved == Some(false) {
-            spec.held = Some(format!("its tasks are not approved in {}", state.path));
-        }
+        spec.held = match serde_json::from_str::<Value>(&state.text) {
+            Err(e) => Some(format!(
+                "{}, which says whether its tasks are approved, is no JSON: {e}",
+                state.path
+            )),
+            Ok(json) if json.pointer("/approvals/tasks/approved") == Some(&Value::Bool(false)) => {
+                Some(format!("its tasks are not approved in {}", state.path))
+            }
+            Ok(_) => None,
+        };
     }
 
     fn parse(
@@ -73,12 +77,18 @@ impl Format for CcSdd {
 
 /// Marks that neither Kiro nor people write: one of its lines below a box, or `(P)` at one.
 fn has_marks(text: &str) -> bool {
-    let is_own = |line: &str| {
-        let own = ["_Boundary:", "_Depends:", "_Blocked:"];
-        let boxed = line.trim_start().starts_with("- [");
-        own.iter().any(|mark| is_mark(line, mark)) || (boxed && without_parallel(line).is_some())
+    let own = ["_Boundary:", "_Depends:", "_Blocked:"];
+    // Most texts have none of them anywhere.
+    let may = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    let has_line = || {
+        text.lines()
+            .any(|line| own.iter().any(|m| is_mark(line, m)))
     };
-    text.lines().any(is_own)
+    let mut boxes = text
+        .lines()
+        .filter(|line| line.trim_start().starts_with("- ["));
+    (may(&own) && has_line())
+        || (may(&["(P)", "（P）"]) && boxes.any(|line| without_parallel(line).is_some()))
 }
 
 fn is_mark(line: &str, mark: &str) -> bool {

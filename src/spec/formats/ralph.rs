@@ -185,17 +185,11 @@ fn text(object: &Object<'_>, title: &str) -> String {
         }
     };
     add("", object.text("description"));
-    add("Steps:\n", items(object, "steps"));
+    add("Steps:\n", object.bullets("steps"));
     add(
         "Acceptance criteria:\n",
-        items(object, "acceptanceCriteria"),
+        object.bullets("acceptanceCriteria"),
     );
     add("Notes:\n", object.text("notes"));
     out
-}
-
-fn items(object: &Object<'_>, name: &str) -> String {
-    let names = object.names(name);
-    let lines: Vec<String> = names.iter().map(|item| format!("- {item}")).collect();
-    lines.join("\n")
 }

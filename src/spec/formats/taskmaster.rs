@@ -331,17 +331,11 @@ fn text(object: &Object<'_>, title: &str) -> String {
     add("Details:\n", &object.text("details"));
     add("Approach:\n", &object.text("implementationApproach"));
     add("Bounds:\n", &object.text("scopeBoundaries"));
-    add("Constraints:\n", &items(object, "technicalConstraints"));
+    add("Constraints:\n", &object.bullets("technicalConstraints"));
     add(
         "Acceptance criteria:\n",
-        &items(object, "acceptanceCriteria"),
+        &object.bullets("acceptanceCriteria"),
     );
     add("Test strategy:\n", &object.text("testStrategy"));
     out
-}
-
-fn items(object: &Object<'_>, name: &str) -> String {
-    let names = object.names(name);
-    let lines: Vec<String> = names.iter().map(|item| format!("- {item}")).collect();
-    lines.join("\n")
 }

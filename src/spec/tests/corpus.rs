@@ -6,7 +6,7 @@
 use super::formats::every_tick_is_its_own;
 use crate::model::{Document, DocumentKind, MarkSite, Place, Spec, SpecId, TaskMark};
 use crate::spec::text::{Lines, beginning};
-use crate::spec::{ParseOptions, parse, reader, resolve};
+use crate::spec::{Criteria, ParseOptions, parse, reader};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -174,19 +174,19 @@ fn references_of_many_authors_are_resolved() {
                 Place::File(path) => Some(Document {
                     path: path.clone(),
                     kind: beside.kind,
-                    text: std::fs::read_to_string(folder.join(path)).ok()?,
+                    text: std::fs::read_to_string(folder.join(path)).ok()?.into(),
                 }),
                 Place::Folder { .. } => None,
             })
             .collect();
-        let documents: Vec<&Document> = documents.iter().collect();
         if documents.is_empty() {
             continue;
         }
+        let criteria = Criteria::read(documents.iter());
         let (known, all) = tallies.entry(format).or_default();
         for reference in spec.tasks.iter().flat_map(|t| &t.meets) {
             *all += 1;
-            match resolve(&documents, reference) {
+            match criteria.resolve(reference) {
                 Some(text) => {
                     assert!(!text.trim().is_empty(), "{path}: {reference}");
                     *known += 1;

@@ -2,14 +2,18 @@
 
 use super::spec;
 use crate::model::{Document, DocumentKind};
-use crate::spec::resolve;
+use crate::spec::Criteria;
 
 fn document(text: &str) -> Document {
     Document {
         path: "requirements.md".to_owned(),
         kind: DocumentKind::Criteria,
-        text: text.to_owned(),
+        text: text.into(),
     }
+}
+
+fn resolve(document: &Document, reference: &str) -> Option<String> {
+    Criteria::read(std::iter::once(document)).resolve(reference)
 }
 
 #[test]
@@ -49,8 +53,7 @@ fn numbers_are_criteria_of_their_requirement() {
     let kiro = document(
         "# Requirements\n\n## Introduction\n\n1. not this\n\n### Requirement 1: Store\n\n**User Story:** As a user.\n\n#### Acceptance Criteria\n\n1. WHEN saved THE SYSTEM SHALL keep it\n2. IF the disk is full\n   THEN it SHALL say so\n\n### Requirement 12\n\n#### Acceptance Criteria\n\n1. Twelve\n",
     );
-    let documents = [&kiro];
-    let text = |reference: &str| resolve(&documents, reference);
+    let text = |reference: &str| resolve(&kiro, reference);
     assert_eq!(
         text("1.2").as_deref(),
         Some("Requirement 1: Store: IF the disk is full\nTHEN it SHALL say so")
@@ -62,11 +65,11 @@ fn numbers_are_criteria_of_their_requirement() {
     }
     let japanese = document("### 要件1: 保存\n#### 受け入れ基準\n1. 保存できること\n");
     assert_eq!(
-        resolve(&[&japanese], "1.1").as_deref(),
+        resolve(&japanese, "1.1").as_deref(),
         Some("要件1: 保存: 保存できること")
     );
     let full = document("### 2. Login\n\n- 2.1 It asks\n- **2.2** It refuses\n");
-    assert_eq!(resolve(&[&full], "2.2").as_deref(), Some("It refuses"));
+    assert_eq!(resolve(&full, "2.2").as_deref(), Some("It refuses"));
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn ids_are_items_and_stories_are_sections() {
     let spec = document(
         "# Spec\n\n### User Story 1 - See albums (Priority: P1)\n\nAs a user.\n\n**Acceptance Scenarios**:\n\n1. **Given** one, **When** seen, **Then** shown\n\n### User Story 10 - Other\n\nOther.\n\n## Requirements\n\n- **FR-001**: System MUST show them\n  - sorted\n- **FR-0012**: not this\n",
     );
-    let text = |reference: &str| resolve(&[&spec], reference);
+    let text = |reference: &str| resolve(&spec, reference);
     assert!(text("US1").unwrap().contains("**Given** one"));
     assert!(text("US10").unwrap().ends_with("Other."));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Lists as each tool writes them: what is work, in what order, and how it is ticked.
 
 use crate::model::{Role, Spec, SpecId, TaskMark};
-use crate::spec::{ParseOptions, parse, tick};
+use crate::spec::{ParseOptions, parse, tick, without_marks};
 
 /// Ticks each open task of a spec by itself: it, its steps and the groups that lack nothing else become done, and
 /// nothing else changes, neither in what is read nor among the bytes.
@@ -165,6 +165,68 @@ fn kiros_waves_say_what_comes_before_what() {
     let unknown = graph(r#"{"waves": [{"id": 0, "tasks": ["9"]}]}"#);
     let spec = read(".kiro/specs/x/tasks.md", &unknown);
     assert!(spec.diagnostics[0].message.contains("names 1 tasks"));
+}
+
+#[test]
+fn numbers_make_the_tree_where_nothing_is_indented() {
+    let cases = [
+        // Three levels, side by side.
+        (
+            "- [ ] 1. A\n- [ ] 1.1 B\n- [ ] 1.1.1 C\n- [ ] 1.1.2 D\n- [ ] 1.2 E\n- [ ] 2. F\n",
+            "1>-, 1.1>1, 1.1.1>1.1, 1.1.2>1.1, 1.2>1, 2>-",
+        ),
+        // What is inside a task follows it.
+        ("- [ ] 1. A\n- [ ] 2. B\n- [ ] 1.1 C\n", "1>-, 2>-, 1.1>-"),
+        (
+            "- [ ] 1. A\n- [ ] by the way\n- [ ] 1.1 C\n",
+            "1>-, by the way>-, 1.1>-",
+        ),
+        // Many write the first of a group as one.
+        (
+            "- [ ] 2.0 A\n- [ ] 2.1 B\n- [ ] 2.10 C\n",
+            "2.0>-, 2.1>2.0, 2.10>2.0",
+        ),
+        ("- [ ] 1. A\n- [ ] 10.1 B\n", "1>-, 10.1>-"),
+        ("- [ ] 1. A\n\n## More\n\n- [ ] 1.1 B\n", "1>-, 1.1>-"),
+    ];
+    for (text, expected) in cases {
+        let spec = read(".kiro/specs/x/tasks.md", text);
+        let name = |i: usize| {
+            let task = &spec.tasks[i];
+            task.label.clone().unwrap_or_else(|| task.title.clone())
+        };
+        let tree = (0..spec.tasks.len()).map(|i| {
+            let parent = spec.tasks[i].parent.map(name);
+            format!("{}>{}", name(i), parent.as_deref().unwrap_or("-"))
+        });
+        assert_eq!(tree.collect::<Vec<_>>().join(", "), expected, "{text}");
+        for (i, task) in spec.tasks.iter().enumerate() {
+            assert!(spec.inside(i).all(|inner| task.span.end >= inner.span.end));
+        }
+    }
+}
+
+/// What a record lacks is written when it is ticked: that makes no other text of it.
+#[test]
+fn a_tick_that_adds_words_is_a_tick() {
+    let prd = r#"{"userStories": [{"id": "US-1", "title": "One", "acceptanceCriteria": []}, {"id": "US-2", "title": "Two", "acceptanceCriteria": [], "passes": false}]}"#;
+    for (path, text) in [("prd.json", prd), (".taskmaster/tasks/tasks.json", TASKS)] {
+        let spec = read(path, text);
+        let plain = without_marks(text.as_bytes(), &spec);
+        for index in 0..spec.tasks.len() {
+            let after = tick(text.as_bytes(), &spec, index);
+            let again = parse(SpecId::new("s"), path, &after, ParseOptions::default()).unwrap();
+            let line = spec.tasks[index].line;
+            assert_eq!(without_marks(&after, &again), plain, "{path}:{line}");
+        }
+        let other = text.replace("One", "Another").replace("Write", "Rewrite");
+        let other_spec = read(path, &other);
+        assert_ne!(
+            without_marks(other.as_bytes(), &other_spec),
+            plain,
+            "{path}"
+        );
+    }
 }
 
 #[test]

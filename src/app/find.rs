@@ -12,7 +12,7 @@ const NAMED: usize = 12;
 ///
 /// # Errors
 /// No such chunk, or several: with what there is.
-pub(in crate::app) fn find<'s>(
+pub(super) fn find<'s>(
     found: &'s Survey,
     word: &str,
     state: impl Fn(&SpecPlan, &Chunk) -> &'static str,
