@@ -39,6 +39,7 @@ impl Actions {
             Request::Build(build) => !build.dry_run,
             Request::Plan(_)
             | Request::Prompt(_)
+            | Request::Lint(_)
             | Request::Status(_)
             | Request::Events(_)
             | Request::Move(_)

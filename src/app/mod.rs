@@ -15,6 +15,7 @@ mod forge;
 mod gc;
 mod init;
 mod issues;
+mod lint;
 mod moves;
 mod plan;
 mod planning;
@@ -49,13 +50,14 @@ use world::World;
 pub fn run(request: Request, env: &Environment, completions: impl FnOnce(Shell) -> String) -> Exit {
     bug::listen();
     let actions = Actions::of(env, &request);
-    let place = place(&request);
+    let place = place(&request, env);
     let told = actions.as_ref();
     let commands = Cell::new(None);
     let done = bug::caught(|| match request {
         Request::Build(request) => build::run(&request, env, told),
         Request::Plan(request) => plan::run(&request, env, told),
         Request::Prompt(request) => prompt::run(&request, env),
+        Request::Lint(request) => lint::run(&request, env, told),
         Request::Status(request) => status::run(&request, env),
         Request::Events(request) => events::run(&request, env),
         Request::Move(request) => moves::run(&request, env),
@@ -115,11 +117,12 @@ impl Exit {
 }
 
 /// Where settings are to be found, and those that were typed; None for what needs no repository.
-fn place(request: &Request) -> Option<(PathBuf, Flags)> {
+fn place(request: &Request, env: &Environment) -> Option<(PathBuf, Flags)> {
     let (path, flags) = match request {
         Request::Build(r) => (&r.path, r.flags.clone()),
         Request::Plan(r) => (&r.path, r.flags.clone()),
         Request::Prompt(r) => (&r.path, r.flags.clone()),
+        Request::Lint(r) => return Some((lint::folder(r, env), r.flags.clone())),
         Request::Doctor(r) => (&r.path, r.flags.clone()),
         Request::Status(r) => (&r.path, Flags::default()),
         Request::Events(r) => (&r.path, Flags::default()),

@@ -61,6 +61,8 @@ pub fn notes(found: &Survey, strategy: PlanStrategy, can_ask: bool) -> Vec<PlanW
             Some(PlanWarning {
                 spec: Some(plan.id.clone()),
                 chunk: None,
+                rule: None,
+                line: 0,
                 message,
             })
         })

@@ -203,6 +203,8 @@ pub fn plan(
             warnings.extend(recovered.warnings.into_iter().map(|message| PlanWarning {
                 spec: Some(plan.id.clone()),
                 chunk: None,
+                rule: None,
+                line: 0,
                 message,
             }));
             known.not_built.clone_from(&lane.plan.not_built);
@@ -226,6 +228,8 @@ pub fn plan(
         .extend(unbuilt_upon(found).map(|message| PlanWarning {
             spec: None,
             chunk: None,
+            rule: None,
+            line: 0,
             message,
         }));
     Ok(report)

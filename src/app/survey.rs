@@ -9,10 +9,12 @@ mod plans;
 mod policy;
 mod scope;
 mod secrets;
+mod tree;
 
 pub use plans::Planning;
 pub use policy::forbidding;
 pub use scope::{Handed, Scope};
+pub use tree::{Tree, tree};
 
 use crate::core::forge_facts::ForgeFacts;
 use crate::core::issue_spec;
@@ -28,8 +30,8 @@ use crate::git::{
 use crate::model::ledger::SpecBase;
 use crate::model::spec::SpecStatus;
 use crate::model::{
-    Diagnostic, Document, Intent, IssueRecord, Ledger, Oid, Plan, Severity, Spec, SpecId, SpecPlan,
-    TaskMark,
+    Diagnostic, Document, Intent, IssueRecord, Ledger, Oid, Plan, Rule, Severity, Spec, SpecId,
+    SpecPlan, TaskMark,
 };
 use crate::spec::{self, MAX_SPEC_BYTES, ParseOptions};
 use beside::Documents;
@@ -90,14 +92,14 @@ pub fn survey(
     let refs = spec_refs(repo, scope.remote.as_deref())?;
     let mut diagnostics = Vec::new();
     let head = repo.head_commit();
-    let is_head = head.as_ref() == Some(&base.commit);
-    let paths = find::paths(repo, &root, base, is_head, scope, &mut diagnostics)?;
+    let elsewhere = Some(&base.commit).filter(|base| head.as_ref() != Some(base));
+    let paths = find::paths(repo, elsewhere, scope, &mut diagnostics)?;
     let known = known_paths(repo, &refs, ledgers)?;
     let found = name_specs(repo, base, &paths, &known, &refs, scope)?;
 
     let taken = TakenNames::new(repo, scope)?;
     let looked = copies::look_at_all(&root, scope, &found);
-    let documents = Documents::new(repo, base, head.as_ref());
+    let documents = Documents::new(repo, elsewhere);
     let mut specs = BTreeMap::new();
     for ((id, place), looked) in found.into_iter().zip(looked) {
         let no_refs = SpecRefs::default();
@@ -156,6 +158,7 @@ pub fn survey_one(
         renamed_from: None,
     };
     let head = repo.head_commit();
+    let elsewhere = Some(&base.commit).filter(|base| head.as_ref() != Some(base));
     let survey = SpecSurvey {
         repo,
         base,
@@ -164,7 +167,7 @@ pub fn survey_one(
         id,
         place: &place,
         taken: &TakenNames::new(repo, scope)?,
-        documents: &Documents::new(repo, base, head.as_ref()),
+        documents: &Documents::new(repo, elsewhere),
         refs: refs.get(id).unwrap_or(&no_refs),
         ledger,
     };
@@ -191,6 +194,10 @@ fn plan_specs<'a>(
             withdrawn: s.withdrawn,
         })
         .collect();
+    plan_inputs(root, &inputs, budget_tokens)
+}
+
+fn plan_inputs(root: &Path, inputs: &[SpecInput<'_>], budget_tokens: u64) -> Plan {
     let file_tokens = |path: &str| {
         let meta = root
             .join(path)
@@ -200,7 +207,7 @@ fn plan_specs<'a>(
         Some(tokens::for_bytes(meta.len()))
     };
     plan(&PlanInput {
-        specs: &inputs,
+        specs: inputs,
         budget_tokens,
         reserve_tokens: RESERVE_TOKENS,
         file_tokens: &file_tokens,
@@ -471,6 +478,7 @@ impl SpecSurvey<'_> {
         spec.diagnostics.extend(beside.diagnostics);
         if let Some(why) = spec.held.take_if(|_| self.scope.names(path)) {
             spec.diagnostics.push(Diagnostic {
+                rule: Rule::Held,
                 severity: Severity::Warning,
                 ..problem(path, &why, "it is built because it is named")
             });
@@ -713,6 +721,7 @@ fn short_hash(text: &str) -> String {
 
 fn problem(path: &str, message: &str, remedy: &str) -> Diagnostic {
     Diagnostic {
+        rule: Rule::Unreadable,
         severity: Severity::Error,
         path: path.to_owned(),
         line: 0,
@@ -721,15 +730,20 @@ fn problem(path: &str, message: &str, remedy: &str) -> Diagnostic {
     }
 }
 
-/// Turns paths as typed (relative to `from`) into paths below the root.
+/// Turns paths as typed behind the word `said` (relative to `from`) into paths below the root.
 ///
 /// # Errors
 /// A path that does not exist or lies outside the repository, with the remedy.
-pub fn below_root(root: &Path, from: &Path, typed: &[PathBuf]) -> Result<Vec<String>, GitError> {
+pub fn below_root(
+    root: &Path,
+    from: &Path,
+    said: &str,
+    typed: &[PathBuf],
+) -> Result<Vec<String>, GitError> {
     typed
         .iter()
         .map(|path| {
-            let what = format!("--spec {}", path.display());
+            let what = format!("{said} {}", path.display());
             let full = from.join(path).canonicalize().map_err(|e| {
                 GitError::new(
                     &what,

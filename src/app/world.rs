@@ -119,7 +119,7 @@ impl World {
         env: &Environment,
     ) -> Result<Scope, AppError> {
         Ok(Scope {
-            named: below_root(&self.info.root, env.cwd(), specs)?,
+            named: below_root(&self.info.root, env.cwd(), "--spec", specs)?,
             configured: self.settings.specs.paths.to_vec(),
             handed: Default::default(),
             exclude: self.settings.specs.exclude.to_vec(),

@@ -6,6 +6,7 @@
 
 mod evidence;
 mod later;
+mod lint;
 mod moves;
 mod output;
 mod plan;
@@ -90,6 +91,8 @@ enum Verb {
     },
     /// Show what an engine would be sent for a chunk, and how much it is
     Prompt(prompt::PromptArgs),
+    /// Say what a builder would trip over in specs
+    Lint(lint::LintArgs),
     /// Show how far each spec is
     Status {
         #[command(flatten)]
@@ -471,6 +474,7 @@ impl Verb {
                 },
             }),
             Self::Prompt(args) => args.request(),
+            Self::Lint(args) => args.request(),
             Self::Status { place, output } => Request::Status(StatusRequest {
                 path: place.path,
                 output: output.output(),

@@ -392,6 +392,7 @@ fn list_item(item: &Item, of: Of) -> Decoded<String> {
         Of::Reviewer => is_reviewer(&value),
         Of::Place => is_place(&value),
         Of::Endpoint => crate::model::policy::Endpoint::parse(&value).is_ok(),
+        Of::Rule => crate::model::Rule::named(&value).is_some(),
         Of::Command | Of::Argument | Of::Check => true,
     };
     if fits { Ok(value) } else { bad_value(item) }

@@ -73,6 +73,10 @@ pub const SPECS_EXCLUDE: &str = "CODELICIOUS_SPECS_EXCLUDE";
 pub const SPECS_INCLUDE: &str = "CODELICIOUS_SPECS_INCLUDE";
 /// `true` to build what specs call optional.
 pub const SPECS_OPTIONAL: &str = "CODELICIOUS_SPECS_OPTIONAL";
+/// Rules of `lint` that are not told, with commas between them.
+pub const LINT_ALLOW: &str = "CODELICIOUS_LINT_ALLOW";
+/// Rules of `lint` whose findings are errors, with commas between them.
+pub const LINT_DENY: &str = "CODELICIOUS_LINT_DENY";
 /// `auto`, `tasks` or `llm`.
 pub const PLAN_STRATEGY: &str = "CODELICIOUS_PLAN_STRATEGY";
 /// Tokens of a spec that a model plans at a time.

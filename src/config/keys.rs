@@ -5,6 +5,7 @@ use super::audit_keys as audit;
 use super::env_names as env;
 pub(super) use super::nearest::nearest;
 use super::proof_keys as proof;
+use super::spec_keys as spec;
 
 /// What a setting may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +95,8 @@ pub enum Of {
     Place,
     /// Hosts, each perhaps with a port.
     Endpoint,
+    /// Rules of `lint`.
+    Rule,
 }
 
 impl Kind {
@@ -169,6 +172,7 @@ impl Of {
             Self::Reviewer => "user names without @, or team:NAME for a team, at most 50 of them",
             Self::Place => "paths, absolute, below ~/, or relative to the lane without ..",
             Self::Endpoint => "hosts, such as api.example.org, *.example.org or 127.0.0.1:5432",
+            Self::Rule => "rules of `codelicious lint`, such as vague",
         }
     }
 
@@ -186,6 +190,7 @@ impl Of {
             | Self::Check
             | Self::Place
             | Self::Endpoint
+            | Self::Rule
             | Self::Host => super::decode::MAX_ITEMS,
         }
     }
@@ -200,6 +205,7 @@ impl Of {
             | Self::Label
             | Self::Check
             | Self::Endpoint
+            | Self::Rule
             | Self::Reviewer => ',',
             Self::Place | Self::Glob | Self::Command | Self::Argument => '\n',
         }
@@ -271,7 +277,7 @@ impl KeyDoc {
 }
 
 /// The tables of the file, in the order of the template, each with a line about it.
-pub const SECTIONS: [(&str, &str); 20] = [
+pub const SECTIONS: [(&str, &str); 21] = [
     (
         "sandbox",
         "The wall around everything that a model or the repository causes.",
@@ -284,6 +290,7 @@ pub const SECTIONS: [(&str, &str); 20] = [
     ("sources", "Work that comes from elsewhere than files."),
     ("specs", "What is a spec."),
     ("plan", "How specs become chunks."),
+    ("lint", "What `lint` makes of its rules."),
     (
         "budget",
         "What a run and a chunk may put before an engine, and what they may spend.",
@@ -426,27 +433,16 @@ pub const KEYS: &[KeyDoc] = &[
     KeyDoc::new("sources.issues", Kind::Issues, "", env::SOURCES_ISSUES,
         "Open issues of the forge that bear this label are specs. Who may set labels there decides what is built.")
         .example("{ label = \"codelicious\" }"),
-    KeyDoc::new("specs.paths", Kind::List(Of::Inside), "[]", env::SPECS_PATHS,
-        "Specs that are built although they are plain prose without tasks.")
-        .example("[\"docs/design.md\"]"),
-    KeyDoc::new("specs.exclude", Kind::List(Of::Glob), "[]", env::SPECS_EXCLUDE,
-        "Files that are never specs.")
-        .example("[\"docs/archive/**\"]"),
-    KeyDoc::new("specs.include", Kind::List(Of::Glob), "[]", env::SPECS_INCLUDE,
-        "Task lists that are specs as well, beside those that are found by their place or name.")
-        .example("[\"docs/stories/*.md\"]"),
-    KeyDoc::new("specs.optional", Kind::Bool, "false", env::SPECS_OPTIONAL,
-        "Build the tasks that specs call optional, such as Kiro's `- [ ]*`.")
-        .flag("--include-optional"),
-    KeyDoc::new("plan.strategy", Kind::OneOf(&["auto", "tasks", "llm"]), "\"auto\"", env::PLAN_STRATEGY,
-        "What cuts a named spec without tasks into chunks: its sections (tasks), or a model, where one can be asked (auto; llm warns where none can). Tasks are built as they stand.")
-        .flag("--chunk-strategy"),
-    KeyDoc::new("plan.window_tokens", Kind::Int { min: 1_000, max: 1_000_000 }, "12000", env::PLAN_WINDOW_TOKENS,
-        "Tokens of a spec that a model plans at a time."),
-    KeyDoc::new("plan.overlap_tokens", Kind::Int { min: 0, max: 999_999 }, "1000", env::PLAN_OVERLAP_TOKENS,
-        "Tokens that two windows have in common; less than a window."),
-    KeyDoc::new("plan.max_windows", Kind::Int { min: 1, max: 100 }, "8", env::PLAN_MAX_WINDOWS,
-        "Windows of one spec; a longer one is built by its sections."),
+    spec::SPECS_PATHS,
+    spec::SPECS_EXCLUDE,
+    spec::SPECS_INCLUDE,
+    spec::SPECS_OPTIONAL,
+    spec::LINT_ALLOW,
+    spec::LINT_DENY,
+    spec::PLAN_STRATEGY,
+    spec::PLAN_WINDOW_TOKENS,
+    spec::PLAN_OVERLAP_TOKENS,
+    spec::PLAN_MAX_WINDOWS,
     KeyDoc::new("budget.max_cost_usd", Kind::Dollars { max: MAX_DOLLARS }, "", env::BUDGET_MAX_COST_USD,
         "Dollars per run; it stops there, resumably. The repository's file may only lower what yours says, here and for the other three caps.")
         .flag("--max-cost-usd").example("20.0"),

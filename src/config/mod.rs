@@ -28,6 +28,7 @@ mod sandbox_keys;
 #[cfg(test)]
 mod sandbox_tests;
 mod settings;
+mod spec_keys;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -45,17 +46,17 @@ pub use fields::{ENGINE_FIELDS, Field, For, PRICE_FIELDS, Wall};
 pub use keys::{KEYS, KeyDoc, Kind, Of, PLATFORMS, SECTIONS};
 pub use request::{
     AuditRequest, BuildRequest, DemoRequest, DoctorRequest, EventsRequest, EvidenceRequest, Flags,
-    Format, GcRequest, InitRequest, IssueRef, MoveRequest, MoveVerb, Output, PlanRequest,
-    PlanShape, PromptRequest, Request, Restart, SandboxRequest, Shell, StatusRequest, VERBS,
-    Verbosity, Wanted, mistyped_verb, parse_duration,
+    Format, GcRequest, InitRequest, IssueRef, LintRequest, LintShape, MoveRequest, MoveVerb,
+    Output, PlanRequest, PlanShape, PromptRequest, Request, Restart, SandboxRequest, Shell,
+    StatusRequest, VERBS, Verbosity, Wanted, mistyped_verb, parse_duration,
 };
 pub use sandbox_keys::{COMMAND_FIELDS, SANDBOX_FIELDS};
 pub use settings::{
     AuditSettings, BudgetSettings, CHECK_FORMATS, CheckCommand, CheckScope, ClaudeSettings,
     CommitSettings, CommitTemplate, CoverageSettings, EnvSettings, EvidenceSettings, ForgeSettings,
-    GcSettings, IssueSource, LogSettings, NetworkSettings, PlanSettings, PlanStrategy, Platform,
-    PrSettings, PriceSetting, RetrySettings, SandboxMode, SetValue, Settings, SourceSettings,
-    SpecSettings, VerifySettings, WorktreeSettings,
+    GcSettings, IssueSource, LintSettings, LogSettings, NetworkSettings, PlanSettings,
+    PlanStrategy, Platform, PrSettings, PriceSetting, RetrySettings, SandboxMode, SetValue,
+    Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
 };
 pub use template::{reference, template};
 pub use token::{Token, TokenError};

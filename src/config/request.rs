@@ -17,6 +17,7 @@ pub enum Request {
     Build(BuildRequest),
     Plan(PlanRequest),
     Prompt(PromptRequest),
+    Lint(LintRequest),
     Status(StatusRequest),
     Events(EventsRequest),
     Move(MoveRequest),
@@ -139,6 +140,29 @@ pub struct PromptRequest {
     pub specs: Vec<PathBuf>,
     pub output: Output,
     pub flags: Flags,
+}
+
+/// Say what a builder would trip over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LintRequest {
+    /// What is told of, as typed; empty for everything.
+    pub paths: Vec<PathBuf>,
+    /// Only these specs are read, as typed, also when they are prose; empty for all.
+    pub specs: Vec<PathBuf>,
+    /// Every warning is an error.
+    pub strict: bool,
+    pub shape: LintShape,
+    pub output: Output,
+    pub flags: Flags,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LintShape {
+    Human,
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 /// Show what happened.
@@ -401,9 +425,10 @@ impl Flags {
 }
 
 /// The words that are verbs when they stand first on the command line.
-pub const VERBS: [&str; 15] = [
+pub const VERBS: [&str; 16] = [
     "plan",
     "prompt",
+    "lint",
     "status",
     "events",
     "retry",

@@ -16,9 +16,10 @@ use super::layers::{Given, Layer};
 use super::raw::{self, Item};
 use super::settings::{
     AuditSettings, BudgetSettings, CheckScope, ClaudeSettings, CommitSettings, CoverageSettings,
-    EnvSettings, EvidenceSettings, ForgeSettings, GcSettings, LogSettings, NetworkSettings,
-    PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings, ReviewSettings, SandboxMode,
-    SetValue, Settings, SourceSettings, SpecSettings, VerifySettings, WorktreeSettings,
+    EnvSettings, EvidenceSettings, ForgeSettings, GcSettings, LintSettings, LogSettings,
+    NetworkSettings, PlanSettings, PlanStrategy, Platform, PrSettings, RetrySettings,
+    ReviewSettings, SandboxMode, SetValue, Settings, SourceSettings, SpecSettings, VerifySettings,
+    WorktreeSettings,
 };
 use super::value::{Origin, Value};
 use crate::model::{FindingSeverity, ForgeKind, PrMode, Prove, ReviewOn};
@@ -97,6 +98,10 @@ pub(super) fn resolve(
             exclude: r.get("specs.exclude", decode::list),
             include: r.get("specs.include", decode::list),
             optional: r.get("specs.optional", decode::boolean),
+        },
+        lint: LintSettings {
+            allow: r.get("lint.allow", decode::list),
+            deny: r.get("lint.deny", decode::list),
         },
         plan: r.plan(),
         retry: RetrySettings {

@@ -49,6 +49,7 @@ pub struct Settings {
     pub forge: ForgeSettings,
     pub sources: SourceSettings,
     pub specs: SpecSettings,
+    pub lint: LintSettings,
     pub plan: PlanSettings,
     pub budget: BudgetSettings,
     pub retry: RetrySettings,
@@ -195,6 +196,15 @@ pub struct SpecSettings {
     pub include: Value<Vec<String>>,
     /// Build what specs call optional.
     pub optional: Value<bool>,
+}
+
+/// What `lint` makes of its rules.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LintSettings {
+    /// Ids of rules that are not told.
+    pub allow: Value<Vec<String>>,
+    /// Ids of rules whose findings are errors.
+    pub deny: Value<Vec<String>>,
 }
 
 /// How specs become chunks.

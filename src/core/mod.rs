@@ -19,6 +19,7 @@ pub mod graph;
 pub mod issue_spec;
 pub mod judge;
 pub mod lane;
+pub mod lint;
 pub mod moves;
 pub mod parts;
 pub mod plan;

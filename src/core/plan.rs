@@ -9,12 +9,13 @@ mod deps;
 mod library;
 mod order;
 mod relevance;
+mod twins;
 
 use crate::core::split::{self, BoundsError, Piece, Room};
 use crate::core::tokens::estimate;
 use crate::model::{
-    Aside, Chunk, ChunkId, ChunkPart, Document, LeftOut, Plan, PlanWarning, PrMode, Role, Spec,
-    SpecPlan, Task, TaskMark,
+    Aside, Chunk, ChunkId, ChunkPart, Document, LeftOut, Plan, PlanWarning, PrMode, Role, Rule,
+    Spec, SpecPlan, Task, TaskMark,
 };
 use context::Surroundings;
 use std::collections::{BTreeSet, HashMap};
@@ -65,6 +66,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         plan.warnings.push(PlanWarning {
             spec: None,
             chunk: None,
+            rule: None,
+            line: 0,
             message: format!(
                 "the token budget of {} leaves no room for any task ({} are reserved, {FRAME_TOKENS} frame the \
                  prompt); tasks are neither split nor given context: raise the budget",
@@ -274,7 +277,7 @@ impl Planner<'_, '_> {
                 chunk.tokens,
                 self.limit
             );
-            self.warn(&chunk.id, message);
+            self.warn(Rule::TooLarge, &chunk.id, chunk.line, message);
         }
     }
 
@@ -331,7 +334,7 @@ impl Planner<'_, '_> {
     fn remainder(&mut self, task: &Task, done: usize, of: usize, error: &BoundsError) -> Draft {
         let title = context::shown(&task.title);
         let line = task.line;
-        self.warn(&task.id, format!("{title:?} (line {line}): {done} of {of} parts are done, but {error}; what remains is one chunk"));
+        self.warn(Rule::Contradiction, &task.id, line, format!("{title:?} (line {line}): {done} of {of} parts are done, but {error}; what remains is one chunk"));
         let mut rest = whole(task, false);
         rest.text.push_str(&format!(
             "\n\n{done} of {of} parts of this task were built before. Look at what is there and build what is missing."
@@ -366,10 +369,12 @@ impl Planner<'_, '_> {
         pieces.iter().enumerate().map(draft).collect()
     }
 
-    fn warn(&mut self, chunk: &ChunkId, message: String) {
+    fn warn(&mut self, rule: Rule, chunk: &ChunkId, line: usize, message: String) {
         self.warnings.push(PlanWarning {
             spec: Some(self.input.spec.id.clone()),
             chunk: Some(chunk.clone()),
+            rule: Some(rule),
+            line,
             message,
         });
     }

@@ -1,6 +1,7 @@
 //! Chunks: the units of work that a plan is made of, and the states they move through.
 
 use super::id::{ChunkId, Oid, SpecId};
+use super::rule::Rule;
 use super::spec::{Aside, Diagnostic, SpecStatus};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,10 @@ pub struct ChunkPart {
 pub struct PlanWarning {
     pub spec: Option<SpecId>,
     pub chunk: Option<ChunkId>,
+    /// What is said against the spec; None where it is about something else.
+    pub rule: Option<Rule>,
+    /// In the spec, from 1; 0 where no line is meant.
+    pub line: usize,
     pub message: String,
 }
 

@@ -25,6 +25,7 @@ pub mod prompt;
 pub mod push;
 pub mod report;
 pub mod review;
+pub mod rule;
 pub mod said;
 pub mod secret;
 pub mod shell;
@@ -51,6 +52,7 @@ pub use planned::{ChunkPlan, PlannedChunk, PlanningSpent};
 pub use pr::{LineCount, PrMode};
 pub use prompt::Prompt;
 pub use review::ReviewOn;
+pub use rule::Rule;
 pub use spec::{
     Aside, ChunkMark, Diagnostic, FrontMatter, MarkSite, Meaning, Role, Severity, Spec, Stage,
     Task, TaskMark,

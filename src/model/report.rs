@@ -103,6 +103,18 @@ pub struct PromptReport {
     pub user_tokens: u64,
 }
 
+/// What `lint` says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LintReport {
+    pub errors: usize,
+    /// By path and line.
+    pub findings: Vec<Diagnostic>,
+    pub schema: u32,
+    /// How many specs were looked at.
+    pub specs: usize,
+    pub warnings: usize,
+}
+
 /// An open task that is not built, in [`PlanSpec`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlanLeftOut {

@@ -2,6 +2,7 @@
 
 use super::document::Beside;
 use super::id::{ChunkId, SpecId};
+use super::rule::Rule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -329,6 +330,7 @@ pub struct Words {
 /// Something wrong or doubtful in a spec, for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
+    pub rule: Rule,
     pub severity: Severity,
     pub path: String,
     /// 1-based; 0 when the whole file is meant.

@@ -149,6 +149,11 @@ impl Context {
     }
 }
 
+/// True for a heading, or a line above a list, that says how work is judged.
+pub fn announces_criteria(line: &str) -> bool {
+    line.len() <= 160 && is_criteria(head(&normalise(line).0))
+}
+
 /// True when a list directly below this line is context ("**Acceptance criteria**:"). The line of a list
 /// item is a weaker sign than a line of its own: an item called "Verification" is a step.
 pub(super) fn is_context_line(line: &str, list_item: bool) -> bool {

@@ -5,8 +5,8 @@
 
 use super::parse::Notes;
 use super::text::{Lines, line_end};
-use crate::model::FrontMatter;
 use crate::model::spec::SpecStatus;
+use crate::model::{FrontMatter, Rule};
 
 /// Reads front matter that begins at `at`. Returns it with the offset where the markdown begins; without
 /// front matter that is `at` itself, and a first `---` is a rule like any other.
@@ -41,6 +41,7 @@ pub(super) fn read(
                             .extend(names.into_iter().filter(|name| !name.is_empty()));
                     }
                     None => notes.warn(
+                        Rule::UnknownValue,
                         number,
                         format!("`depends_on: {value}` cannot be read"),
                         "write `depends_on: [first-spec, second-spec]` on one line",
@@ -50,6 +51,7 @@ pub(super) fn read(
             "priority" => match scalar(value).parse() {
                 Ok(priority) => front.priority = Some(priority),
                 Err(_) => notes.warn(
+                    Rule::UnknownValue,
                     number,
                     format!("`priority: {value}` is not a whole number"),
                     "write for example `priority: 10`; lower numbers are built first",
@@ -58,6 +60,7 @@ pub(super) fn read(
             "status" => match status(scalar(value)) {
                 Some(status) => front.status = status,
                 None => notes.warn(
+                    Rule::UnknownValue,
                     number,
                     format!("`status: {value}` is not known and counts as `ready`"),
                     "write `status: draft`, `status: ready` or `status: done`",

@@ -9,7 +9,7 @@
 use super::label::{Label, without_numbers};
 use super::parse::Notes;
 use super::text::{collapse, digest, hex, without_comments};
-use crate::model::ChunkId;
+use crate::model::{ChunkId, Rule};
 use std::collections::{HashMap, HashSet};
 
 /// What a task is known by, before its neighbours are looked at.
@@ -74,6 +74,7 @@ pub(super) fn assign(tasks: &[Identity], notes: &mut Notes<'_>) -> Vec<(ChunkId,
             }
             if warned.insert(held) {
                 notes.warn(
+                    Rule::DuplicateId,
                     task.line,
                     format!("the id `{}` stands at more than one task", label.text),
                     "give every task an id of its own; until then these are known by their text",

@@ -7,7 +7,7 @@
 mod hidden;
 mod rules;
 
-use crate::model::{Diagnostic, Severity};
+use crate::model::{self, Diagnostic, Severity};
 use rules::{NEGATIONS, Negated, RULES, Rule, TURNED_DOWN};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -61,6 +61,7 @@ pub struct Suspicion {
 /// The suspicions about the spec at `path`, as warnings.
 pub fn warnings(path: &str, text: &str) -> Vec<Diagnostic> {
     let one = |s: Suspicion| Diagnostic {
+        rule: model::Rule::SuspiciousWords,
         severity: Severity::Warning,
         path: path.to_owned(),
         line: s.line,

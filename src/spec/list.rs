@@ -9,8 +9,8 @@ use super::sections;
 use super::tasks;
 use super::text::{Lines, beginning};
 use super::units::stages_by_section;
-use crate::model::Spec;
 use crate::model::spec::SpecStatus;
+use crate::model::{Rule, Spec};
 
 /// Reads the whole text. `format` is what people call the format.
 pub(super) fn read(
@@ -48,6 +48,7 @@ pub(super) fn read(
         && let Some(first) = boxes.open_context.first()
     {
         notes.warn(
+Rule::TasksAsCriteria,
             *first,
             format!(
                 "{} open boxes stand below words such as \"acceptance criteria\" and are no tasks",

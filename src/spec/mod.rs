@@ -40,6 +40,7 @@ mod units;
 mod visible;
 mod waves;
 
+pub use context::announces_criteria;
 pub use criteria::{Criteria, Passage, sections};
 pub use discover::{
     SpecKind, classify, is_pruned_dir, is_tool_dir, is_vendored_dir, may_be_spec, specs,
@@ -55,7 +56,7 @@ pub use planned::{
 };
 pub use prose::{Intro, intro, said};
 pub use slug::assign_slugs;
-pub use visible::visible;
+pub use visible::{visible, visible_in_place};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::format::choose;
 use super::places;
 use super::text::Lines;
 use super::units;
-use crate::model::{Diagnostic, Severity, Spec, SpecId};
+use crate::model::{Diagnostic, Rule, Severity, Spec, SpecId};
 
 /// Largest file that is parsed: two mebibytes, and some room so that a spec of "2 MB" by any count fits.
 pub const MAX_SPEC_BYTES: usize = (2 << 20) + (64 << 10);
@@ -69,6 +69,7 @@ impl Source<'_> {
 fn readable<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, Diagnostic> {
     let line_of = |at: usize| Lines::new(&bytes[..at]).number(at);
     let error = |line, message: String, remedy: &str| Diagnostic {
+        rule: Rule::Unreadable,
         severity: Severity::Error,
         path: path.to_owned(),
         line,
@@ -109,12 +110,13 @@ pub(super) struct Notes<'a> {
 }
 
 impl Notes<'_> {
-    pub(super) fn warn(&mut self, line: usize, message: String, remedy: &str) {
+    pub(super) fn warn(&mut self, rule: Rule, line: usize, message: String, remedy: &str) {
         if self.list.len() == MAX_NOTES {
             self.dropped += 1;
             return;
         }
         self.list.push(Diagnostic {
+            rule,
             severity: Severity::Warning,
             path: self.path.to_owned(),
             line,
@@ -135,8 +137,9 @@ impl Notes<'_> {
     }
 
     fn finish(mut self) -> Vec<Diagnostic> {
-        if self.dropped > 0 {
+        if let Some(last) = self.list.last().filter(|_| self.dropped > 0) {
             self.list.push(Diagnostic {
+                rule: last.rule,
                 severity: Severity::Warning,
                 path: self.path.to_owned(),
                 line: 0,

@@ -9,8 +9,8 @@ use super::lines;
 use super::marks::{self, Splice, apply_all};
 use super::text::{collapse, digest, hex};
 use crate::model::{
-    ChunkId, ChunkPlan, Diagnostic, MarkSite, PlannedChunk, Role, Severity, Spec, Stage, Task,
-    TaskMark,
+    ChunkId, ChunkPlan, Diagnostic, MarkSite, PlannedChunk, Role, Rule, Severity, Spec, Stage,
+    Task, TaskMark,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -206,6 +206,7 @@ pub fn note_unknown_marks(spec: &mut Spec) {
         n => format!(" and {n} more"),
     };
     spec.diagnostics.push(Diagnostic {
+        rule: Rule::KeptPlan,
         severity: Severity::Warning,
         path: spec.path.clone(),
         line: 0,

@@ -8,7 +8,7 @@ use super::reader::{Near, Outline, RawBox};
 use super::sections::unit_draft;
 use super::text::{Lines, cut, dedent, line_end, unix, without_comments};
 use super::units;
-use crate::model::{MarkSite, Task, TaskMark};
+use crate::model::{MarkSite, Rule, Task, TaskMark};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -242,6 +242,7 @@ fn warn_near(outline: &Outline, lines: &Lines, empty: &[usize], notes: &mut Note
     };
     for line in empty.iter().copied().chain(of(Near::Empty)) {
         notes.warn(
+            Rule::NotABox,
             line,
             "an empty box is no task".to_owned(),
             "write what is to be done behind it, or remove it",
@@ -249,6 +250,7 @@ fn warn_near(outline: &Outline, lines: &Lines, empty: &[usize], notes: &mut Note
     }
     for line in of(Near::Malformed) {
         notes.warn(
+            Rule::NotABox,
             line,
             "looks like a box and is none".to_owned(),
             "write `- [ ] text`: a space in the brackets and one behind them",

@@ -23,6 +23,15 @@ const HIDING: [(&str, &str); 7] = [
 
 /// The text without what is hidden. A line of which nothing is left goes with it.
 pub fn visible(text: &str) -> String {
+    without_hidden(text, false)
+}
+
+/// The same, where such a line stays as an empty one: every other line keeps its number.
+pub fn visible_in_place(text: &str) -> String {
+    without_hidden(text, true)
+}
+
+fn without_hidden(text: &str, keeps_lines: bool) -> String {
     let mut cuts = Vec::new();
     let used = hidden_by_html_and_notes(text, &mut cuts);
     hidden_definitions(text, &used, &mut cuts);
@@ -48,7 +57,7 @@ pub fn visible(text: &str) -> String {
         kept.push_str(text.get(from..span.end).unwrap_or_default());
         match was_cut {
             false => out.push(kept),
-            true if kept.trim().is_empty() => {}
+            true if kept.trim().is_empty() && !keeps_lines => {}
             true => out.push(kept.trim_end().to_owned()),
         }
         // Those behind the line are not looked at again.

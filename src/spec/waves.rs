@@ -5,7 +5,7 @@
 
 use super::parse::Notes;
 use super::text::Lines;
-use crate::model::{Spec, Stage};
+use crate::model::{Rule, Spec, Stage};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -20,6 +20,7 @@ pub(super) fn apply(spec: &mut Spec, text: &str, notes: &mut Notes<'_>) {
     let line = Lines::new(text.as_bytes()).number(at);
     let Some(waves) = waves(block) else {
         notes.warn(
+            Rule::UnknownValue,
             line,
             "the task dependency graph cannot be read and is ignored".to_owned(),
             "write `{\"waves\": [{\"id\": 0, \"tasks\": [\"1.1\", \"1.2\"]}]}`",
@@ -45,6 +46,7 @@ pub(super) fn apply(spec: &mut Spec, text: &str, notes: &mut Notes<'_>) {
     }
     if known < wave_of.len() {
         notes.warn(
+            Rule::UnknownDependency,
             line,
             format!(
                 "the task dependency graph names {} tasks that the list lacks",

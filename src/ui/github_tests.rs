@@ -2,7 +2,7 @@ use super::*;
 use crate::model::policy::WallState;
 use crate::model::push::PushFailureKind;
 use crate::model::report::{REPORT_SCHEMA, Spent, Undelivered};
-use crate::model::{ChunkState, Cost, RunId, SkippedBy, Usage};
+use crate::model::{ChunkState, Cost, Rule, RunId, SkippedBy, Usage};
 use proptest::prelude::*;
 
 fn stopped_as(chunk: &str, title: &str, state: &ChunkState) -> StoppedChunk {
@@ -75,6 +75,7 @@ fn sample() -> SummaryReport {
         }],
         committed: 3,
         diagnostics: vec![Diagnostic {
+            rule: Rule::Unreadable,
             severity: Severity::Error,
             path: "specs/bad.md".to_owned(),
             line: 3,

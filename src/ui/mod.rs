@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod gc;
 pub mod github;
 mod lines;
+pub mod lint;
 mod live;
 pub mod moves;
 pub mod plan;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::spec::SpecStatus;
-use crate::model::{ChunkPart, Oid};
+use crate::model::{ChunkPart, Oid, Rule};
 
 fn chunk(id: &str, title: &str, line: usize, done: bool) -> Chunk {
     Chunk {
@@ -68,6 +68,7 @@ fn sample() -> PlanReport {
     let plan = Plan {
         specs: vec![todo, draft],
         diagnostics: vec![Diagnostic {
+            rule: Rule::Unreadable,
             severity: Severity::Error,
             path: "specs/bad.md".to_owned(),
             line: 12,
@@ -77,6 +78,8 @@ fn sample() -> PlanReport {
         warnings: vec![PlanWarning {
             spec: Some("todo".into()),
             chunk: Some("T004".into()),
+            rule: None,
+            line: 0,
             message: "T009 is not in this spec".to_owned(),
         }],
     };
@@ -174,6 +177,7 @@ fn the_documented_shape() {
           "message": "the fence is never closed",
           "path": "specs/bad.md",
           "remedy": "close it with ```",
+          "rule": "unreadable",
           "severity": "error"
         }
       ],
@@ -229,7 +233,9 @@ fn the_documented_shape() {
       "warnings": [
         {
           "chunk": "T004",
+          "line": 0,
           "message": "T009 is not in this spec",
+          "rule": null,
           "spec": "todo"
         }
       ]

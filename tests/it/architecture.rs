@@ -203,6 +203,11 @@ const LONG_FILES: &[(&str, usize, &str)] = &[
         "one look at tree, base, lanes and ledgers; the steps share what they found",
     ),
     ("src/cli/args.rs", 610, "the flags as one table"),
+    (
+        "src/config/env_names.rs",
+        600,
+        "every variable in one place",
+    ),
     ("src/config/keys.rs", 600, "every setting in one table"),
     (
         "src/core/absorb.rs",

@@ -42,6 +42,7 @@ mod hostile;
 mod issues;
 mod kept;
 mod laws;
+mod lint;
 mod locking;
 mod main_job;
 mod model_server;

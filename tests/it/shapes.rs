@@ -13,7 +13,7 @@ use std::path::Path;
 /// Shapes: an object has exactly these keys; a list has one element, the shape of all its items; a text names
 /// a type, ` | null` where it may be missing; an object with the key `?` may be null.
 fn shapes() -> Map<String, Value> {
-    let diagnostic = json!({"severity": "error or warning", "path": "string", "line": "integer", "message": "string", "remedy": "string"});
+    let diagnostic = json!({"rule": "string", "severity": "error or warning", "path": "string", "line": "integer", "message": "string", "remedy": "string"});
     let pr = json!({"part": "integer", "branch": "string", "base": "string", "number": "integer | null", "url": "string | null", "state": "draft, ready, merged or closed"});
     let usage =
         json!({"input": "integer | null", "cached": "integer | null", "output": "integer | null"});
@@ -61,12 +61,15 @@ fn shapes() -> Map<String, Value> {
             "specs": [{"id": "string", "path": "string", "title": "string", "status": "string", "priority": "integer | null", "depends_on": ["string"], "not_built": "string | null", "format": "string",
                 "left_out": [{"id": "string", "label": "string | null", "title": "string", "line": "integer", "why": "string", "because": "string"}],
                 "branch": "string", "done": "integer", "total": "integer", "chunks": [chunk], "parts": [["string"]]}],
-            "diagnostics": [diagnostic], "warnings": [{"spec": "string | null", "chunk": "string | null", "message": "string"}], "next": "string | null",
+            "diagnostics": [diagnostic], "warnings": [{"spec": "string | null", "chunk": "string | null", "rule": "string | null", "line": "integer", "message": "string"}], "next": "string | null",
         },
         "plan --format github-matrix": {"include": [{"spec": "string", "id": "string", "title": "string", "open": "integer"}]},
         "prompt --json": {
             "schema": "integer", "spec": "string", "chunk": "string", "engine": "string | null", "system": "string", "user": "string", "system_tokens": "integer",
             "user_tokens": "integer", "context_tokens": "integer", "file_tokens": "integer", "budget_tokens": "integer",
+        },
+        "lint --json": {
+            "schema": "integer", "specs": "integer", "errors": "integer", "warnings": "integer", "findings": [diagnostic],
         },
         "status --json": {
             "schema": "integer", "lock": {"?": "null when no run is going on", "pid": "integer", "run": "string", "host": "string", "started": "string | null"},
@@ -359,6 +362,11 @@ fn every_json_has_its_documented_shape() {
             .expect(0)
             .json(),
         &shapes["prompt --json"],
+    );
+    fits(
+        "lint",
+        &repo.run(&["lint", "--json"]).expect(1).json(),
+        &shapes["lint --json"],
     );
     fits(
         "status",

@@ -84,7 +84,7 @@ impl Session<'_> {
             }
         }
         crash::point(Point::RunFetched)?;
-        let mut named = below_root(&world.info.root, self.env.cwd(), &specs)?;
+        let mut named = below_root(&world.info.root, self.env.cwd(), "--spec", &specs)?;
         let handed = self.issues().await?;
         // Also those that cannot be had at the moment: whoever names some wants no others.
         named.extend(self.from_issues.iter().map(|n| issue_spec::path(*n)));

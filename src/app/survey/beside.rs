@@ -5,8 +5,7 @@
 use super::problem;
 use crate::fsx::{list_beneath, read_beneath};
 use crate::git::{GitError, Repo, files_of_tree};
-use crate::model::ledger::SpecBase;
-use crate::model::{Beside, Diagnostic, Document, DocumentKind, Oid, Place, Severity, Spec};
+use crate::model::{Beside, Diagnostic, Document, DocumentKind, Oid, Place, Rule, Severity, Spec};
 use crate::spec;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -23,9 +22,8 @@ const MAX_STATES: usize = 1024;
 /// The documents of one look at a repository, each read once for all specs.
 pub(super) struct Documents<'a> {
     repo: &'a Repo,
-    base: &'a SpecBase,
-    /// Where the user's HEAD is elsewhere, the base may have what the user's files lack.
-    is_elsewhere: bool,
+    /// The base, where the user's HEAD is another commit: it may have what the user's files lack.
+    elsewhere: Option<&'a Oid>,
     of_base: OnceCell<Vec<String>>,
     read: RefCell<BTreeMap<String, Read>>,
 }
@@ -50,11 +48,10 @@ pub(super) struct Found {
 }
 
 impl<'a> Documents<'a> {
-    pub(super) fn new(repo: &'a Repo, base: &'a SpecBase, head: Option<&Oid>) -> Self {
+    pub(super) fn new(repo: &'a Repo, elsewhere: Option<&'a Oid>) -> Self {
         Self {
             repo,
-            base,
-            is_elsewhere: head != Some(&base.commit),
+            elsewhere,
             of_base: OnceCell::new(),
             read: RefCell::default(),
         }
@@ -102,6 +99,7 @@ impl<'a> Documents<'a> {
                         ));
                     }
                     Read::Unread(why) if is_first => found.diagnostics.push(Diagnostic {
+                        rule: Rule::UnreadDocument,
                         severity: Severity::Warning,
                         ..problem(
                             &path,
@@ -126,13 +124,13 @@ impl<'a> Documents<'a> {
             Place::Folder { path, ends } => (path, ends),
         };
         let here = list_beneath(&self.repo.info().root, Path::new(folder), ends, most);
-        if !here.is_empty() || !self.is_elsewhere {
+        let Some(base) = self.elsewhere.filter(|_| here.is_empty()) else {
             return Ok(here);
-        }
+        };
         let all = match self.of_base.get() {
             Some(all) => all,
             None => {
-                let all = files_of_tree(self.repo, &self.base.commit)?;
+                let all = files_of_tree(self.repo, base)?;
                 self.of_base.get_or_init(|| all)
             }
         };
@@ -149,13 +147,13 @@ impl<'a> Documents<'a> {
         }
         let root = &self.repo.info().root;
         let read = match read_beneath(root, Path::new(path), MAX_BYTES) {
-            Ok(bytes) => text(bytes),
+            Ok(bytes) => text(path, bytes),
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                let of_base = match self.is_elsewhere {
-                    true => self.repo.read_file(&self.base.commit, path)?,
-                    false => None,
+                let of_base = match self.elsewhere {
+                    Some(base) => self.repo.read_file(base, path)?,
+                    None => None,
                 };
-                of_base.map_or(Read::Nothing, text)
+                of_base.map_or(Read::Nothing, |bytes| text(path, bytes))
             }
             Err(e) => Read::Unread(e.to_string()),
         };
@@ -165,12 +163,17 @@ impl<'a> Documents<'a> {
     }
 }
 
-fn text(bytes: Vec<u8>) -> Read {
+/// What people see of it: generators leave notes to themselves in comments, and a text for a person must not say more
+/// to an engine. Lines keep their numbers.
+fn text(path: &str, bytes: Vec<u8>) -> Read {
     if bytes.len() as u64 > MAX_BYTES {
         return Read::Unread(format!("it is larger than {} KiB", MAX_BYTES >> 10));
     }
     String::from_utf8(bytes).map_or_else(
         |_| Read::Unread("it is not text in UTF-8".to_owned()),
-        |text| Read::Text(text.into()),
+        |text| match path.ends_with(".md") && text.contains('<') {
+            true => Read::Text(spec::visible_in_place(&text).into()),
+            false => Read::Text(text.into()),
+        },
     )
 }

@@ -3,27 +3,25 @@
 use super::{Scope, problem};
 use crate::fsx::walk;
 use crate::git::{GitError, Repo, files_of_tree};
-use crate::model::ledger::SpecBase;
-use crate::model::{Diagnostic, Severity};
+use crate::model::{Diagnostic, Oid, Rule, Severity};
 use crate::spec;
 use std::collections::BTreeSet;
-use std::path::Path;
 
-/// The paths of all specs there are: those among the user's files, those of the base, and what somebody names.
+/// The paths of all specs there are: those among the user's files, those of the base where that is `elsewhere`, and
+/// what somebody names.
 ///
 /// # Errors
 /// Git objects that cannot be read, and patterns that are none.
 pub(super) fn paths(
     repo: &Repo,
-    root: &Path,
-    base: &SpecBase,
-    base_is_head: bool,
+    elsewhere: Option<&Oid>,
     scope: &Scope,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Vec<String>, GitError> {
     if !scope.named.is_empty() {
         return Ok(scope.named.clone());
     }
+    let root = repo.info().root.as_path();
     let walked = walk::walk(
         root,
         &walk::Wanted {
@@ -45,6 +43,7 @@ pub(super) fn paths(
         .filter(|p| spec::classify(p).is_some())
     {
         diagnostics.push(Diagnostic {
+            rule: Rule::NotFollowed,
             severity: Severity::Warning,
             ..problem(
                 path,
@@ -54,9 +53,9 @@ pub(super) fn paths(
         });
     }
     let mut paths: BTreeSet<String> = walked.paths.into_iter().collect();
-    if !base_is_head {
+    if let Some(base) = elsewhere {
         // The base may know specs that the user's checkout does not have yet.
-        paths.extend(files_of_tree(repo, &base.commit)?);
+        paths.extend(files_of_tree(repo, base)?);
     }
     let included = scope.included(root)?;
     let named_so = |path: &&String| {

@@ -3,7 +3,7 @@
 use super::SpecSurvey;
 use crate::core::planner::kept::{self, KeptError};
 use crate::git::{GitError, SpecRefs};
-use crate::model::{ChunkId, ChunkPlan, Diagnostic, MarkSite, Oid, Severity, Spec};
+use crate::model::{ChunkId, ChunkPlan, Diagnostic, MarkSite, Oid, Rule, Severity, Spec};
 use crate::spec;
 use std::collections::BTreeSet;
 
@@ -82,6 +82,7 @@ impl SpecSurvey<'_> {
         let damaged: Vec<Diagnostic> = damaged
             .into_iter()
             .map(|why| Diagnostic {
+                rule: Rule::KeptPlan,
                 severity: Severity::Warning,
                 ..self.cannot_use(&KeptError::Damaged(why))
             })
@@ -119,6 +120,7 @@ impl SpecSurvey<'_> {
             KeptError::Damaged(_) => "nothing: it is planned anew where a model can be asked",
         };
         Diagnostic {
+            rule: Rule::KeptPlan,
             severity: Severity::Error,
             path: self.place.path.clone(),
             line: 0,

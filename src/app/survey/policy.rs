@@ -2,7 +2,7 @@
 
 use crate::core::ai_policy::{FOLDERS, ban, is_policy_file};
 use crate::git::{GitError, Repo};
-use crate::model::{Diagnostic, Oid, Severity};
+use crate::model::{Diagnostic, Oid, Rule, Severity};
 
 /// Bytes of a text that are looked at.
 const MOST: usize = 512 * 1024;
@@ -32,6 +32,7 @@ impl Policy {
     /// For who only looks.
     pub fn diagnostic(&self) -> Diagnostic {
         Diagnostic {
+            rule: Rule::Policy,
             severity: Severity::Warning,
             path: self.path.clone(),
             line: self.line,

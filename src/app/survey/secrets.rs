@@ -1,7 +1,7 @@
 //! Secrets in what a run would commit of a spec.
 
 use super::{SpecSurvey, Texts, problem};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, Rule};
 use std::collections::BTreeSet;
 
 impl SpecSurvey<'_> {
@@ -50,6 +50,7 @@ impl SpecSurvey<'_> {
             }
         };
         Some(Diagnostic {
+            rule: Rule::Secret,
             line: found.line,
             ..problem(path, &what, remedy)
         })

@@ -9,7 +9,7 @@
 //! lower priority number come first, then those that stand first.
 
 use crate::core::graph;
-use crate::model::{Aside, ChunkId, PlanWarning, Spec, Task};
+use crate::model::{Aside, ChunkId, PlanWarning, Rule, Spec, Task};
 use std::collections::{BTreeSet, HashMap};
 
 /// From this many edges between two groups on, one task of the waiting group stands in for the others:
@@ -47,6 +47,8 @@ pub(super) fn dependencies(
         warnings.push(PlanWarning {
             spec: Some(spec.id.clone()),
             chunk: first.map(|l| spec.tasks[leaves[l]].id.clone()),
+            rule: Some(Rule::CircularDependency),
+            line: first.map_or(0, |l| spec.tasks[leaves[l]].line),
             message: format!(
                 "tasks depend on each other in a circle ({}); they are built in document order instead",
                 names.join(" -> ")
@@ -109,10 +111,12 @@ fn explicit_edges(
         .enumerate()
         .filter(|(_, t)| !t.depends_on.is_empty())
     {
-        let mut warn = |message: String| {
+        let mut warn = |rule: Rule, message: String| {
             warnings.push(PlanWarning {
                 spec: Some(spec.id.clone()),
                 chunk: Some(task.id.clone()),
+                rule: Some(rule),
+                line: task.line,
                 message,
             });
         };
@@ -120,30 +124,39 @@ fn explicit_edges(
         let mut targets = BTreeSet::new();
         for label in &task.depends_on {
             let Some((target, twins)) = labels.find(spec, i, label) else {
-                warn(format!(
-                    "{} (line {}) depends on {label:?}, and no task of the spec is called so; the dependency is ignored",
-                    name(task),
-                    task.line
-                ));
+                warn(
+                    Rule::UnknownDependency,
+                    format!(
+                        "{} (line {}) depends on {label:?}, and no task of the spec is called so; the dependency is ignored",
+                        name(task),
+                        task.line
+                    ),
+                );
                 continue;
             };
             if twins > 1 {
-                warn(format!(
-                    "{} (line {}) depends on {label:?}, which {twins} tasks are called; the one in line {} is taken",
-                    name(task),
-                    task.line,
-                    spec.tasks[target].line
-                ));
+                warn(
+                    Rule::DuplicateId,
+                    format!(
+                        "{} (line {}) depends on {label:?}, which {twins} tasks are called; the one in line {} is taken",
+                        name(task),
+                        task.line,
+                        spec.tasks[target].line
+                    ),
+                );
             }
             let below = leaves_below(spec, target, &place);
             if below.is_disjoint(&waiting) {
                 targets.extend(below);
             } else {
-                warn(format!(
-                    "{} (line {}) depends on itself; the dependency is ignored",
-                    name(task),
-                    task.line
-                ));
+                warn(
+                    Rule::CircularDependency,
+                    format!(
+                        "{} (line {}) depends on itself; the dependency is ignored",
+                        name(task),
+                        task.line
+                    ),
+                );
             }
         }
         join(
@@ -308,15 +321,18 @@ impl Labels {
         Self(map)
     }
 
-    /// The task called `label` and how many are: one in the section of `from` first, then the nearest
+    /// The task called `label` and how many could be meant: one in the section of `from` first, then the nearest
     /// before it, then the first of all. List numbers repeat, so that several may be called the same.
     fn find(&self, spec: &Spec, from: usize, label: &str) -> Option<(usize, usize)> {
         let twins = self.0.get(&key(label))?;
         let section = spec.tasks[from].section;
         let others = || twins.iter().filter(|t| **t != from);
-        let near = others().find(|t| spec.tasks[**t].section == section);
-        let found = near
-            .or_else(|| others().rfind(|t| **t < from))
+        let mut near = others().filter(|t| spec.tasks[**t].section == section);
+        if let Some(found) = near.next() {
+            return Some((*found, 1 + near.count()));
+        }
+        let found = others()
+            .rfind(|t| **t < from)
             .or_else(|| others().next())
             .or(twins.first())?;
         Some((*found, twins.len()))

@@ -1,9 +1,9 @@
 //! In which order specs are built, and which are not built at all.
 
-use super::SpecInput;
+use super::{SpecInput, twins};
 use crate::core::graph;
 use crate::model::spec::SpecStatus;
-use crate::model::{Diagnostic, Severity};
+use crate::model::{Diagnostic, Rule, Severity};
 use std::collections::{BTreeSet, HashMap};
 
 /// A spec's place in the plan.
@@ -31,6 +31,24 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
     let depends_on = edges.clone();
 
     let mut not_built: Vec<Option<String>> = specs.iter().map(|s| own_reason(s)).collect();
+    for (i, twin) in twins::find(specs).into_iter().enumerate() {
+        let Some(twin) = twin.filter(|_| not_built[i].is_none()) else {
+            continue;
+        };
+        let message = format!(
+            "its open tasks stand in {} as well, which is {}: only that one is built",
+            specs[twin].spec.path, specs[twin].spec.format
+        );
+        diagnostics.push(Diagnostic {
+            rule: Rule::TwinList,
+            severity: Severity::Warning,
+            path: specs[i].spec.path.clone(),
+            line: 0,
+            message: message.clone(),
+            remedy: "take one of the two away, or say `status: done` in it; named with --spec this one is built".to_owned(),
+        });
+        not_built[i] = Some(message);
+    }
     let circles = graph::circles(&edges);
     for members in &circles {
         let around = graph::one_circle(&edges, members);
@@ -47,6 +65,7 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
         );
         for &i in members {
             diagnostics.push(Diagnostic {
+                rule: Rule::CircularDependency,
                 severity: Severity::Error,
                 path: specs[i].spec.path.clone(),
                 line: 0,
@@ -71,6 +90,7 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
         if let Some(d) = missing {
             let why = format!("depends on {}, which is not built", specs[d].spec.path);
             diagnostics.push(Diagnostic {
+                rule: Rule::Held,
                 severity: Severity::Warning,
                 path: specs[i].spec.path.clone(),
                 line: 0,
@@ -199,6 +219,7 @@ impl<'a> Names<'a> {
             };
             if let Some(message) = complaint {
                 diagnostics.push(Diagnostic {
+                    rule: Rule::UnknownDependency,
                     severity: Severity::Warning,
                     path: spec.path.clone(),
                     line: 0,

@@ -1,6 +1,6 @@
 //! Markdown as people write it who follow no tool: boxes below headings, or prose.
 
-use crate::model::{Diagnostic, Severity, Spec};
+use crate::model::{Diagnostic, Rule, Severity, Spec};
 use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
 use crate::spec::list;
@@ -26,6 +26,7 @@ impl Format for Markdown {
     ) -> Result<Spec, Diagnostic> {
         if options.prose && source.path.to_ascii_lowercase().ends_with(".json") {
             return Err(Diagnostic {
+                rule: Rule::Unreadable,
                 severity: Severity::Error,
                 path: source.path.to_owned(),
                 line: 0,

@@ -5,7 +5,7 @@
 //! have a list alone, `[{"category": …, "description": …, "steps": […], "passes": false}]`, or another word for the state.
 
 use crate::model::spec::Words;
-use crate::model::{Beside, Diagnostic, DocumentKind, Meaning, Severity, Spec, TaskMark};
+use crate::model::{Beside, Diagnostic, DocumentKind, Meaning, Rule, Severity, Spec, TaskMark};
 use crate::spec::format::{Confidence, Format};
 use crate::spec::json::{Document, Object, Value};
 use crate::spec::parse::{Notes, ParseOptions, Source};
@@ -63,6 +63,7 @@ impl Format for Ralph {
         let lines = Lines::new(source.text.as_bytes());
         let wrong = |line, message: String| {
             Diagnostic {
+            rule: Rule::Unreadable,
             severity: Severity::Error,
             path: source.path.to_owned(),
             line,

@@ -7,7 +7,7 @@
 
 use crate::model::spec::Words;
 use crate::model::{
-    Aside, Beside, Diagnostic, Document as Read, DocumentKind, Meaning, Severity, Spec, Task,
+    Aside, Beside, Diagnostic, Document as Read, DocumentKind, Meaning, Rule, Severity, Spec, Task,
     TaskMark,
 };
 use crate::spec::format::{Confidence, Format};
@@ -100,6 +100,7 @@ impl Format for TaskMaster {
             Ok(lists) => lists,
             Err((line, what)) if must_be => {
                 return Err(Diagnostic {
+                    rule: Rule::Unreadable,
                     severity: Severity::Error,
                     path: source.path.to_owned(),
                     line,
@@ -240,8 +241,10 @@ impl Reader<'_, '_> {
             record.priority = self.records[parent].priority;
             record.depends_on = object
                 .names("dependencies")
-                .into_iter()
-                .map(beside)
+                .iter()
+                // Some models write several as one text.
+                .flat_map(|names| names.split(','))
+                .map(|name| beside(name.trim().to_owned()))
                 .collect();
             let index = self.records.len();
             self.records.push(record);
@@ -294,6 +297,7 @@ impl Reader<'_, '_> {
             "review" | "deferred" | "blocked" => noted(Meaning::Waits),
             other => {
                 self.notes.warn(
+                    Rule::UnknownValue,
                     self.lines.number(value.span().start),
                     format!(
                         "`{other}` is no status that Task Master knows, and its task is not built"

@@ -1,0 +1,215 @@
+//! What a builder would trip over in specs, before anything is built.
+//!
+//! Reading and planning tell what they meet; the rules here look at what tasks say: whether it can be built, checked
+//! and reviewed, and whether what it names is there. They look at words, so that they can be wrong: each is told in
+//! one place, with what to do, and can be silenced there.
+
+mod references;
+mod said;
+mod twice;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::spec::SpecStatus;
+use crate::model::{
+    Diagnostic, Document, Plan, PlanWarning, Role, Rule, Severity, Spec, Task, TaskMark,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+pub struct LintInput<'a> {
+    pub specs: &'a [LintSpec<'a>],
+    /// Of these specs, with what was wrong about reading them.
+    pub plan: &'a Plan,
+    /// Whether there is a file or folder at a path below the root.
+    pub exists: &'a dyn Fn(&str) -> bool,
+    pub levels: &'a Levels,
+}
+
+/// One spec with what stands beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct LintSpec<'a> {
+    pub spec: &'a Spec,
+    pub text: &'a str,
+    pub documents: &'a [Document],
+}
+
+/// What somebody makes of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// Never told.
+    pub allow: BTreeSet<Rule>,
+    /// Errors, whatever they are else.
+    pub deny: BTreeSet<Rule>,
+    /// Every warning is an error.
+    pub strict: bool,
+}
+
+impl Levels {
+    fn of(&self, rule: Rule) -> Option<Severity> {
+        match rule {
+            rule if self.allow.contains(&rule) => None,
+            rule if self.deny.contains(&rule) || self.strict => Some(Severity::Error),
+            rule => Some(rule.severity()),
+        }
+    }
+}
+
+/// All findings, by path and line.
+pub fn lint(input: &LintInput<'_>) -> Vec<Diagnostic> {
+    let mut found = input.plan.diagnostics.clone();
+    let paths: BTreeMap<_, _> = input
+        .specs
+        .iter()
+        .map(|s| (&s.spec.id, s.spec.path.as_str()))
+        .collect();
+    let told = input.plan.warnings.iter();
+    found.extend(told.filter_map(|w| of_warning(w, paths.get(w.spec.as_ref()?)?)));
+    let open: Vec<Open<'_>> = input.specs.iter().map(Open::of).collect();
+    for spec in &open {
+        found.extend(spec.held());
+        said::look(spec, &mut found);
+        references::look(spec, input.exists, &mut found);
+    }
+    twice::look(&open, &mut found);
+
+    let mut allowed: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+    for spec in input.specs {
+        let comments: Vec<_> = comments(spec.text).collect();
+        if !comments.is_empty() {
+            allowed.insert(&spec.spec.path, comments);
+        }
+    }
+    found.retain_mut(|d| {
+        let Some(level) = input.levels.of(d.rule) else {
+            return false;
+        };
+        d.severity = level;
+        let here = allowed.get(d.path.as_str()).into_iter().flatten();
+        let mut here = here.filter(|(line, _)| *line == d.line || line + 1 == d.line);
+        !here.any(|(_, rules)| rules.split([',', ' ']).any(|id| id == d.rule.id()))
+    });
+    found.sort_by(|a, b| (&a.path, a.line, a.rule).cmp(&(&b.path, b.line, b.rule)));
+    found.dedup();
+    found
+}
+
+/// What `<!-- lint-allow: vague -->` allows, with its line: there, and in the line below.
+fn comments(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate();
+    lines.filter_map(|(index, line)| {
+        let (_, rest) = line.split_once("<!-- lint-allow:")?;
+        Some((index + 1, rest.split_once("-->")?.0.trim()))
+    })
+}
+
+/// Doubts about the plan that the text of a spec is the cause of.
+fn of_warning(warning: &PlanWarning, path: &str) -> Option<Diagnostic> {
+    let rule = warning.rule?;
+    let remedy = match rule {
+        Rule::UnknownDependency => "name a task of the same spec, or take the dependency out",
+        Rule::CircularDependency => "take one of the dependencies out",
+        Rule::TooLarge => "cut it into smaller tasks, or name fewer files",
+        Rule::DuplicateId => "give every task an id of its own",
+        _ => "look at the task and what was built of it",
+    };
+    // What to do is said once.
+    let message = match rule {
+        Rule::TooLarge => warning.message.split(": cut it").next(),
+        _ => None,
+    };
+    Some(Diagnostic {
+        rule,
+        severity: Severity::Warning,
+        path: path.to_owned(),
+        line: warning.line,
+        message: message.unwrap_or(&warning.message).to_owned(),
+        remedy: remedy.to_owned(),
+    })
+}
+
+/// A spec with the tasks that are to be built.
+struct Open<'a> {
+    from: LintSpec<'a>,
+    /// Indexes of its tasks.
+    tasks: Vec<usize>,
+    /// Where each line begins.
+    starts: Vec<usize>,
+}
+
+impl<'a> Open<'a> {
+    fn of(from: &LintSpec<'a>) -> Self {
+        let spec = from.spec;
+        let is_open = |task: &Task| {
+            task.role == Role::Work && task.mark != TaskMark::Done && task.aside.is_none()
+        };
+        let open = (0..spec.tasks.len()).filter(|&t| is_open(&spec.tasks[t]));
+        let is_done = spec.front.status == SpecStatus::Done;
+        let line_ends = from.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+        Self {
+            from: *from,
+            tasks: open.filter(|_| !is_done).collect(),
+            starts: std::iter::once(0)
+                .chain(line_ends.map(|(at, _)| at + 1))
+                .collect(),
+        }
+    }
+
+    fn spec(&self) -> &'a Spec {
+        self.from.spec
+    }
+
+    fn tasks(&self) -> impl Iterator<Item = (usize, &'a Task)> {
+        let spec = self.from.spec;
+        self.tasks.iter().map(|&index| (index, &spec.tasks[index]))
+    }
+
+    /// The lines of a task and its steps with their numbers, without those of tasks inside it.
+    fn lines(&self, index: usize) -> impl Iterator<Item = (usize, &'a str)> {
+        let spec = self.from.spec;
+        let task = &spec.tasks[index];
+        let others = spec.inside(index).filter(|t| t.role != Role::Step);
+        let others: Vec<_> = others.map(|t| t.span.clone()).collect();
+        let text = self.from.text;
+        let first = self
+            .starts
+            .partition_point(|start| *start <= task.span.start);
+        let from_first = self.starts[first - 1..].iter().enumerate();
+        let inside = from_first.take_while(move |(_, start)| **start < task.span.end);
+        inside
+            .filter(move |(_, start)| !others.iter().any(|o| o.contains(start)))
+            .map(move |(n, start)| (first + n, text[*start..].lines().next().unwrap_or("")))
+    }
+
+    fn finding(&self, rule: Rule, line: usize, message: String, remedy: &str) -> Diagnostic {
+        Diagnostic {
+            rule,
+            severity: rule.severity(),
+            path: self.from.spec.path.clone(),
+            line,
+            message,
+            remedy: remedy.to_owned(),
+        }
+    }
+
+    fn held(&self) -> Option<Diagnostic> {
+        let why = self.from.spec.held.as_ref()?;
+        let remedy = "settle it; or name the spec with --spec, which builds it all the same";
+        let message = format!("nothing of it is built: {why}");
+        Some(self.finding(Rule::Held, 0, message, remedy))
+    }
+}
+
+/// What people call a task in a message.
+fn name(task: &Task) -> String {
+    let title = match task.title.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &task.title[..end]),
+        None => task.title.clone(),
+    };
+    match &task.label {
+        Some(label) => format!("{label} \u{201c}{title}\u{201d}"),
+        None => format!("\u{201c}{title}\u{201d}"),
+    }
+}
