@@ -87,9 +87,12 @@ fn planning(world: &World, table: &mut Table) {
         fs::write(dir.join(format!("s{i}.md")), spec(10)).expect("written");
     }
     world.commit_all(&repo);
-    let plan = median(ROUNDS, || {
-        world.time(&mut world.codelicious(&repo, &["plan", "--json"]))
-    });
+    let time = |verb: &str| {
+        median(ROUNDS, || {
+            world.time(&mut world.codelicious(&repo, &[verb, "--json"]))
+        })
+    };
+    let plan = time("plan");
     let status = median(ROUNDS, || {
         world.time(
             Command::new("git")
@@ -103,6 +106,50 @@ fn planning(world: &World, table: &mut Table) {
         ms(plan),
         &format!("`git status`: {}", ms(status)),
     );
+    table.row("lint of the same", ms(time("lint")), "");
+
+    // Half of them with documents that tasks refer to.
+    for i in 0..250 {
+        fs::remove_file(repo.join(format!("specs/area{}/s{i}.md", i % 20))).expect("removed");
+        let dir = repo.join(format!(".kiro/specs/feature{i}"));
+        fs::create_dir_all(&dir).expect("made");
+        for (name, text) in kiro() {
+            fs::write(dir.join(name), text).expect("written");
+        }
+    }
+    world.commit_all(&repo);
+    table.row(
+        "plan, half of them Kiro's, with requirements and designs",
+        ms(time("plan")),
+        "",
+    );
+    table.row("lint of the same", ms(time("lint")), "");
+}
+
+/// A list of ten tasks, with requirements and a design of 4 and 10 KB.
+fn kiro() -> [(&'static str, String); 3] {
+    let mut all = [String::new(), String::new(), String::new()];
+    for i in 1..=10 {
+        let [tasks, requirements, design] = &mut all;
+        tasks.push_str(&format!(
+            "- [ ] {i}. Build piece {i}\n  - It must hold\n  - _Requirements: {i}.1, {i}.2_\n"
+        ));
+        requirements.push_str(&format!(
+            "### Requirement {i}: Piece {i}\n\n**User Story:** As a user, I want piece {i}, so that it is there.\n\n#### \
+             Acceptance Criteria\n\n1. WHEN piece {i} is asked for THE SYSTEM SHALL answer with it\n2. IF it is not there \
+             THEN THE SYSTEM SHALL say so, and name what is\n\n"
+        ));
+        design.push_str(&format!(
+            "## Piece {i}\n\n{}\n\n",
+            "It keeps what it is told in order, and gives it back when asked. ".repeat(16)
+        ));
+    }
+    let [tasks, requirements, design] = all;
+    [
+        ("tasks.md", tasks),
+        ("requirements.md", requirements),
+        ("design.md", design),
+    ]
 }
 
 fn chunks(world: &World, table: &mut Table) {

@@ -235,6 +235,15 @@ pub fn plan(
     Ok(report)
 }
 
+/// A doubt about the plan, with the line of the spec that it is about.
+pub fn warning(found: &Survey, warning: &PlanWarning) -> String {
+    let spec = warning.spec.as_ref().and_then(|id| found.specs.get(id));
+    match spec.filter(|_| warning.line > 0) {
+        Some(spec) => format!("{}:{}: {}", spec.path, warning.line, warning.message),
+        None => warning.message.clone(),
+    }
+}
+
 /// True for a spec of which git knows work.
 fn is_begun(spec: &Surveyed) -> bool {
     spec.facts.tip.is_some() || !spec.facts.merged_parts.is_empty()

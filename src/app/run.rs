@@ -367,9 +367,8 @@ impl<'w> Session<'w> {
             }
         }
         for warning in &found.plan.warnings {
-            self.say(EventKind::Warning {
-                message: warning.message.clone(),
-            });
+            let message = reports::warning(&found, warning);
+            self.say(EventKind::Warning { message });
         }
         if let Some(message) = reports::unbuilt_upon(&found) {
             self.say(EventKind::Warning { message });

@@ -270,10 +270,9 @@ impl Planner<'_, '_> {
     fn warn_if_too_big(&mut self, chunk: &Chunk) {
         if chunk.tokens > self.limit {
             let message = format!(
-                "{:?} (line {}) needs about {} tokens and {} fit the budget, and it cannot be split further: \
+                "{:?} needs about {} tokens and {} fit the budget, and it cannot be split further: \
                  cut it into smaller tasks, name fewer files, or raise the budget",
                 context::shown(&chunk.title),
-                chunk.line,
                 chunk.tokens,
                 self.limit
             );
@@ -334,7 +333,14 @@ impl Planner<'_, '_> {
     fn remainder(&mut self, task: &Task, done: usize, of: usize, error: &BoundsError) -> Draft {
         let title = context::shown(&task.title);
         let line = task.line;
-        self.warn(Rule::Contradiction, &task.id, line, format!("{title:?} (line {line}): {done} of {of} parts are done, but {error}; what remains is one chunk"));
+        self.warn(
+            Rule::Contradiction,
+            &task.id,
+            line,
+            format!(
+                "{title:?}: {done} of {of} parts are done, but {error}; what remains is one chunk"
+            ),
+        );
         let mut rest = whole(task, false);
         rest.text.push_str(&format!(
             "\n\n{done} of {of} parts of this task were built before. Look at what is there and build what is missing."

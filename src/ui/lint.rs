@@ -43,6 +43,9 @@ pub fn text(report: &LintReport, quiet: bool, options: &UiOptions) -> String {
     }
     let specs = plural(report.specs, "spec");
     out.push_str(&match (report.errors, report.warnings) {
+        (0, 0) if report.specs == 0 => {
+            "no specs found; `codelicious init` writes a first one\n".to_owned()
+        }
         (0, 0) => format!("{specs}: nothing to say\n"),
         (errors, warnings) => format!(
             "{specs}: {}, {}\n",

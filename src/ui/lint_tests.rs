@@ -56,6 +56,8 @@ fn lines_for_people() {
     };
     assert_eq!(text(&none, false, &options), "2 specs: nothing to say\n");
     assert_eq!(text(&none, true, &options), "");
+    let nowhere = LintReport { specs: 0, ..none };
+    assert!(text(&nowhere, false, &options).contains("codelicious init"));
 }
 
 /// What GitHub's code scanning wants of a file, and what keeps alerts from coming back.

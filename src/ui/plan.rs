@@ -340,8 +340,12 @@ pub fn doubts(diagnostics: &[Diagnostic], warnings: &[PlanWarning], color: bool)
         }
     }
     for w in warnings {
+        let line = match w.line {
+            0 => String::new(),
+            line => format!(" (line {line})"),
+        };
         let place = match (&w.spec, &w.chunk) {
-            (Some(spec), Some(chunk)) => format!("{spec}:{chunk}: "),
+            (Some(spec), Some(chunk)) => format!("{spec}:{chunk}{line}: "),
             (Some(spec), None) => format!("{spec}: "),
             (None, _) => String::new(),
         };

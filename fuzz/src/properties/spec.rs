@@ -11,42 +11,85 @@ use std::collections::BTreeMap;
 /// Tasks of one text whose marks are tried.
 const TRIED: usize = 5;
 
+/// Where lists stand that are read in ways of their own.
+const LISTS: [&str; 5] = [
+    "specs/s.md",
+    ".kiro/specs/s/tasks.md",
+    "specs/001-s/tasks.md",
+    "openspec/changes/s/tasks.md",
+    ".agent-os/specs/s/tasks.md",
+];
+const RECORDS: [&str; 2] = [".taskmaster/tasks/tasks.json", "prd.json"];
+
 pub fn check(bytes: &[u8]) {
     let [text, lane, theirs] = parts(bytes);
     for prose in [false, true] {
-        if let Some(parsed) = parse(text, prose) {
-            positions(text, &parsed);
-            marks(text, &parsed, prose);
-            chunk_marks(text, &parsed, prose);
-            merges(text, &parsed, prose);
-            spec::outline(&parsed);
-            for i in 0..parsed.sections.len() {
-                spec::section_text(&parsed, text, i);
-            }
-        }
+        every_way(
+            text,
+            Way {
+                path: LISTS[0],
+                prose,
+            },
+        );
     }
+    // One more way for each text: those of fuzzing are many.
+    let others: &[&'static str] = match text.trim_ascii_start().first() {
+        Some(b'{' | b'[') => &RECORDS,
+        _ => &LISTS[1..],
+    };
+    let path = others[text.len() % others.len()];
+    every_way(text, Way { path, prose: false });
     let _ = spec::intro(text);
     if let Ok(text) = std::str::from_utf8(text) {
         spec::visible(text);
         spec::said(text);
         spec::injection::warnings("specs/s.md", text);
     }
-    let both = parse(lane, true).and(parse(theirs, true));
+    let way = Way {
+        path: LISTS[0],
+        prose: true,
+    };
+    let both = way.parse(lane).and(way.parse(theirs));
     if both.is_some() && bytes.contains(&0xFF) {
         for ancestor in [Some(text), None] {
             if let Ok(merged) = spec::merge_specs("specs/s.md", ancestor, lane, theirs) {
-                parse(&merged, true).expect("what was merged is a spec");
+                way.parse(&merged).expect("what was merged is a spec");
             }
         }
     }
 }
 
-fn parse(bytes: &[u8], prose: bool) -> Option<Spec> {
-    let options = ParseOptions {
-        prose,
-        ..ParseOptions::default()
+/// How a text is read.
+#[derive(Clone, Copy)]
+struct Way {
+    path: &'static str,
+    prose: bool,
+}
+
+impl Way {
+    fn parse(self, bytes: &[u8]) -> Option<Spec> {
+        let options = ParseOptions {
+            prose: self.prose,
+            ..ParseOptions::default()
+        };
+        spec::parse(SpecId::new("s"), self.path, bytes, options).ok()
+    }
+}
+
+fn every_way(text: &[u8], way: Way) {
+    let Some(parsed) = way.parse(text) else {
+        return;
     };
-    spec::parse(SpecId::new("s"), "specs/s.md", bytes, options).ok()
+    positions(text, &parsed);
+    marks(text, &parsed, way);
+    if !way.path.ends_with(".json") {
+        chunk_marks(text, &parsed, way);
+    }
+    merges(text, &parsed, way);
+    spec::outline(&parsed);
+    for i in 0..parsed.sections.len() {
+        spec::section_text(&parsed, text, i);
+    }
 }
 
 /// What a task is, whatever its mark. The text of one with steps shows theirs.
@@ -88,9 +131,10 @@ fn positions(bytes: &[u8], parsed: &Spec) {
         }
         if let MarkSite::Checkbox { tick, line_end, .. } = task.site {
             assert!(task.span.contains(&tick) && tick < line_end && line_end <= bytes.len());
-            assert_eq!(
-                matches!(bytes[tick], b'x' | b'X'),
-                task.mark == TaskMark::Done
+            // Steps say it for their task.
+            let has_steps = parsed.inside(index).any(|t| t.role == Role::Step);
+            assert!(
+                has_steps || matches!(bytes[tick], b'x' | b'X') == (task.mark == TaskMark::Done)
             );
         }
     }
@@ -102,10 +146,12 @@ fn positions(bytes: &[u8], parsed: &Spec) {
     }
 }
 
-fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
+fn marks(bytes: &[u8], parsed: &Spec, way: Way) {
     let before = ids(parsed);
     let same = |marked: &[u8], what: &str| {
-        let again = parse(marked, prose).unwrap_or_else(|| panic!("{what}: it is a spec still"));
+        let again = way
+            .parse(marked)
+            .unwrap_or_else(|| panic!("{what}: it is a spec still"));
         assert_eq!(
             ids(&again),
             before,
@@ -116,7 +162,8 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
     for (index, task) in parsed.tasks.iter().enumerate().take(TRIED) {
         let splice = spec::mark_done(bytes, task);
         let is_box = matches!(task.site, MarkSite::Checkbox { .. });
-        if task.mark == TaskMark::Open && is_box {
+        let has_steps = parsed.inside(index).any(|t| t.role == Role::Step);
+        if task.mark == TaskMark::Open && is_box && !has_steps {
             assert_eq!(
                 (splice.range.len(), splice.replacement.len()),
                 (1, 1),
@@ -149,7 +196,6 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
             "a second tick changes nothing"
         );
         // Steps say it for their task, and a record has no place for parts.
-        let has_steps = parsed.inside(index).any(|t| t.role == Role::Step);
         if has_steps || matches!(task.site, MarkSite::Value { .. }) {
             continue;
         }
@@ -207,14 +253,14 @@ fn marks(bytes: &[u8], parsed: &Spec, prose: bool) {
 }
 
 /// A mark behind the text comes and goes and touches nothing else.
-fn chunk_marks(bytes: &[u8], parsed: &Spec, prose: bool) {
+fn chunk_marks(bytes: &[u8], parsed: &Spec, way: Way) {
     let id = ChunkId::new("0f1e2d3c4b5a");
     let is_there = parsed.chunk_marks.iter().any(|c| c.id == id);
     let set = |bytes: &[u8], spec: &Spec, mark| {
         spec::mark_chunk(bytes, spec, &id, mark).expect("a mark that can be written")
     };
     let done = set(bytes, parsed, &TaskMark::Done);
-    let again = parse(&done, prose).expect("it is a spec still");
+    let again = way.parse(&done).expect("it is a spec still");
     assert_eq!(again.chunk_mark(&id), TaskMark::Done);
     assert_eq!(
         ids(&again),
@@ -230,12 +276,13 @@ fn chunk_marks(bytes: &[u8], parsed: &Spec, prose: bool) {
     }
 }
 
-fn merges(bytes: &[u8], parsed: &Spec, prose: bool) {
+fn merges(bytes: &[u8], parsed: &Spec, way: Way) {
     let (Some(first), Some(last)) = (parsed.tasks.first(), parsed.tasks.last()) else {
         return;
     };
     // Marks are merged with the text read as prose where it has no boxes.
-    if prose != parse(bytes, true).is_some_and(|s| s.prose) {
+    let as_prose = Way { prose: true, ..way };
+    if way.path == LISTS[0] && way.prose != as_prose.parse(bytes).is_some_and(|s| s.prose) {
         return;
     }
     if parsed.tasks.iter().any(|t| t.role != Role::Work) {
@@ -248,8 +295,8 @@ fn merges(bytes: &[u8], parsed: &Spec, prose: bool) {
     );
     for ancestor in [Some(bytes), None] {
         let merged =
-            spec::merge_specs("specs/s.md", ancestor, &lane, &user).expect("ticks are no conflict");
-        let merged = parse(&merged, prose).expect("what was merged is a spec");
+            spec::merge_specs(way.path, ancestor, &lane, &user).expect("ticks are no conflict");
+        let merged = way.parse(&merged).expect("what was merged is a spec");
         assert_eq!(ids(&merged), ids(parsed));
         for (new, old) in merged.tasks.iter().zip(&parsed.tasks) {
             let is_ticked = old.id == first.id || old.id == last.id;
@@ -261,6 +308,6 @@ fn merges(bytes: &[u8], parsed: &Spec, prose: bool) {
             assert_eq!(&new.mark, expected, "ticks of both sides add up");
         }
     }
-    let one_side = spec::merge_specs("specs/s.md", Some(bytes), &lane, bytes);
+    let one_side = spec::merge_specs(way.path, Some(bytes), &lane, bytes);
     assert_eq!(one_side.expect("one side changed nothing"), lane);
 }

@@ -127,9 +127,8 @@ fn explicit_edges(
                 warn(
                     Rule::UnknownDependency,
                     format!(
-                        "{} (line {}) depends on {label:?}, and no task of the spec is called so; the dependency is ignored",
-                        name(task),
-                        task.line
+                        "{} depends on {label:?}, and no task of the spec is called so; the dependency is ignored",
+                        name(task)
                     ),
                 );
                 continue;
@@ -138,9 +137,8 @@ fn explicit_edges(
                 warn(
                     Rule::DuplicateId,
                     format!(
-                        "{} (line {}) depends on {label:?}, which {twins} tasks are called; the one in line {} is taken",
+                        "{} depends on {label:?}, which {twins} tasks are called; the one in line {} is taken",
                         name(task),
-                        task.line,
                         spec.tasks[target].line
                     ),
                 );
@@ -152,9 +150,8 @@ fn explicit_edges(
                 warn(
                     Rule::CircularDependency,
                     format!(
-                        "{} (line {}) depends on itself; the dependency is ignored",
-                        name(task),
-                        task.line
+                        "{} depends on itself; the dependency is ignored",
+                        name(task)
                     ),
                 );
             }

@@ -6,7 +6,7 @@
 use super::formats::every_tick_is_its_own;
 use crate::model::{Document, DocumentKind, MarkSite, Place, Spec, SpecId, TaskMark};
 use crate::spec::text::{Lines, beginning};
-use crate::spec::{Criteria, ParseOptions, parse, reader};
+use crate::spec::{Criteria, ParseOptions, parse, reader, tick};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -150,6 +150,35 @@ fn each_task_of_many_authors_is_ticked_by_itself() {
         }
     });
     eprintln!("{} tasks ticked one by one", ticked.into_inner());
+}
+
+/// Writes each list with each one of its open tasks ticked into the folder that `CODELICIOUS_TICKED` names: what
+/// `tests/corpus/tools.py` has the tools themselves read.
+#[test]
+fn ticked_lists_are_kept_for_the_tools_that_own_them() {
+    #[allow(clippy::disallowed_methods, reason = "only this test asks for it")]
+    let to = std::env::var_os("CODELICIOUS_TICKED");
+    let (Some(dir), Some(to)) = (corpus(), to) else {
+        eprintln!("SKIPPED: CODELICIOUS_TICKED names no folder");
+        return;
+    };
+    let sources = std::fs::read_to_string(dir.join("SOURCES.tsv")).unwrap();
+    for row in sources.lines().skip(1) {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let (path, folder) = (columns[3], columns[4]);
+        let bytes = std::fs::read(dir.join(folder).join(path)).unwrap();
+        let Ok(spec) = parse(SpecId::new("s"), path, &bytes, named()) else {
+            continue;
+        };
+        let to = Path::new(&to).join(folder);
+        std::fs::create_dir_all(&to).unwrap();
+        std::fs::write(to.join("before"), &bytes).unwrap();
+        for (index, task) in spec.tasks.iter().enumerate() {
+            if task.mark != TaskMark::Done {
+                std::fs::write(to.join(index.to_string()), tick(&bytes, &spec, index)).unwrap();
+            }
+        }
+    }
 }
 
 /// What of the references to requirements, stories and criteria has a text, where the documents are there.
