@@ -65,6 +65,11 @@ impl Actions {
         self.add(annotations, redactor);
     }
 
+    /// What `lint` found.
+    pub fn lint(&self, findings: &[Diagnostic], redactor: &Redactor) {
+        self.add(github::of_findings(findings), redactor);
+    }
+
     /// What a run came to. `cost` in US dollars, where it is known.
     pub fn run(
         &self,

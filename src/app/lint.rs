@@ -28,7 +28,6 @@ pub fn run(
     scope.redactor = Some(Arc::clone(&redactor));
     let found = tree(&repo, &scope)?;
     let wanted = below_root(&world.info.root, env.cwd(), "lint", &request.paths)?;
-    let chosen = Chosen::of(&found, &wanted);
 
     let specs: Vec<(&_, Cow<'_, str>)> = found
         .specs
@@ -54,8 +53,10 @@ pub fn run(
         specs: &specs,
         plan: &found.plan,
         exists: &|path| root.join(path).symlink_metadata().is_ok(),
+        redact: &|text| redactor.redact(text).into_owned(),
         levels: &levels,
     });
+    let chosen = Chosen::of(&found, &findings, &wanted);
     findings.retain(|d| chosen.has(&d.path));
     let report = LintReport {
         schema: REPORT_SCHEMA,
@@ -86,7 +87,7 @@ pub fn run(
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
     if let Some(actions) = actions {
-        actions.plan(&report.findings, &redactor);
+        actions.lint(&report.findings, &redactor);
     }
     Ok(match report.errors {
         0 => ExitCode::Done,
@@ -127,7 +128,7 @@ struct Chosen {
 impl Chosen {
     /// Named files and those in named folders; for a document the specs that it stands beside as well, since what
     /// they say may be wrong by what it says now.
-    fn of(found: &Tree, wanted: &[String]) -> Self {
+    fn of(found: &Tree, findings: &[Diagnostic], wanted: &[String]) -> Self {
         let mut chosen = Self {
             paths: None,
             unknown: Vec::new(),
@@ -136,7 +137,7 @@ impl Chosen {
             return chosen;
         }
         let mut paths = BTreeSet::new();
-        let told = found.plan.diagnostics.iter().map(|d| d.path.as_str());
+        let told = findings.iter().map(|d| d.path.as_str());
         let specs = found.specs.iter().map(|s| s.spec.path.as_str());
         let all: BTreeSet<&str> = told.chain(specs).collect();
         for name in wanted {

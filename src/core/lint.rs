@@ -25,6 +25,8 @@ pub struct LintInput<'a> {
     pub plan: &'a Plan,
     /// Whether there is a file or folder at a path below the root.
     pub exists: &'a dyn Fn(&str) -> bool,
+    /// Takes secrets out of a text. Asked before a text is cut: what is left of a secret looks like none.
+    pub redact: &'a dyn Fn(&str) -> String,
     pub levels: &'a Levels,
 }
 
@@ -67,7 +69,8 @@ pub fn lint(input: &LintInput<'_>) -> Vec<Diagnostic> {
         .collect();
     let told = input.plan.warnings.iter();
     found.extend(told.filter_map(|w| of_warning(w, paths.get(w.spec.as_ref()?)?)));
-    let open: Vec<Open<'_>> = input.specs.iter().map(Open::of).collect();
+    let open = input.specs.iter().map(|s| Open::of(s, input.redact));
+    let open: Vec<Open<'_>> = open.collect();
     for spec in &open {
         found.extend(spec.held());
         said::look(spec, &mut found);
@@ -87,14 +90,26 @@ pub fn lint(input: &LintInput<'_>) -> Vec<Diagnostic> {
             return false;
         };
         d.severity = level;
+        // What is said of a whole file stands at its first line.
+        let at = d.line.max(1);
         let here = allowed.get(d.path.as_str()).into_iter().flatten();
-        let mut here = here.filter(|(line, _)| *line == d.line || line + 1 == d.line);
-        !here.any(|(_, rules)| rules.split([',', ' ']).any(|id| id == d.rule.id()))
+        let mut here = here.filter(|(line, _)| *line == at || line + 1 == at);
+        GUARDS.contains(&d.rule)
+            || !here.any(|(_, rules)| rules.split([',', ' ']).any(|id| id == d.rule.id()))
     });
     found.sort_by(|a, b| (&a.path, a.line, a.rule).cmp(&(&b.path, b.line, b.rule)));
     found.dedup();
     found
 }
+
+/// Rules that a spec cannot silence about itself: they guard who builds it from who wrote it.
+const GUARDS: [Rule; 5] = [
+    Rule::Unreadable,
+    Rule::Secret,
+    Rule::Held,
+    Rule::Policy,
+    Rule::SuspiciousWords,
+];
 
 /// What `<!-- lint-allow: vague -->` allows, with its line: there, and in the line below.
 fn comments(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -133,6 +148,7 @@ fn of_warning(warning: &PlanWarning, path: &str) -> Option<Diagnostic> {
 /// A spec with the tasks that are to be built.
 struct Open<'a> {
     from: LintSpec<'a>,
+    redact: &'a dyn Fn(&str) -> String,
     /// Indexes of its tasks.
     tasks: Vec<usize>,
     /// Where each line begins.
@@ -140,7 +156,7 @@ struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    fn of(from: &LintSpec<'a>) -> Self {
+    fn of(from: &LintSpec<'a>, redact: &'a dyn Fn(&str) -> String) -> Self {
         let spec = from.spec;
         let is_open = |task: &Task| {
             task.role == Role::Work && task.mark != TaskMark::Done && task.aside.is_none()
@@ -150,6 +166,7 @@ impl<'a> Open<'a> {
         let line_ends = from.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
         Self {
             from: *from,
+            redact,
             tasks: open.filter(|_| !is_done).collect(),
             starts: std::iter::once(0)
                 .chain(line_ends.map(|(at, _)| at + 1))
@@ -194,22 +211,28 @@ impl<'a> Open<'a> {
         }
     }
 
+    /// Words of the spec, fit for a message.
+    fn quoted(&self, words: &str, most: usize) -> String {
+        let words = (self.redact)(words);
+        match words.char_indices().nth(most) {
+            Some((end, _)) => format!("\u{201c}{}…\u{201d}", &words[..end]),
+            None => format!("\u{201c}{words}\u{201d}"),
+        }
+    }
+
+    /// What people call a task in a message.
+    fn name(&self, task: &Task) -> String {
+        let title = self.quoted(&task.title, 60);
+        match &task.label {
+            Some(label) => format!("{label} {title}"),
+            None => title,
+        }
+    }
+
     fn held(&self) -> Option<Diagnostic> {
         let why = self.from.spec.held.as_ref()?;
         let remedy = "settle it; or name the spec with --spec, which builds it all the same";
         let message = format!("nothing of it is built: {why}");
         Some(self.finding(Rule::Held, 0, message, remedy))
-    }
-}
-
-/// What people call a task in a message.
-fn name(task: &Task) -> String {
-    let title = match task.title.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &task.title[..end]),
-        None => task.title.clone(),
-    };
-    match &task.label {
-        Some(label) => format!("{label} \u{201c}{title}\u{201d}"),
-        None => format!("\u{201c}{title}\u{201d}"),
     }
 }

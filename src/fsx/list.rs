@@ -1,40 +1,64 @@
 //! Listing one folder, with what is in it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// How deep folders are looked into.
 const MAX_DEPTH: usize = 4;
 
-/// The files below the folder at `relative` whose name ends so, as sorted paths below `root` with `/`, at most `most`.
-/// Links are not followed; what cannot be listed, or is not UTF-8, is left out.
-pub fn list_beneath(root: &Path, relative: &Path, ends: &str, most: usize) -> Vec<String> {
-    let mut found = Vec::new();
-    let is_folder = root.join(relative).symlink_metadata();
-    if is_folder.is_ok_and(|meta| meta.is_dir()) {
-        list(root, relative, ends, MAX_DEPTH, &mut found);
+/// What a folder holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Sorted paths below the root, with `/`.
+    pub paths: Vec<String>,
+    /// Something is there that was not looked at: a link, a folder that cannot be read or lies too deep, a name that is
+    /// not UTF-8, more files than were wanted.
+    pub skipped: bool,
+}
+
+/// The files below the folder at `relative` whose name ends so in any case, at most `most`. Links are not followed, and
+/// hidden files are not there.
+pub fn list_beneath(root: &Path, relative: &Path, ends: &str, most: usize) -> Listing {
+    let mut found = Listing::default();
+    match root.join(relative).symlink_metadata() {
+        Ok(meta) if meta.is_dir() => list(root, relative, ends, MAX_DEPTH, &mut found),
+        Ok(meta) => found.skipped = meta.is_symlink(),
+        Err(e) => found.skipped = e.kind() != ErrorKind::NotFound,
     }
-    found.sort_unstable();
-    found.truncate(most);
+    found.paths.sort_unstable();
+    found.skipped |= found.paths.len() > most;
+    found.paths.truncate(most);
     found
 }
 
-fn list(root: &Path, relative: &Path, ends: &str, depth: usize, found: &mut Vec<String>) {
+fn list(root: &Path, relative: &Path, ends: &str, depth: usize, found: &mut Listing) {
     let Ok(entries) = std::fs::read_dir(root.join(relative)) else {
+        found.skipped = true;
         return;
     };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let (Some(name), Ok(kind)) = (name.to_str(), entry.file_type()) else {
+    for entry in entries {
+        let kind = entry.and_then(|entry| Ok((entry.file_type()?, entry.file_name())));
+        let Ok((kind, name)) = kind else {
+            found.skipped = true;
+            continue;
+        };
+        let Some(name) = name.to_str() else {
+            found.skipped = true;
             continue;
         };
         if name.starts_with('.') {
             continue;
         }
         let path = relative.join(name);
+        let is_wanted = name.to_lowercase().ends_with(ends);
         if kind.is_dir() && depth > 0 {
             list(root, &path, ends, depth - 1, found);
-        } else if kind.is_file() && name.ends_with(ends) {
-            found.extend(path.to_str().map(str::to_owned));
+        } else if kind.is_file() {
+            found
+                .paths
+                .extend(path.to_str().filter(|_| is_wanted).map(str::to_owned));
+        } else if kind.is_dir() || kind.is_symlink() {
+            found.skipped = true;
         }
     }
 }
@@ -62,7 +86,7 @@ mod tests {
         for file in [
             "elsewhere/secret.md",
             "docs/c.md",
-            "docs/b/z.md",
+            "docs/b/z.MD",
             "docs/b/z.txt",
             "docs/.hidden/x.md",
             "docs/.x.md",
@@ -76,11 +100,35 @@ mod tests {
         link("../elsewhere/secret.md", "docs/file.md");
         link("docs", "linked");
         let list = |folder: &str, most: usize| list_beneath(root, Path::new(folder), ".md", most);
-        let all = ["docs/1/2/3/4/deep.md", "docs/b/z.md", "docs/c.md"];
-        assert_eq!(list("docs", 9), all);
-        assert_eq!(list("docs", 2), all[..2]);
-        for nothing in ["linked", "docs/file.md", "docs/c.md", "missing"] {
-            assert_eq!(list(nothing, 9), [""; 0], "{nothing}");
+        let all = ["docs/1/2/3/4/deep.md", "docs/b/z.MD", "docs/c.md"];
+        // Links, and what lies deep.
+        assert_eq!(
+            (list("docs", 9).paths, list("docs", 9).skipped),
+            (all.map(str::to_owned).to_vec(), true)
+        );
+        assert_eq!(list("docs", 2).paths, all[..2]);
+        for (folder, paths, skipped) in [
+            ("docs/b", &all[1..2], false),
+            ("docs/.hidden", &["docs/.hidden/x.md"], false),
+            ("linked", &[], true),
+            ("docs/file.md", &[], true),
+            ("docs/c.md", &[], false),
+            ("missing", &[], false),
+        ] {
+            let found = list(folder, 9);
+            assert_eq!(
+                (found.paths.as_slice(), found.skipped),
+                (
+                    paths
+                        .iter()
+                        .map(|p| (*p).to_owned())
+                        .collect::<Vec<_>>()
+                        .as_slice(),
+                    skipped
+                ),
+                "{folder}"
+            );
         }
+        assert!(list("docs/b", 0).skipped, "more than are wanted");
     }
 }

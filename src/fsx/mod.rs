@@ -19,6 +19,6 @@ pub mod walk;
 
 pub use beneath::{Beneath, read_beneath};
 pub use error::FsError;
-pub use list::list_beneath;
+pub use list::{Listing, list_beneath};
 pub use read::read_bounded;
 pub use temporary::Temporary;

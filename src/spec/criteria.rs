@@ -7,31 +7,83 @@ use super::label::number_len;
 use super::reader;
 use super::text::{Lines, beginning, dedent};
 use crate::model::Document;
+use std::collections::HashMap;
 
 /// Longest text that one reference stands for, in characters.
 const MAX_CHARS: usize = 2_000;
 
-/// Documents whose sections are read.
+/// Documents that are read, so that many references can be looked up in them.
 pub struct Criteria<'a> {
-    documents: Vec<Vec<Passage<'a>>>,
+    documents: Vec<Numbers<'a>>,
+}
+
+/// The sections of one document, and what is numbered in it: of two that bear one number the first counts.
+struct Numbers<'a> {
+    sections: Vec<Passage<'a>>,
+    /// Sections by the number of their heading: `3`, `2.1`.
+    headings: HashMap<String, usize>,
+    /// Items of lists whose numbers are dotted.
+    items: HashMap<String, String>,
 }
 
 impl<'a> Criteria<'a> {
     pub fn read(documents: impl Iterator<Item = &'a Document>) -> Self {
         Self {
-            documents: documents.map(|d| sections(&d.text)).collect(),
+            documents: documents.map(|d| Numbers::read(&d.text)).collect(),
         }
     }
 
     /// What `reference` stands for in the first of the documents that knows it.
     pub fn resolve(&self, reference: &str) -> Option<String> {
-        self.documents.iter().find_map(|sections| {
+        self.documents.iter().find_map(|document| {
             let found = match number_len(reference) == reference.len() {
-                true => numbered(sections, reference),
-                false => named(sections, reference),
+                true => document.numbered(reference),
+                false => named(&document.sections, reference),
             };
             found.map(|text| text.chars().take(MAX_CHARS).collect())
         })
+    }
+}
+
+impl<'a> Numbers<'a> {
+    fn read(text: &'a str) -> Self {
+        let sections = sections(text);
+        let (mut headings, mut all) = (HashMap::new(), HashMap::new());
+        for (index, section) in sections.iter().enumerate() {
+            let heading = section.headings.last().map_or("", String::as_str);
+            if let Some(number) = number_of(heading) {
+                headings.entry(number.to_owned()).or_insert(index);
+            }
+            for (number, text) in items(section.own) {
+                if number.contains('.') {
+                    all.entry(number).or_insert(text);
+                }
+            }
+        }
+        Self {
+            sections,
+            headings,
+            items: all,
+        }
+    }
+
+    /// `3` or `1.2`.
+    fn numbered(&self, reference: &str) -> Option<String> {
+        // Some number their criteria in full.
+        if let Some(text) = self.items.get(reference) {
+            return Some(text.clone());
+        }
+        let heading = |number: &str| {
+            let section = &self.sections[*self.headings.get(number)?];
+            Some((section.headings.last().map_or("", String::as_str), section))
+        };
+        if let Some((title, section)) = heading(reference) {
+            return Some(format!("{title}\n{}", dedent(section.whole)));
+        }
+        let (chapter, item) = reference.split_once('.')?;
+        let (title, section) = heading(chapter)?;
+        let (_, text) = items(section.whole).into_iter().find(|(n, _)| n == item)?;
+        Some(format!("{title}: {text}"))
     }
 }
 
@@ -66,42 +118,18 @@ pub fn sections(text: &str) -> Vec<Passage<'_>> {
     (0..parts.len()).map(passage).collect()
 }
 
-/// `3` or `1.2`.
-fn numbered(sections: &[Passage<'_>], reference: &str) -> Option<String> {
-    let (chapter, item) = reference.split_once('.').unwrap_or((reference, ""));
-    // Some number their criteria in full.
-    if !item.is_empty() {
-        let whole = sections.iter().flat_map(|s| items(s.own));
-        let mut whole = whole.filter(|(number, _)| number == reference);
-        if let Some((_, text)) = whole.next() {
-            return Some(text);
-        }
-    }
-    let section = sections.iter().find(|section| {
-        let heading = section.headings.last().map_or("", String::as_str);
-        number_of(heading) == Some(chapter)
-    })?;
-    let heading = section.headings.last().map_or("", String::as_str);
-    if item.is_empty() {
-        return Some(format!("{heading}\n{}", dedent(section.whole)));
-    }
-    let (_, text) = items(section.whole).into_iter().find(|(n, _)| n == item)?;
-    Some(format!("{heading}: {text}"))
-}
-
-/// The number of `Requirement 3: …`, `要件3`, `3. …` and `### 3 …`; nothing for one that stands amid words.
+/// The number of `Requirement 3: …`, `要件3`, `3. …`, `### 3 …` and `1.2 …`; nothing for one that stands amid words.
 fn number_of(heading: &str) -> Option<&str> {
     let rest = heading.trim_start_matches(|c: char| !c.is_alphanumeric());
     let digits = rest.find(|c: char| c.is_ascii_digit())?;
     // At most one word before it.
     let is_first = rest[..digits].split_whitespace().count() <= 1;
     let number = &rest[digits..];
-    let len = number.bytes().take_while(u8::is_ascii_digit).count();
-    (is_first
-        && !number[len..].starts_with(|c: char| {
-            c == '.' && number[len + 1..].starts_with(|d: char| d.is_ascii_digit())
-        }))
-    .then_some(&number[..len])
+    let len = number
+        .bytes()
+        .take_while(|b| b.is_ascii_digit() || *b == b'.')
+        .count();
+    is_first.then(|| number[..len].trim_end_matches('.'))
 }
 
 /// The items of numbered lists with their numbers, each with the lines that belong to it.

@@ -146,7 +146,7 @@ fn expand(first: &str, last: &str) -> Vec<String> {
 const MAX_MEETS: usize = 64;
 
 /// Prefixes of ids that documents give to requirements, stories and criteria.
-const REQUIREMENT_PREFIXES: [&str; 9] = ["AC", "FR", "NFR", "R", "REQ", "SC", "ST", "STORY", "US"];
+const REQUIREMENT_PREFIXES: [&str; 8] = ["AC", "FR", "NFR", "R", "REQ", "SC", "STORY", "US"];
 
 /// What the text says it is for: `_Requirements: 1.2, 2.1-2.3_` in any language, `(AC: 1, 3)`, `[US1]`, `FR-003`,
 /// "Validates: Requirements 1.1". Numbers as written, each once, in order.
@@ -169,8 +169,36 @@ pub(super) fn meets(text: &str) -> Vec<String> {
     found
 }
 
-/// What stands behind `Requirements:` and its like: in a line of emphasis alone whatever its word, else behind
-/// words that say so.
+/// Beginnings of what people call requirements, in lower case, where a line of emphasis says which it is for.
+const REQUIREMENT_WORDS: [&str; 24] = [
+    "requirement",
+    "req",
+    "validates",
+    "covers",
+    "anforderung",
+    "exigence",
+    "requisito",
+    "requerimiento",
+    "requis",
+    "krav",
+    "eisen",
+    "vereiste",
+    "wymagani",
+    "требовани",
+    "вимог",
+    "gereksinim",
+    "yêu cầu",
+    "要件",
+    "要求",
+    "需求",
+    "요구사항",
+    "요구",
+    "ความต้องการ",
+    "आवश्यकता",
+];
+
+/// What stands behind `Requirements:` and its like: in a line of emphasis alone behind its word in any language that
+/// is known, or behind any word where numbers are dotted as criteria are; else behind words that say so.
 fn announced(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches(['-', '*', '+', ' ']);
     if let Some(inner) = line
@@ -178,9 +206,16 @@ fn announced(line: &str) -> Option<&str> {
         .and_then(|l| l.trim_end().strip_suffix('_'))
     {
         let (word, list) = inner.split_once([':', '：'])?;
-        let word = word.trim().to_ascii_lowercase();
-        let is_other = ["depend", "boundar", "block", "parallel"];
-        return (!is_other.iter().any(|w| word.starts_with(w))).then_some(list);
+        let word = word.trim().to_lowercase();
+        let is_other = [
+            "depend", "boundar", "block", "parallel", "effort", "estimate", "version", "since",
+        ];
+        if is_other.iter().any(|w| word.starts_with(w)) {
+            return None;
+        }
+        let is_known = REQUIREMENT_WORDS.iter().any(|w| word.starts_with(w));
+        return (is_known || list.trim_start().split([',', ' ']).next()?.contains('.'))
+            .then_some(list);
     }
     // Most lines say nothing of the kind.
     if !(line.contains("equirement") || line.contains("REQUIREMENT") || line.contains('(')) {

@@ -6,11 +6,12 @@ use super::places;
 use super::text::Lines;
 use super::units;
 use crate::model::{Diagnostic, Rule, Severity, Spec, SpecId};
+use std::collections::BTreeMap;
 
 /// Largest file that is parsed: two mebibytes, and some room so that a spec of "2 MB" by any count fits.
 pub const MAX_SPEC_BYTES: usize = (2 << 20) + (64 << 10);
 
-/// At most this many warnings are kept for one file.
+/// At most this many warnings of one kind are kept for one file.
 const MAX_NOTES: usize = 50;
 
 /// How a file is read.
@@ -37,7 +38,7 @@ pub fn parse(
     let mut notes = Notes {
         path,
         list: Vec::new(),
-        dropped: 0,
+        dropped: BTreeMap::new(),
     };
     let source = Source { id, path, text };
     let format = choose(path, text);
@@ -106,13 +107,13 @@ fn readable<'a>(path: &str, bytes: &'a [u8]) -> Result<&'a str, Diagnostic> {
 pub(super) struct Notes<'a> {
     path: &'a str,
     list: Vec<Diagnostic>,
-    dropped: usize,
+    dropped: BTreeMap<Rule, usize>,
 }
 
 impl Notes<'_> {
     pub(super) fn warn(&mut self, rule: Rule, line: usize, message: String, remedy: &str) {
-        if self.list.len() == MAX_NOTES {
-            self.dropped += 1;
+        if self.list.iter().filter(|note| note.rule == rule).count() == MAX_NOTES {
+            *self.dropped.entry(rule).or_default() += 1;
             return;
         }
         self.list.push(Diagnostic {
@@ -137,13 +138,16 @@ impl Notes<'_> {
     }
 
     fn finish(mut self) -> Vec<Diagnostic> {
-        if let Some(last) = self.list.last().filter(|_| self.dropped > 0) {
+        for (rule, dropped) in self.dropped {
             self.list.push(Diagnostic {
-                rule: last.rule,
+                rule,
                 severity: Severity::Warning,
                 path: self.path.to_owned(),
                 line: 0,
-                message: format!("{} more warnings are not shown", self.dropped),
+                message: format!(
+                    "{dropped} more of the same kind ({}) are not shown",
+                    rule.id()
+                ),
                 remedy: "mend the ones above first".to_owned(),
             });
         }

@@ -139,6 +139,29 @@ fn nest_by_number(drafts: &mut [Draft]) {
             }
         }
     }
+    // A task that is built with its steps says what they say, wherever they are written.
+    let nested: Vec<(usize, usize)> = (0..drafts.len())
+        .filter_map(|index| {
+            let ancestors = std::iter::successors(drafts[index].parent, |at| drafts[*at].parent);
+            Some((ancestors.last()?, index))
+        })
+        .collect();
+    for (whole, index) in nested {
+        let step = &drafts[index];
+        let sign = match step.mark {
+            TaskMark::Done => 'x',
+            _ => ' ',
+        };
+        let said = step.text.replace('\n', "\n  ");
+        let (text, unmarked) = (format!("\n- [{sign}] {said}"), format!("\n- [ ] {said}"));
+        let whole = &mut drafts[whole];
+        if let Some(before) = &mut whole.unmarked
+            && !whole.text.contains(&said)
+        {
+            before.push_str(&unmarked);
+            whole.text.push_str(&text);
+        }
+    }
 }
 
 /// Reads one box; None when it has no text of its own.

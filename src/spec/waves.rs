@@ -35,14 +35,13 @@ pub(super) fn apply(spec: &mut Spec, text: &str, notes: &mut Notes<'_>) {
     }
     let last = waves.len();
     let mut known = 0;
-    for index in 0..spec.tasks.len() {
-        let task = &spec.tasks[index];
+    let mut stages: Vec<usize> = Vec::with_capacity(spec.tasks.len());
+    for task in &spec.tasks {
         let own = task.label.as_deref().and_then(|l| wave_of.get(l)).copied();
         known += usize::from(own.is_some());
         // A wave may name a task by the one around it.
-        let outer = task.parent.map(|parent| spec.tasks[parent].stage);
-        let stage = own.or(outer.filter(|s| *s < last)).unwrap_or(last);
-        spec.tasks[index].stage = stage;
+        let outer = task.parent.map(|parent| stages[parent]);
+        stages.push(own.or(outer.filter(|s| *s < last)).unwrap_or(last));
     }
     if known < wave_of.len() {
         notes.warn(
@@ -52,8 +51,12 @@ pub(super) fn apply(spec: &mut Spec, text: &str, notes: &mut Notes<'_>) {
                 "the task dependency graph names {} tasks that the list lacks",
                 wave_of.len() - known
             ),
-            "mend the graph, or take it out: the tasks are then built in their order",
+            "mend the graph, or take it out; until then the tasks are built in their order",
         );
+        return;
+    }
+    for (task, stage) in spec.tasks.iter_mut().zip(stages) {
+        task.stage = stage;
     }
     spec.stages = (0..=last)
         .map(|stage| Stage {

@@ -92,6 +92,15 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic]) -> Vec<Annotation> {
     diagnostics.iter().map(one).collect()
 }
 
+/// Annotations of what `lint` found: each under the name of its rule.
+pub fn of_findings(findings: &[Diagnostic]) -> Vec<Annotation> {
+    let mut annotations = of_diagnostics(findings);
+    for (annotation, finding) in annotations.iter_mut().zip(findings) {
+        annotation.title = finding.rule.id().to_owned();
+    }
+    annotations
+}
+
 /// Annotations of a run: its specs' diagnostics, what stopped, and what was not delivered or looked at by no check.
 pub fn of_summary(report: &SummaryReport, lines: &Lines) -> Vec<Annotation> {
     let mut out = of_diagnostics(&report.diagnostics);

@@ -86,10 +86,10 @@ pub fn sarif(report: &LintReport) -> String {
         .findings
         .iter()
         .map(|finding| {
-            let key = (finding.rule, &finding.path, &finding.message);
-            let nth: &mut usize = seen.entry(key).or_default();
+            let print = fingerprint(finding);
+            let nth: &mut usize = seen.entry(print.clone()).or_default();
             *nth += 1;
-            result(finding, *nth)
+            result(finding, &format!("{print}:{nth}"))
         })
         .collect();
     let sarif = json!({
@@ -109,7 +109,7 @@ pub fn sarif(report: &LintReport) -> String {
     format!("{sarif:#}\n")
 }
 
-fn result(finding: &Diagnostic, nth: usize) -> Value {
+fn result(finding: &Diagnostic, print: &str) -> Value {
     let text = match finding.remedy.is_empty() {
         true => one_line(&finding.message),
         false => format!(
@@ -118,7 +118,6 @@ fn result(finding: &Diagnostic, nth: usize) -> Value {
             one_line(&finding.remedy)
         ),
     };
-    let fingerprint = format!("{}/{}/{nth}", finding.rule.id(), short(&finding.message));
     json!({
         "ruleId": finding.rule.id(),
         "ruleIndex": finding.rule as usize,
@@ -128,7 +127,7 @@ fn result(finding: &Diagnostic, nth: usize) -> Value {
             "artifactLocation": {"uri": uri(&finding.path), "uriBaseId": "SRCROOT"},
             "region": {"startLine": finding.line.max(1)},
         }}],
-        "partialFingerprints": {"codelicious/v1": fingerprint},
+        "partialFingerprints": {"primaryLocationLineHash": print},
     })
 }
 
@@ -153,11 +152,17 @@ fn uri(path: &str) -> String {
     out
 }
 
-/// 16 hex digits of a message without its numbers, which are mostly of lines.
-fn short(message: &str) -> String {
+/// 16 hex digits of the rule, the file and the message without its numbers, which are mostly of lines. GitHub tells
+/// alerts apart by what is called so.
+fn fingerprint(finding: &Diagnostic) -> String {
     use sha2::{Digest, Sha256};
-    let words = message.replace(|c: char| c.is_ascii_digit(), "");
-    let digest = Sha256::digest(words.as_bytes());
+    let message = finding.message.replace(|c: char| c.is_ascii_digit(), "");
+    let mut digest = Sha256::new();
+    for part in [finding.rule.id(), &finding.path, &message] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    let digest = digest.finalize();
     digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 

@@ -76,7 +76,7 @@ fn sarif_has_rules_places_and_fingerprints() {
         let place = &result["locations"][0]["physicalLocation"];
         assert!(place["region"]["startLine"].as_u64().unwrap() >= 1);
         assert!(!result["message"]["text"].as_str().unwrap().contains('\x1b'));
-        prints.insert(result["partialFingerprints"]["codelicious/v1"].to_string());
+        prints.insert(result["partialFingerprints"]["primaryLocationLineHash"].to_string());
     }
     assert_eq!(prints.len(), 4, "twins have prints of their own");
     let uri = |n: usize| {

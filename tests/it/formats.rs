@@ -427,6 +427,22 @@ fn a_gate_that_cannot_be_read_is_closed() {
             "{said}: {why}"
         );
     }
+    // However it is written, and wherever it is a link to.
+    let open = repo.root.join(list);
+    for items in ["* [ ] no\n", "1. [ ] no\n", "  - [ ] no\n"] {
+        repo.write(list, items);
+        assert!(not_built(kit).contains("1 items"), "{items}");
+    }
+    std::fs::rename(&open, repo.root.join("r.md")).unwrap();
+    repo.write("specs/001-albums/checklists/LIST.MD", "- [ ] no\n");
+    assert!(not_built(kit).contains("LIST.MD"));
+    std::fs::remove_file(repo.root.join("specs/001-albums/checklists/LIST.MD")).unwrap();
+    std::os::unix::fs::symlink("../../../r.md", &open).unwrap();
+    assert!(not_built(kit).contains("not all of"));
+    std::fs::remove_file(&open).unwrap();
+    // A list without any of cc-sdd's marks is approved in the same file.
+    repo.write(".kiro/specs/auth/spec.json", approved("false"));
+    assert!(not_built(".kiro/specs/auth/tasks.md").contains("not approved"));
     // However many documents there are.
     for n in 0..80 {
         repo.write(&format!("specs/001-albums/contracts/{n:02}.md"), "a\n");

@@ -173,7 +173,9 @@ fn marks(bytes: &[u8], parsed: &Spec, way: Way) {
         let ticked = spec::tick(bytes, parsed, index);
         let again = same(&ticked, "ticked");
         for (i, (new, old)) in again.tasks.iter().zip(&parsed.tasks).enumerate() {
-            let is_step = old.role == Role::Step && task.span.contains(&old.span.start);
+            let is_step = task.role == Role::Work
+                && old.role == Role::Step
+                && task.span.contains(&old.span.start);
             // A step may be the last one of its task.
             let is_around = (old.role == Role::Group || task.role == Role::Step)
                 && parsed.around(index).any(|g| g == i);

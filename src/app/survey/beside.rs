@@ -3,7 +3,7 @@
 //! The user's files count, which are what the spec's author sees; where a file is not among them, the base's.
 
 use super::problem;
-use crate::fsx::{list_beneath, read_beneath};
+use crate::fsx::{Listing, list_beneath, read_beneath};
 use crate::git::{GitError, Repo, files_of_tree};
 use crate::model::{Beside, Diagnostic, Document, DocumentKind, Oid, Place, Rule, Severity, Spec};
 use crate::spec;
@@ -63,16 +63,21 @@ impl<'a> Documents<'a> {
     /// Git objects that cannot be read.
     pub(super) fn of(&self, spec: &Spec) -> Result<Found, GitError> {
         let mut found = Found::default();
+        let mut count = 0;
         for beside in &spec.beside {
             let is_state = beside.kind == DocumentKind::State;
-            let paths = self.paths(beside)?;
-            if is_state && paths.len() == MAX_STATES {
+            let Listing { paths, skipped } = self.paths(beside)?;
+            if let Place::Folder { path, .. } = &beside.place
+                && is_state
+                && skipped
+            {
                 found.held = Some(format!(
-                    "there are {MAX_STATES} files or more beside it that say whether it may be built"
+                    "not all of {path} can be read, which says whether it may be built: no links, at most {MAX_STATES} \
+                     files, names in UTF-8"
                 ));
             }
             for path in paths {
-                if path == spec.path || (found.documents.len() == MAX_DOCUMENTS && !is_state) {
+                if path == spec.path || (count == MAX_DOCUMENTS && !is_state) {
                     continue;
                 }
                 let is_first = !self.read.borrow().contains_key(&path);
@@ -87,6 +92,7 @@ impl<'a> Documents<'a> {
                         if !is_state && found.documents.iter().any(|d| d.text == text) {
                             continue;
                         }
+                        count += usize::from(!is_state);
                         found.documents.push(Document {
                             path,
                             kind: beside.kind,
@@ -114,17 +120,22 @@ impl<'a> Documents<'a> {
         Ok(found)
     }
 
-    fn paths(&self, beside: &Beside) -> Result<Vec<String>, GitError> {
+    fn paths(&self, beside: &Beside) -> Result<Listing, GitError> {
         let most = match beside.kind {
             DocumentKind::State => MAX_STATES,
             _ => MAX_DOCUMENTS,
         };
         let (folder, ends) = match &beside.place {
-            Place::File(path) => return Ok(vec![path.clone()]),
+            Place::File(path) => {
+                return Ok(Listing {
+                    paths: vec![path.clone()],
+                    skipped: false,
+                });
+            }
             Place::Folder { path, ends } => (path, ends),
         };
         let here = list_beneath(&self.repo.info().root, Path::new(folder), ends, most);
-        let Some(base) = self.elsewhere.filter(|_| here.is_empty()) else {
+        let Some(base) = self.elsewhere.filter(|_| here == Listing::default()) else {
             return Ok(here);
         };
         let all = match self.of_base.get() {
@@ -137,8 +148,11 @@ impl<'a> Documents<'a> {
         let below = format!("{folder}/");
         let inside = all
             .iter()
-            .filter(|p| p.starts_with(&below) && p.ends_with(ends));
-        Ok(inside.take(most).cloned().collect())
+            .filter(|p| p.starts_with(&below) && p.to_lowercase().ends_with(ends));
+        let mut paths: Vec<String> = inside.cloned().collect();
+        let skipped = paths.len() > most;
+        paths.truncate(most);
+        Ok(Listing { paths, skipped })
     }
 
     fn read(&self, path: &str) -> Result<Read, GitError> {

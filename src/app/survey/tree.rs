@@ -1,7 +1,7 @@
 //! The user's files alone, whatever the base and lanes say: what `lint` reads.
 
 use super::beside::Documents;
-use super::{Place, Scope, copies, find, plan_inputs, problem};
+use super::{Place, Scope, copies, find, plan_inputs, policy, problem};
 use crate::core::plan::SpecInput;
 use crate::git::{GitError, Repo};
 use crate::model::{Diagnostic, Document, Plan, Rule, Spec, SpecId};
@@ -28,7 +28,7 @@ pub struct TreeSpec {
 /// Reads and plans the specs among the user's files.
 ///
 /// # Errors
-/// Patterns of the configuration that are none. What is wrong with single specs is in the plan's diagnostics.
+/// Patterns of the configuration that are none, and git objects that cannot be read. What is wrong with single specs is in the plan's diagnostics.
 pub fn tree(repo: &Repo, scope: &Scope) -> Result<Tree, GitError> {
     let root = &repo.info().root;
     let mut diagnostics = Vec::new();
@@ -81,13 +81,19 @@ pub fn tree(repo: &Repo, scope: &Scope) -> Result<Tree, GitError> {
         }));
         let beside = documents.of(&spec)?;
         spec::attend(&mut spec, &beside.documents);
-        spec.held = spec.held.or(beside.held);
+        let is_held = spec.has_open_work() && !scope.names(&spec.path);
+        spec.held = spec.held.or(beside.held).filter(|_| is_held);
         spec.diagnostics.extend(beside.diagnostics);
         specs.push(TreeSpec {
             spec,
             text,
             documents: beside.documents,
         });
+    }
+    if let Some(head) = repo.head_commit()
+        && let Some(policy) = policy::forbidding(repo, &head)?
+    {
+        diagnostics.push(policy.diagnostic());
     }
     specs.sort_by(|a, b| a.spec.path.cmp(&b.spec.path));
     let none = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! What tasks name, and whether it is there.
 
-use super::{Open, name};
+use super::Open;
 use crate::model::{Diagnostic, DocumentKind, Place, Rule};
 use crate::spec::Criteria;
 use std::collections::BTreeSet;
@@ -36,7 +36,10 @@ fn requirements(open: &Open<'_>, found: &mut Vec<Diagnostic>) {
                 found.push(open.finding(
                     Rule::UnknownRequirement,
                     line,
-                    format!("{} names {reference}, and there is no {path}", name(task)),
+                    format!(
+                        "{} names {reference}, and there is no {path}",
+                        open.name(task)
+                    ),
                     "write down what has to hold there, or in the task",
                 ));
                 return;
@@ -48,7 +51,7 @@ fn requirements(open: &Open<'_>, found: &mut Vec<Diagnostic>) {
                     line,
                     format!(
                         "{} names {reference}, which {path} does not have",
-                        name(task)
+                        open.name(task)
                     ),
                     "name a requirement that is there; engines are shown the text of what is named",
                 ));
@@ -82,25 +85,51 @@ const CHANGES: [&str; 4] = ["modify", "edit", "change", "delete"];
 fn files(open: &Open<'_>, exists: &dyn Fn(&str) -> bool, found: &mut Vec<Diagnostic>) {
     let spec = open.spec();
     let folder = spec.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let is_there = |path: &str| exists(path) || exists(&joined(folder, path));
+    let is_there = |path: &str| exists(&joined("", path)) || exists(&joined(folder, path));
     let mut told = BTreeSet::new();
+    let mut made: Option<BTreeSet<&str>> = None;
     for (index, task) in open.tasks() {
         for (number, line) in open.lines(index) {
             for path in changed(line).into_iter().chain(linked(line)) {
-                let others = spec.tasks.iter().filter(|t| t.id != task.id);
-                let is_made = others.clone().any(|t| t.files.iter().any(|f| f == path));
-                if is_made || is_there(path) || !told.insert(path) {
+                if !told.insert(path) || is_there(path) {
+                    continue;
+                }
+                if made
+                    .get_or_insert_with(|| made_by_tasks(open))
+                    .contains(path)
+                {
                     continue;
                 }
                 found.push(open.finding(
                     Rule::MissingFile,
                     number,
-                    format!("{} names {path}, which is not there", name(task)),
+                    format!("{} names {path}, which is not there", open.name(task)),
                     "mend the path, or say which task makes it",
                 ));
             }
         }
     }
+}
+
+/// Files that stand in a line of any task with a word of who makes something.
+fn made_by_tasks<'a>(open: &Open<'a>) -> BTreeSet<&'a str> {
+    let tasks = open.spec().tasks.iter().enumerate();
+    let files = tasks.flat_map(|(index, task)| {
+        let lines: Vec<&str> = open
+            .lines(index)
+            .map(|(_, line)| line)
+            .filter(|l| makes(l))
+            .collect();
+        let is_made = move |file: &&String| lines.iter().any(|line| line.contains(file.as_str()));
+        task.files.iter().filter(is_made)
+    });
+    files.map(String::as_str).collect()
+}
+
+fn makes(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|w| MAKES.contains(&w))
 }
 
 /// Paths in a line such as ``- Modify: `src/a.rs:12-30` ``.
@@ -122,9 +151,7 @@ fn changed(line: &str) -> Vec<&str> {
 
 /// Documents that a line links to, in a line that makes nothing.
 fn linked(line: &str) -> Vec<&str> {
-    let lower = line.to_ascii_lowercase();
-    let mut words = lower.split(|c: char| !c.is_alphanumeric());
-    if !line.contains("](") || words.any(|w| MAKES.contains(&w)) {
+    if !line.contains("](") || makes(line) {
         return Vec::new();
     }
     let targets = line

@@ -3,10 +3,11 @@
 //! The words of [`UNTESTABLE`] are those that ISO/IEC/IEEE 29148:2018 (5.2.7) warns of: subjective language, loopholes,
 //! open-ended lists, comparisons without a measure. English only.
 
-use super::{Open, name};
+use super::Open;
 use crate::model::{Diagnostic, DocumentKind, Role, Rule, Task};
 use crate::spec;
 use regex::Regex;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// More files or steps than that in one commit are not read with care.
@@ -104,18 +105,20 @@ const GENERIC: &[&str] = &[
 
 static UNTESTABLE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?i)\b(user[- ]friendly|easy to use|intuitive(ly)?|seamless(ly)?|state[- ]of[- ]the[- ]art|world[- ]class|production[- ]ready|high[- ]quality|best effort|blazing(ly)?|performant|as appropriate|appropriately|as (needed|necessary|required|applicable|possible)|if (possible|necessary|needed|appropriate)|(where|when|whenever|wherever) (possible|appropriate|necessary|needed)|and so on|etc\.?|reasonabl[ey]|sufficient(ly)?|adequate(ly)?|good (performance|ux|design)|fast enough|more (efficient(ly)?|robust|readable)|nice(ly)?|look(s)? good|works? (well|fine|properly))(\W|$)",
+        r"(?i)(?:^|[^\w/.])(user[- ]friendly|easy to use|intuitive(?:ly)?|seamless(?:ly)?|state[- ]of[- ]the[- ]art|world[- ]class|production[- ]ready|high[- ]quality|best effort|blazing(?:ly)?|performant|as appropriate|appropriately|as (?:needed|necessary|required|applicable|possible)|if (?:possible|necessary|needed|appropriate)|(?:where|when|whenever|wherever) (?:possible|appropriate|necessary|needed)|and so on|etc|reasonabl[ey]|sufficiently|adequate(?:ly)?|good (?:performance|ux|design)|fast enough|more (?:efficient(?:ly)?|robust|readable)|nicely|looks? good|works? (?:well|fine|properly))(?:[^\w/]|$)",
     )
 });
 
 /// A measure makes much of that precise.
 static MEASURE: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?i)[<>≤≥]\s*=?\s*\d|\d+(\.\d+)?\s*(ms|s|sec|seconds|minutes|%|kb|mb|gb|px|rps|fps)\b")
+    regex(
+        r"(?i)[<>≤≥]\s*=?\s*\d|\d+(\.\d+)?\s*(%|(ms|s|secs?|seconds?|mins?|minutes?|h|hours?|days?|kb|kib|mb|mib|gb|gib|px|rps|fps|requests|times)\b)",
+    )
 });
 
 static UNDECIDED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"\[NEEDS CLARIFICATION:[^\]]*\]?|\b(TBD|TBC|FIXME)\b|\bTODO:|\?\?\?|\[[A-Z]+(?: [A-Z]+)+\]|(?i:\bto be (decided|determined|defined|clarified)\b)",
+        r"\[NEEDS CLARIFICATION:[^\]]*\]?|\b(TBD|TBC)\b|\b(TODO|FIXME):|\?\?\?|\[[A-Z]+(?: [A-Z]+)+\](?:[^(\[]|$)|(?i:\b(?:is|are|remains?|still|yet) to be (?:decided|determined|defined|clarified)\b)",
     )
 });
 
@@ -169,7 +172,7 @@ fn vague(open: &Open<'_>, index: usize, task: &Task) -> Option<Diagnostic> {
             task.line,
             format!(
                 "{} says too little to be built: an engine will guess",
-                name(task)
+                open.name(task)
             ),
             "name what is to change, where, and how one sees that it works",
         )
@@ -198,35 +201,61 @@ fn is_generic(title: &str) -> bool {
 }
 
 fn undecided(open: &Open<'_>, index: usize) -> Option<Diagnostic> {
-    let (line, words) = first(open, index, &UNDECIDED)?;
-    Some(undecided_at(open, line, words))
+    let (line, words) = prose(open, index).find_map(|(number, line)| {
+        let words = UNDECIDED.find(&line)?.as_str().to_owned();
+        Some((number, words))
+    })?;
+    Some(undecided_at(open, line, words.trim()))
+}
+
+/// A task's lines without code, which means what it says.
+fn prose<'a>(open: &Open<'a>, index: usize) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
+    let mut is_code = false;
+    let lines = open.lines(index).filter(move |(_, line)| {
+        let is_fence = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    });
+    lines.map(|(number, line)| (number, without_spans(line)))
+}
+
+/// A line without what stands between backticks.
+fn without_spans(line: &str) -> Cow<'_, str> {
+    let pieces: Vec<&str> = line.split('`').collect();
+    match pieces.len() {
+        0..3 => line.into(),
+        len => {
+            // The last one is open where their number is odd.
+            let is_text =
+                |at: usize| at.is_multiple_of(2) || (at + 1 == len && len.is_multiple_of(2));
+            let kept = pieces.iter().enumerate().filter(|(at, _)| is_text(*at));
+            let kept: Vec<&str> = kept.map(|(_, piece)| *piece).collect();
+            kept.join("`").into()
+        }
+    }
 }
 
 fn undecided_at(open: &Open<'_>, line: usize, words: &str) -> Diagnostic {
-    let shown: String = words.chars().take(80).collect();
     open.finding(
         Rule::Undecided,
         line,
-        format!("is still open: \u{201c}{shown}\u{201d}"),
+        format!("is still open: {}", open.quoted(words, 80)),
         "decide it and write down what was decided: a builder cannot ask before it builds",
     )
 }
 
 fn untestable(open: &Open<'_>, index: usize) -> Option<Diagnostic> {
-    let is_vague = |(_, line): &(usize, &str)| UNTESTABLE.is_match(line) && !MEASURE.is_match(line);
-    let (number, line) = open.lines(index).find(is_vague)?;
-    let words = UNTESTABLE.captures(line)?.get(1)?.as_str();
+    let mut prose = prose(open, index);
+    let (number, words) = prose.find_map(|(number, line)| {
+        let found = UNTESTABLE.captures(&line)?.get(1)?.as_str().to_owned();
+        (!MEASURE.is_match(&line)).then_some((number, found))
+    })?;
     Some(open.finding(
         Rule::Untestable,
         number,
         format!("\u{201c}{words}\u{201d} can be read in more than one way"),
         "say what is seen, measured or compared when it holds",
     ))
-}
-
-fn first<'a>(open: &Open<'a>, index: usize, pattern: &Regex) -> Option<(usize, &'a str)> {
-    let mut lines = open.lines(index);
-    lines.find_map(|(number, line)| Some((number, pattern.find(line)?.as_str())))
 }
 
 fn too_wide(open: &Open<'_>, index: usize, task: &Task) -> Option<Diagnostic> {
@@ -242,7 +271,7 @@ fn too_wide(open: &Open<'_>, index: usize, task: &Task) -> Option<Diagnostic> {
     };
     let message = format!(
         "{} {what} and becomes one commit: more than is reviewed with care",
-        name(task)
+        open.name(task)
     );
     Some(open.finding(
         Rule::TooWide,
@@ -286,7 +315,7 @@ fn no_criteria(open: &Open<'_>) -> Option<Diagnostic> {
             format!(
                 "{} of {all} open tasks, from {} on, say nothing that shows when they are done",
                 silent.len(),
-                name(first)
+                open.name(first)
             ),
             "say in each what must hold, or add a section \"Acceptance criteria\"",
         )

@@ -58,6 +58,7 @@ fn findings(files: &Files<'_>, levels: &Levels) -> Vec<Diagnostic> {
         specs: &specs,
         plan: &plan,
         exists: &exists,
+        redact: &|text| text.replace("hunter2hunter2", "***"),
         levels,
     })
 }
@@ -107,16 +108,24 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
         ("- [ ] Parse dates\n  - and so on, times, zones etc.\n", &["untestable:2"]),
         ("- [ ] Answer with good performance: p99 < 200 ms\n", &[]),
         ("- [ ] Fetch etchings of the gallery\n", &[]),
+        ("- [ ] Read /etc/hosts and lacks sufficient permissions\n  ```\n  cp a /etc/nginx etc\n  ```\n", &[]),
+        ("- [ ] Answer 99% of requests with good performance, in 3 hours\n", &[]),
+        ("- [ ] Allow roles to be defined by admins, see [API DOCS](../docs/design.md)\n", &[]),
+        ("- [ ] Read the columns `[NOT NULL]` and remove every FIXME comment\n", &[]),
+        ("- [ ] The store is to be decided\n", &["undecided:1"]),
         // References.
         ("- [ ] T1 Keep a list (depends on T9)\n", &["unknown-dependency:1"]),
         ("- [ ] T1 Keep it (depends on T2)\n- [ ] T2 Show it (depends on T1)\n", &["circular-dependency:1"]),
         ("- [ ] T1 Keep a list\n- [ ] T1 Show a list\n", &["duplicate-id:1"]),
         ("- [ ] Rename the parser\n  - Modify: `src/gone.rs:1-20`\n  - Modify: `src/old.rs`\n", &["missing-file:2"]),
+        ("- [ ] Rename it\n  - Modify: `src/gone.rs`\n- [ ] Move it\n  - Modify: `src/gone.rs`\n", &["missing-file:2"]),
         ("- [ ] T1 Create `src/gone.rs`\n- [ ] T2 Rename it\n  - Modify: `src/gone.rs`\n", &[]),
         ("- [ ] Follow [the design](../docs/design.md#store) and [the plan](plan.md)\n", &["missing-file:1"]),
         // Twice.
         ("## A\n\n- [ ] Show the newest album first\n\n## B\n\n- [ ] Show the newest album first.\n", &["duplicate-task:7"]),
         ("- [ ] Albums\n  - [ ] Write the code and its tests\n- [ ] Photos\n  - [ ] Write the code and its tests\n", &[]),
+        ("- [ ] T001 Show the newest album first\n- [ ] T002 Show the newest album first\n", &["duplicate-task:2"]),
+        ("- [ ] Convert JSON files into YAML files\n- [ ] Convert YAML files into JSON files\n", &[]),
         // Contradictions.
         ("- [x] T1 Albums\n  - [ ] T2 Show the newest first\n", &["contradiction:1"]),
         ("- [ ] Show it\n- [] Sort it\n", &["not-a-box:2"]),
@@ -128,6 +137,47 @@ fn each_rule_finds_what_it_is_for_and_nothing_else() {
     .collect();
     for (text, expected) in cases {
         assert_eq!(of(&text), expected, "{text}");
+    }
+}
+
+/// A spec does not speak for those who guard its builder from it, and many small doubts hide no grave one.
+#[test]
+fn guards_are_not_silenced_from_within() {
+    let mut text = "- [] x\n".repeat(60);
+    text.push_str("- [ ] T1 Keep the albums\n- [ ] T1 Show the albums\n");
+    let allow = Levels {
+        allow: [Rule::NotABox, Rule::NoCriteria].into(),
+        ..Levels::default()
+    };
+    let files = Files {
+        specs: &[("specs/a.md", &text)],
+        others: &[],
+    };
+    assert_eq!(shown(&findings(&files, &allow)), ["duplicate-id:61"]);
+    let told = shown(&findings(&files, &Levels::default()));
+    assert_eq!(
+        told.iter().filter(|f| f.starts_with("not-a-box")).count(),
+        51
+    );
+}
+
+/// What is cut looks like no secret any more, so that it is taken out before.
+#[test]
+fn secrets_are_taken_out_before_words_are_cut() {
+    let secret = "hunter2hunter2";
+    for before in 0..90 {
+        let words = "x".repeat(before);
+        let text = format!(
+            "- [ ] {words}{secret} TBD [NEEDS CLARIFICATION: {words}{secret}]\n- [ ] T1 {words}{secret} (depends on T9)\n"
+        );
+        let specs = &[("specs/a.md", text.as_str())];
+        let found = findings(&Files { specs, others: &[] }, &Levels::default());
+        let quoted = found
+            .iter()
+            .filter(|d| d.rule == Rule::Undecided || d.rule == Rule::NoCriteria);
+        for finding in quoted {
+            assert!(!finding.message.contains("hunter"), "{finding:?}");
+        }
     }
 }
 
@@ -221,6 +271,25 @@ fn one_change_in_two_formats_is_built_once() {
         plain.1
     );
     assert_eq!(twins(&[(kiro.0, &same), (plain.0, &roadmap)]), [kiro.0]);
+    // What stands nowhere else is built.
+    let more = format!("{}- [ ] Print them all\n", plain.1);
+    assert_eq!(twins(&[kiro, (plain.0, &more)]), Vec::<String>::new());
+    let optional = kiro.1.replace("- [ ] 3.", "- [ ]* 3.");
+    assert_eq!(twins(&[(kiro.0, &optional), plain]), Vec::<String>::new());
+    // Lists with names of their own are of different things.
+    assert_eq!(
+        twins(&[kiro, ("specs/payments.md", plain.1)]),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        twins(&[kiro, ("specs/roadmap.md", plain.1)]),
+        ["specs/roadmap.md"]
+    );
+    // Titles that every list has tell nothing.
+    assert_eq!(
+        twins(&[kiro, plain, ("specs/all-albums.md", plain.1)]),
+        Vec::<String>::new()
+    );
     // What was built from one list is not built again from the other one.
     let built = kiro.1.replace("[ ]", "[x]");
     assert_eq!(twins(&[(kiro.0, &built), plain]), [plain.0]);
@@ -236,6 +305,19 @@ fn one_change_in_two_formats_is_built_once() {
     );
     let ended = format!("---\nstatus: done\n---\n{}", plain.1);
     assert_eq!(twins(&[kiro, (plain.0, &ended)]), Vec::<String>::new());
+}
+
+/// Who waits for a list waits for the one that is built in its stead.
+#[test]
+fn a_twin_is_waited_for_as_the_one_that_is_built() {
+    let later = (
+        "specs/later.md",
+        "---\ndepends_on: [albums.md]\n---\n- [ ] Print every album; it must be on paper\n",
+    );
+    let specs = &[TWINS[0], TWINS[1], later];
+    let found = findings(&Files { specs, others: &[] }, &Levels::default());
+    let of_later = found.iter().filter(|d| d.path == later.0);
+    assert_eq!(of_later.count(), 0, "{found:?}");
 }
 
 #[test]

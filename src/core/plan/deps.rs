@@ -9,7 +9,7 @@
 //! lower priority number come first, then those that stand first.
 
 use crate::core::graph;
-use crate::model::{Aside, ChunkId, PlanWarning, Rule, Spec, Task};
+use crate::model::{Aside, ChunkId, MarkSite, PlanWarning, Rule, Spec, Task};
 use std::collections::{BTreeSet, HashMap};
 
 /// From this many edges between two groups on, one task of the waiting group stands in for the others:
@@ -327,6 +327,10 @@ impl Labels {
         let mut near = others().filter(|t| spec.tasks[**t].section == section);
         if let Some(found) = near.next() {
             return Some((*found, 1 + near.count()));
+        }
+        // A list of records is one for itself.
+        if matches!(spec.tasks[from].site, MarkSite::Value { .. }) {
+            return twins.contains(&from).then_some((from, 1));
         }
         let found = others()
             .rfind(|t| **t < from)

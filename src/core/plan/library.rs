@@ -195,8 +195,15 @@ fn inclusion(document: &Document) -> Option<&str> {
 
 /// A document without its front matter.
 fn body(text: &str) -> &str {
-    let Some(rest) = text.strip_prefix("---\n") else {
-        return text;
-    };
-    rest.split_once("\n---\n").map_or(text, |(_, body)| body)
+    let mut at = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        at += line.len();
+        let is_rule = line.trim_end() == "---";
+        match (number, is_rule) {
+            (0, false) => return text,
+            (0, true) | (_, false) => {}
+            (_, true) => return &text[at..],
+        }
+    }
+    text
 }

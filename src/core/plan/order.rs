@@ -25,27 +25,42 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
     by_path.sort_by(|&a, &b| specs[a].spec.path.cmp(&specs[b].spec.path));
     let names = Names::new(specs, &by_path);
     let mut edges: Vec<Vec<usize>> = vec![Vec::new(); specs.len()];
+    let twins = twins::find(specs);
     for &i in &by_path {
-        edges[i] = names.resolve_all(i, &mut diagnostics);
+        // Who waits for a list waits for what is built in its stead.
+        let wanted = names.resolve_all(i, &mut diagnostics).into_iter();
+        let built: BTreeSet<usize> = wanted.map(|d| twins[d].unwrap_or(d)).collect();
+        edges[i] = built
+            .into_iter()
+            .filter(|d| *d != i || twins[i].is_none())
+            .collect();
     }
     let depends_on = edges.clone();
 
     let mut not_built: Vec<Option<String>> = specs.iter().map(|s| own_reason(s)).collect();
-    for (i, twin) in twins::find(specs).into_iter().enumerate() {
+    for (i, twin) in twins.iter().enumerate() {
         let Some(twin) = twin.filter(|_| not_built[i].is_none()) else {
             continue;
         };
-        let message = format!(
-            "its open tasks stand in {} as well, which is {}: only that one is built",
-            specs[twin].spec.path, specs[twin].spec.format
-        );
+        let other = specs[twin].spec;
+        let message = match &not_built[twin] {
+            None => format!(
+                "its open tasks all stand in {} as well, which is {}: only that one is built",
+                other.path, other.format
+            ),
+            Some(why) => format!(
+                "its open tasks all stand in {} as well, which is not built: {why}",
+                other.path
+            ),
+        };
         diagnostics.push(Diagnostic {
             rule: Rule::TwinList,
             severity: Severity::Warning,
             path: specs[i].spec.path.clone(),
             line: 0,
             message: message.clone(),
-            remedy: "take one of the two away, or say `status: done` in it; named with --spec this one is built".to_owned(),
+            remedy: "take one of the two away, or say `status: done` in it; named with --spec this one is built"
+                .to_owned(),
         });
         not_built[i] = Some(message);
     }

@@ -70,7 +70,8 @@ impl Format for AgentOs {
     ) -> Result<Spec, Diagnostic> {
         let mut spec = list::read(source, self.name(), &DIALECT, options, notes);
         for task in &mut spec.tasks {
-            let mut lines = task.text.lines().map(str::trim_start);
+            let lines = task.text.lines();
+            let mut lines = lines.map(|l| l.trim_start_matches([' ', '\t', '-', '*']));
             let blocked = lines.any(|l| l.starts_with("⚠️ Block") || l.starts_with("⚠️ **Block"));
             if blocked && task.mark != TaskMark::Done {
                 task.aside = Some(Aside::Waits {

@@ -37,20 +37,8 @@ impl Format for CcSdd {
             .done()
     }
 
-    /// Its prompts stop where a person has not approved the tasks. What is no JSON approves nothing.
     fn attend(&self, spec: &mut Spec, documents: &[Document]) {
-        let state = documents.iter().find(|d| d.kind == DocumentKind::State);
-        let Some(state) = state else { return };
-        spec.held = match serde_json::from_str::<Value>(&state.text) {
-            Err(e) => Some(format!(
-                "{}, which says whether its tasks are approved, is no JSON: {e}",
-                state.path
-            )),
-            Ok(json) if json.pointer("/approvals/tasks/approved") == Some(&Value::Bool(false)) => {
-                Some(format!("its tasks are not approved in {}", state.path))
-            }
-            Ok(_) => None,
-        };
+        hold_until_approved(spec, documents);
     }
 
     fn parse(
@@ -73,6 +61,23 @@ impl Format for CcSdd {
         }
         Ok(spec)
     }
+}
+
+/// Its prompts stop where a person has not approved the tasks. What is no JSON approves nothing. A list without any of
+/// its marks looks like Kiro's, which has no such file itself.
+pub(super) fn hold_until_approved(spec: &mut Spec, documents: &[Document]) {
+    let state = documents.iter().find(|d| d.kind == DocumentKind::State);
+    let Some(state) = state else { return };
+    spec.held = match serde_json::from_str::<Value>(&state.text) {
+        Err(e) => Some(format!(
+            "{}, which says whether its tasks are approved, is no JSON: {e}",
+            state.path
+        )),
+        Ok(json) if json.pointer("/approvals/tasks/approved") == Some(&Value::Bool(false)) => {
+            Some(format!("its tasks are not approved in {}", state.path))
+        }
+        Ok(_) => None,
+    };
 }
 
 /// Marks that neither Kiro nor people write: one of its lines below a box, or `(P)` at one.

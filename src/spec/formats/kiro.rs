@@ -4,7 +4,8 @@
 //! begun and `[~]` queued, `[ ]*` is optional and built only on request, a task `2` is done when all that is required
 //! of `2.1`, `2.2` is, and is work itself where nothing of that is required. A small `x` ticks.
 
-use crate::model::{Beside, Diagnostic, DocumentKind, Spec};
+use super::ccsdd::hold_until_approved;
+use crate::model::{Beside, Diagnostic, Document, DocumentKind, Spec};
 use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
 use crate::spec::parse::{Notes, ParseOptions, Source};
@@ -32,7 +33,12 @@ impl Format for Kiro {
             .files(DocumentKind::Design, &["design.md"])
             .files(DocumentKind::Background, &["research.md"])
             .all_in(DocumentKind::Conventions, steering, ".md")
+            .files(DocumentKind::State, &["spec.json"])
             .done()
+    }
+
+    fn attend(&self, spec: &mut Spec, documents: &[Document]) {
+        hold_until_approved(spec, documents);
     }
 
     fn parse(

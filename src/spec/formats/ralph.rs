@@ -40,9 +40,7 @@ impl Format for Ralph {
         match (is_prd, stories) {
             (true, None | Some(true)) => Confidence::Likely,
             // Others call their files so, too; but this one meant to be it.
-            (true, Some(false)) if text.is_some_and(|t| t.contains("\"userStories\"")) => {
-                Confidence::Likely
-            }
+            (true, Some(false)) if text.is_some_and(means_to_be_one) => Confidence::Likely,
             (false, Some(true)) => Confidence::Looks,
             (true | false, _) => Confidence::No,
         }
@@ -88,6 +86,12 @@ impl Format for Ralph {
             notes,
         ))
     }
+}
+
+/// Words that a loop's file has, in whatever state it is.
+fn means_to_be_one(text: &str) -> bool {
+    let words = ["\"userStories\"", "\"passes\""];
+    words.iter().any(|word| text.contains(word))
 }
 
 struct Stories<'a> {

@@ -12,6 +12,8 @@ use crate::spec::format::{Confidence, Format};
 use crate::spec::list;
 use crate::spec::parse::{Notes, ParseOptions, Source};
 use crate::spec::places::{self, Around};
+use crate::spec::reader;
+use crate::spec::text::{Lines, beginning};
 
 pub(in crate::spec) struct SpecKit;
 
@@ -55,8 +57,10 @@ impl Format for SpecKit {
     fn attend(&self, spec: &mut Spec, documents: &[Document]) {
         let lists = documents.iter().filter(|d| d.kind == DocumentKind::State);
         let open = |list: &Document| {
-            let lines = list.text.lines().map(str::trim_start);
-            lines.filter(|line| line.starts_with("- [ ]")).count()
+            let lines = Lines::new(list.text.as_bytes());
+            let boxes = reader::read(&list.text, beginning(&list.text), &lines).boxes;
+            let is_open = |tick: usize| !matches!(list.text.as_bytes()[tick], b'x' | b'X');
+            boxes.iter().filter(|b| is_open(b.tick)).count()
         };
         let incomplete = lists.map(|list| (open(list), list)).find(|(n, _)| *n > 0);
         if let Some((n, list)) = incomplete {

@@ -27,6 +27,9 @@ const WORDS: Words = Words {
 /// The tag of tasks that were given none.
 const MASTER: &str = "master";
 
+/// Levels of subtasks that are read: each is read within the one around it.
+const MAX_DEPTH: usize = 8;
+
 impl Format for TaskMaster {
     fn name(&self) -> &'static str {
         "Task Master"
@@ -67,8 +70,17 @@ impl Format for TaskMaster {
     /// Task Master works on one tag at a time: the current one, which is `master` where nobody chose.
     fn attend(&self, spec: &mut Spec, documents: &[Read]) {
         let state = documents.iter().find(|d| d.kind == DocumentKind::State);
-        let state: Option<serde_json::Value> =
-            state.and_then(|state| serde_json::from_str(&state.text).ok());
+        let state = match state.map(|s| (s, serde_json::from_str::<serde_json::Value>(&s.text))) {
+            Some((document, Err(e))) => {
+                spec.held = Some(format!(
+                    "{}, which says which tag is worked on, is no JSON: {e}",
+                    document.path
+                ));
+                return;
+            }
+            Some((_, Ok(state))) => Some(state),
+            None => None,
+        };
         let chosen = state.as_ref().and_then(|s| s.get("currentTag")?.as_str());
         let tag = |task: &Task| spec.sections[task.section].headings.last().cloned();
         let all: Vec<Option<String>> = spec.tasks.iter().map(tag).collect();
@@ -95,32 +107,51 @@ impl Format for TaskMaster {
         _options: ParseOptions,
         notes: &mut Notes<'_>,
     ) -> Result<Spec, Diagnostic> {
+        // Where it stands, or what it says, it is meant to be one.
         let must_be = self.detect(source.path, None) == Confidence::Sure;
+        let means_to = must_be
+            || ["\"title\"", "\"status\""]
+                .iter()
+                .all(|w| source.text.contains(w));
+        let wrong = |line, message: String| Diagnostic {
+            rule: Rule::Unreadable,
+            severity: Severity::Error,
+            path: source.path.to_owned(),
+            line,
+            message,
+            remedy: "mend it, or have Task Master write it again".to_owned(),
+        };
+        let lines = Lines::new(source.text.as_bytes());
         let lists = match lists(source.text) {
             Ok(lists) => lists,
-            Err((line, what)) if must_be => {
-                return Err(Diagnostic {
-                    rule: Rule::Unreadable,
-                    severity: Severity::Error,
-                    path: source.path.to_owned(),
-                    line,
-                    message: format!("is no JSON: {what}"),
-                    remedy: "mend it, or have Task Master write it again".to_owned(),
-                });
+            Err((line, what)) if means_to => {
+                return Err(wrong(line, format!("is no JSON: {what}")));
             }
             Err(_) => Vec::new(),
         };
-        let lines = Lines::new(source.text.as_bytes());
+        if let Some((at, what)) =
+            odd_list(source.text).filter(|_| must_be || (means_to && lists.is_empty()))
+        {
+            return Err(wrong(lines.number(at), what));
+        }
+        if must_be && lists.is_empty() {
+            return Err(wrong(0, "has no list called `tasks`".to_owned()));
+        }
         let mut reader = Reader {
             lines: &lines,
             notes,
             records: Vec::new(),
+            too_deep: None,
         };
         let mut sections = Vec::new();
         for list in &lists {
             let headings = list.tag.iter().cloned().collect();
             sections.push(records::section(&lines, headings, list.tasks.span()));
             reader.list(list, sections.len() - 1);
+        }
+        if let Some(line) = reader.too_deep {
+            let message = format!("has subtasks inside of subtasks, more than {MAX_DEPTH} deep");
+            return Err(wrong(line, message));
         }
         let records = reader.records;
         Ok(records::spec(
@@ -170,16 +201,38 @@ fn lists(text: &str) -> Result<Vec<List<'_>>, (usize, String)> {
     Ok(lists)
 }
 
+/// What keeps a list called `tasks` from being one: where, and what.
+fn odd_list(text: &str) -> Option<(usize, String)> {
+    let root = Document::read(text).ok()?.root();
+    let Some(object) = root.object() else {
+        return root
+            .array()
+            .is_none()
+            .then(|| (0, "is no object, or names a member twice".to_owned()));
+    };
+    let members: Vec<_> = object.members().collect();
+    members.into_iter().find_map(|(name, value)| {
+        let tasks = match name {
+            "tasks" => value,
+            _ => value.object()?.get("tasks")?,
+        };
+        let Some(records) = tasks.array() else {
+            return Some((tasks.span().start, "`tasks` is no list".to_owned()));
+        };
+        let record = records.iter().find(|record| !is_task(record))?;
+        let what = "a task has no id or no title, or names a member twice";
+        Some((record.span().start, what.to_owned()))
+    })
+}
+
+fn is_task(value: &Value<'_>) -> bool {
+    let task = value.object();
+    task.is_some_and(|task| task.get("id").is_some() && task.get("title").is_some())
+}
+
 /// A list of records that have an id and a title, or none at all.
 fn is_list(value: &Value<'_>) -> bool {
-    let Some(tasks) = value.array() else {
-        return false;
-    };
-    let is_task = |task: &Value<'_>| {
-        let task = task.object();
-        task.is_some_and(|task| task.get("id").is_some() && task.get("title").is_some())
-    };
-    tasks.iter().all(is_task)
+    value.array().is_some_and(|tasks| tasks.iter().all(is_task))
 }
 
 /// True for records that say what state they are in, which others' lists of things with titles do not.
@@ -193,6 +246,8 @@ struct Reader<'a, 'n> {
     lines: &'a Lines,
     notes: &'a mut Notes<'n>,
     records: Vec<Record>,
+    /// The line of what is nested too deep to be read.
+    too_deep: Option<usize>,
 }
 
 impl Reader<'_, '_> {
@@ -214,13 +269,27 @@ impl Reader<'_, '_> {
             let mut record = self.record(&object, section, &prefix, &number);
             record.depends_on = object.names("dependencies");
             self.records.push(record);
-            self.subtasks(&object, parent, &prefix, &number);
+            self.subtasks(&object, parent, &prefix, &number, 1);
         }
     }
 
     /// The subtasks of the record at `parent`. Task Master knows one level of them; people have written more.
-    fn subtasks(&mut self, of: &Object<'_>, parent: usize, prefix: &str, number: &str) {
-        let subtasks = of.get("subtasks").and_then(|s| s.array());
+    fn subtasks(
+        &mut self,
+        of: &Object<'_>,
+        parent: usize,
+        prefix: &str,
+        number: &str,
+        depth: usize,
+    ) {
+        let Some(subtasks) = of.get("subtasks") else {
+            return;
+        };
+        if depth > MAX_DEPTH {
+            self.too_deep = Some(self.lines.number(subtasks.span().start));
+            return;
+        }
+        let subtasks = subtasks.array();
         for (place, subtask) in subtasks.unwrap_or_default().iter().enumerate() {
             let Some(object) = subtask.object() else {
                 continue;
@@ -248,7 +317,7 @@ impl Reader<'_, '_> {
                 .collect();
             let index = self.records.len();
             self.records.push(record);
-            self.subtasks(&object, index, prefix, &label);
+            self.subtasks(&object, index, prefix, &label, depth + 1);
         }
     }
 

@@ -155,8 +155,11 @@ fn each_task_of_many_authors_is_ticked_by_itself() {
 /// Writes each list with each one of its open tasks ticked into the folder that `CODELICIOUS_TICKED` names: what
 /// `tests/corpus/tools.py` has the tools themselves read.
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "files for other programs, in a folder that only this test asks for"
+)]
 fn ticked_lists_are_kept_for_the_tools_that_own_them() {
-    #[allow(clippy::disallowed_methods, reason = "only this test asks for it")]
     let to = std::env::var_os("CODELICIOUS_TICKED");
     let (Some(dir), Some(to)) = (corpus(), to) else {
         eprintln!("SKIPPED: CODELICIOUS_TICKED names no folder");

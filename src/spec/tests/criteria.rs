@@ -49,6 +49,40 @@ fn tasks_name_what_they_are_for() {
 }
 
 #[test]
+fn other_numbers_are_none() {
+    for text in [
+        "a\n  - _Effort: 3_",
+        "a\n  - _Estimate: 1.5_",
+        "a\n  - _Weight: 3_",
+        "Drive the ST7735 display",
+    ] {
+        assert_eq!(
+            spec(&format!("- [ ] {text}\n")).tasks[0].meets,
+            [""; 0],
+            "{text}"
+        );
+    }
+    for text in ["_Exigences : 3_", "_요구사항: 3_", "_Kriterien: 1.2_"] {
+        assert_eq!(
+            spec(&format!("- [ ] a\n  - {text}\n")).tasks[0].meets.len(),
+            1,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn headings_may_bear_whole_numbers() {
+    let text = "## 1 Accounts\n\n### 1.1 Sign in\n\nBy name.\n\n### 1.2 Reset\n\nBy mail.\n\n### Requirement 2.1: Sharing\n\nBy link.\n";
+    let document = document(text);
+    let whole = |reference: &str| resolve(&document, reference).unwrap_or_default();
+    assert_eq!(whole("1.2"), "1.2 Reset\nBy mail.");
+    assert_eq!(whole("2.1"), "Requirement 2.1: Sharing\nBy link.");
+    assert!(whole("1").contains("By name.") && whole("1").contains("By mail."));
+    assert_eq!(whole("1.3"), "");
+}
+
+#[test]
 fn numbers_are_criteria_of_their_requirement() {
     let kiro = document(
         "# Requirements\n\n## Introduction\n\n1. not this\n\n### Requirement 1: Store\n\n**User Story:** As a user.\n\n#### Acceptance Criteria\n\n1. WHEN saved THE SYSTEM SHALL keep it\n2. IF the disk is full\n   THEN it SHALL say so\n\n### Requirement 12\n\n#### Acceptance Criteria\n\n1. Twelve\n",

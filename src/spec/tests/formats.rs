@@ -165,6 +165,7 @@ fn kiros_waves_say_what_comes_before_what() {
     let unknown = graph(r#"{"waves": [{"id": 0, "tasks": ["9"]}]}"#);
     let spec = read(".kiro/specs/x/tasks.md", &unknown);
     assert!(spec.diagnostics[0].message.contains("names 1 tasks"));
+    assert!(spec.work().all(|t| t.stage == 0), "the order of the text");
 }
 
 #[test]
@@ -357,6 +358,38 @@ fn agent_os_builds_a_task_with_its_steps() {
     }
 }
 
+/// Steps that stand beside their task say as much as steps inside it.
+#[test]
+fn a_flat_task_of_agent_os_holds_what_its_steps_say() {
+    let flat = "- [ ] 1. Build the login\n- [ ] 1.1 Write tests for `src/form.rs`\n- [x] 1.2 Hash with bcrypt\n  - twelve rounds\n- [ ] 2. Ship\n";
+    let spec = read(".agent-os/specs/2026-01-02-x/tasks.md", flat);
+    assert_eq!(shown(&spec), ["1", "1.1 step", "1.2 step done", "2"]);
+    let task = &spec.tasks[0];
+    assert_eq!(
+        task.text,
+        "1. Build the login\n- [ ] 1.1 Write tests for `src/form.rs`\n- [x] 1.2 Hash with bcrypt\n  - twelve rounds"
+    );
+    assert_eq!(task.files, ["src/form.rs"]);
+    let of = |text: &str| {
+        read(".agent-os/specs/2026-01-02-x/tasks.md", text).tasks[0]
+            .fingerprint
+            .clone()
+    };
+    assert_eq!(
+        of(&flat.replace("[x]", "[ ]")),
+        task.fingerprint,
+        "a tick is no change"
+    );
+    assert_ne!(of(&flat.replace("bcrypt", "argon2")), task.fingerprint);
+    every_tick_is_its_own(&spec, flat.as_bytes(), ParseOptions::default());
+    let blocked = flat.replace(
+        "  - twelve rounds",
+        "  - \u{26a0}\u{fe0f} Blocking issue: no library",
+    );
+    let spec = read(".agent-os/specs/2026-01-02-x/tasks.md", &blocked);
+    assert!(spec.tasks[0].aside.is_some(), "{:?}", spec.tasks[0]);
+}
+
 #[test]
 fn a_heading_that_is_called_a_task_is_one_with_its_steps() {
     let text = "# Plan\n\n## Global Constraints\n\nNone.\n\n### Task 1: Routes\n\n**Files:**\n- Create: `src/routes.rs`\n- Modify: `src/main.rs:12-30`\n\n- [ ] **Step 1: Write the failing test**\n\n```md\n### Task 9: no\n- [ ] no\n```\n\n- [ ] **Step 2: Commit**\n\n### Task 2：Words\n\n**Step 1: Write them**\n\n## Self-review\n\nText.\n";
@@ -475,6 +508,65 @@ fn task_masters_records_are_edited_in_place() {
     // What others call so is nothing to build.
     let other = r#"{"version": "2.0.0", "tasks": [{"label": "build", "type": "shell"}]}"#;
     assert!(read("tasks/tasks.json", other).tasks.is_empty());
+}
+
+/// A list that somebody broke is told, and never taken for no list.
+#[test]
+fn broken_records_are_errors_with_a_line() {
+    let nested = format!(
+        "{{\"tasks\": [{}{}]}}",
+        "{\"id\": 1, \"title\": \"t\", \"subtasks\": [".repeat(3_000),
+        "]}".repeat(3_000)
+    );
+    let own = ".taskmaster/tasks/tasks.json";
+    let cases = [
+        (
+            own,
+            "{\"tasks\": [\n{\"id\": 1, \"title\": \"a\"},\n{\"id\": 2}]}",
+            3,
+        ),
+        (
+            own,
+            "{\"tasks\": [\n{\"id\": 1, \"id\": 2, \"title\": \"a\"}]}",
+            2,
+        ),
+        (own, "{\"master\": {\"tasks\": [{\"id\": 1}]}}", 1),
+        (own, "{\"task\": []}", 0),
+        (own, "{\"tasks\": {}}", 1),
+        (own, &nested, 1),
+        (
+            "tasks/tasks.json",
+            "[{\"id\": 1, \"title\": \"a\", \"status\": \"pending\"},]",
+            1,
+        ),
+        (
+            "prd.json",
+            "[{\"description\": \"a\", \"passes\": false},]",
+            1,
+        ),
+        (
+            "prd.json",
+            "{\"stories\": [{\"id\": \"a\", \"passes\": true}, {\"id\": \"b\"}]}",
+            0,
+        ),
+    ];
+    for (path, text, line) in cases {
+        let read = parse(
+            SpecId::new("s"),
+            path,
+            text.as_bytes(),
+            ParseOptions::default(),
+        );
+        let shown: String = text.chars().take(80).collect();
+        assert_eq!(read.expect_err(&shown).line, line, "{path}: {shown}");
+    }
+    // Others call their files so, too.
+    for (path, text) in [
+        ("tasks/tasks.json", "{\"jobs\": []"),
+        ("prd.json", "{\"product\": 1,}"),
+    ] {
+        assert!(read(path, text).tasks.is_empty());
+    }
 }
 
 #[test]
