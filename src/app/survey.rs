@@ -449,8 +449,12 @@ impl SpecSurvey<'_> {
             .map_or_else(|| text.clone(), |c| c.text.clone());
         let options = self.scope.options(path, &text);
         let prose = options.prose;
+        let mut looked_at = None;
         let parsed = match copy {
-            Some(copy) if copy.text == text => copy.spec,
+            Some(copy) if copy.text == text => {
+                looked_at = Some(copy.warnings);
+                copy.spec
+            }
             _ => spec::parse(self.id.clone(), path, &text, options),
         };
         let planned = match parsed {
@@ -465,9 +469,10 @@ impl SpecSurvey<'_> {
             return Ok(Ok(None));
         }
         if spec.has_open_work() {
-            let text = String::from_utf8_lossy(&text);
-            spec.diagnostics
-                .extend(spec::injection::warnings(path, &text));
+            let warnings = looked_at.unwrap_or_else(|| {
+                spec::injection::warnings(path, &String::from_utf8_lossy(&text))
+            });
+            spec.diagnostics.extend(warnings);
         }
         let beside = match spec.has_open_work() {
             true => self.documents.of(&spec)?,

@@ -43,7 +43,7 @@ pub fn is_chunk_id(id: &str) -> bool {
 /// 12 hex digits over the text without any mark, whatever its line ends. `spec` is what `bytes` says, without a
 /// plan.
 pub fn text_hash(bytes: &[u8], spec: &Spec) -> String {
-    let plain: Vec<u8> = cleared(bytes, spec)
+    let plain: Vec<u8> = without_marks(bytes, spec)
         .into_iter()
         .filter(|b| *b != b'\r')
         .collect();

@@ -22,6 +22,24 @@ pub(super) struct UserCopy {
     pub text: Vec<u8>,
     /// What `text` says.
     pub spec: Result<Spec, Diagnostic>,
+    /// What in it a person should read, where it has open work.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl UserCopy {
+    fn of(scope: &Scope, id: &SpecId, path: &str, text: Vec<u8>) -> Self {
+        let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
+        let has_work = spec.as_ref().is_ok_and(Spec::has_open_work);
+        let warnings = match has_work {
+            true => spec::injection::warnings(path, &String::from_utf8_lossy(&text)),
+            false => Vec::new(),
+        };
+        Self {
+            text,
+            spec,
+            warnings,
+        }
+    }
 }
 
 /// A copy, or that there is none, or why it cannot be read.
@@ -68,9 +86,7 @@ pub(super) fn look_at_all(
 /// Reads the copy at `path`.
 pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looked {
     if let Some(handed) = scope.handed.get(path) {
-        let text = handed.text.clone();
-        let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
-        return Ok(Some(UserCopy { text, spec }));
+        return Ok(Some(UserCopy::of(scope, id, path, handed.text.clone())));
     }
     if let Some(link) = link_above(root, path) {
         // Git has a link there, and what is committed at this path would take its place.
@@ -90,8 +106,7 @@ pub(super) fn look(root: &Path, scope: &Scope, id: &SpecId, path: &str) -> Looke
                     "leave it out with `[specs] exclude` if it is no spec",
                 )
             })?;
-            let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
-            Ok(Some(UserCopy { text, spec }))
+            Ok(Some(UserCopy::of(scope, id, path, text)))
         }
         Ok(meta) if meta.is_symlink() && scope.names(path) => Err(problem(
             path,

@@ -46,10 +46,10 @@ pub fn tree(repo: &Repo, scope: &Scope) -> Result<Tree, GitError> {
     let mut specs = Vec::new();
     for looked in copies::look_at_all(root, scope, &places) {
         let read = looked.and_then(|copy| match copy {
-            Some(copy) => copy.spec.map(|spec| Some((spec, copy.text))),
+            Some(copy) => copy.spec.map(|spec| Some((spec, copy.text, copy.warnings))),
             None => Ok(None),
         });
-        let (mut spec, text) = match read {
+        let (mut spec, text, warnings) = match read {
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(diagnostic) => {
@@ -61,8 +61,7 @@ pub fn tree(repo: &Repo, scope: &Scope) -> Result<Tree, GitError> {
             continue;
         }
         let words = String::from_utf8_lossy(&text);
-        spec.diagnostics
-            .extend(spec::injection::warnings(&spec.path, &words));
+        spec.diagnostics.extend(warnings);
         diagnostics.extend(scope.redactor.iter().flat_map(|redactor| {
             let lines = words.lines().enumerate();
             let lines = lines.map(|(n, line)| (spec.path.as_str(), n + 1, line));
