@@ -197,8 +197,9 @@ fn marks(bytes: &[u8], parsed: &Spec, way: Way) {
             ticked,
             "a second tick changes nothing"
         );
-        // Steps say it for their task, and a record has no place for parts.
-        if has_steps || matches!(task.site, MarkSite::Value { .. }) {
+        // Steps say it for their task and have no parts of their own, and a record has no place for parts.
+        let is_step = task.role == Role::Step;
+        if has_steps || is_step || matches!(task.site, MarkSite::Value { .. }) {
             continue;
         }
         let done = spec::apply(bytes, &splice);
