@@ -14,10 +14,11 @@ mod twins;
 use crate::core::split::{self, BoundsError, Piece, Room};
 use crate::core::tokens::estimate;
 use crate::model::{
-    Aside, Chunk, ChunkId, ChunkPart, Document, LeftOut, Plan, PlanWarning, PrMode, Role, Rule,
-    Spec, SpecPlan, Task, TaskMark,
+    Aside, Chunk, ChunkId, ChunkPart, Diagnostic, Document, LeftOut, Plan, PlanWarning, PrMode,
+    Role, Rule, Spec, SpecPlan, Task, TaskMark,
 };
 use context::Surroundings;
+pub use order::Placed;
 use std::collections::{BTreeSet, HashMap};
 
 /// What the prompt says around the parts that are counted one by one.
@@ -32,8 +33,8 @@ pub struct PlanInput<'a> {
     /// What of it is kept for the system prompt, the list of checks and a person's answer.
     pub reserve_tokens: u64,
     /// Estimated tokens of a file of the repository, by path below its root; None where it does not exist.
-    /// Asked once for each path.
-    pub file_tokens: &'a dyn Fn(&str) -> Option<u64>,
+    /// Asked once for each path of a spec.
+    pub file_tokens: &'a (dyn Fn(&str) -> Option<u64> + Sync),
 }
 
 /// One spec to plan.
@@ -55,57 +56,104 @@ pub struct SpecInput<'a> {
 /// A chunk comes after everything it depends on and else in document order; the specs' own diagnostics are
 /// part of the plan's. Chunks of a spec that is not built are listed without context and are never split.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
-    let (placed, order_diagnostics) = order::order(input.specs);
-    let mut plan = Plan::default();
-    let mut files = FileSizes {
-        ask: input.file_tokens,
-        known: HashMap::new(),
-    };
-    let limit = input.budget_tokens.saturating_sub(input.reserve_tokens);
-    if limit <= FRAME_TOKENS && !input.specs.is_empty() {
-        plan.warnings.push(PlanWarning {
-            spec: None,
-            chunk: None,
-            rule: None,
-            line: 0,
-            message: format!(
-                "the token budget of {} leaves no room for any task ({} are reserved, {FRAME_TOKENS} frame the \
-                 prompt); tasks are neither split nor given context: raise the budget",
-                input.budget_tokens, input.reserve_tokens
-            ),
-        });
+    let arranged = Arranged::new(input);
+    let places = arranged.places().iter();
+    let planned = places.map(|place| arranged.plan(place)).collect();
+    arranged.whole(planned)
+}
+
+/// Specs in the order in which they are built, each to be planned by itself, on whatever thread.
+pub struct Arranged<'a> {
+    input: &'a PlanInput<'a>,
+    places: Vec<Placed>,
+    /// About specs that have to do with each other.
+    diagnostics: Vec<Diagnostic>,
+    /// Most tokens of one prompt.
+    limit: u64,
+}
+
+/// One spec's plan, and doubts about it.
+pub struct Planned {
+    plan: SpecPlan,
+    warnings: Vec<PlanWarning>,
+}
+
+impl<'a> Arranged<'a> {
+    /// Puts specs in build order.
+    pub fn new(input: &'a PlanInput<'a>) -> Self {
+        let (places, diagnostics) = order::order(input.specs);
+        Self {
+            input,
+            places,
+            diagnostics,
+            limit: input.budget_tokens.saturating_sub(input.reserve_tokens),
+        }
     }
-    for place in placed {
-        let one = &input.specs[place.spec];
-        plan.diagnostics
-            .extend(one.spec.diagnostics.iter().cloned());
+
+    /// What is to be planned, in build order.
+    pub fn places(&self) -> &[Placed] {
+        &self.places
+    }
+
+    /// Plans one spec.
+    pub fn plan(&self, place: &Placed) -> Planned {
+        let specs = self.input.specs;
+        let one = &specs[place.spec];
+        let mut warnings = Vec::new();
         let mut planner = Planner {
             input: one,
-            files: &mut files,
-            limit,
-            warnings: &mut plan.warnings,
+            files: &mut FileSizes {
+                ask: self.input.file_tokens,
+                known: HashMap::new(),
+            },
+            limit: self.limit,
+            warnings: &mut warnings,
         };
         let made = planner.chunks(place.not_built.is_none());
-        plan.specs.push(SpecPlan {
+        let depends_on = place.depends_on.iter();
+        let plan = SpecPlan {
             id: one.spec.id.clone(),
             path: one.spec.path.clone(),
             format: one.spec.format,
             title: one.spec.title.clone(),
             status: one.spec.front.status,
-            depends_on: place
-                .depends_on
-                .iter()
-                .map(|&d| input.specs[d].spec.id.clone())
-                .collect(),
+            depends_on: depends_on.map(|&d| specs[d].spec.id.clone()).collect(),
             priority: one.spec.front.priority,
-            not_built: place.not_built,
+            not_built: place.not_built.clone(),
             chunks: made.chunks,
             left_out: made.left_out,
             outline: made.outline,
-        });
+        };
+        Planned { plan, warnings }
     }
-    plan.diagnostics.extend(order_diagnostics);
-    plan
+
+    /// The whole plan, of what was planned at each place.
+    pub fn whole(self, planned: Vec<Planned>) -> Plan {
+        let mut whole = Plan::default();
+        if self.limit <= FRAME_TOKENS && !self.places.is_empty() {
+            whole.warnings.push(PlanWarning {
+                spec: None,
+                chunk: None,
+                rule: None,
+                line: 0,
+                message: format!(
+                    "the token budget of {} leaves no room for any task ({} are reserved, {FRAME_TOKENS} frame the \
+                     prompt); tasks are neither split nor given context: raise the budget",
+                    self.input.budget_tokens, self.input.reserve_tokens
+                ),
+            });
+        }
+        for place in &self.places {
+            let said = &self.input.specs[place.spec].spec.diagnostics;
+            whole.diagnostics.extend(said.iter().cloned());
+        }
+        whole.diagnostics.extend(self.diagnostics);
+        for one in planned {
+            whole.specs.push(one.plan);
+            whole.warnings.extend(one.warnings);
+        }
+        whole
+    }
 }
 
 /// Which open chunks would share a pull request if every one of them were committed: in build order as many as
@@ -130,7 +178,7 @@ pub fn parts_preview(spec: &SpecPlan, mode: PrMode, max_commits: usize) -> Vec<V
 }
 
 struct FileSizes<'a> {
-    ask: &'a dyn Fn(&str) -> Option<u64>,
+    ask: &'a (dyn Fn(&str) -> Option<u64> + Sync),
     known: HashMap<String, u64>,
 }
 

@@ -44,9 +44,14 @@ pub(super) fn fingerprint(words: &str) -> String {
 
 /// Text as identity sees it: without comments, ticks and the shape of white space.
 fn normalise(text: &str) -> String {
-    collapse(&without_comments(text))
-        .replace("[x] ", "[ ] ")
-        .replace("[X] ", "[ ] ")
+    let plain = match text.contains('<') {
+        true => collapse(&without_comments(text)),
+        false => collapse(text),
+    };
+    match plain.contains('[') {
+        true => plain.replace("[x] ", "[ ] ").replace("[X] ", "[ ] "),
+        false => plain,
+    }
 }
 
 /// Gives every task its id; in order. The second value is false for labels that are no unique name.

@@ -11,6 +11,14 @@ use std::path::Path;
 
 /// [`clean`], on one line: runs of whitespace become one space.
 pub(super) fn one_line(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let is_one = bytes.iter().all(|b| matches!(b, b' '..=b'~'))
+        && !bytes.windows(2).any(|two| two == b"  ")
+        && !text.starts_with(' ')
+        && !text.ends_with(' ');
+    if is_one {
+        return clean(text).into_owned();
+    }
     let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
     clean(&joined).into_owned()
 }
@@ -18,6 +26,9 @@ pub(super) fn one_line(text: &str) -> String {
 /// Columns a text takes on a terminal. Knows combining marks and the wide blocks of East Asian text and
 /// emoji (UAX #11 by block, not by character); joined emoji are counted too wide rather than too narrow.
 pub(super) fn width(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars().map(char_width).sum()
 }
 
@@ -30,6 +41,9 @@ pub(super) fn is_zero_width(c: char) -> bool {
 }
 
 fn char_width(c: char) -> usize {
+    if c.is_ascii() {
+        return 1;
+    }
     let code = u32::from(c);
     if is_zero_width(c) {
         return 0;
@@ -80,22 +94,26 @@ pub(super) fn wrap(text: &str, indent: usize, columns: usize) -> String {
     let room = columns.saturating_sub(indent).max(20);
     let margin = " ".repeat(indent);
     let mut out = String::new();
-    let mut line = String::new();
+    // Columns of the line that is being filled; 0 before its first word.
+    let mut used = 0;
     for word in one_line(text).split(' ').filter(|w| !w.is_empty()) {
-        if !line.is_empty() && width(&line) + 1 + width(word) > room {
-            out.push_str(&format!("{margin}{line}\n"));
-            line.clear();
-        }
-        if line.is_empty() {
-            // What stood in the middle of the text begins a line now, and there it might be obeyed.
-            line.push_str(&clean(word));
+        if used > 0 && used + 1 + width(word) <= room {
+            out.push(' ');
+            out.push_str(word);
+            used += 1 + width(word);
             continue;
         }
-        line.push(' ');
-        line.push_str(word);
+        if used > 0 {
+            out.push('\n');
+        }
+        // What stood in the middle of the text begins a line now, and there it might be obeyed.
+        let first = clean(word);
+        out.push_str(&margin);
+        out.push_str(&first);
+        used = width(&first).max(1);
     }
-    if !line.is_empty() {
-        out.push_str(&format!("{margin}{line}\n"));
+    if used > 0 {
+        out.push('\n');
     }
     out
 }

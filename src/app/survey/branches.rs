@@ -1,6 +1,7 @@
 //! Which of a series' branches is the lane, and how the others stand to it.
 
-use super::{SpecSurvey, best_tip};
+use super::SpecSurvey;
+use super::names::best_tip;
 use crate::core::recover::{LaneCommit, Standing};
 use crate::git::{GitError, Versions};
 use crate::model::{ChunkId, Oid};

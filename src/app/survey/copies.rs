@@ -2,16 +2,12 @@
 //!
 //! Mostly what the user has is what is built: then this parse is the only one.
 
-use super::{Place, Scope, problem};
+use super::{Place, Scope, cores, problem};
 use crate::fsx::read_beneath;
 use crate::model::{Diagnostic, Spec, SpecId};
 use crate::spec::{self};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Threads at most.
-const MAX_THREADS: usize = 8;
 
 /// Specs that one thread has read and parsed before another one has started.
 const WORTH_A_THREAD: usize = 16;
@@ -45,42 +41,22 @@ impl UserCopy {
 /// A copy, or that there is none, or why it cannot be read.
 pub(super) type Looked = Result<Option<UserCopy>, Diagnostic>;
 
+/// The specs among copies.
+pub(super) fn specs_of(looked: &[Looked]) -> impl Iterator<Item = &Spec> {
+    let copies = looked.iter().filter_map(|l| l.as_ref().ok()?.as_ref());
+    copies.filter_map(|copy| copy.spec.as_ref().ok())
+}
+
 /// Reads the copies of all of `places`, in their order.
 pub(super) fn look_at_all(
     root: &Path,
     scope: &Scope,
     places: &BTreeMap<SpecId, Place>,
 ) -> Vec<Looked> {
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let threads = cores
-        .min(MAX_THREADS)
-        .min(places.len().div_ceil(WORTH_A_THREAD));
     let places: Vec<(&SpecId, &Place)> = places.iter().collect();
-    // Specs differ in size, so that each thread takes the next one when it is done with one.
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::with_capacity(places.len() / threads.max(1) + 1);
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((id, place)) = places.get(at) else {
-                return found;
-            };
-            found.push((at, look(root, scope, id, &place.path)));
-        }
-    };
-    let mut found = std::thread::scope(|spawner| {
-        let helpers: Vec<_> = (1..threads).map(|_| spawner.spawn(work)).collect();
-        let mut found = work();
-        for helper in helpers {
-            match helper.join() {
-                Ok(part) => found.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        found
-    });
-    found.sort_unstable_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, looked)| looked).collect()
+    cores::each(&places, WORTH_A_THREAD, |(id, place)| {
+        look(root, scope, id, &place.path)
+    })
 }
 
 /// Reads the copy at `path`.

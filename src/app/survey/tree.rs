@@ -43,8 +43,10 @@ pub fn tree(repo: &Repo, scope: &Scope) -> Result<Tree, GitError> {
         .map(|(path, id)| (id, place(path)))
         .collect();
     let documents = Documents::new(repo, None);
+    let looked = copies::look_at_all(root, scope, &places);
+    documents.fetch(copies::specs_of(&looked))?;
     let mut specs = Vec::new();
-    for looked in copies::look_at_all(root, scope, &places) {
+    for looked in looked {
         let read = looked.and_then(|copy| match copy {
             Some(copy) => copy.spec.map(|spec| Some((spec, copy.text, copy.warnings))),
             None => Ok(None),

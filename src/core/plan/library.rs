@@ -74,10 +74,13 @@ impl<'a> Library<'a> {
             }
         };
         let all = shelf.passages.iter().enumerate();
+        let documents = self.documents.iter().map(|d| file_name(&d.path));
+        let named: Vec<Option<&str>> = documents
+            .map(|file| Some(file).filter(|file| task.text.contains(file)))
+            .collect();
         for (index, passage) in all.clone() {
-            let path = &self.documents[passage.document].path;
-            let file = path.rsplit('/').next().unwrap_or(path);
-            if refers(&task.text, file, &passage.title) {
+            if named[passage.document].is_some_and(|file| refers(&task.text, file, &passage.title))
+            {
                 choose(index);
             }
         }
@@ -91,12 +94,8 @@ impl<'a> Library<'a> {
             }
         }
         let query = [task.title.as_str(), &task.text].join("\n");
-        shelf
-            .index
-            .rank(&query)
-            .into_iter()
-            .take(BEST)
-            .for_each(choose);
+        let ranked = shelf.index.rank(&query, BEST, |i| fits(&shelf.passages[i]));
+        ranked.into_iter().for_each(choose);
 
         let mut out = String::new();
         let mut left = MAX_PASSAGES;
@@ -164,12 +163,16 @@ impl<'a> Library<'a> {
     }
 }
 
-/// True where a text names the document and one of its headings, or its anchor: `design.md#store`, "see design.md,
-/// Store".
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// True where a text that names the document `file` names one of its headings too, or its anchor: `design.md#store`,
+/// "see design.md, Store".
 fn refers(text: &str, file: &str, title: &str) -> bool {
     let heading = title.rsplit(" > ").next().unwrap_or(title);
     let plain = heading.trim_start_matches(|c: char| !c.is_alphabetic());
-    if plain.chars().count() < 3 || !text.contains(file) {
+    if plain.chars().nth(2).is_none() {
         return false;
     }
     let anchor = plain.to_lowercase().replace(' ', "-");
@@ -206,4 +209,69 @@ fn body(text: &str) -> &str {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::testkit;
+
+    const MANY: &str = "### Requirement 1: Keep sessions\n\nSessions are kept.\n\n### Requirement 2: End sessions\n\n\
+        Sessions end.\n\n### Requirement 3: Count sessions\n\nSessions are counted.\n\n### Requirement 4: List sessions\n\n\
+        Sessions are listed.\n\n### Requirement 5: Show sessions\n\nSessions are shown.\n\n### Requirement 6: Move \
+        sessions\n\nSessions are moved.\n";
+    const DESIGN: &str = "# Design\n\n## Store\n\nOne table, `src/store.rs`, with a lock of its own that every writer has to \
+        take before it looks at a row.\n\n## Expiry\n\nA sweep ends each of the sessions that nobody used for an hour, in \
+        small steps, so that no request ever waits for it.\n\n## Logs\n\nLines of JSON.\n";
+
+    fn document(path: &str, kind: DocumentKind, text: &str) -> Document {
+        Document {
+            path: path.to_owned(),
+            kind,
+            text: text.into(),
+        }
+    }
+
+    fn passages(documents: &[Document], text: &str, files: &[&str], has_criteria: bool) -> String {
+        let made = testkit::Document::new("a.md").open("T1", text).files(files);
+        Library::new(documents).passages(&made.spec.tasks[0], has_criteria)
+    }
+
+    #[test]
+    fn requirements_that_are_there_already_do_not_take_the_place_of_the_design() {
+        let documents = [
+            document("requirements.md", DocumentKind::Criteria, MANY),
+            document("design.md", DocumentKind::Design, DESIGN),
+        ];
+        let given = passages(&documents, "End sessions", &[], true);
+        assert!(given.contains("[design.md: Design > Expiry]"), "{given}");
+        assert!(!given.contains("requirements.md"), "{given}");
+        // Where nothing names them they are found like everything else.
+        let found = passages(&documents, "End sessions", &[], false);
+        assert!(found.contains("Requirement 2: End sessions]"), "{found}");
+    }
+
+    #[test]
+    fn what_a_task_refers_to_comes_before_its_files_and_those_before_its_words() {
+        let documents = [document("docs/design.md", DocumentKind::Design, DESIGN)];
+        let text = "Sessions that nobody used, as design.md#logs says";
+        let given = passages(&documents, text, &["src/store.rs"], false);
+        let order: Vec<&str> = given.lines().filter(|l| l.starts_with('[')).collect();
+        assert_eq!(
+            order,
+            [
+                "[docs/design.md: Design > Logs]",
+                "[docs/design.md: Design > Store]",
+                "[docs/design.md: Design > Expiry]"
+            ]
+        );
+        // A heading alone is no reference: the word may mean anything.
+        let other = passages(&documents, "Logs", &["src/x.rs"], false);
+        assert_eq!(
+            other.lines().filter(|l| l.starts_with('[')).count(),
+            1,
+            "{other}"
+        );
+        assert_eq!(passages(&documents, "Paint it green", &[], false), "");
+    }
 }

@@ -8,13 +8,13 @@ use std::collections::{BTreeSet, HashMap};
 
 /// A spec's place in the plan.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub struct Placed {
     /// Index into the input.
-    pub spec: usize,
+    pub(super) spec: usize,
     /// Indexes of the specs it depends on, in the input.
-    pub depends_on: Vec<usize>,
+    pub(super) depends_on: Vec<usize>,
     /// Why nothing of it is built.
-    pub not_built: Option<String>,
+    pub(super) not_built: Option<String>,
 }
 
 /// Puts specs in build order: after what they depend on, then by priority (lower first, none last; what an

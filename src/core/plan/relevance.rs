@@ -11,46 +11,59 @@ const B: f64 = 0.75;
 
 /// Words of many passages, ready to be asked.
 pub(super) struct Index {
-    /// For every word the passages that have it, and how often.
-    places: HashMap<String, Vec<(usize, f64)>>,
+    /// Places in `held_by`.
+    words: HashMap<String, usize>,
+    /// For every word the passages that have it, ascending, and how often.
+    held_by: Vec<Vec<(usize, f64)>>,
     lengths: Vec<f64>,
     mean: f64,
 }
 
 impl Index {
     pub(super) fn new<'t>(passages: impl Iterator<Item = &'t str>) -> Self {
-        let mut places: HashMap<String, Vec<(usize, f64)>> = HashMap::new();
+        let mut words: HashMap<String, usize> = HashMap::new();
+        let mut held_by: Vec<Vec<(usize, f64)>> = Vec::new();
         let mut lengths = Vec::new();
         for (index, passage) in passages.enumerate() {
-            let mut counts: HashMap<String, f64> = HashMap::new();
-            let words = words(passage);
-            lengths.push(words.len() as f64);
-            for word in words {
-                *counts.entry(word).or_default() += 1.0;
-            }
-            for (word, count) in counts {
-                places.entry(word).or_default().push((index, count));
-            }
+            let mut length = 0.0;
+            each_word(passage, &mut |word| {
+                length += 1.0;
+                let Some(&known) = words.get(word) else {
+                    words.insert(word.to_owned(), held_by.len());
+                    held_by.push(vec![(index, 1.0)]);
+                    return;
+                };
+                match held_by[known].last_mut() {
+                    Some((last, times)) if *last == index => *times += 1.0,
+                    _ => held_by[known].push((index, 1.0)),
+                }
+            });
+            lengths.push(length);
         }
         let mean = lengths.iter().sum::<f64>() / (lengths.len().max(1) as f64);
         Self {
-            places,
+            words,
+            held_by,
             lengths,
             mean: mean.max(1.0),
         }
     }
 
-    /// The passages that have words of `query`, best first; of equal ones the earlier.
-    pub(super) fn rank(&self, query: &str) -> Vec<usize> {
-        let mut asked = words(query);
+    /// Of the passages that fit the `most` that speak most of `query`, best first; of equal ones the earlier.
+    pub(super) fn rank(
+        &self,
+        query: &str,
+        most: usize,
+        fits: impl Fn(usize) -> bool,
+    ) -> Vec<usize> {
+        let mut asked: Vec<usize> = Vec::new();
+        each_word(query, &mut |word| asked.extend(self.words.get(word)));
         asked.sort_unstable();
         asked.dedup();
         let count = self.lengths.len() as f64;
         let mut scores = vec![0.0; self.lengths.len()];
-        for word in &asked {
-            let Some(places) = self.places.get(word) else {
-                continue;
-            };
+        for word in asked {
+            let places = &self.held_by[word];
             let held = places.len() as f64;
             let weight = ((count - held + 0.5) / (held + 0.5) + 1.0).ln();
             for (index, times) in places {
@@ -59,42 +72,86 @@ impl Index {
                     weight * times * (K1 + 1.0) / (times + K1 * (1.0 - B + B * length));
             }
         }
-        let mut ranked: Vec<usize> = (0..scores.len()).filter(|&i| scores[i] > 0.0).collect();
-        ranked.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+        let mut ranked: Vec<usize> = (0..scores.len())
+            .filter(|&i| scores[i] > 0.0 && fits(i))
+            .collect();
+        let better = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));
+        if most < ranked.len() {
+            ranked.select_nth_unstable_by(most, better);
+            ranked.truncate(most);
+        }
+        ranked.sort_unstable_by(better);
         ranked
     }
 }
 
-/// Words that say nothing of what a text is about.
-const COMMON: [&str; 28] = [
-    "a", "all", "an", "and", "are", "as", "at", "be", "by", "for", "from", "in", "is", "it", "its",
-    "of", "on", "or", "that", "the", "this", "to", "with", "must", "should", "will", "add", "when",
-];
-
-fn words(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for run in text.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
-        if run.is_empty() {
-            continue;
-        }
-        if run.chars().any(is_unspaced) {
-            pairs(run, &mut found);
-            continue;
-        }
-        let whole = run.to_lowercase();
-        let parts = parts(run);
-        if parts.len() > 1 {
-            found.extend(parts.into_iter().filter(|p| !is_common(p)));
-        }
-        if !is_common(&whole) {
-            found.push(whole);
-        }
-    }
-    found
+/// True for words that say nothing of what a text is about.
+fn is_common(word: &str) -> bool {
+    matches!(
+        word,
+        "a" | "add"
+            | "all"
+            | "an"
+            | "and"
+            | "are"
+            | "as"
+            | "at"
+            | "be"
+            | "by"
+            | "for"
+            | "from"
+            | "in"
+            | "is"
+            | "it"
+            | "its"
+            | "must"
+            | "of"
+            | "on"
+            | "or"
+            | "should"
+            | "that"
+            | "the"
+            | "this"
+            | "to"
+            | "when"
+            | "will"
+            | "with"
+    )
 }
 
-fn is_common(word: &str) -> bool {
-    COMMON.contains(&word)
+/// Shows `see` the words of a text.
+fn each_word(text: &str, see: &mut dyn FnMut(&str)) {
+    // Made anew for each word, in the same place.
+    let mut word = String::new();
+    let mut say = |word: &str| {
+        if !word.is_empty() && !is_common(word) {
+            see(word);
+        }
+    };
+    for run in text.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        if !run.is_ascii() && run.chars().any(is_unspaced) {
+            pairs(run, &mut word, &mut say);
+            continue;
+        }
+        if has_parts(run) {
+            parts(run, &mut word, &mut say);
+        }
+        word.clear();
+        lower(run, &mut word);
+        say(&word);
+    }
+}
+
+/// Adds `text` in lower case.
+fn lower(text: &str, out: &mut String) {
+    match text.is_ascii() {
+        true => {
+            let from = out.len();
+            out.push_str(text);
+            out[from..].make_ascii_lowercase();
+        }
+        false => out.extend(text.chars().flat_map(char::to_lowercase)),
+    }
 }
 
 /// Characters of scripts that put no blanks between words.
@@ -103,49 +160,63 @@ fn is_unspaced(c: char) -> bool {
 }
 
 /// Every two neighbours of such characters, and the words of other scripts between them.
-fn pairs(run: &str, found: &mut Vec<String>) {
-    let chars: Vec<char> = run.chars().collect();
-    let mut word = String::new();
-    for (i, &c) in chars.iter().enumerate() {
+fn pairs(run: &str, word: &mut String, say: &mut impl FnMut(&str)) {
+    word.clear();
+    let mut chars = run.chars().peekable();
+    while let Some(c) = chars.next() {
         if !is_unspaced(c) {
             word.extend(c.to_lowercase());
             continue;
         }
-        if !word.is_empty() {
-            found.push(std::mem::take(&mut word));
-        }
-        if let Some(&next) = chars.get(i + 1).filter(|n| is_unspaced(**n)) {
-            found.push(String::from_iter([c, next]));
+        say(word);
+        word.clear();
+        if let Some(next) = chars.peek().filter(|n| is_unspaced(**n)) {
+            word.extend([c, *next]);
+            say(word);
+            word.clear();
         }
     }
-    if !word.is_empty() {
-        found.push(word);
+    say(word);
+}
+
+/// True for `readFile` and `read_file`.
+fn has_parts(run: &str) -> bool {
+    let is_joint = |pair: &[u8]| !pair[0].is_ascii_uppercase() && pair[1].is_ascii_uppercase();
+    match run.is_ascii() {
+        true => run.contains('_') || run.as_bytes().windows(2).any(is_joint),
+        false => true,
     }
 }
 
-/// `readFile` and `read_file` as `read`, `file`.
-fn parts(run: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut last_lower = false;
-    for c in run.chars() {
-        let begins = parts.is_empty() || c == '_' || (c.is_uppercase() && last_lower);
-        if begins {
-            parts.push(String::new());
+/// `readFile` and `read_file` as `read`, `file`; nothing of what is a single part.
+fn parts(run: &str, word: &mut String, say: &mut impl FnMut(&str)) {
+    let mut was_lower = false;
+    let joints = run.char_indices().filter_map(|(at, c)| {
+        let begins = c == '_' || (c.is_uppercase() && was_lower);
+        was_lower = c.is_lowercase() || c.is_ascii_digit();
+        begins.then_some(at)
+    });
+    let mut from = 0;
+    for to in joints.chain([run.len()]) {
+        let part = run[from..to].trim_start_matches('_');
+        from = to;
+        if part.len() < run.len() {
+            word.clear();
+            lower(part, word);
+            say(word);
         }
-        if c != '_'
-            && let Some(part) = parts.last_mut()
-        {
-            part.extend(c.to_lowercase());
-        }
-        last_lower = c.is_lowercase() || c.is_ascii_digit();
     }
-    parts.retain(|part| !part.is_empty());
-    parts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        each_word(text, &mut |word| found.push(word.to_owned()));
+        found
+    }
 
     #[test]
     fn names_are_known_by_their_parts_and_unspaced_text_by_pairs() {
@@ -156,6 +227,21 @@ mod tests {
         );
         assert_eq!(words("保存する API"), ["保存", "存す", "する", "api"]);
         assert_eq!(words("用JWT登录"), ["jwt", "登录"]);
+        assert_eq!(
+            words("_private Über_Maß HTTPServer"),
+            [
+                "private",
+                "_private",
+                "über",
+                "maß",
+                "über_maß",
+                "httpserver"
+            ]
+        );
+        assert_eq!(
+            words("v2Api, A_b, __, it"),
+            ["v2", "api", "v2api", "b", "a_b", "__"]
+        );
     }
 
     #[test]
@@ -167,16 +253,22 @@ mod tests {
             "",
         ];
         let index = Index::new(passages.into_iter());
-        assert_eq!(index.rank("refuse expired sessions"), [2, 0]);
-        assert_eq!(index.rank("the JSON routes"), [1]);
-        assert!(index.rank("nothing of it").is_empty());
-        assert!(Index::new(std::iter::empty()).rank("a b").is_empty());
+        assert_eq!(index.rank("refuse expired sessions", 9, |_| true), [2, 0]);
+        assert_eq!(index.rank("refuse expired sessions", 1, |_| true), [2]);
+        assert_eq!(index.rank("refuse expired sessions", 1, |i| i != 2), [0]);
+        assert_eq!(index.rank("the JSON routes", 9, |_| true), [1]);
+        assert!(index.rank("nothing of it", 9, |_| true).is_empty());
+        assert!(
+            Index::new(std::iter::empty())
+                .rank("a b", 9, |_| true)
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_long_passage_does_not_win_by_its_length() {
         let long = format!("session {}", "filler words of no use ".repeat(200));
         let index = Index::new([long.as_str(), "A session is a cookie."].into_iter());
-        assert_eq!(index.rank("session"), [1, 0]);
+        assert_eq!(index.rank("session", 9, |_| true), [1, 0]);
     }
 }

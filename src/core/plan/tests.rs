@@ -11,7 +11,7 @@ fn planned_with(
     docs: &[Document],
     done: &[&str],
     budget: u64,
-    file: &dyn Fn(&str) -> Option<u64>,
+    file: &(dyn Fn(&str) -> Option<u64> + Sync),
 ) -> Plan {
     let done: BTreeSet<ChunkId> = done.iter().map(|d| ChunkId::from(*d)).collect();
     let specs: Vec<SpecInput<'_>> = docs
@@ -458,9 +458,9 @@ fn json_tasks_are_never_split() {
 
 #[test]
 fn big_files_are_shared_out_and_asked_for_once() {
-    let asked = std::cell::RefCell::new(Vec::new());
+    let asked = std::sync::Mutex::new(Vec::new());
     let size = |path: &str| {
-        asked.borrow_mut().push(path.to_owned());
+        asked.lock().unwrap().push(path.to_owned());
         (path != "new.rs").then_some(900)
     };
     let doc = Document::new("a.md")
@@ -474,7 +474,7 @@ fn big_files_are_shared_out_and_asked_for_once() {
     assert_eq!(chunks[0].files, ["a.rs"]);
     assert_eq!(chunks[1].files, ["b.rs", "new.rs"]);
     assert!(chunks[1].text.contains("these files only: b.rs, new.rs"));
-    assert_eq!(asked.into_inner(), ["a.rs", "b.rs", "new.rs"]);
+    assert_eq!(asked.into_inner().unwrap(), ["a.rs", "b.rs", "new.rs"]);
 }
 
 #[test]
