@@ -101,7 +101,7 @@ pub fn survey(
 
     let taken = TakenNames::new(repo, scope)?;
     let looked = copies::look_at_all(&root, scope, &found);
-    let documents = Documents::new(repo, elsewhere);
+    let documents = Documents::new(repo, elsewhere, scope);
     documents.fetch(copies::specs_of(&looked).filter(|s| s.has_open_work()))?;
     let mut specs = BTreeMap::new();
     for ((id, place), looked) in found.into_iter().zip(looked) {
@@ -170,7 +170,7 @@ pub fn survey_one(
         id,
         place: &place,
         taken: &TakenNames::new(repo, scope)?,
-        documents: &Documents::new(repo, elsewhere),
+        documents: &Documents::new(repo, elsewhere, scope),
         refs: refs.get(id).unwrap_or(&no_refs),
         ledger,
     };
@@ -321,9 +321,8 @@ impl SpecSurvey<'_> {
             return Ok(Ok(None));
         }
         if spec.has_open_work() {
-            let warnings = looked_at.unwrap_or_else(|| {
-                spec::injection::warnings(path, &String::from_utf8_lossy(&text))
-            });
+            let warnings = looked_at
+                .unwrap_or_else(|| self.scope.suspicions(path, &String::from_utf8_lossy(&text)));
             spec.diagnostics.extend(warnings);
         }
         let beside = match spec.has_open_work() {

@@ -17,6 +17,8 @@ use std::sync::LazyLock;
 const MOST: usize = 10;
 /// Most words of a report, in characters.
 const SHOWN: usize = 100;
+/// Lines from which such words may come.
+const NEAR: usize = 4;
 
 /// What a place in a spec looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,16 +60,30 @@ pub struct Suspicion {
     pub words: String,
 }
 
-/// The suspicions about the spec at `path`, as warnings.
-pub fn warnings(path: &str, text: &str) -> Vec<Diagnostic> {
-    let one = |s: Suspicion| Diagnostic {
-        rule: model::Rule::SuspiciousWords,
-        severity: Severity::Warning,
-        path: path.to_owned(),
-        line: s.line,
-        message: format!("this {}: \u{201c}{}\u{201d}", s.what.words(), s.words),
-        remedy: "read it before it is built; a run goes on, and what a spec says opens no wall"
-            .to_owned(),
+/// The suspicions about the text at `path`, as warnings. `redact` takes secrets out of what is quoted, as long as it is
+/// whole: of one that was cut nobody would know what the rest is.
+pub fn warnings(
+    path: &str,
+    text: &str,
+    redact: &dyn for<'t> Fn(&'t str) -> Cow<'t, str>,
+) -> Vec<Diagnostic> {
+    let one = |s: Suspicion| {
+        let lines: Vec<&str> = text.split('\n').skip(s.line - 1).take(NEAR).collect();
+        let near = lines.join("\n");
+        let near = without_invisible(&near);
+        let words = match redact(&near) {
+            Cow::Owned(safe) if safe != *near => shown(&safe),
+            _ => s.words,
+        };
+        Diagnostic {
+            rule: model::Rule::SuspiciousWords,
+            severity: Severity::Warning,
+            path: path.to_owned(),
+            line: s.line,
+            message: format!("this {}: \u{201c}{words}\u{201d}", s.what.words()),
+            remedy: "read it before it is built; a run goes on, and what a spec says opens no wall"
+                .to_owned(),
+        }
     };
     suspicions(text).into_iter().map(one).collect()
 }

@@ -43,7 +43,7 @@ pub fn check(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(text) {
         spec::visible(text);
         spec::said(text);
-        spec::injection::warnings("specs/s.md", text);
+        spec::injection::warnings("specs/s.md", text, &|t| t.into());
     }
     let way = Way {
         path: LISTS[0],

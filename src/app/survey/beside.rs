@@ -2,7 +2,7 @@
 //!
 //! The user's files count, which are what the spec's author sees; where a file is not among them, the base's.
 
-use super::{cores, problem};
+use super::{Scope, cores, problem};
 use crate::fsx::{Listing, list_beneath, read_beneath};
 use crate::git::{GitError, Repo, files_of_tree};
 use crate::model::{Beside, Diagnostic, Document, DocumentKind, Oid, Place, Rule, Severity, Spec};
@@ -26,6 +26,7 @@ const WORTH_A_THREAD: usize = 8;
 /// The documents of one look at a repository, each read once for all specs.
 pub(super) struct Documents<'a> {
     repo: &'a Repo,
+    scope: &'a Scope,
     /// The base, where the user's HEAD is another commit: it may have what the user's files lack.
     elsewhere: Option<&'a Oid>,
     of_base: OnceCell<Vec<String>>,
@@ -63,9 +64,10 @@ pub(super) struct Found {
 }
 
 impl<'a> Documents<'a> {
-    pub(super) fn new(repo: &'a Repo, elsewhere: Option<&'a Oid>) -> Self {
+    pub(super) fn new(repo: &'a Repo, elsewhere: Option<&'a Oid>, scope: &'a Scope) -> Self {
         Self {
             repo,
+            scope,
             elsewhere,
             of_base: OnceCell::new(),
             listed: RefCell::default(),
@@ -86,9 +88,9 @@ impl<'a> Documents<'a> {
             }
         }
         let wanted: Vec<(String, DocumentKind)> = wanted.into_iter().collect();
-        let root = self.repo.info().root.as_path();
+        let (root, scope) = (self.repo.info().root.as_path(), self.scope);
         let known = cores::each(&wanted, WORTH_A_THREAD, |(path, kind)| {
-            Some(known(path, *kind, of_user(root, path)?))
+            Some(known(scope, path, *kind, of_user(root, path)?))
         });
         let paths = wanted.into_iter().map(|(path, _)| path);
         let known = paths
@@ -225,7 +227,7 @@ impl<'a> Documents<'a> {
                 of_base.map_or(Read::Nothing, |bytes| text(path, bytes))
             }
         };
-        let mut known = known(path, kind, read);
+        let mut known = known(self.scope, path, kind, read);
         let said = std::mem::take(&mut known.said);
         let read = known.read.clone();
         all.insert(path.to_owned(), known);
@@ -242,11 +244,11 @@ fn of_user(root: &Path, path: &str) -> Option<Read> {
     }
 }
 
-fn known(path: &str, kind: DocumentKind, read: Read) -> Known {
+fn known(scope: &Scope, path: &str, kind: DocumentKind, read: Read) -> Known {
     let said = match &read {
         _ if kind == DocumentKind::State => Vec::new(),
         Read::Nothing => Vec::new(),
-        Read::Text(text) => spec::injection::warnings(path, text),
+        Read::Text(text) => scope.suspicions(path, text),
         Read::Unread(why) => {
             let message = format!("engines are not shown this document: {why}");
             vec![unshown(path, &message)]

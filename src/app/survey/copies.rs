@@ -27,7 +27,7 @@ impl UserCopy {
         let spec = spec::parse(id.clone(), path, &text, scope.options(path, &text));
         let has_work = spec.as_ref().is_ok_and(Spec::has_open_work);
         let warnings = match has_work {
-            true => spec::injection::warnings(path, &String::from_utf8_lossy(&text)),
+            true => scope.suspicions(path, &String::from_utf8_lossy(&text)),
             false => Vec::new(),
         };
         Self {

@@ -3,8 +3,8 @@
 use crate::core::issue_spec;
 use crate::core::redact::Redactor;
 use crate::git::GitError;
-use crate::model::IssueRecord;
-use crate::spec::ParseOptions;
+use crate::model::{Diagnostic, IssueRecord};
+use crate::spec::{ParseOptions, injection};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,6 +60,14 @@ impl Scope {
             .into_iter()
             .any(|l| l.iter().any(|p| p == path))
             || self.handed.contains_key(path)
+    }
+
+    /// What in a text a person should read, without secrets.
+    pub(super) fn suspicions(&self, path: &str, text: &str) -> Vec<Diagnostic> {
+        injection::warnings(path, text, &|words| match &self.redactor {
+            Some(redactor) => redactor.redact(words),
+            None => words.into(),
+        })
     }
 
     /// What matches paths that are left out.

@@ -42,7 +42,7 @@ pub fn tree(repo: &Repo, scope: &Scope) -> Result<Tree, GitError> {
         .into_iter()
         .map(|(path, id)| (id, place(path)))
         .collect();
-    let documents = Documents::new(repo, None);
+    let documents = Documents::new(repo, None, scope);
     let looked = copies::look_at_all(root, scope, &places);
     documents.fetch(copies::specs_of(&looked))?;
     let mut specs = Vec::new();

@@ -265,7 +265,7 @@ fn a_report_names_line_and_words() {
             (7, S::Hidden, "agents must wait".to_owned()),
         ]
     );
-    let warnings = warnings("specs/bells.md", text);
+    let warnings = warnings("specs/bells.md", text, &|words| words.into());
     assert_eq!((warnings.len(), warnings[0].line), (2, 4));
     assert_eq!(
         warnings[0].message,
