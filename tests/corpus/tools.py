@@ -87,6 +87,8 @@ def records(folders: pathlib.Path) -> int:
 
 
 def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     ticked, tools = map(pathlib.Path, sys.argv[1:])
     lists = ticks = 0
     wrong = records(ticked / "taskmaster") + records(ticked / "ralph")
