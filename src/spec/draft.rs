@@ -125,12 +125,13 @@ pub(super) fn unmarked(
     outline: &Outline,
     dialect: &Dialect,
 ) -> String {
-    let first = outline.boxes.partition_point(|b| b.tick < whole.start);
+    // The box whose words these are has its own sign before them, and its comment among them.
+    let first = outline.boxes.partition_point(|b| b.text < whole.start);
     let inside = outline.boxes[first..].iter();
     let mut out = String::with_capacity(whole.len());
     let mut at = whole.start;
     for raw in inside.take_while(|b| b.tick < whole.end) {
-        if dialect.mark(text.as_bytes()[raw.tick]) != TaskMark::Open {
+        if raw.tick >= whole.start && dialect.mark(text.as_bytes()[raw.tick]) != TaskMark::Open {
             out.push_str(&text[at..raw.tick]);
             out.push(' ');
             at = raw.tick + 1;

@@ -115,6 +115,10 @@ fn whole_file(text: &str, lines: &Lines, part: &Part) -> Option<Draft> {
     let comment = comment_at_end(text, start, end);
     let cut_end = comment.as_ref().map_or(end, |c| c.range.start);
     let first = collapse(&without_comments(&text[start..cut_end]));
+    // With a comment behind it, this is where a link leads, and no text any more.
+    if first.starts_with('[') && first.ends_with("]:") {
+        return None;
+    }
     let rest = dedent(&text[end..part.section.span.end]);
     let mut made = section_draft(&first, &rest, comment, end, 0, part);
     made.line = lines.number(start);
