@@ -4,13 +4,51 @@ use super::dialect::Dialect;
 use super::front;
 use super::lines as mark_lines;
 use super::parse::{Notes, ParseOptions, Source};
-use super::reader;
+use super::places;
+use super::reader::{self, Outline};
 use super::sections;
 use super::tasks;
 use super::text::{Lines, beginning};
 use super::units::stages_by_section;
 use crate::model::spec::SpecStatus;
 use crate::model::{Rule, Spec};
+
+/// What lists are called by those who write them for everybody: of a list they say nothing.
+const NAMELESS: [&str; 14] = [
+    "implementation",
+    "implementation plan",
+    "implementation tasks",
+    "plan",
+    "spec tasks",
+    "task list",
+    "tasks",
+    "todo",
+    "plan de implementación",
+    "実装タスク",
+    "実装計画",
+    "实施计划",
+    "实现计划",
+    "구현 계획",
+];
+
+/// The first heading; of a list that its folder is named for, and whose own heading says nothing, the folder.
+fn title(path: &str, outline: &Outline) -> Option<String> {
+    let mut headings = outline.parts.iter().map(|part| &part.section);
+    let first = headings.find(|section| !section.headings.is_empty());
+    let heading = first.and_then(|s| Some((s.level, s.headings.last()?)));
+    let heading = heading.filter(|(_, words)| !words.is_empty());
+    let mut names = path.rsplit('/');
+    let folder = names.next().filter(|file| places::is(file, "tasks.md"));
+    let folder = folder.and_then(|_| names.next());
+    let says = |level, words: &str| {
+        level == 1 && !NAMELESS.contains(&words.trim().to_lowercase().as_str())
+    };
+    match (heading, folder) {
+        (Some((level, words)), Some(folder)) if !says(level, words) => Some(folder.to_owned()),
+        (Some((_, words)), _) => Some(words.clone()),
+        (None, folder) => folder.map(str::to_owned),
+    }
+}
 
 /// Reads the whole text. `format` is what people call the format.
 pub(super) fn read(
@@ -48,7 +86,7 @@ pub(super) fn read(
         && let Some(first) = boxes.open_context.first()
     {
         notes.warn(
-Rule::TasksAsCriteria,
+            Rule::TasksAsCriteria,
             *first,
             format!(
                 "{} open boxes stand below words such as \"acceptance criteria\" and are no tasks",
@@ -57,13 +95,7 @@ Rule::TasksAsCriteria,
             "name the file with --spec to build its sections, or move boxes that are work below another heading",
         );
     }
-    let title = outline
-        .parts
-        .iter()
-        .find_map(|part| part.section.headings.last())
-        .filter(|heading| !heading.is_empty())
-        .cloned()
-        .unwrap_or(stem);
+    let title = title(path, &outline).unwrap_or(stem);
     let stages = stages_by_section(&mut tasks);
     let mut spec = Spec {
         id: source.id,
