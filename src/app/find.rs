@@ -42,13 +42,29 @@ pub(super) fn find<'s>(
         .filter(|(_, c)| c.id.as_str() == id)
         .copied()
         .collect();
+    // An id is one for good, and a number what people see: where no chunk has the id, it is meant.
+    let hits = match hits.is_empty() {
+        true => all
+            .iter()
+            .filter(|(_, c)| c.label.as_deref() == Some(id) && c.part.is_none())
+            .copied()
+            .collect(),
+        false => hits,
+    };
     let parts: Vec<_> = all
         .iter()
-        .filter(|(_, c)| c.part.is_some() && c.task.as_str() == id)
+        .filter(|(_, c)| {
+            c.part.is_some() && (c.task.as_str() == id || c.label.as_deref() == Some(id))
+        })
         .copied()
         .collect();
     let names = |of: &[(&SpecPlan, &Chunk)]| -> Vec<String> {
-        let full = |(p, c): &(&SpecPlan, &Chunk)| format!("{}:{} ({})", p.id, c.id, state(p, c));
+        let full = |(p, c): &(&SpecPlan, &Chunk)| match &c.label {
+            Some(label) if label != c.id.as_str() && label != c.task.as_str() => {
+                format!("{}:{} ({label}, {})", p.id, c.id, state(p, c))
+            }
+            _ => format!("{}:{} ({})", p.id, c.id, state(p, c)),
+        };
         of.iter().map(full).collect()
     };
     match hits[..] {

@@ -19,14 +19,14 @@ pub fn run(request: &PromptRequest, env: &Environment) -> Result<ExitCode, AppEr
     let mut scope = world.scope(&repo, &request.specs, env)?;
     let redactor = Arc::new(secrets::redactor(&world, env));
     scope.redactor = Some(Arc::clone(&redactor));
-    let (found, ledgers) = world.look(&repo, &scope)?;
-    let (plan, chunk) = find::find(&found, &request.chunk, |p, c| {
-        match (c.done, record(&ledgers, p, c)) {
-            (true, _) => "done",
-            (false, Some(record)) => record.state.word(),
-            (false, None) => ChunkState::Pending.word(),
-        }
-    })?;
+    let (mut found, mut ledgers) = world.look(&repo, &scope)?;
+    let (plan, _) = find::find(&found, &request.chunk, |p, c| state(&ledgers, p, c))?;
+    if plan.waits_for.is_some() {
+        // As it would be sent once that is settled.
+        scope.named = vec![plan.path.clone()];
+        (found, ledgers) = world.look(&repo, &scope)?;
+    }
+    let (plan, chunk) = find::find(&found, &request.chunk, |p, c| state(&ledgers, p, c))?;
 
     // The first engine that a run would try; without one the prompt is that of the first that is known.
     let chosen = engine::look(&world.settings, env, false);
@@ -75,6 +75,15 @@ pub fn run(request: &PromptRequest, env: &Environment) -> Result<ExitCode, AppEr
         }
     }
     Ok(ExitCode::Done)
+}
+
+/// Where a chunk stands.
+fn state(ledgers: &BTreeMap<SpecId, Ledger>, plan: &SpecPlan, chunk: &Chunk) -> &'static str {
+    match (chunk.done, record(ledgers, plan, chunk)) {
+        (true, _) => "done",
+        (false, Some(record)) => record.state.word(),
+        (false, None) => ChunkState::Pending.word(),
+    }
 }
 
 /// What the ledger has of a chunk.

@@ -377,7 +377,7 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>, folder: &str) -> SummaryS
                     folder,
                 )
             })
-            .chain(left_alone(lane))
+            .chain(left_alone(lane).or_else(|| held(lane)))
             .collect(),
         undelivered: undelivered_work(lane, remote),
         unverified: lane
@@ -409,6 +409,27 @@ fn left_alone(lane: &Lane) -> Option<StoppedChunk> {
             format!(
                 "or leave it: put `status: draft` into the front matter of {}",
                 lane.ledger.path
+            ),
+        ],
+    })
+}
+
+/// The first task that is not built because a person has to settle something before.
+fn held(lane: &Lane) -> Option<StoppedChunk> {
+    let why = lane.plan.waits_for.as_ref()?;
+    let first = lane.plan.chunks.iter().find(|c| !lane.is_done(&c.id))?;
+    Some(StoppedChunk {
+        spec: lane.ledger.spec.clone(),
+        chunk: first.id.clone(),
+        title: first.title.clone(),
+        status: "not_built".to_owned(),
+        reason: why.clone(),
+        needs: None,
+        next: vec![
+            "settle it and run again".to_owned(),
+            format!(
+                "or have it built as it is: run with --spec {}",
+                ui::shell_quote(&lane.ledger.path)
             ),
         ],
     })

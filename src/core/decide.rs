@@ -57,9 +57,10 @@ pub fn is_built_out(lane: &Lane) -> bool {
 }
 
 /// True when what is open in the lane counts for the exit code: not where a person left it out of the run, but
-/// where they closed a pull request without saying how to go on.
+/// where they closed a pull request without saying how to go on, or have to settle something first.
 pub fn counts(lane: &Lane) -> bool {
-    lane.plan.not_built.is_none() || closed_part(lane).is_some()
+    let plan = &lane.plan;
+    plan.not_built.is_none() || plan.waits_for.is_some() || closed_part(lane).is_some()
 }
 
 /// Exit code the lane asks for, with nothing in flight any more.
@@ -90,7 +91,7 @@ pub fn lane_exit(lane: &Lane) -> ExitCode {
                     ExitCode::Done
                 } else if lane.over_budget.contains(&chunk.id) {
                     ExitCode::Budget
-                } else if waits {
+                } else if waits || lane.plan.waits_for.is_some() {
                     ExitCode::WaitsForPerson
                 } else {
                     ExitCode::Incomplete

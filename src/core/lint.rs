@@ -72,7 +72,6 @@ pub fn lint(input: &LintInput<'_>) -> Vec<Diagnostic> {
     let open = input.specs.iter().map(|s| Open::of(s, input.redact));
     let open: Vec<Open<'_>> = open.collect();
     for spec in &open {
-        found.extend(spec.held());
         said::look(spec, &mut found);
         references::look(spec, input.exists, &mut found);
     }
@@ -93,7 +92,7 @@ pub fn lint(input: &LintInput<'_>) -> Vec<Diagnostic> {
         // What is said of a whole file stands at its first line.
         let at = d.line.max(1);
         let here = allowed.get(d.path.as_str()).into_iter().flatten();
-        let mut here = here.filter(|(line, _)| *line == at || line + 1 == at);
+        let mut here = here.filter(|(line, _)| [0, at].contains(line) || line + 1 == at);
         GUARDS.contains(&d.rule)
             || !here.any(|(_, rules)| rules.split([',', ' ']).any(|id| id == d.rule.id()))
     });
@@ -111,12 +110,16 @@ const GUARDS: [Rule; 5] = [
     Rule::SuspiciousWords,
 ];
 
-/// What `<!-- lint-allow: vague -->` allows, with its line: there, and in the line below.
+/// What `<!-- lint-allow: vague -->` allows, with its line: there, and in the line below. Line 0 where it is all that
+/// stands in the first line: in the whole file.
 fn comments(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate();
     lines.filter_map(|(index, line)| {
-        let (_, rest) = line.split_once("<!-- lint-allow:")?;
-        Some((index + 1, rest.split_once("-->")?.0.trim()))
+        let (before, rest) = line.split_once("<!-- lint-allow:")?;
+        let (rules, behind) = rest.split_once("-->")?;
+        let is_alone = [before.trim_start_matches('\u{feff}'), behind].map(str::trim) == ["", ""];
+        let line = if index == 0 && is_alone { 0 } else { index + 1 };
+        Some((line, rules.trim()))
     })
 }
 
@@ -227,12 +230,5 @@ impl<'a> Open<'a> {
             Some(label) => format!("{label} {title}"),
             None => title,
         }
-    }
-
-    fn held(&self) -> Option<Diagnostic> {
-        let why = self.from.spec.held.as_ref()?;
-        let remedy = "settle it; or name the spec with --spec, which builds it all the same";
-        let message = format!("nothing of it is built: {why}");
-        Some(self.finding(Rule::Held, 0, message, remedy))
     }
 }

@@ -120,6 +120,7 @@ impl<'a> Arranged<'a> {
             depends_on: depends_on.map(|&d| specs[d].spec.id.clone()).collect(),
             priority: one.spec.front.priority,
             not_built: place.not_built.clone(),
+            waits_for: place.waits_for.clone(),
             chunks: made.chunks,
             left_out: made.left_out,
             outline: made.outline,
@@ -238,6 +239,7 @@ impl Planner<'_, '_> {
         };
         let outline_size = estimate(&outline);
 
+        let numbers = deps::numbers(spec);
         let mut last: Vec<Option<ChunkId>> = vec![None; leaves.len()];
         let mut chunks = Vec::with_capacity(leaves.len());
         for &leaf in &deps.order {
@@ -260,7 +262,10 @@ impl Planner<'_, '_> {
                 let mut chunk = Chunk {
                     id: draft.id,
                     task: task.id.clone(),
-                    label: task.label.clone().filter(|_| task.named),
+                    label: task
+                        .label
+                        .clone()
+                        .filter(|label| task.named || numbers.contains(label.as_str())),
                     title: part_title(task, draft.part.as_ref()),
                     part: draft.part,
                     text: draft.text,

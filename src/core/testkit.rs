@@ -71,6 +71,7 @@ pub(super) fn spec_plan(chunks: Vec<Chunk>) -> SpecPlan {
         depends_on: Vec::new(),
         priority: None,
         not_built: None,
+        waits_for: None,
         chunks,
         format: "Markdown",
         left_out: Vec::new(),

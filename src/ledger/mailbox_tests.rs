@@ -58,6 +58,7 @@ fn plan(ids: &[&str]) -> SpecPlan {
         depends_on: Vec::new(),
         priority: None,
         not_built: None,
+        waits_for: None,
         chunks: ids.iter().map(chunk).collect(),
         format: "Markdown",
         left_out: Vec::new(),

@@ -26,6 +26,9 @@ pub struct SpecPlan {
     pub priority: Option<i64>,
     /// Why nothing of this spec is built; None when it may be built.
     pub not_built: Option<String>,
+    /// What a person has to settle first, where that is why.
+    #[serde(skip)]
+    pub waits_for: Option<String>,
     /// In build order.
     pub chunks: Vec<Chunk>,
     /// Tasks that are open and not to be built, in document order.
@@ -53,7 +56,7 @@ pub struct Chunk {
     /// The task this chunk builds (equal to `id` unless the task is split).
     pub task: ChunkId,
     pub part: Option<ChunkPart>,
-    /// The task's label when it is an explicit id.
+    /// What people call its task, where it is called so alone: `T007`, or `2.1` in a list with numbers of that kind.
     pub label: Option<String>,
     pub title: String,
     /// The task's text that goes to the engine, or this part of it.

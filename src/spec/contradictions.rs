@@ -1,7 +1,7 @@
 //! What a spec says and takes back: told with the reading that was taken.
 
 use super::parse::Notes;
-use crate::model::{Role, Rule, Spec, TaskMark};
+use crate::model::{Role, Rule, Spec, Task, TaskMark};
 
 /// Notes what contradicts itself in a spec as read.
 pub(super) fn note(spec: &Spec, notes: &mut Notes<'_>) {
@@ -9,15 +9,22 @@ pub(super) fn note(spec: &Spec, notes: &mut Notes<'_>) {
         if task.role != Role::Group || task.mark != TaskMark::Done {
             continue;
         }
-        let open = spec
-            .inside(index)
-            .filter(|t| t.role == Role::Work && t.mark != TaskMark::Done && t.aside.is_none());
-        let open = open.count();
-        if open > 0 {
+        // A group is done without what is optional in it.
+        let is_open = |t: &&Task| {
+            t.role == Role::Work && t.mark != TaskMark::Done && t.aside.is_none() && !t.optional
+        };
+        let said = match spec.inside(index).filter(is_open).count() {
+            0 => None,
+            1 => Some("the task is done, and one inside it is not: it is built".to_owned()),
+            n => Some(format!(
+                "the task is done, and {n} inside it are not: they are built"
+            )),
+        };
+        if let Some(said) = said {
             notes.warn(
                 Rule::Contradiction,
                 task.line,
-                format!("is done, and {open} tasks inside it are not: they are built"),
+                said,
                 "mark what is inside as done where it is, or take the outer mark away",
             );
         }

@@ -10,7 +10,7 @@ use crate::model::{
     Aside, Chunk, ChunkId, ChunkState, Diagnostic, LeftOut, Plan, PlanWarning, Severity, SpecId,
     SpecPlan,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a plan alone does not know about a spec.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -223,13 +223,22 @@ fn spec_text(spec: &PlanSpec, options: &UiOptions) -> String {
         .max()
         .unwrap_or(0)
         .min(24);
+    let called: HashMap<&ChunkId, &str> = spec
+        .chunks
+        .iter()
+        .map(|c| (&c.id, c.label.as_deref().filter(|_| c.split.is_none())))
+        .map(|(id, label)| (id, label.unwrap_or(id.as_str())))
+        .collect();
     for chunk in &spec.chunks {
         let said = chunk.reason.is_some() && chunk.reason == spec.not_built;
-        out.push_str(&chunk_text(chunk, said, words, ids, options));
+        out.push_str(&chunk_text(chunk, said, words, ids, &called, options));
     }
     out.push_str(&left_out(&spec.left_out, options));
     out
 }
+
+/// What a chunk waits for, named one by one.
+const AFTER: usize = 6;
 
 /// Tasks named one by one among those that are left out.
 const NAMED: usize = 5;
@@ -263,6 +272,7 @@ fn chunk_text(
     said: bool,
     words: usize,
     ids: usize,
+    called: &HashMap<&ChunkId, &str>,
     options: &UiOptions,
 ) -> String {
     let paint = match (chunk.done, chunk.reason.is_some()) {
@@ -296,10 +306,14 @@ fn chunk_text(
         facts.push(format!("PR part {part}"));
     }
     if !chunk.depends_on.is_empty() {
-        facts.push(format!(
-            "after {}",
-            join(chunk.depends_on.iter().map(ChunkId::as_str))
-        ));
+        // The last ones are those that it waits for longest.
+        let more = chunk.depends_on.len().saturating_sub(AFTER);
+        let last = chunk.depends_on.iter().skip(more);
+        let last = join(last.map(|id| called.get(id).copied().unwrap_or(id.as_str())));
+        facts.push(match more {
+            0 => format!("after {last}"),
+            _ => format!("after {more} others and {last}"),
+        });
     }
     let indent = 4 + words;
     out.push_str(&wrap(&facts.join(", "), indent, options.width));

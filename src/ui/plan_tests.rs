@@ -31,6 +31,7 @@ fn spec(id: &str, chunks: Vec<Chunk>) -> SpecPlan {
         depends_on: Vec::new(),
         priority: None,
         not_built: None,
+        waits_for: None,
         chunks,
         format: "Markdown",
         left_out: Vec::new(),

@@ -385,7 +385,7 @@ fn what_a_spec_leaves_out_is_listed_and_optional_tasks_are_built_on_request() {
     };
     let held = spec(&["plan", "--json"]);
     let why = held["not_built"].as_str().unwrap();
-    assert!(why.contains("1 items of its checklist"), "{why}");
+    assert!(why.contains("an item of its checklist"), "{why}");
     let named = spec(&["plan", "--json", "--spec", "specs/001-albums/tasks.md"]);
     assert_eq!(named["not_built"], serde_json::Value::Null);
 }
@@ -431,7 +431,7 @@ fn a_gate_that_cannot_be_read_is_closed() {
     let open = repo.root.join(list);
     for items in ["* [ ] no\n", "1. [ ] no\n", "  - [ ] no\n"] {
         repo.write(list, items);
-        assert!(not_built(kit).contains("1 items"), "{items}");
+        assert!(not_built(kit).contains("an item of"), "{items}");
     }
     std::fs::rename(&open, repo.root.join("r.md")).unwrap();
     repo.write("specs/001-albums/checklists/LIST.MD", "- [ ] no\n");
@@ -448,7 +448,77 @@ fn a_gate_that_cannot_be_read_is_closed() {
         repo.write(&format!("specs/001-albums/contracts/{n:02}.md"), "a\n");
     }
     repo.write(list, "- [ ] not yet\n");
-    assert!(not_built(kit).contains("1 items of its checklist"));
+    assert!(not_built(kit).contains("an item of its checklist"));
+}
+
+/// A run does not say that all is done where a person has to settle something first.
+#[test]
+fn a_closed_gate_is_told_and_waits_for_a_person() {
+    let repo = Repo::new();
+    repo.write(
+        "specs/001-a/tasks.md",
+        "# Tasks\n\n- [ ] T001 Make a file (FR-001)\n",
+    );
+    repo.write(
+        "specs/001-a/spec.md",
+        "# Spec\n\n- **FR-001**: It MUST be made\n",
+    );
+    repo.write("specs/001-a/checklists/ready.md", "- [ ] CHK001 Is it?\n");
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "A list that is not ready"]);
+    repo.git(&["push", "-q"]);
+    let held = repo.run(&["--platform", "local", "--engine", &repo.cassette()]);
+    let held = held.expect(3);
+    assert!(
+        held.stderr.contains("an item of its checklist"),
+        "{}",
+        held.stderr
+    );
+    let status = repo.run(&["status"]).expect(0);
+    assert!(
+        !status.stdout.contains("everything is done"),
+        "{}",
+        status.stdout
+    );
+    assert!(
+        status.stdout.contains("--spec specs/001-a/tasks.md"),
+        "{}",
+        status.stdout
+    );
+    // What it would be sent once that is settled.
+    let prompt = repo.run(&["prompt", "T001"]).expect(0);
+    assert!(
+        prompt.stdout.contains("It MUST be made"),
+        "{}",
+        prompt.stdout
+    );
+}
+
+/// Numbers are what people see of the tasks of such lists.
+#[test]
+fn a_task_is_found_by_its_number_and_its_list_by_its_folder() {
+    let repo = Repo::new();
+    let list = "## 1. Implementation\n\n- [ ] 1.1 Add the store\n- [ ] 1.2 Add the route\n";
+    repo.write("openspec/changes/add-store/tasks.md", list);
+    repo.write(
+        "openspec/changes/add-store/proposal.md",
+        "# Add a store\n\n## Why\n\nIt is lacking.\n",
+    );
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-qm", "A change"]);
+    repo.git(&["push", "-q"]);
+    let plan = repo.run(&["plan"]).expect(0);
+    assert!(
+        plan.stdout.contains("add-store") && plan.stdout.contains("1.2 "),
+        "{}",
+        plan.stdout
+    );
+    let report = repo.run(&["plan", "--json"]).expect(0).json();
+    assert_eq!(report["specs"][0]["title"], "add-store");
+    let prompt = repo.run(&["prompt", "1.2"]).expect(0);
+    assert!(prompt.stdout.contains("Add the route"), "{}", prompt.stdout);
+    let wrong = repo.run(&["prompt", "1.3"]).expect(2);
+    assert!(wrong.stderr.contains("(1.2, pending)"), "{}", wrong.stderr);
 }
 
 /// Everything that a plan says of specs and what stands beside them.

@@ -321,6 +321,13 @@ fn a_twin_is_waited_for_as_the_one_that_is_built() {
 #[test]
 fn rules_are_allowed_denied_and_silenced() {
     let text = "- [ ] Fix bugs <!-- lint-allow: vague -->\n<!-- lint-allow: untestable, undecided -->\n- [ ] Make the TBD form user-friendly\n- [ ] Misc\n\n## Acceptance criteria\n\nnone\n";
+    // A line of nothing else at the very beginning is about the whole file, and one that ends a task's is not.
+    let whole = format!("<!-- lint-allow: vague untestable undecided -->\n{text}");
+    let files = Files {
+        specs: &[("specs/a.md", &whole)],
+        others: &[],
+    };
+    assert_eq!(findings(&files, &Levels::default()), []);
     let files = Files {
         specs: &[("specs/a.md", text)],
         others: &[],

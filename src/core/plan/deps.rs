@@ -10,7 +10,7 @@
 
 use crate::core::graph;
 use crate::model::{Aside, ChunkId, MarkSite, PlanWarning, Rule, Spec, Task};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// From this many edges between two groups on, one task of the waiting group stands in for the others:
 /// it waits for the whole group before, they wait for it. Nothing is lost and edges stay linear.
@@ -297,6 +297,23 @@ fn join(edges: &mut [Vec<usize>], waiting: &[usize], targets: &[usize], done: &[
             }
         }
     }
+}
+
+/// Numbers that tasks of a spec are called by: where some are of the kind of `2.1`, those that only one task has.
+/// Plain list numbers are none: they begin anew with every list, and change with it.
+pub(super) fn numbers(spec: &Spec) -> HashSet<&str> {
+    let labels = || spec.tasks.iter().filter_map(|t| t.label.as_deref());
+    let is_nested =
+        |label: &str| label.contains('.') && label.split('.').all(|n| n.parse::<u32>().is_ok());
+    if !labels().any(is_nested) {
+        return HashSet::new();
+    }
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    for label in labels() {
+        *times.entry(label).or_default() += 1;
+    }
+    let alone = times.into_iter().filter(|(_, times)| *times == 1);
+    alone.map(|(label, _)| label).collect()
 }
 
 /// Tasks by what people call them.

@@ -3,7 +3,7 @@
 use super::{SpecInput, twins};
 use crate::core::graph;
 use crate::model::spec::SpecStatus;
-use crate::model::{Diagnostic, Rule, Severity};
+use crate::model::{Diagnostic, Rule, Severity, Task, TaskMark};
 use std::collections::{BTreeSet, HashMap};
 
 /// A spec's place in the plan.
@@ -15,6 +15,8 @@ pub struct Placed {
     pub(super) depends_on: Vec<usize>,
     /// Why nothing of it is built.
     pub(super) not_built: Option<String>,
+    /// What a person has to settle first, where that is why.
+    pub(super) waits_for: Option<String>,
 }
 
 /// Puts specs in build order: after what they depend on, then by priority (lower first, none last; what an
@@ -38,6 +40,18 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
     let depends_on = edges.clone();
 
     let mut not_built: Vec<Option<String>> = specs.iter().map(|s| own_reason(s)).collect();
+    let mut waits_for: Vec<Option<String>> = specs.iter().map(|s| gate(s)).collect();
+    for (input, why) in specs.iter().zip(&waits_for) {
+        diagnostics.extend(why.as_ref().map(|why| Diagnostic {
+            rule: Rule::Held,
+            severity: Severity::Warning,
+            path: input.spec.path.clone(),
+            line: 0,
+            message: format!("nothing of it is built: {why}"),
+            remedy:
+                "settle it; or name the spec with --spec, which builds it all the same".to_owned(),
+        }));
+    }
     for (i, twin) in twins.iter().enumerate() {
         let Some(twin) = twin.filter(|_| not_built[i].is_none()) else {
             continue;
@@ -122,6 +136,7 @@ pub(super) fn order(specs: &[SpecInput<'_>]) -> (Vec<Placed>, Vec<Diagnostic>) {
             spec,
             depends_on: std::mem::take(&mut depends_on[spec]),
             not_built: not_built[spec].take(),
+            waits_for: waits_for[spec].take(),
         })
         .collect();
     (placed, diagnostics)
@@ -150,6 +165,22 @@ fn own_reason(input: &SpecInput<'_>) -> Option<String> {
         SpecStatus::Draft => Some("its front matter says `status: draft`".to_owned()),
         SpecStatus::Done => Some("its front matter says `status: done`".to_owned()),
     }
+}
+
+/// What a person has to settle before the open work of a spec is built, where nothing else is in its way.
+fn gate(input: &SpecInput<'_>) -> Option<String> {
+    let spec = input.spec;
+    let is_else_ready = spec.front.status == SpecStatus::Ready
+        && !input.withdrawn
+        && spec
+            .diagnostics
+            .iter()
+            .all(|d| d.severity != Severity::Error);
+    let is_open = |task: &Task| {
+        task.aside.is_none() && task.mark != TaskMark::Done && !input.done.contains(&task.id)
+    };
+    let why = spec.held.clone().filter(|_| is_else_ready)?;
+    spec.work().any(is_open).then_some(why)
 }
 
 /// Build order for edges without circles.

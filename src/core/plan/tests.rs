@@ -147,6 +147,37 @@ fn parents_pass_dependencies_on() {
 }
 
 #[test]
+fn numbers_that_one_task_has_are_what_it_is_called() {
+    let called = |doc: Document| -> Vec<Option<String>> {
+        let chunks = one(doc).specs.remove(0).chunks.into_iter();
+        chunks.map(|c| c.label).collect()
+    };
+    let numbered = |labels: &[&str]| {
+        let mut doc = Document::new("a.md");
+        for (n, label) in labels.iter().enumerate() {
+            doc = doc.open(label, &format!("Task {n}"));
+        }
+        for task in &mut doc.spec.tasks {
+            task.named = false;
+        }
+        doc
+    };
+    let some = |words: &[&str]| -> Vec<Option<String>> {
+        words
+            .iter()
+            .map(|w| Some((*w).to_owned()).filter(|w| !w.is_empty()))
+            .collect()
+    };
+    assert_eq!(
+        called(numbered(&["1.1", "1.2", "2"])),
+        some(&["1.1", "1.2", "2"])
+    );
+    assert_eq!(called(numbered(&["1.1", "1.1", "2"])), some(&["", "", "2"]));
+    // The numbers of lists begin anew, and change when something is put between.
+    assert_eq!(called(numbered(&["1", "2"])), some(&["", ""]));
+}
+
+#[test]
 fn doubtful_dependencies_are_warned_of() {
     let plan = one(Document::new("a.md")
         .open("T1", "one")

@@ -64,7 +64,10 @@ impl Format for SpecKit {
         };
         let incomplete = lists.map(|list| (open(list), list)).find(|(n, _)| *n > 0);
         if let Some((n, list)) = incomplete {
-            spec.held = Some(format!("{n} items of its checklist {} are open", list.path));
+            spec.held = Some(match n {
+                1 => format!("an item of its checklist {} is open", list.path),
+                _ => format!("{n} items of its checklist {} are open", list.path),
+            });
         }
     }
 
