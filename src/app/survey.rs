@@ -356,7 +356,13 @@ impl SpecSurvey<'_> {
                 .map_or_else(|_| BTreeSet::new(), |other| other.marked_done())
             }
         };
-        let on_base = texts.base.as_deref().map(done_in).unwrap_or_default();
+        // What was done there stays so where the list is put away, as OpenSpec does with changes.
+        let put_away = match (&texts.base, &tip) {
+            (None, Some(tip)) => self.repo.last_on_base(&self.base.commit, tip, path)?,
+            _ => None,
+        };
+        let on_base = texts.base.as_deref().or(put_away.as_deref());
+        let on_base = on_base.map(done_in).unwrap_or_default();
 
         // A lane whose work is all on the base has nothing left to give: new tasks start from the base.
         let lane_done = tip.as_ref().and(texts.lane.as_deref()).map(done_in);

@@ -32,6 +32,33 @@ impl Repo {
         }
     }
 
+    /// A file as it last stood on `base` since `tip` parted from it; None where it never did.
+    ///
+    /// # Errors
+    /// Objects that cannot be read.
+    pub fn last_on_base(
+        &self,
+        base: &Oid,
+        tip: &Oid,
+        path: &str,
+    ) -> Result<Option<Vec<u8>>, GitError> {
+        let what = || format!("looking for {path} in what became of {}", base.short());
+        let Some(parted) = self.merge_base(base, tip)? else {
+            return Ok(None);
+        };
+        let mut walk = self.git.revwalk().doing(what)?;
+        walk.push(from_oid(base)?).doing(what)?;
+        walk.hide(from_oid(&parted)?).doing(what)?;
+        walk.simplify_first_parent().doing(what)?;
+        for oid in walk.take(MAX_COMMITS) {
+            let text = self.read_file(&to_oid(oid.doing(what)?), path)?;
+            if text.is_some() {
+                return Ok(text);
+            }
+        }
+        Ok(None)
+    }
+
     /// True where history is cut off somewhere.
     pub fn is_shallow(&self) -> bool {
         self.git.is_shallow()

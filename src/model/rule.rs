@@ -129,7 +129,9 @@ impl Rule {
             Self::Untestable => "A task asks for what nobody can check.",
             Self::NoCriteria => "Nothing says when the tasks of a spec are done.",
             Self::UnknownRequirement => "A task names a requirement that its documents lack.",
-            Self::MissingFile => "A task names a file to be changed or read that is not there.",
+            Self::MissingFile => {
+                "A file in a list behind `Modify:`, `Edit:`, `Change:` or `Delete:`, or one that a task links to, is not there."
+            }
             Self::UnreadDocument => "A document beside a spec cannot be shown to engines.",
             Self::SuspiciousWords => {
                 "A text reads like an order to whoever builds it, against the rules that guard the work."

@@ -521,6 +521,49 @@ fn a_task_is_found_by_its_number_and_its_list_by_its_folder() {
     assert!(wrong.stderr.contains("(1.2, pending)"), "{}", wrong.stderr);
 }
 
+/// A change that is merged is put away, as its tool does: nothing of it comes back.
+#[test]
+fn a_change_that_is_put_away_stays_merged() {
+    for squash in [false, true] {
+        let repo = Repo::new();
+        let folder = "openspec/changes/add-store";
+        repo.write(
+            &format!("{folder}/tasks.md"),
+            "## 1. Implementation\n\n- [ ] 1.1 Add the store\n",
+        );
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-qm", "Propose a change"]);
+        repo.git(&["push", "-q"]);
+        let engine = repo.cassette();
+        let run = ["--platform", "local", "--engine", &engine];
+        repo.run(&run).expect(0);
+        let branch = "codelicious/openspec-changes-add-store-tasks";
+        repo.git(&["fetch", "-q"]);
+        match squash {
+            false => repo.git(&["merge", "-q", "--no-ff", &format!("origin/{branch}")]),
+            true => {
+                repo.git(&["merge", "-q", "--squash", &format!("origin/{branch}")]);
+                repo.git(&["commit", "-qm", "Add the store"])
+            }
+        };
+        std::fs::create_dir_all(repo.root.join("openspec/changes/archive")).unwrap();
+        let archive = "openspec/changes/archive/2026-01-02-add-store";
+        repo.git(&["mv", folder, archive]);
+        repo.git(&["commit", "-qm", "Put the change away"]);
+        repo.git(&["push", "-q"]);
+        repo.git(&["push", "-q", "origin", "--delete", branch]);
+        repo.git(&["branch", "-qD", branch]);
+        let again = repo.run(&run).expect(0);
+        assert!(
+            !again.stderr.contains("sent again"),
+            "squash: {squash}\n{}",
+            again.stderr
+        );
+        let there = repo.git(&["ls-remote", "origin", &format!("refs/heads/{branch}")]);
+        assert_eq!(there, "", "squash: {squash}\n{}", again.stderr);
+    }
+}
+
 /// Everything that a plan says of specs and what stands beside them.
 fn told(repo: &Repo) -> Vec<serde_json::Value> {
     let plan = repo.run(&["plan", "--json"]).expect(0).json();
