@@ -83,7 +83,8 @@ pub fn run(
     }
     if !chosen.unknown.is_empty() && request.output.verbosity != Verbosity::Quiet {
         let options = ui_options(env, request.output);
-        let text = ui::lint::no_specs(&chosen.unknown, &options);
+        let is_file = |path: &String| world.info.root.join(path).is_file();
+        let text = ui::lint::no_specs(&chosen.unknown, &is_file, &options);
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
     if let Some(actions) = actions {

@@ -17,6 +17,7 @@ use crate::model::{
     Aside, Chunk, ChunkId, ChunkPart, Diagnostic, Document, LeftOut, Plan, PlanWarning, PrMode,
     Role, Rule, Spec, SpecPlan, Task, TaskMark,
 };
+use crate::spec::is_json;
 use context::Surroundings;
 pub use order::Placed;
 use std::collections::{BTreeSet, HashMap};
@@ -365,7 +366,7 @@ impl Planner<'_, '_> {
         let sizes: Vec<u64> = task.files.iter().map(|f| self.files.tokens(f)).collect();
         let needs = fixed + estimate(&task.text) + sizes.iter().sum::<u64>();
         // The records of JSON tasks have no place for a part's mark.
-        let json = self.input.spec.path.to_ascii_lowercase().ends_with(".json");
+        let json = is_json(&self.input.spec.path);
         if needs <= self.limit || json {
             return None;
         }

@@ -13,7 +13,7 @@ use crate::model::{
     AttemptEnd, CheckOutcome, Chunk, ChunkRecord, ChunkState, Coverage, Covered, Evidence, Finding,
     LineCount, Oid, PrRecord, PrState, Remark, TestCounts,
 };
-use crate::spec::{Intro, intro, said};
+use crate::spec::{Intro, intro, is_json, said};
 use std::collections::BTreeMap;
 
 /// Most issues that one part closes.
@@ -78,7 +78,11 @@ pub fn body_input(lane: &Lane, part: u32, facts: &PartFacts) -> BodyInput {
         let those = committed.iter().filter(|(_, r, _)| wanted(r));
         those.map(|(c, ..)| name(c)).collect()
     };
-    let introduction = intro(&facts.spec_text);
+    // Records of JSON introduce nothing.
+    let introduction = match is_json(&lane.ledger.path) {
+        true => Intro::default(),
+        false => intro(&facts.spec_text),
+    };
     BodyInput {
         spec: lane.ledger.spec.clone(),
         spec_path: lane.ledger.path.clone(),

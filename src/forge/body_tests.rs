@@ -133,6 +133,15 @@ fn the_table_says_who_built_what_where_several_did() {
     );
 }
 
+/// Records have no front matter.
+#[test]
+fn a_list_of_records_is_stopped_by_closing() {
+    let mut of_json = input();
+    of_json.spec_path = ".taskmaster/tasks/tasks.json".to_owned();
+    assert!(text(&of_json).contains("- To stop: close this pull request without merging it\n"));
+    assert!(text(&input()).contains("- To stop: put `status: draft` into"));
+}
+
 #[test]
 fn tests_are_shown_where_somebody_counted_them() {
     let mut input = input();

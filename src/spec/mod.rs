@@ -51,6 +51,7 @@ pub use marks::{MarkError, Splice, apply, clear, mark_done, mark_partial, tick, 
 pub use merge::{MergeConflict, merge_specs};
 pub use outline::{outline, section_text};
 pub use parse::{MAX_SPEC_BYTES, ParseOptions, parse};
+pub use places::is_json;
 pub use planned::{
     apply_plan, chunk_id, is_chunk_id, normal_title, note_unknown_marks, text_hash, without_marks,
 };

@@ -30,6 +30,11 @@ pub(super) fn is(file: &str, name: &str) -> bool {
     file.eq_ignore_ascii_case(name)
 }
 
+/// Whether a file holds records instead of text.
+pub fn is_json(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".json")
+}
+
 /// Whether a path ends in these names.
 pub(super) fn ends_with(path: &str, names: &[&str]) -> bool {
     let mut own = path.rsplit('/');

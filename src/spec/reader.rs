@@ -414,6 +414,16 @@ enum Odd {
 /// Signs beside a blank and `x` that boxes have; what they mean is in [`super::states`].
 const SIGNS: [char; 3] = ['-', '~', '/'];
 
+/// True behind the bracket of a box with blanks beside its sign, or with several: `[ x ]`, `[  ]`.
+fn is_wide(inner: &str) -> bool {
+    let Some((sign, after)) = inner.split_once(']') else {
+        return false;
+    };
+    sign.len() <= 4
+        && matches!(sign.trim(), "" | "x" | "X" | "-" | "~")
+        && after.starts_with([' ', '\t'])
+}
+
 /// Judges an item that Markdown may not read as a box by the first bytes of its first line.
 fn odd_box(item: &str) -> Option<Odd> {
     // Enough for any bullet and box; a longer look would be quadratic where items nest on one line.
@@ -440,14 +450,20 @@ fn odd_box(item: &str) -> Option<Odd> {
         }
         None => {
             let sign = inner.chars().next()?;
-            (sign, inner[sign.len_utf8()..].strip_prefix(']')?)
+            match inner[sign.len_utf8()..].strip_prefix(']') {
+                Some(after) => (sign, after),
+                None => return is_wide(inner).then_some(Odd::Near(Near::Malformed)),
+            }
         }
     };
     let plain = matches!(sign, ' ' | 'x' | 'X');
     if !plain && !SIGNS.contains(&sign) {
-        let looks_done = matches!(sign, '✓' | '✔' | '√' | '✅' | 'v' | 'V' | '*');
+        let is_known = matches!(
+            sign,
+            '✓' | '✔' | '√' | '✅' | 'v' | 'V' | '*' | '?' | '!' | '>' | '<' | '+'
+        );
         let spaced = after.starts_with([' ', '\t']);
-        return (looks_done && spaced).then_some(Odd::Near(Near::Malformed));
+        return (is_known && spaced).then_some(Odd::Near(Near::Malformed));
     }
     // Formatters escape the star.
     let stars = ["*", "\\*"].into_iter();

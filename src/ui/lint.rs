@@ -57,14 +57,21 @@ pub fn text(report: &LintReport, quiet: bool, options: &UiOptions) -> String {
 }
 
 /// Says that nothing was looked at where somebody named something.
-pub fn no_specs(paths: &[String], options: &UiOptions) -> String {
+pub fn no_specs(
+    paths: &[String],
+    is_file: &dyn Fn(&String) -> bool,
+    options: &UiOptions,
+) -> String {
     let mut out = String::new();
     for path in paths {
-        let message = format!(
-            "{} is no spec, and none stands beside it; `--spec {}` reads it as one",
-            clean(path),
-            super::shell_quote(path)
-        );
+        let message = match is_file(path) {
+            true => format!(
+                "{} is no spec, and none stands beside it; `--spec {}` reads it as one",
+                clean(path),
+                super::shell_quote(path)
+            ),
+            false => format!("no spec is in {}, and it is a part of none", clean(path)),
+        };
         out.push_str(&super::error::warning(&message, options.color));
     }
     out

@@ -95,3 +95,19 @@ fn sarif_has_rules_places_and_fingerprints() {
     };
     assert_eq!(moved(14), moved(99));
 }
+
+/// A folder is read as no spec, whoever names it.
+#[test]
+fn what_is_no_spec_is_told_with_what_can_be_done() {
+    let options = UiOptions::default();
+    let paths = ["notes/a b.md".to_owned(), "notes".to_owned()];
+    let said = no_specs(&paths, &|path| path.contains('.'), &options);
+    assert!(
+        said.contains("`--spec 'notes/a b.md'` reads it as one"),
+        "{said}"
+    );
+    assert!(
+        said.contains("no spec is in notes, and it is a part of none"),
+        "{said}"
+    );
+}

@@ -297,9 +297,13 @@ pub(super) fn run(out: &mut String, input: &BodyInput) {
     );
     let took = input.millis.filter(|_| input.spent.attempts > 0);
     let took = took.map(|ms| format!(", time {}", duration(ms)));
+    let stop = match input.spec_path.to_ascii_lowercase().ends_with(".json") {
+        true => "close this pull request without merging it",
+        false => "put `status: draft` into the spec's front matter",
+    };
     let _ = write!(
         out,
-        "- {}{}\n- To go on: {}\n- To stop: put `status: draft` into the spec's front matter\n",
+        "- {}{}\n- To go on: {}\n- To stop: {stop}\n",
         spent(&input.spent),
         took.unwrap_or_default(),
         code(

@@ -5,6 +5,7 @@ use crate::spec::dialect::Dialect;
 use crate::spec::format::{Confidence, Format};
 use crate::spec::list;
 use crate::spec::parse::{Notes, ParseOptions, Source};
+use crate::spec::places;
 
 pub(in crate::spec) struct Markdown;
 
@@ -24,7 +25,7 @@ impl Format for Markdown {
         options: ParseOptions,
         notes: &mut Notes<'_>,
     ) -> Result<Spec, Diagnostic> {
-        let is_json = source.path.to_ascii_lowercase().ends_with(".json");
+        let is_json = places::is_json(source.path);
         if is_json && options.prose {
             return Err(Diagnostic {
                 rule: Rule::Unreadable,

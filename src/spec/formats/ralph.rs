@@ -26,7 +26,7 @@ impl Format for Ralph {
     }
 
     fn detect(&self, path: &str, text: Option<&str>) -> Confidence {
-        if !path.to_ascii_lowercase().ends_with(".json") {
+        if !places::is_json(path) {
             return Confidence::No;
         }
         let names: Vec<&str> = path.split('/').collect();

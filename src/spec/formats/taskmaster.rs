@@ -42,7 +42,7 @@ impl Format for TaskMaster {
                 _ => Confidence::NotWork,
             };
         }
-        if !path.to_ascii_lowercase().ends_with(".json") {
+        if !places::is_json(path) {
             return Confidence::No;
         }
         let is_legacy = places::ends_with(path, &["tasks", "tasks.json"]);

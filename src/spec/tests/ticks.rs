@@ -260,6 +260,10 @@ fn near_boxes_and_empty_ones_are_pointed_at() {
             (4, "looks like a box and is none"),
         ]
     );
+    let wide =
+        spec("- [ x ] a\n- [  ] b\n- [?] c\n- [!] d\n- [1] is a note\n- [a link](b) e\n- [ ] f\n");
+    let lines: Vec<usize> = wide.diagnostics.iter().map(|d| d.line).collect();
+    assert_eq!(lines, [1, 2, 3, 4]);
     let context = spec("# T\n## Acceptance criteria\n- [ ] a\n");
     assert_eq!(context.diagnostics[0].line, 3);
 }
