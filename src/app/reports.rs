@@ -377,7 +377,7 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>, folder: &str) -> SummaryS
                     folder,
                 )
             })
-            .chain(left_alone(lane).or_else(|| held(lane)))
+            .chain(left_alone(lane))
             .collect(),
         undelivered: undelivered_work(lane, remote),
         unverified: lane
@@ -392,46 +392,40 @@ pub fn spec_summary(lane: &Lane, remote: Option<&str>, folder: &str) -> SummaryS
     }
 }
 
-/// The first task that is not built because a person closed a pull request of the series.
+/// The first task that is not built because a person closed a pull request of the series, or has to settle something
+/// before.
 fn left_alone(lane: &Lane) -> Option<StoppedChunk> {
-    closed_part(lane)?;
+    let path = &lane.ledger.path;
+    let (reason, next) = match (closed_part(lane), &lane.plan.waits_for) {
+        (Some(_), _) => (
+            lane.plan.not_built.clone().unwrap_or_default(),
+            vec![
+                "reopen the pull request and run again".to_owned(),
+                "or start the spec again from the base: run with --fresh".to_owned(),
+                format!("or leave it: put `status: draft` into the front matter of {path}"),
+            ],
+        ),
+        (None, Some(why)) => (
+            why.clone(),
+            vec![
+                "settle it and run again".to_owned(),
+                format!(
+                    "or have it built as it is: run with --spec {}",
+                    ui::shell_quote(path)
+                ),
+            ],
+        ),
+        (None, None) => return None,
+    };
     let first = lane.plan.chunks.iter().find(|c| !lane.is_done(&c.id))?;
     Some(StoppedChunk {
         spec: lane.ledger.spec.clone(),
         chunk: first.id.clone(),
         title: first.title.clone(),
         status: "not_built".to_owned(),
-        reason: lane.plan.not_built.clone().unwrap_or_default(),
+        reason,
         needs: None,
-        next: vec![
-            "reopen the pull request and run again".to_owned(),
-            "or start the spec again from the base: run with --fresh".to_owned(),
-            format!(
-                "or leave it: put `status: draft` into the front matter of {}",
-                lane.ledger.path
-            ),
-        ],
-    })
-}
-
-/// The first task that is not built because a person has to settle something before.
-fn held(lane: &Lane) -> Option<StoppedChunk> {
-    let why = lane.plan.waits_for.as_ref()?;
-    let first = lane.plan.chunks.iter().find(|c| !lane.is_done(&c.id))?;
-    Some(StoppedChunk {
-        spec: lane.ledger.spec.clone(),
-        chunk: first.id.clone(),
-        title: first.title.clone(),
-        status: "not_built".to_owned(),
-        reason: why.clone(),
-        needs: None,
-        next: vec![
-            "settle it and run again".to_owned(),
-            format!(
-                "or have it built as it is: run with --spec {}",
-                ui::shell_quote(&lane.ledger.path)
-            ),
-        ],
+        next,
     })
 }
 
